@@ -1,0 +1,2 @@
+//! Reproduces the missing-label benchmarks.
+fn main() {}

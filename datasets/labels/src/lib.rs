@@ -1,0 +1,54 @@
+//! The vocabulary every other crate speaks: positive, negative and **unknown** are three
+//! different things, and a matrix of true labels is not a matrix of observed ones.
+//!
+//! Research code of this field stores labels in one integer whose 0 sometimes means "negative" and
+//! sometimes "nobody looked". Here metrics take [`TrueLabels`], losses take [`ObservedLabels`], and
+//! going from one to the other has a name that says what it assumes.
+//!
+//! ```
+//! use lacuna_labels::{Label, LabelMatrix, ObservedLabels, TrueLabels};
+//!
+//! let observed = ObservedLabels::from(LabelMatrix::new(
+//!     1, 3, vec![Label::Positive, Label::Unknown, Label::Negative],
+//! )?);
+//! // An unknown cell is no truth ...
+//! assert!(TrueLabels::try_from(observed.matrix().clone()).is_err());
+//! // ... unless somebody says in so many words what to make of it.
+//! assert_eq!(observed.assume_negative().get(0, 1), Label::Negative);
+//! # Ok::<(), lacuna_labels::LabelError>(())
+//! ```
+
+mod matrix;
+mod observed;
+mod truth;
+
+pub use matrix::{LabelError, LabelMatrix};
+pub use observed::ObservedLabels;
+pub use truth::TrueLabels;
+
+/// What is known about one class of one row.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[repr(i8)]
+pub enum Label {
+    /// Somebody looked and the class is absent.
+    Negative = -1,
+    /// Nobody looked, or the label was lost.
+    #[default]
+    Unknown = 0,
+    /// The class is present.
+    Positive = 1,
+}
+
+impl Label {
+    /// Whether the label is [`Label::Positive`].
+    #[inline]
+    pub fn is_positive(self) -> bool {
+        self == Label::Positive
+    }
+
+    /// Whether the label is anything but [`Label::Unknown`].
+    #[inline]
+    pub fn is_known(self) -> bool {
+        self != Label::Unknown
+    }
+}

@@ -1,0 +1,1 @@
+//! Multi-label metrics that carry their convention as an argument.

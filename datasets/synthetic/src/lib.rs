@@ -1,0 +1,1 @@
+//! Embedded synthetic feature sets with realistic labels.

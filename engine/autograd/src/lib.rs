@@ -1,0 +1,1 @@
+//! A reverse-mode autograd tape over lacuna-kernels.

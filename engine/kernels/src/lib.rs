@@ -1,0 +1,1 @@
+//! SIMD slice kernels: elementwise maps, reductions, matrix products, vector math.

@@ -1,0 +1,1 @@
+//! Every loss of the project behind one table.

@@ -1,0 +1,1 @@
+//! The loss trait, its inputs, the pointwise driver and the conformance tests.

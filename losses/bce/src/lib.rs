@@ -1,0 +1,1 @@
+//! Binary cross-entropy over known labels.

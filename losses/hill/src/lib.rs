@@ -1,0 +1,1 @@
+//! Hill loss, focal margin and self-paced loss correction (SPLC).

@@ -1,0 +1,1 @@
+//! Single-positive multi-label losses: AN, AN-LS, WAN, IU, IUN, EPR, PR, ROLE.

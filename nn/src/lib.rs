@@ -1,0 +1,1 @@
+//! Layers, initialisation and optimisers on the lacuna tape.
