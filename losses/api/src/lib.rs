@@ -1,1 +1,95 @@
-//! The loss trait, its inputs, the pointwise driver and the conformance tests.
+//! What every loss of the project looks like from outside: [`MultiLabelLoss`], its inputs, and the
+//! machinery that is written once for all of them.
+//!
+//! A loss takes logits `z` `[B, C]` and observed labels and returns a number and its derivative with
+//! respect to `z` in one call. It knows no tape and does no IO. Most losses are *pointwise*: a
+//! configuration plus one function from (logit, label) to (value, slope) on eight entries at a time,
+//! handed to [`pointwise::evaluate`], which owns the loop, the tail, the reduction and the checks.
+//!
+//! ```
+//! use lacuna_labels::Label;
+//! use lacuna_loss_api::pointwise::{self, Pointwise};
+//! use lacuna_loss_api::{LossGrad, LossInput, Reduction};
+//! use lacuna_kernels::{f32x8, math};
+//!
+//! /// Logistic loss that reads unknown as negative: y lp + (1 - y) ln.
+//! struct AssumeNegative;
+//! impl Pointwise for AssumeNegative {
+//!     fn at(&self, z: f32x8, label: f32x8) -> (f32x8, f32x8) {
+//!         let l = math::logistic(z);
+//!         let positive = label.simd_gt(f32x8::splat(0.0));
+//!         (positive.select(l.neg_ln_p, l.neg_ln_n), positive.select(-l.n, l.p))
+//!     }
+//! }
+//!
+//! let z = [0.0, 2.0];
+//! let labels = [Label::Positive, Label::Unknown];
+//! let logits = [&z[..]];
+//! let input = LossInput::new(&logits, 1, 2, &labels);
+//! let mut dz = [0.0; 2];
+//! let loss = pointwise::evaluate(&AssumeNegative, &input, LossGrad::Into(&mut [&mut dz]), Reduction::Mean)?;
+//! assert!((loss - (0.6931472 + 2.126928) / 2.0).abs() < 1e-6);
+//! assert!((dz[0] + 0.25).abs() < 1e-6); // (p - 1) / 2
+//! # Ok::<(), lacuna_loss_api::LossError>(())
+//! ```
+
+mod error;
+mod info;
+mod input;
+pub mod pointwise;
+
+pub use error::LossError;
+pub use info::{LabelUse, LossInfo, ParamInfo};
+pub use input::{LossGrad, LossInput, Reduction, Targets};
+pub use lacuna_kernels::{Dual, Real, f32x8, math};
+pub use lacuna_labels::Label;
+
+/// A named piece of a loss's state, so that a checkpoint can hold it: numbers in a fixed order.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StateEntry {
+    /// What it is, unique within the loss.
+    pub name: String,
+    /// Its numbers; what they mean is the loss's own business.
+    pub values: Vec<f64>,
+}
+
+/// A loss on logits of several independent classes, some of whose labels are unknown.
+///
+/// Implementations hold their configuration and, where the method needs one, their state; there are no
+/// globals, so two runs in one process cannot see each other.
+pub trait MultiLabelLoss: Send {
+    /// Name, source and assumptions of the method.
+    fn info(&self) -> &'static LossInfo;
+
+    /// The reduced loss; writes (never adds) its derivatives into `grad` unless they are not needed.
+    ///
+    /// # Errors
+    /// [`LossError`] for shapes that do not fit, a NaN or infinite logit, a label the method has no
+    /// meaning for. `grad` then holds nothing of use.
+    fn evaluate(&mut self, input: &LossInput<'_>, grad: LossGrad<'_, '_>) -> Result<f32, LossError>;
+
+    /// How many logit matrices the loss takes; the first is the prediction.
+    fn logit_matrices(&self) -> usize {
+        1
+    }
+
+    /// Called before the first batch of every epoch (counted from 0).
+    fn begin_epoch(&mut self, _epoch: usize) {}
+
+    /// State to be saved with a checkpoint, empty for a loss without any.
+    fn state(&self) -> Vec<StateEntry> {
+        Vec::new()
+    }
+
+    /// Restores what [`state`](Self::state) gave.
+    ///
+    /// # Errors
+    /// [`LossError::State`] if the entries are not the ones this loss writes.
+    fn restore(&mut self, entries: &[StateEntry]) -> Result<(), LossError> {
+        if entries.is_empty() {
+            Ok(())
+        } else {
+            Err(LossError::State(format!("{} has no state to restore", self.info().name)))
+        }
+    }
+}

@@ -1,0 +1,346 @@
+//! Elementary functions on eight floats at a time.
+//!
+//! Each is one polynomial or rational with no branch, so a tail of three floats, padded to eight, takes
+//! exactly the path that a full vector takes. No reciprocal or square-root *estimates* are used: vendors
+//! implement those differently, and the same binary has to give the same bits everywhere.
+//!
+//! Largest errors against f64, asserted by the tests below on dense grids (x86-64-v3, with FMA; the
+//! portable build rounds products once more and is held to twice these):
+//!
+//! | function | domain | error |
+//! |---|---|---|
+//! | [`exp`] | all, results below the smallest normal flush to 0 | 2 ulp; inf, 0 and NaN exact |
+//! | [`exp_sat`] | all, saturates at e^-87.3 and e^88.3 | 2 ulp inside; NaN propagates |
+//! | [`ln`] | positive normals and subnormals | 2 ulp; 0, inf, negative, NaN exact |
+//! | [`sigmoid`] | all | relative 3e-7 down to e^-87.3 |
+//! | [`softplus`], [`log_sigmoid`] | all | relative 3e-7 |
+//! | [`tanh`] | all | relative 4e-7, never beyond 1 |
+//!
+//! The polynomials are minimax fits made for this file (Remez exchange in 40 digits).
+
+use wide::{f32x8, u32x8};
+
+/// e^x has no normal result below this (ln of the smallest normal, rounded up).
+const EXP_LO: f32 = -87.336_54;
+/// e^x with the exponent assembled by addition is finite up to here.
+const EXP_HI: f32 = 88.376_26;
+/// 1.5 * 2^23: adding it leaves the nearest integer in the low mantissa bits.
+const ROUND: f32 = 12_582_912.0;
+/// ln 2 in two parts; the first has 10 mantissa bits, so n * LN2_HI is exact for |n| < 2^13.
+const LN2_HI: f32 = 0.693_359_4;
+const LN2_LO: f32 = -2.121_944_4e-4;
+
+#[inline]
+fn c(x: f32) -> f32x8 {
+    f32x8::splat(x)
+}
+
+/// c0 + x (c1 + x (c2 + ...)), by Horner's rule.
+#[inline]
+fn horner<const N: usize>(x: f32x8, coefficients: [f32; N]) -> f32x8 {
+    let mut y = c(coefficients[N - 1]);
+    for k in (0..N - 1).rev() {
+        y = y.mul_add(x, c(coefficients[k]));
+    }
+    y
+}
+
+/// e^x for x in [EXP_LO, EXP_HI]: x = n ln 2 + r with |r| <= ln 2 / 2, then 2^n e^r.
+#[inline]
+fn exp_in_range(x: f32x8) -> f32x8 {
+    let shifted = x.mul_add(c(std::f32::consts::LOG2_E), c(ROUND));
+    let n = shifted - c(ROUND);
+    let r = n.mul_neg_add(c(LN2_HI), x);
+    let r = n.mul_neg_add(c(LN2_LO), r);
+    // (e^r - 1 - r) / r^2, largest relative error of the whole 3.1e-9
+    let q = horner(r, [0.499_999_93, 0.166_665_2, 0.041_668_39, 0.008_368_717, 0.001_381_459_4]);
+    let e_r = (r * r).mul_add(q, r) + c(1.0);
+    // The integer n stands in the low bits of `shifted`; shifting it to the exponent multiplies by 2^n.
+    f32x8::from_bits(e_r.to_bits() + (shifted.to_bits() << 23u32))
+}
+
+/// e^x that saturates at about 1.2e-38 and 2.4e38 instead of reaching 0 and infinity; NaN stays NaN.
+///
+/// The cheapest exponential: what sigmoid, softplus and softmax are built on.
+#[inline]
+pub fn exp_sat(x: f32x8) -> f32x8 {
+    // max and min return their second operand when one is NaN, so NaN passes both.
+    exp_in_range(c(EXP_HI).fast_min(c(EXP_LO).fast_max(x)))
+}
+
+/// e^x: exact at -inf (0), +inf and NaN; results below the smallest normal are 0.
+#[inline]
+pub fn exp(x: f32x8) -> f32x8 {
+    let y = exp_sat(x);
+    let y = x.simd_gt(c(EXP_HI)).select(exp_top(x), y);
+    x.simd_lt(c(EXP_LO)).select(c(0.0), y)
+}
+
+/// e^x in the last binade, where 2^n alone would not fit the exponent: (e^(x/2))^2 loses an ulp and reaches
+/// infinity where the true value does.
+#[inline]
+fn exp_top(x: f32x8) -> f32x8 {
+    let half = exp_sat(x * c(0.5));
+    half * half
+}
+
+/// ln x: -inf at 0, NaN below 0, exact at 1, +inf and NaN; subnormals are scaled first.
+#[inline]
+pub fn ln(x: f32x8) -> f32x8 {
+    let subnormal = x.simd_lt(c(f32::MIN_POSITIVE));
+    let scaled = subnormal.select(x * c(8_388_608.0), x);
+    let bits = scaled.to_bits();
+    // Subtracting the bits of sqrt(1/2) makes the exponent field count from there: m in [sqrt(1/2), sqrt 2).
+    let offset = bits - u32x8::splat(0x3f35_04f3);
+    let n = round_exponent(offset);
+    let m = f32x8::from_bits((offset & u32x8::splat(0x007f_ffff)) + u32x8::splat(0x3f35_04f3));
+    let n = subnormal.select(n - c(23.0), n);
+    let f = m - c(1.0);
+    // (ln(1 + f) - f + f^2/2) / f^3, largest relative error of the logarithm 7.5e-10
+    let q = horner(
+        f,
+        [
+            0.333_333_13,
+            -0.250_000_1,
+            0.200_021_19,
+            -0.166_679_96,
+            0.142_195_55,
+            -0.124_055_896,
+            0.118_881_45,
+            -0.116_756_4,
+            0.067_466_634,
+        ],
+    );
+    let f2 = f * f;
+    let tail = (f2 * f).mul_add(q, n * c(LN2_LO));
+    let tail = f2.mul_neg_add(c(0.5), tail);
+    let y = n.mul_add(c(LN2_HI), f + tail);
+    // x = 0, x < 0 or NaN, x = inf
+    let y = x.simd_eq(c(0.0)).select(c(f32::NEG_INFINITY), y);
+    let y = x.simd_eq(c(f32::INFINITY)).select(x, y);
+    x.simd_ge(c(0.0)).select(y, c(f32::NAN))
+}
+
+/// The exponent field of `offset` as a float, sign included.
+#[inline]
+fn round_exponent(offset: u32x8) -> f32x8 {
+    let signed: wide::i32x8 = wide::bytemuck::cast(offset);
+    f32x8::from_i32x8(signed >> 23)
+}
+
+/// ln(1 + e) for e in [0, 1], relative error 4.7e-9 before rounding. Not for other arguments.
+#[inline]
+pub fn ln_1p_unit(e: f32x8) -> f32x8 {
+    e * horner(
+        e,
+        [
+            1.0,
+            -0.499_999_02,
+            0.333_299_62,
+            -0.249_541_32,
+            0.196_759_33,
+            -0.153_055_76,
+            0.106_036_3,
+            -0.056_959_306,
+            0.019_851_35,
+            -0.003_244_001_7,
+        ],
+    )
+}
+
+/// 1 / (1 + e^-x).
+#[inline]
+pub fn sigmoid(x: f32x8) -> f32x8 {
+    c(1.0) / (c(1.0) + exp_sat(-x))
+}
+
+/// (sigma(x), sigma(-x)) from one exponential and one division. The second is never 1 minus the first.
+#[inline]
+pub fn sigmoid_pair(x: f32x8) -> (f32x8, f32x8) {
+    let e = exp_sat(-x.abs());
+    let large = c(1.0) / (c(1.0) + e);
+    let small = e * large;
+    let positive = x.simd_ge(c(0.0));
+    (positive.select(large, small), positive.select(small, large))
+}
+
+/// ln(1 + e^x) = max(x, 0) + ln(1 + e^-|x|).
+#[inline]
+pub fn softplus(x: f32x8) -> f32x8 {
+    // fast_max(0, x) returns x where x is NaN.
+    c(0.0).fast_max(x) + ln_1p_unit(exp_sat(-x.abs()))
+}
+
+/// ln sigma(x) = -softplus(-x).
+#[inline]
+pub fn log_sigmoid(x: f32x8) -> f32x8 {
+    -softplus(-x)
+}
+
+/// Everything a logit is usually asked for, from one exponential, one division and one polynomial.
+#[derive(Clone, Copy)]
+pub struct Logistic {
+    /// p = sigma(z).
+    pub p: f32x8,
+    /// n = sigma(-z) = 1 - p, computed without the subtraction.
+    pub n: f32x8,
+    /// -ln p = softplus(-z).
+    pub neg_ln_p: f32x8,
+    /// -ln(1 - p) = softplus(z).
+    pub neg_ln_n: f32x8,
+}
+
+/// p, 1 - p and both logarithms of a logit.
+#[inline]
+pub fn logistic(z: f32x8) -> Logistic {
+    let e = exp_sat(-z.abs());
+    let large = c(1.0) / (c(1.0) + e);
+    let small = e * large;
+    let positive = z.simd_ge(c(0.0));
+    let rest = ln_1p_unit(e);
+    Logistic {
+        p: positive.select(large, small),
+        n: positive.select(small, large),
+        neg_ln_p: c(0.0).fast_max(-z) + rest,
+        neg_ln_n: c(0.0).fast_max(z) + rest,
+    }
+}
+
+/// Hyperbolic tangent, x P(x^2) / Q(x^2) on |x| <= 9.02 and constant beyond.
+#[inline]
+pub fn tanh(x: f32x8) -> f32x8 {
+    let x = c(9.02).fast_min(c(-9.02).fast_max(x));
+    let u = x * x;
+    let p = horner(u, [1.0, 0.133_797_14, 3.494_029_6e-3, 2.058_340_1e-5, 1.331_896_4e-8]);
+    let q = horner(u, [1.0, 0.467_130_3, 0.025_871_055, 3.283_084_8e-4, 7.761_974_4e-7]);
+    let y = (x * p) / q;
+    c(1.0).fast_min(c(-1.0).fast_max(y))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Real;
+
+    /// FMA rounds once where the portable build rounds twice.
+    const SLACK: f64 = if cfg!(target_feature = "fma") { 1.0 } else { 2.0 };
+
+    fn at(f: fn(f32x8) -> f32x8, x: f32) -> f32 {
+        f(c(x)).to_array()[0]
+    }
+
+    /// Size of the last place of the f32 nearest to `x`.
+    fn ulp(x: f64) -> f64 {
+        let x = (x.abs() as f32).max(f32::MIN_POSITIVE);
+        f64::from(f32::from_bits(x.to_bits() + 1)) - f64::from(x)
+    }
+
+    fn grid(lo: f64, hi: f64) -> impl Iterator<Item = f32> {
+        const STEPS: u32 = 2_000_000;
+        (0..=STEPS).map(move |i| (lo + (hi - lo) * f64::from(i) / f64::from(STEPS)) as f32)
+    }
+
+    fn worst(xs: impl Iterator<Item = f32>, error: impl Fn(f32) -> f64) -> (f64, f32) {
+        xs.map(|x| (error(x), x)).fold((0.0, 0.0), |a, b| if b.0 > a.0 || b.0.is_nan() { b } else { a })
+    }
+
+    #[test]
+    fn exp_is_within_two_ulp() {
+        for f in [exp, exp_sat] {
+            let (e, x) = worst(grid(-87.3, 88.37), |x| {
+                let t = f64::from(x).exp();
+                (f64::from(at(f, x)) - t).abs() / ulp(t)
+            });
+            assert!(e <= 2.0 * SLACK, "{e} ulp at {x}");
+        }
+        let (e, x) = worst(grid(88.37, 88.72), |x| {
+            let t = f64::from(x).exp();
+            (f64::from(at(exp, x)) - t).abs() / ulp(t)
+        });
+        assert!(e <= 4.0 * SLACK, "{e} ulp at {x}, in the last binade");
+    }
+
+    #[test]
+    fn exp_at_special_values() {
+        assert_eq!(at(exp, f32::NEG_INFINITY), 0.0);
+        assert_eq!(at(exp, f32::INFINITY), f32::INFINITY);
+        assert_eq!(at(exp, 89.0), f32::INFINITY);
+        assert_eq!(at(exp, -104.0), 0.0);
+        assert_eq!(at(exp, 0.0), 1.0);
+        assert_eq!(at(exp, -0.0), 1.0);
+        assert_eq!(at(exp, 1e-30), 1.0);
+        assert!(at(exp, f32::NAN).is_nan() && at(exp_sat, f32::NAN).is_nan());
+        assert!(at(exp_sat, f32::INFINITY).is_finite() && at(exp_sat, f32::NEG_INFINITY) > 0.0);
+    }
+
+    #[test]
+    fn ln_is_within_two_ulp() {
+        let error = |x: f32| {
+            let t = f64::from(x).ln();
+            (f64::from(at(ln, x)) - t).abs() / ulp(t)
+        };
+        for (lo, hi) in [(0.25, 4.0), (0.99, 1.01), (1e-6, 1.0), (1.0, 1e6)] {
+            let (e, x) = worst(grid(lo, hi), error);
+            assert!(e <= 2.0 * SLACK, "{e} ulp at {x}");
+        }
+        // every 1009th float there is, subnormals included
+        let (e, x) = worst((1..0x7f80_0000u32).step_by(1009).map(f32::from_bits), error);
+        assert!(e <= 2.0 * SLACK, "{e} ulp at {x:e}");
+        assert_eq!(at(ln, 1.0), 0.0);
+        assert_eq!(at(ln, 0.0), f32::NEG_INFINITY);
+        assert_eq!(at(ln, -0.0), f32::NEG_INFINITY);
+        assert_eq!(at(ln, f32::INFINITY), f32::INFINITY);
+        assert!(at(ln, -1.0).is_nan() && at(ln, f32::NAN).is_nan() && at(ln, f32::NEG_INFINITY).is_nan());
+    }
+
+    #[test]
+    fn sigmoid_family_is_within_its_bounds() {
+        type Twin = (&'static str, fn(f32x8) -> f32x8, fn(f64) -> f64);
+        let twins: [Twin; 6] = [
+            ("sigmoid", sigmoid, |x| Real::sigmoid(x)),
+            ("sigmoid_pair.0", |x| sigmoid_pair(x).0, |x| Real::sigmoid(x)),
+            ("sigmoid_pair.1", |x| sigmoid_pair(x).1, |x| Real::sigmoid(-x)),
+            ("softplus", softplus, |x| Real::softplus(x)),
+            ("log_sigmoid", log_sigmoid, |x| Real::log_sigmoid(x)),
+            ("tanh", tanh, f64::tanh),
+        ];
+        for (name, fast, exact) in twins {
+            let bound = if name == "tanh" { 4e-7 } else { 3e-7 };
+            for (lo, hi) in [(-87.0, 87.0), (-1.0, 1.0), (-1e-3, 1e-3)] {
+                let (e, x) = worst(grid(lo, hi), |x| {
+                    let t = exact(f64::from(x));
+                    (f64::from(at(fast, x)) - t).abs() / t.abs().max(f64::MIN_POSITIVE)
+                });
+                assert!(e <= bound * SLACK, "{name}: relative error {e:e} at {x:e}");
+            }
+        }
+    }
+
+    #[test]
+    fn logistic_is_the_four_functions() {
+        for x in grid(-90.0, 90.0).step_by(1001) {
+            let l = logistic(c(x));
+            assert_eq!(l.p.to_array()[0], sigmoid_pair(c(x)).0.to_array()[0]);
+            assert_eq!(l.n.to_array()[0], sigmoid_pair(c(x)).1.to_array()[0]);
+            assert_eq!(l.neg_ln_n.to_array()[0], at(softplus, x));
+            assert_eq!(l.neg_ln_p.to_array()[0], at(softplus, -x));
+        }
+    }
+
+    #[test]
+    fn extremes_stay_finite_and_nan_stays_nan() {
+        for x in [0.0, 1e-30, -1e-30, 20.0, -20.0, 88.0, -88.0, 104.0, -104.0, 1e4, -1e4] {
+            for f in [sigmoid, softplus, log_sigmoid, tanh] {
+                assert!(at(f, x).is_finite(), "{x}");
+            }
+        }
+        assert_eq!(at(softplus, f32::INFINITY), f32::INFINITY);
+        assert_eq!(at(softplus, 1e4), 1e4);
+        assert_eq!(at(sigmoid, f32::INFINITY), 1.0);
+        assert_eq!(at(tanh, f32::INFINITY), 1.0);
+        assert_eq!(at(tanh, f32::NEG_INFINITY), -1.0);
+        for f in [sigmoid, softplus, log_sigmoid, tanh, |x| logistic(x).p, |x| logistic(x).n] {
+            assert!(at(f, f32::NAN).is_nan());
+        }
+    }
+}
