@@ -3,7 +3,8 @@
 //!
 //! Research code of this field stores labels in one integer whose 0 sometimes means "negative" and
 //! sometimes "nobody looked". Here metrics take [`TrueLabels`], losses take [`ObservedLabels`], and
-//! going from one to the other has a name that says what it assumes.
+//! going from one to the other has a name that says what it assumes. [`Features`] and [`FeatureSet`]
+//! are here too, so that files, generators and training loops hand each other the same thing.
 //!
 //! ```
 //! use lacuna_labels::{Label, LabelMatrix, ObservedLabels, TrueLabels};
@@ -18,12 +19,16 @@
 //! # Ok::<(), lacuna_labels::LabelError>(())
 //! ```
 
+mod features;
 mod matrix;
 mod observed;
+mod set;
 mod truth;
 
+pub use features::{FeatureError, Features};
 pub use matrix::{LabelError, LabelMatrix};
 pub use observed::ObservedLabels;
+pub use set::FeatureSet;
 pub use truth::TrueLabels;
 
 /// What is known about one class of one row.

@@ -1,0 +1,139 @@
+//! A rows x columns matrix of features, what a head is trained on.
+
+use std::fmt;
+
+/// Finite features of `rows` x `columns`, row-major.
+///
+/// ```
+/// use lacuna_labels::{FeatureError, Features};
+///
+/// let features = Features::new(2, 3, vec![0.0, 1.0, 2.0, 3.0, 4.0, 5.0])?;
+/// assert_eq!(features.row(1), [3.0, 4.0, 5.0]);
+/// // Not-a-numbers are found where the data enters, not twenty epochs later.
+/// assert!(Features::new(1, 1, vec![f32::NAN]).is_err());
+/// # Ok::<(), FeatureError>(())
+/// ```
+#[derive(Clone, PartialEq)]
+pub struct Features {
+    rows: usize,
+    columns: usize,
+    values: Vec<f32>,
+}
+
+/// Why a matrix of features was refused.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum FeatureError {
+    /// `values` does not have `rows * columns` entries.
+    Size {
+        /// Rows asked for.
+        rows: usize,
+        /// Columns asked for.
+        columns: usize,
+        /// Values given.
+        values: usize,
+    },
+    /// A value is infinite or not a number.
+    NotFinite {
+        /// Row of the first such value, counted from 0.
+        row: usize,
+        /// Column of the first such value, counted from 0.
+        column: usize,
+        /// The value.
+        value: f32,
+    },
+}
+
+impl fmt::Display for FeatureError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            FeatureError::Size { rows, columns, values } => write!(
+                f,
+                "{rows} rows x {columns} columns need {} features, not {values}",
+                rows.saturating_mul(*columns)
+            ),
+            FeatureError::NotFinite { row, column, value } => {
+                write!(f, "the feature of row {row}, column {column} (counted from 0) is {value}")
+            }
+        }
+    }
+}
+
+impl std::error::Error for FeatureError {}
+
+impl Features {
+    /// A matrix from its values, row by row.
+    ///
+    /// # Errors
+    /// [`FeatureError::Size`] unless there are exactly `rows * columns` values,
+    /// [`FeatureError::NotFinite`] with the first value that is infinite or not a number.
+    pub fn new(rows: usize, columns: usize, values: Vec<f32>) -> Result<Self, FeatureError> {
+        if rows.checked_mul(columns) != Some(values.len()) {
+            return Err(FeatureError::Size { rows, columns, values: values.len() });
+        }
+        if let Some(i) = values.iter().position(|v| !v.is_finite()) {
+            let (row, column) = (i / columns, i % columns);
+            return Err(FeatureError::NotFinite { row, column, value: values[i] });
+        }
+        Ok(Self { rows, columns, values })
+    }
+
+    /// Number of rows.
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// Number of features of a row.
+    pub fn columns(&self) -> usize {
+        self.columns
+    }
+
+    /// All values, row-major.
+    pub fn values(&self) -> &[f32] {
+        &self.values
+    }
+
+    /// The features of one row, `[columns]`.
+    pub fn row(&self, row: usize) -> &[f32] {
+        &self.values[row * self.columns..(row + 1) * self.columns]
+    }
+
+    /// The rows named by `rows`, in that order.
+    pub fn select(&self, rows: &[usize]) -> Self {
+        let mut values = Vec::with_capacity(rows.len() * self.columns);
+        for &row in rows {
+            values.extend_from_slice(self.row(row));
+        }
+        Self { rows: rows.len(), columns: self.columns, values }
+    }
+}
+
+impl fmt::Debug for Features {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Features {} x {}", self.rows, self.columns)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_are_checked() {
+        let error = Features::new(2, 3, vec![0.0; 5]).unwrap_err();
+        assert_eq!(error.to_string(), "2 rows x 3 columns need 6 features, not 5");
+        assert!(Features::new(usize::MAX, 2, vec![]).is_err());
+        assert!(Features::new(0, 0, vec![]).is_ok());
+    }
+
+    #[test]
+    fn a_value_that_is_not_finite_is_named() {
+        let error = Features::new(2, 2, vec![0.0, 1.0, f32::INFINITY, f32::NAN]).unwrap_err();
+        assert_eq!(error.to_string(), "the feature of row 1, column 0 (counted from 0) is inf");
+    }
+
+    #[test]
+    fn selection_keeps_the_order_asked_for() {
+        let features = Features::new(3, 1, vec![10.0, 11.0, 12.0]).unwrap();
+        assert_eq!(features.select(&[2, 0, 2]).values(), [12.0, 10.0, 12.0]);
+    }
+}
