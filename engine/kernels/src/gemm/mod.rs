@@ -1,0 +1,104 @@
+//! Matrix products C = A B and C += A B with strided inputs, so that a transpose costs nothing.
+//!
+//! Heads on features multiply shapes that general libraries serve badly: 16 rows, 2048 features, 17
+//! classes. [`tile`] holds a register tile that reads B `[K, N]` where it lies and lets the last vector
+//! overlap its neighbour where N is no multiple of 8; [`blocked`] walks it over the product.
+//! The portable build, whose vectors have no fused multiply-add, leaves every product to
+//! `matrixmultiply`.
+//!
+//! The choice between the ways to walk looks at K and N, never at the number of rows, and every element
+//! of C is one chain of fused multiply-adds over k = 0, 1, ..., K-1. So row i of a product does not depend
+//! on how many rows stand beside it: predicting one row gives the bits of predicting many.
+
+#[cfg(target_feature = "fma")]
+mod blocked;
+#[cfg(not(target_feature = "fma"))]
+mod portable;
+#[cfg(target_feature = "fma")]
+mod tile;
+
+#[cfg(target_feature = "fma")]
+use blocked::multiply;
+#[cfg(not(target_feature = "fma"))]
+use portable::multiply;
+
+use crate::exec::GEMM_BLOCK_FLOP;
+use crate::{Exec, Write};
+use rayon::prelude::*;
+
+/// A matrix inside a slice: element (i, j) stands at `i * row_stride + j * col_stride`.
+#[derive(Clone, Copy, Debug)]
+pub struct Matrix<'a> {
+    data: &'a [f32],
+    rows: usize,
+    cols: usize,
+    row_stride: usize,
+    col_stride: usize,
+}
+
+impl<'a> Matrix<'a> {
+    /// A row-major matrix `[rows, cols]`.
+    ///
+    /// # Panics
+    /// If the slice does not have `rows * cols` elements.
+    #[track_caller]
+    pub fn new(data: &'a [f32], rows: usize, cols: usize) -> Self {
+        assert_eq!(data.len(), rows * cols, "a [{rows}, {cols}] matrix has {} elements", rows * cols);
+        Self { data, rows, cols, row_stride: cols, col_stride: 1 }
+    }
+
+    /// The transpose `[cols, rows]` of the same elements; nothing is moved.
+    pub fn transposed(self) -> Self {
+        Self {
+            rows: self.cols,
+            cols: self.rows,
+            row_stride: self.col_stride,
+            col_stride: self.row_stride,
+            ..self
+        }
+    }
+
+    /// Rows `from..from + rows`.
+    fn row_block(self, from: usize, rows: usize) -> Self {
+        Self { data: self.data.get(from * self.row_stride..).unwrap_or(&[]), rows, ..self }
+    }
+}
+
+/// C = A B or C += A B, with A `[M, K]`, B `[K, N]` and C `[M, N]` row-major.
+///
+/// # Panics
+/// If the shapes do not fit.
+#[track_caller]
+pub fn gemm(exec: Exec, write: Write, a: Matrix<'_>, b: Matrix<'_>, c: &mut [f32]) {
+    assert_eq!(a.cols, b.rows, "[{}, {}] x [{}, {}]: inner sizes differ", a.rows, a.cols, b.rows, b.cols);
+    assert_eq!(c.len(), a.rows * b.cols, "the product is [{}, {}]", a.rows, b.cols);
+    if c.is_empty() {
+        return;
+    }
+    if a.cols == 0 {
+        if write == Write::Set {
+            c.fill(0.0);
+        }
+        return;
+    }
+    let rows = rows_per_task(a.cols, b.cols);
+    if exec == Exec::Serial || a.rows <= rows {
+        multiply(write, a, b, c);
+    } else {
+        multiply_in_parallel(write, a, b, c, rows);
+    }
+}
+
+/// Rows of C that one task computes: fixed by K and N, a multiple of every tile height.
+fn rows_per_task(k: usize, n: usize) -> usize {
+    (GEMM_BLOCK_FLOP / (2 * k * n).max(1)).clamp(24, 4096).next_multiple_of(24)
+}
+
+fn multiply_in_parallel(write: Write, a: Matrix<'_>, b: Matrix<'_>, c: &mut [f32], rows: usize) {
+    c.par_chunks_mut(rows * b.cols).enumerate().for_each(|(i, c)| {
+        multiply(write, a.row_block(i * rows, c.len() / b.cols), b, c);
+    });
+}
+
+#[cfg(test)]
+mod tests;
