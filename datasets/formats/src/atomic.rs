@@ -1,0 +1,101 @@
+//! Replacing a file as a whole or not at all.
+
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::path::Path;
+
+/// Writes a file so that a reader, or the next start after a crash, finds the old file or the new
+/// one, never half of it.
+///
+/// Writes to a temporary file in the same folder, forces it to the disk, renames it over `path` and
+/// forces the folder's entry to the disk. If anything fails the old file stays and the temporary one is
+/// removed.
+///
+/// ```
+/// use lacuna_formats::write_atomic;
+/// use std::io::Write;
+///
+/// let folder = tempfile::tempdir()?;
+/// let path = folder.path().join("record.txt");
+/// write_atomic(&path, |file| writeln!(file, "first"))?;
+/// // A writer that gives up leaves the file as it was.
+/// let _ = write_atomic(&path, |file| {
+///     writeln!(file, "second")?;
+///     Err(std::io::Error::other("out of ideas"))
+/// });
+/// assert_eq!(std::fs::read_to_string(&path)?, "first\n");
+/// # Ok::<(), std::io::Error>(())
+/// ```
+///
+/// # Errors
+/// Whatever `write` or the file system answers.
+pub fn write_atomic(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
+    let folder = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    let mut temporary = temporary_file(folder)?;
+    let mut buffer = BufWriter::with_capacity(1 << 16, temporary.as_file_mut());
+    write(&mut buffer)?;
+    buffer.flush()?;
+    drop(buffer);
+    temporary.as_file().sync_all()?;
+    temporary.persist(path).map_err(|refused| refused.error)?;
+    sync_folder(folder)
+}
+
+fn temporary_file(folder: &Path) -> io::Result<tempfile::NamedTempFile> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".lacuna-").suffix(".tmp");
+    // Temporary files are private by default, and the rename would keep that: ask for what creating
+    // the file in the ordinary way would have given (the umask still applies).
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    builder.tempfile_in(folder)
+}
+
+/// A rename is on the disk when the folder is.
+#[cfg(unix)]
+fn sync_folder(folder: &Path) -> io::Result<()> {
+    File::open(folder)?.sync_all()
+}
+
+/// Elsewhere a folder cannot be opened for this; the file system orders the rename by itself.
+#[cfg(not(unix))]
+fn sync_folder(_folder: &Path) -> io::Result<()> {
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    #[test]
+    fn nothing_is_left_behind_and_the_old_file_survives_a_failure() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.txt");
+        write_atomic(&path, |file| file.write_all(b"one")).unwrap();
+        write_atomic(&path, |file| file.write_all(b"two")).unwrap();
+        let failed = write_atomic(&path, |file| {
+            file.write_all(b"three")?;
+            Err(io::Error::other("no"))
+        });
+        assert!(failed.is_err());
+        assert_eq!(fs::read(&path).unwrap(), b"two");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+        assert!(write_atomic(&folder.path().join("missing/a.txt"), |_| Ok(())).is_err());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn permissions_are_those_of_an_ordinary_file() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let (ordinary, atomic) = (folder.path().join("a"), folder.path().join("b"));
+        fs::write(&ordinary, b"").unwrap();
+        write_atomic(&atomic, |_| Ok(())).unwrap();
+        let mode = |path| fs::metadata(path).unwrap().permissions().mode();
+        assert_eq!(mode(&ordinary), mode(&atomic));
+    }
+}

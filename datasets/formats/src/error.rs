@@ -1,0 +1,130 @@
+//! What can be wrong with a file or a folder, for the person who has to mend it.
+
+use crate::NpyError;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Why a file or folder was refused. Rows and columns are counted from 0.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum FormatError {
+    /// The operating system refused.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// An `.npy` file is broken or of the wrong type.
+    #[error("{}: {source}", path.display())]
+    Npy {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: NpyError,
+    },
+    /// A file that the layout needs is not there.
+    #[error("{}: there is no such file. {layout}", path.display())]
+    Missing {
+        /// The file.
+        path: PathBuf,
+        /// What is expected in such a folder.
+        layout: &'static str,
+    },
+    /// A folder has several files for one purpose.
+    #[error(
+        "{}: several files of features for {part}: {}. Name the one to use",
+        folder.display(),
+        found.join(", ")
+    )]
+    Ambiguous {
+        /// The folder.
+        folder: PathBuf,
+        /// The part of the data set.
+        part: &'static str,
+        /// The names to choose from.
+        found: Vec<String>,
+    },
+    /// There is nothing in a file.
+    #[error("{}: there are no {what}", path.display())]
+    Empty {
+        /// The file.
+        path: PathBuf,
+        /// What is missing.
+        what: &'static str,
+    },
+    /// A label is no label.
+    #[error("{}: row {row}, column {column} (counted from 0) is {value}; {advice}", path.display())]
+    Label {
+        /// The file.
+        path: PathBuf,
+        /// Row of the label.
+        row: usize,
+        /// Column of the label.
+        column: usize,
+        /// What stands there.
+        value: f64,
+        /// Which values may stand there, or what to do.
+        advice: &'static str,
+    },
+    /// A feature is infinite or not a number.
+    #[error(
+        "{}: row {row}, column {column} (counted from 0) is {value}; features must be finite numbers: \
+         extract that row again or leave it out",
+        path.display()
+    )]
+    NotFinite {
+        /// The file.
+        path: PathBuf,
+        /// Row of the value.
+        row: usize,
+        /// Column of the value.
+        column: usize,
+        /// What stands there.
+        value: f32,
+    },
+    /// Two files that belong together differ in size.
+    #[error(
+        "{} has {count} {what} and {} has {other_count}: the files do not belong together",
+        path.display(),
+        other.display()
+    )]
+    Mismatch {
+        /// What is counted: rows, classes or columns.
+        what: &'static str,
+        /// One file.
+        path: PathBuf,
+        /// Its count.
+        count: usize,
+        /// The other file.
+        other: PathBuf,
+        /// The other's count.
+        other_count: usize,
+    },
+    /// A list of class names is not usable.
+    #[error("{}: line {line} (counted from 1) {problem}", path.display())]
+    ClassName {
+        /// The file.
+        path: PathBuf,
+        /// The line, counted from 1 as editors do.
+        line: usize,
+        /// What is wrong with it.
+        problem: &'static str,
+    },
+}
+
+impl FormatError {
+    /// Adds the path to what is wrong with an array.
+    pub(crate) fn npy(path: &Path) -> impl FnOnce(NpyError) -> Self {
+        move |source| match source {
+            NpyError::Io(source) => FormatError::Io { path: path.into(), source },
+            source => FormatError::Npy { path: path.into(), source },
+        }
+    }
+
+    /// Adds the path to what the operating system said.
+    pub(crate) fn io(path: &Path) -> impl FnOnce(io::Error) -> Self {
+        move |source| FormatError::Io { path: path.into(), source }
+    }
+}

@@ -1,0 +1,115 @@
+//! From whatever a file holds to what a caller needs.
+
+use super::header::shape_text;
+use super::{NpyArray, NpyData, NpyError};
+use half::slice::HalfFloatSliceExt;
+
+impl NpyArray {
+    /// Rows, columns and row-major values of a matrix of numbers, as `f32`.
+    ///
+    /// `f4` is moved, not copied; wider types are rounded (what exceeds `f32` becomes infinite).
+    ///
+    /// # Errors
+    /// [`NpyError::Rank`] unless there are two dimensions, [`NpyError::Kind`] for text.
+    pub fn into_f32_matrix(self) -> Result<(usize, usize, Vec<f32>), NpyError> {
+        let (rows, columns) = self.matrix_shape()?;
+        let values = match self.into_data() {
+            NpyData::F32(values) => values,
+            NpyData::F16(values) => values.to_f32_vec(),
+            other => other.to_f64()?.into_iter().map(|value| value as f32).collect(),
+        };
+        Ok((rows, columns, values))
+    }
+
+    /// Rows and columns of a matrix.
+    ///
+    /// # Errors
+    /// [`NpyError::Rank`] unless there are two dimensions.
+    pub fn matrix_shape(&self) -> Result<(usize, usize), NpyError> {
+        match self.shape() {
+            &[rows, columns] => Ok((rows, columns)),
+            shape => Err(NpyError::Rank { shape: shape_text(shape), found: shape.len(), wanted: 2 }),
+        }
+    }
+
+    /// The elements of a list of text. Bytes are read as UTF-8.
+    ///
+    /// # Errors
+    /// [`NpyError::Rank`] unless there is one dimension, [`NpyError::Kind`] for numbers and for bytes
+    /// that are no UTF-8.
+    pub fn into_strings(self) -> Result<Vec<String>, NpyError> {
+        if self.shape().len() != 1 {
+            let (shape, found) = (shape_text(self.shape()), self.shape().len());
+            return Err(NpyError::Rank { shape, found, wanted: 1 });
+        }
+        match self.into_data() {
+            NpyData::Text(strings) => Ok(strings),
+            NpyData::Bytes(strings) => strings
+                .into_iter()
+                .map(|bytes| String::from_utf8(bytes).map_err(|_| kind("bytes that are no UTF-8", "text")))
+                .collect(),
+            other => Err(kind(other.kind_name(), "text")),
+        }
+    }
+}
+
+impl NpyData {
+    /// Numbers as `f64`, truth values as 0 and 1. Integers beyond 2^53 are rounded.
+    ///
+    /// # Errors
+    /// [`NpyError::Kind`] for text.
+    pub fn to_f64(&self) -> Result<Vec<f64>, NpyError> {
+        fn all<T: Copy>(values: &[T], convert: impl Fn(T) -> f64) -> Vec<f64> {
+            values.iter().map(|&value| convert(value)).collect()
+        }
+        Ok(match self {
+            NpyData::Bool(v) => all(v, f64::from),
+            NpyData::U8(v) => all(v, f64::from),
+            NpyData::I8(v) => all(v, f64::from),
+            NpyData::U16(v) => all(v, f64::from),
+            NpyData::I16(v) => all(v, f64::from),
+            NpyData::U32(v) => all(v, f64::from),
+            NpyData::I32(v) => all(v, f64::from),
+            NpyData::U64(v) => all(v, |v| v as f64),
+            NpyData::I64(v) => all(v, |v| v as f64),
+            NpyData::F16(v) => all(v, f64::from),
+            NpyData::F32(v) => all(v, f64::from),
+            NpyData::F64(v) => v.clone(),
+            NpyData::Text(_) | NpyData::Bytes(_) => return Err(kind(self.kind_name(), "numbers")),
+        })
+    }
+}
+
+fn kind(found: &str, wanted: &'static str) -> NpyError {
+    NpyError::Kind { found: found.into(), wanted }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Kind;
+
+    #[test]
+    fn every_numeric_type_becomes_numbers() {
+        let kinds = [Kind::Bool, Kind::U8, Kind::I16, Kind::U64, Kind::I64, Kind::F16, Kind::F32, Kind::F64];
+        for kind in kinds {
+            let array = NpyArray::new(vec![1, 2], NpyData::from_integers(kind, &[1, 0]).unwrap()).unwrap();
+            assert_eq!(array.data().to_f64().unwrap(), [1.0, 0.0], "{kind:?}");
+            assert_eq!(array.into_f32_matrix().unwrap(), (1, 2, vec![1.0, 0.0]), "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn the_wrong_rank_or_type_is_named() {
+        let list = NpyArray::new(vec![2], NpyData::F32(vec![0.0, 1.0])).unwrap();
+        let error = list.clone().into_f32_matrix().unwrap_err().to_string();
+        assert_eq!(error, "shape (2,) has rank 1, where rank 2 is needed");
+        let error = list.into_strings().unwrap_err().to_string();
+        assert_eq!(error, "the elements are floats, where text must be");
+        let text = NpyArray::new(vec![1], NpyData::Bytes(vec![b"a.jpg".to_vec()])).unwrap();
+        assert!(text.data().to_f64().is_err());
+        assert_eq!(text.into_strings().unwrap(), ["a.jpg"]);
+        let broken = NpyArray::new(vec![1], NpyData::Bytes(vec![vec![0xff]])).unwrap();
+        assert!(broken.into_strings().is_err());
+    }
+}

@@ -1,0 +1,120 @@
+//! What can be wrong with an `.npy` file.
+
+use std::io;
+
+/// Why an `.npy` file was refused, or an array could not be read as asked.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum NpyError {
+    /// The operating system refused.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    /// The file does not start as an `.npy` file does.
+    #[error("this is no .npy file: it does not start with \\x93NUMPY")]
+    Magic,
+    /// The version of the format is unknown.
+    #[error("format version {major}.{minor} is unknown; versions 1.0, 2.0 and 3.0 can be read")]
+    Version {
+        /// First version byte.
+        major: u8,
+        /// Second version byte.
+        minor: u8,
+    },
+    /// The file ends inside its header.
+    #[error("the file is cut: its header needs {expected} bytes and there are {found}")]
+    HeaderCut {
+        /// Bytes needed to read on.
+        expected: u64,
+        /// Bytes there are.
+        found: u64,
+    },
+    /// The header is longer than any array needs.
+    #[error("the header claims {bytes} bytes; more than {} are not read", super::MAX_HEADER)]
+    HeaderLong {
+        /// Bytes announced.
+        bytes: u32,
+    },
+    /// The header is not the dictionary it should be.
+    #[error("the header is broken at byte {at}: {problem}")]
+    Header {
+        /// Byte of the dictionary, counted from 0.
+        at: usize,
+        /// What is wrong there.
+        problem: String,
+    },
+    /// The element type cannot be read.
+    #[error("the element type {descr} cannot be read; {advice}")]
+    Dtype {
+        /// The type as the header has it.
+        descr: String,
+        /// What to do about it.
+        advice: &'static str,
+    },
+    /// A dimension is negative.
+    #[error("the shape has the negative dimension {dimension}")]
+    Negative {
+        /// The dimension, as written.
+        dimension: String,
+    },
+    /// The array would not fit into memory, whatever the memory.
+    #[error("an array of shape {shape} and type {dtype} is too large for any memory")]
+    TooLarge {
+        /// The shape, as written.
+        shape: String,
+        /// The element type.
+        dtype: String,
+    },
+    /// The data do not have the size the header announces: a cut file, or bytes after the end.
+    #[error(
+        "shape {shape} of type {dtype} needs {expected} bytes of data and the file has {found}: it was {}",
+        if found < expected { "cut, or is still being written" } else { "written by something else, or twice" }
+    )]
+    DataSize {
+        /// The shape.
+        shape: String,
+        /// The element type.
+        dtype: String,
+        /// Bytes of data announced.
+        expected: u64,
+        /// Bytes of data there are.
+        found: u64,
+    },
+    /// An element is no value of its type: a boolean that is neither 0 nor 1, a character that is none.
+    #[error("element {element} (counted from 0, in the order of the file) is no {what}: {value:#x}")]
+    Element {
+        /// Which element.
+        element: usize,
+        /// What it should be.
+        what: &'static str,
+        /// What stands there.
+        value: u32,
+    },
+    /// The number of values is not what the shape says.
+    #[error("shape {shape} has room for {expected} values, not {found}")]
+    Count {
+        /// The shape.
+        shape: String,
+        /// Values that fit it.
+        expected: usize,
+        /// Values given.
+        found: usize,
+    },
+    /// The array has the wrong number of dimensions.
+    #[error("shape {shape} has rank {found}, where rank {wanted} is needed")]
+    Rank {
+        /// The shape.
+        shape: String,
+        /// Dimensions it has.
+        found: usize,
+        /// Dimensions needed.
+        wanted: usize,
+    },
+    /// Numbers were asked for and there are strings, or the other way round.
+    #[error("the elements are {found}, where {wanted} must be")]
+    Kind {
+        /// The element type.
+        found: String,
+        /// What was asked for.
+        wanted: &'static str,
+    },
+}

@@ -1,0 +1,20 @@
+//! NumPy's `.npy` files.
+//!
+//! Our own reader, because the file is trusted in other libraries where it should not be: a header of
+//! 14 bytes that announces a gigabyte, a shape whose product wraps to 0. Here every number of the
+//! header is checked against the length of the file before anything is allocated.
+//!
+//! Source: NEP 1 and `numpy/lib/_format_impl.py`.
+
+mod array;
+mod convert;
+mod dtype;
+mod error;
+mod header;
+mod read;
+mod write;
+
+pub use array::{NpyArray, NpyData};
+pub use dtype::{ByteOrder, Dtype, Kind};
+pub use error::NpyError;
+pub use header::MAX_HEADER;

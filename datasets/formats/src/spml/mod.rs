@@ -1,0 +1,305 @@
+//! The folder layout of the single-positive papers and of everything built on their code.
+
+mod labels;
+
+use crate::{ByteOrder, Dtype, FormatError, Kind, NpyArray, NpyData};
+use labels::{read_observed, read_truth};
+use lacuna_labels::{FeatureError, FeatureSet, Features, ObservedLabels};
+use std::fmt;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// What the numbers of a file of observed labels mean, for files in which -1 occurs.
+///
+/// The same three numbers are in use with two meanings, so a reader that guesses is wrong for half
+/// of its users.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum LabelConvention {
+    /// 1 positive, 0 unknown, -1 observed negative: the single-positive papers, PU-MLC.
+    Spml,
+    /// 1 positive, 0 unobserved (which these papers then take as negative); -1 does not occur.
+    BinaryAn,
+    /// 1 positive, 0 observed negative, -1 unknown: class-aware selective loss, Open Images.
+    Csl,
+}
+
+impl fmt::Display for LabelConvention {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            LabelConvention::Spml => "spml",
+            LabelConvention::BinaryAn => "binary-an",
+            LabelConvention::Csl => "csl",
+        })
+    }
+}
+
+/// A folder with features, labels and names as `.npy` files.
+///
+/// | file | shape | contents |
+/// |---|---|---|
+/// | `{train,val}_features_<name>.npy` | rows x features | any numeric type |
+/// | `formatted_{train,val}_labels.npy` | rows x classes | 0 and 1, any numeric type |
+/// | `formatted_{train,val}_labels_obs.npy` | rows x classes | observed labels; optional |
+/// | `formatted_{train,val}_images.npy` | rows | names of the rows |
+/// | `classes.txt` | | one class a line; optional |
+///
+/// **The `val` files are the test set.** That is how the published numbers were made: rows to
+/// validate on are cut out of `train`.
+///
+/// ```
+/// use lacuna_formats::{NpyArray, NpyData, SpmlFolder};
+///
+/// let folder = tempfile::tempdir()?;
+/// for part in ["train", "val"] {
+///     let save = |name: String, shape: &[usize], data| {
+///         NpyArray::new(shape.to_vec(), data).unwrap().save(folder.path().join(name))
+///     };
+///     save(format!("{part}_features_clip.npy"), &[2, 3], NpyData::F32(vec![0.5; 6]))?;
+///     save(format!("formatted_{part}_labels.npy"), &[2, 2], NpyData::U8(vec![1, 0, 1, 1]))?;
+///     save(format!("formatted_{part}_images.npy"), &[2], NpyData::Text(vec!["a".into(), "b".into()]))?;
+/// }
+///
+/// let sets = SpmlFolder::new(folder.path()).load()?;
+/// assert_eq!(sets.train.truth.positives_per_class(), [2, 1]);
+/// assert_eq!(sets.test.classes, ["class 0", "class 1"]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// Source: Cole et al., "Multi-Label Learning from Single Positive Labels", CVPR 2021, `datasets.py`.
+#[derive(Clone, Debug)]
+pub struct SpmlFolder {
+    root: PathBuf,
+    features: Option<String>,
+    convention: Option<LabelConvention>,
+}
+
+/// Which files of the folder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Part {
+    /// `train`: the rows to train and to validate on.
+    Train,
+    /// `val`: the rows to test on.
+    Test,
+}
+
+/// The two parts of a folder; their classes and features agree.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SpmlSets {
+    /// From the `train` files.
+    pub train: FeatureSet,
+    /// From the `val` files.
+    pub test: FeatureSet,
+}
+
+const LAYOUT: &str = "An SPML folder has, for train and for val, {part}_features_<name>.npy, \
+    formatted_{part}_labels.npy and formatted_{part}_images.npy, and may have \
+    formatted_{part}_labels_obs.npy and classes.txt";
+
+impl Part {
+    /// The word in the names of the files.
+    pub fn word(self) -> &'static str {
+        match self {
+            Part::Train => "train",
+            Part::Test => "val",
+        }
+    }
+}
+
+impl SpmlFolder {
+    /// The folder at `root`; nothing is read yet.
+    pub fn new(root: impl Into<PathBuf>) -> Self {
+        Self { root: root.into(), features: None, convention: None }
+    }
+
+    /// Names the features to read where the folder has several: the part of the file name after
+    /// `features_`, or its last words (`resnet50` finds `train_features_imagenet_resnet50.npy`).
+    pub fn features(mut self, name: impl Into<String>) -> Self {
+        self.features = Some(name.into());
+        self
+    }
+
+    /// Says what the numbers of the observed labels mean. Without it 0 is unknown and -1 an error.
+    pub fn convention(mut self, convention: LabelConvention) -> Self {
+        self.convention = Some(convention);
+        self
+    }
+
+    /// Reads both parts.
+    ///
+    /// # Errors
+    /// A [`FormatError`] that names the file and, where there is one, the row and the column: a
+    /// missing or broken file, several files of features and none named, labels outside their set
+    /// of values, a feature that is not finite, files whose sizes do not agree, no rows.
+    pub fn load(&self) -> Result<SpmlSets, FormatError> {
+        let classes = self.class_names()?;
+        let (train, train_features) = self.read(Part::Train, classes.as_deref())?;
+        let (test, test_features) = self.read(Part::Test, classes.as_deref())?;
+        let labels = |part| self.labels_path(part);
+        same(
+            "classes",
+            (labels(Part::Train), train.truth.classes()),
+            (labels(Part::Test), test.truth.classes()),
+        )?;
+        same(
+            "columns",
+            (train_features, train.features.columns()),
+            (test_features, test.features.columns()),
+        )?;
+        Ok(SpmlSets { train, test })
+    }
+
+    /// Writes observed labels as `formatted_{part}_labels_obs.npy`, in the type and byte order of the
+    /// labels beside it, 1 positive, 0 unknown, -1 observed negative. Returns the path.
+    ///
+    /// With the published mask the file is the published one, byte for byte.
+    ///
+    /// # Errors
+    /// [`FormatError::Mismatch`] unless the labels are as many as those in the folder, and
+    /// [`FormatError::Label`] for an observed negative where the type of the labels is unsigned.
+    pub fn write_observed(&self, part: Part, observed: &ObservedLabels) -> Result<PathBuf, FormatError> {
+        let (labels_path, path) = (self.labels_path(part), self.observed_path(part));
+        let Dtype { kind, order } = Dtype::of_file(&labels_path).map_err(missing(&labels_path))?;
+        let truth = read_truth(&labels_path)?;
+        same("rows", (path.clone(), observed.rows()), (labels_path.clone(), truth.rows()))?;
+        same("classes", (path.clone(), observed.classes()), (labels_path, truth.classes()))?;
+        let codes: Vec<i8> = observed.cells().iter().map(|&label| label as i8).collect();
+        let data = NpyData::from_integers(kind, &codes).map_err(|_| {
+            let cell = codes.iter().position(|&code| code < 0).unwrap_or_default();
+            let (row, column) = (cell / observed.classes(), cell % observed.classes());
+            let advice = "the labels beside it are unsigned, so it cannot be written in their type";
+            FormatError::Label { path: path.clone(), row, column, value: -1.0, advice }
+        })?;
+        let array = NpyArray::new(vec![observed.rows(), observed.classes()], data);
+        let order = if kind == Kind::Bool { ByteOrder::Little } else { order };
+        array.map_err(FormatError::npy(&path))?.save_as(&path, order)?;
+        Ok(path)
+    }
+
+    fn read(&self, part: Part, classes: Option<&[String]>) -> Result<(FeatureSet, PathBuf), FormatError> {
+        let features_path = self.features_path(part)?;
+        let features = read_features(&features_path)?;
+        let labels_path = self.labels_path(part);
+        let truth = read_truth(&labels_path)?;
+        let rows = (features_path.clone(), features.rows());
+        same("rows", rows.clone(), (labels_path.clone(), truth.rows()))?;
+
+        let observed_path = self.observed_path(part);
+        let observed = match observed_path.exists() {
+            true => Some(read_observed(&observed_path, self.convention)?),
+            false => None,
+        };
+        if let Some(observed) = &observed {
+            same("rows", rows.clone(), (observed_path.clone(), observed.rows()))?;
+            same("classes", (labels_path.clone(), truth.classes()), (observed_path, observed.classes()))?;
+        }
+
+        let names_path = self.root.join(format!("formatted_{}_images.npy", part.word()));
+        let names = NpyArray::open(&names_path).map_err(missing(&names_path))?;
+        let names = names.into_strings().map_err(FormatError::npy(&names_path))?;
+        same("rows", rows, (names_path, names.len()))?;
+
+        let classes = match classes {
+            Some(classes) => {
+                let path = self.root.join(CLASSES);
+                same("classes", (path, classes.len()), (labels_path, truth.classes()))?;
+                classes.to_vec()
+            }
+            None => (0..truth.classes()).map(|class| format!("class {class}")).collect(),
+        };
+        Ok((FeatureSet { features, truth, observed, names: Some(names), classes }, features_path))
+    }
+
+    fn labels_path(&self, part: Part) -> PathBuf {
+        self.root.join(format!("formatted_{}_labels.npy", part.word()))
+    }
+
+    fn observed_path(&self, part: Part) -> PathBuf {
+        self.root.join(format!("formatted_{}_labels_obs.npy", part.word()))
+    }
+
+    /// The one file of features of a part.
+    fn features_path(&self, part: Part) -> Result<PathBuf, FormatError> {
+        let prefix = format!("{}_features_", part.word());
+        let mut found = Vec::new();
+        for entry in fs::read_dir(&self.root).map_err(FormatError::io(&self.root))? {
+            let file = entry.map_err(FormatError::io(&self.root))?.file_name();
+            let name = file.to_str().and_then(|file| file.strip_prefix(&prefix)?.strip_suffix(".npy"));
+            found.extend(name.map(String::from));
+        }
+        found.sort_unstable();
+        if let Some(wanted) = &self.features {
+            // The whole name wins over the last words of another.
+            let whole = found.iter().any(|name| name == wanted);
+            let last_words = format!("_{wanted}");
+            found.retain(|name| name == wanted || (!whole && name.ends_with(&last_words)));
+        }
+        let path = |name: &str| self.root.join(format!("{prefix}{name}.npy"));
+        match &found[..] {
+            [only] => Ok(path(only)),
+            [] => {
+                let name = self.features.as_deref().unwrap_or("<name>");
+                Err(FormatError::Missing { path: path(name), layout: LAYOUT })
+            }
+            _ => Err(FormatError::Ambiguous { folder: self.root.clone(), part: part.word(), found }),
+        }
+    }
+
+    /// The lines of `classes.txt`, if it is there.
+    fn class_names(&self) -> Result<Option<Vec<String>>, FormatError> {
+        let path = self.root.join(CLASSES);
+        if !path.exists() {
+            return Ok(None);
+        }
+        let text = fs::read_to_string(&path).map_err(FormatError::io(&path))?;
+        let lines: Vec<&str> = text.trim_end().lines().map(str::trim).collect();
+        for (i, line) in lines.iter().enumerate() {
+            let problem = match *line {
+                "" => "is empty: one class a line",
+                name if lines[..i].contains(&name) => "names a class for the second time",
+                _ => continue,
+            };
+            return Err(FormatError::ClassName { path, line: i + 1, problem });
+        }
+        Ok(Some(lines.into_iter().map(String::from).collect()))
+    }
+}
+
+const CLASSES: &str = "classes.txt";
+
+fn read_features(path: &Path) -> Result<Features, FormatError> {
+    let array = NpyArray::open(path).map_err(missing(path))?;
+    let (rows, columns, values) = array.into_f32_matrix().map_err(FormatError::npy(path))?;
+    for (count, what) in [(rows, "rows"), (columns, "columns")] {
+        if count == 0 {
+            return Err(FormatError::Empty { path: path.into(), what });
+        }
+    }
+    Features::new(rows, columns, values).map_err(|error| match error {
+        FeatureError::NotFinite { row, column, value } => {
+            FormatError::NotFinite { path: path.into(), row, column, value }
+        }
+        FeatureError::Size { .. } => unreachable!("an array has as many values as its shape says"),
+    })
+}
+
+/// Turns "not found" into a sentence about what such a folder has.
+fn missing(path: &Path) -> impl FnOnce(FormatError) -> FormatError {
+    move |error| match error {
+        FormatError::Io { source, .. } if source.kind() == std::io::ErrorKind::NotFound => {
+            FormatError::Missing { path: path.into(), layout: LAYOUT }
+        }
+        error => error,
+    }
+}
+
+/// Whether two files agree on a count.
+fn same(what: &'static str, one: (PathBuf, usize), other: (PathBuf, usize)) -> Result<(), FormatError> {
+    if one.1 == other.1 {
+        return Ok(());
+    }
+    let ((path, count), (other, other_count)) = (one, other);
+    Err(FormatError::Mismatch { what, path, count, other, other_count })
+}
+
+#[cfg(test)]
+mod tests;
