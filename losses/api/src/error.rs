@@ -1,5 +1,7 @@
 //! Why a loss refused its input.
 
+use crate::Interval;
+
 /// Why a loss refused its input or its configuration.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum LossError {
@@ -23,6 +25,16 @@ pub enum LossError {
         /// How many it takes.
         expected: usize,
         /// How many were given.
+        found: usize,
+    },
+    /// The formula has no meaning for so few classes.
+    #[error("{loss} needs at least {needed} classes, not {found}")]
+    Classes {
+        /// Name of the loss.
+        loss: &'static str,
+        /// Fewest classes it is defined for.
+        needed: usize,
+        /// Classes of the batch.
         found: usize,
     },
     /// A logit is NaN or infinite.
@@ -49,6 +61,16 @@ pub enum LossError {
         /// What the method expects.
         why: &'static str,
     },
+    /// A soft target is no probability.
+    #[error("the soft target of row {row}, class {class} is {value}, which is not in [0, 1]")]
+    Target {
+        /// Row within the batch.
+        row: usize,
+        /// Class.
+        class: usize,
+        /// The offending value.
+        value: f32,
+    },
     /// A parameter is outside its range.
     #[error("{loss}: {parameter} = {value} is outside its range {range}")]
     Parameter {
@@ -59,7 +81,35 @@ pub enum LossError {
         /// The value given.
         value: f64,
         /// The range it has to be in.
-        range: &'static str,
+        range: Interval,
+    },
+    /// A parameter that depends on the data was neither given nor known from the data.
+    #[error("{loss} needs a value for {parameter}: {doc}")]
+    MissingParameter {
+        /// Name of the loss.
+        loss: &'static str,
+        /// Name of the parameter.
+        parameter: &'static str,
+        /// What the parameter is.
+        doc: &'static str,
+    },
+    /// The loss has no parameter of this name.
+    #[error("{loss} has no parameter `{name}`{}", hint(.nearest))]
+    UnknownParameter {
+        /// Name of the loss.
+        loss: &'static str,
+        /// The name given.
+        name: String,
+        /// The parameter whose name is nearest, if the loss has any.
+        nearest: Option<&'static str>,
+    },
+    /// There is no loss of this name.
+    #[error("there is no loss `{name}`{}", hint(.nearest))]
+    UnknownLoss {
+        /// The name given.
+        name: String,
+        /// The loss whose name is nearest.
+        nearest: Option<&'static str>,
     },
     /// A saved state is not this loss's.
     #[error("{0}")]
@@ -67,4 +117,9 @@ pub enum LossError {
     /// The input is complete but not one this loss can work with.
     #[error("{0}")]
     Unsupported(String),
+}
+
+/// "; did you mean `x`?", or nothing.
+fn hint(nearest: &Option<&'static str>) -> String {
+    nearest.map(|n| format!("; did you mean `{n}`?")).unwrap_or_default()
 }

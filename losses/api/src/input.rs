@@ -1,6 +1,8 @@
 //! What a loss is given: logits, targets, and where in the training it stands.
 
 use crate::{Label, LossError};
+use std::fmt;
+use std::str::FromStr;
 
 /// One batch as a loss sees it. All matrices are row-major `[rows, classes]`.
 #[derive(Clone, Copy, Debug)]
@@ -38,16 +40,22 @@ impl<'a> LossInput<'a> {
         Self { logits, rows, classes, targets, sample_ids: &[], epoch: 0, step: 0 }
     }
 
-    /// Checks that every matrix has `rows * classes` > 0 entries and that there are `matrices` of them.
+    /// Checks that every matrix has `rows * classes` > 0 entries and that there are `matrices` of them,
+    /// and the same of the buffers for the derivatives.
     ///
     /// # Errors
     /// [`LossError::Matrices`] or [`LossError::Shape`].
-    pub fn check(&self, loss: &'static str, matrices: usize) -> Result<(), LossError> {
+    pub fn check(
+        &self,
+        loss: &'static str,
+        matrices: usize,
+        grad: &LossGrad<'_, '_>,
+    ) -> Result<(), LossError> {
         let (rows, classes) = (self.rows, self.classes);
         if self.logits.len() != matrices {
             return Err(LossError::Matrices { loss, expected: matrices, found: self.logits.len() });
         }
-        let expected = rows * classes;
+        let expected = rows.saturating_mul(classes);
         let shape = |what, found| Err(LossError::Shape { what, found, rows, classes });
         for z in self.logits {
             if z.len() != expected || expected == 0 {
@@ -57,9 +65,41 @@ impl<'a> LossInput<'a> {
         if self.targets.labels.len() != expected {
             return shape("the labels", self.targets.labels.len());
         }
+        if let LossGrad::Into(buffers) = grad {
+            if buffers.len() != matrices {
+                return Err(LossError::Matrices { loss, expected: matrices, found: buffers.len() });
+            }
+            if let Some(dz) = buffers.iter().find(|dz| dz.len() != expected) {
+                return shape("the gradient", dz.len());
+            }
+        }
         match self.targets.soft {
             Some(soft) if soft.len() != expected => shape("the soft targets", soft.len()),
             _ => Ok(()),
+        }
+    }
+
+    /// Refuses soft targets, for a loss that has no meaning for them.
+    ///
+    /// # Errors
+    /// [`LossError::Unsupported`].
+    pub fn check_hard(&self, loss: &'static str) -> Result<(), LossError> {
+        match self.targets.soft {
+            Some(_) => Err(LossError::Unsupported(format!("{loss} does not take soft targets"))),
+            None => Ok(()),
+        }
+    }
+
+    /// Checks that every soft target is a probability.
+    ///
+    /// # Errors
+    /// [`LossError::Target`] naming the first that is not.
+    pub fn check_soft(&self, soft: &[f32]) -> Result<(), LossError> {
+        match soft.iter().position(|t| !(0.0..=1.0).contains(t)) {
+            Some(i) => {
+                Err(LossError::Target { row: i / self.classes, class: i % self.classes, value: soft[i] })
+            }
+            None => Ok(()),
         }
     }
 
@@ -81,6 +121,16 @@ pub enum LossGrad<'a, 'b> {
     Unneeded,
 }
 
+impl<'a> LossGrad<'a, '_> {
+    /// The buffer of the only logit matrix, if derivatives are wanted.
+    pub fn into_single(self) -> Option<&'a mut [f32]> {
+        match self {
+            LossGrad::Into(buffers) => Some(&mut *buffers[0]),
+            LossGrad::Unneeded => None,
+        }
+    }
+}
+
 /// How the entries of a loss become one number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reduction {
@@ -93,12 +143,42 @@ pub enum Reduction {
 }
 
 impl Reduction {
-    /// What the sum over entries is multiplied with.
-    pub fn factor(self, labels: &[Label]) -> f64 {
+    /// What the sum over entries is multiplied with. Soft targets are all known.
+    pub fn factor(self, targets: &Targets<'_>) -> f64 {
+        let labels = targets.labels;
         match self {
             Reduction::Sum => 1.0,
-            Reduction::Mean => 1.0 / labels.len() as f64,
-            Reduction::MeanKnown => 1.0 / labels.iter().filter(|l| l.is_known()).count().max(1) as f64,
+            Reduction::MeanKnown if targets.soft.is_none() => {
+                1.0 / labels.iter().filter(|l| l.is_known()).count().max(1) as f64
+            }
+            Reduction::Mean | Reduction::MeanKnown => 1.0 / labels.len() as f64,
+        }
+    }
+}
+
+impl fmt::Display for Reduction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Reduction::Sum => "sum",
+            Reduction::Mean => "mean",
+            Reduction::MeanKnown => "mean_known",
+        })
+    }
+}
+
+impl FromStr for Reduction {
+    type Err = LossError;
+
+    /// # Errors
+    /// [`LossError::Unsupported`] for anything but `sum`, `mean` and `mean_known`.
+    fn from_str(s: &str) -> Result<Self, LossError> {
+        match s {
+            "sum" => Ok(Reduction::Sum),
+            "mean" => Ok(Reduction::Mean),
+            "mean_known" => Ok(Reduction::MeanKnown),
+            _ => Err(LossError::Unsupported(format!(
+                "there is no reduction `{s}`; the reductions are sum, mean and mean_known"
+            ))),
         }
     }
 }

@@ -6,19 +6,23 @@
 //! configuration plus one function from (logit, label) to (value, slope) on eight entries at a time,
 //! handed to [`pointwise::evaluate`], which owns the loop, the tail, the reduction and the checks.
 //!
+//! Every loss also carries its formula a second time, scalar and in dual numbers
+//! ([`MultiLabelLoss::reference`]): [`differentiate`] turns that into an oracle for the fast code, and
+//! [`conformance`] holds any loss against it and against the rules that all losses keep.
+//!
 //! ```
 //! use lacuna_labels::Label;
-//! use lacuna_loss_api::pointwise::{self, Pointwise};
+//! use lacuna_loss_api::pointwise::{self, Entry, Pointwise};
 //! use lacuna_loss_api::{LossGrad, LossInput, Reduction};
 //! use lacuna_kernels::{f32x8, math};
 //!
 //! /// Logistic loss that reads unknown as negative: y lp + (1 - y) ln.
 //! struct AssumeNegative;
 //! impl Pointwise for AssumeNegative {
-//!     fn at(&self, z: f32x8, label: f32x8) -> (f32x8, f32x8) {
+//!     fn at(&self, z: f32x8, label: f32x8) -> Entry {
 //!         let l = math::logistic(z);
 //!         let positive = label.simd_gt(f32x8::splat(0.0));
-//!         (positive.select(l.neg_ln_p, l.neg_ln_n), positive.select(-l.n, l.p))
+//!         Entry::new(positive.select(l.neg_ln_p, l.neg_ln_n), positive.select(-l.n, l.p))
 //!     }
 //! }
 //!
@@ -27,22 +31,26 @@
 //! let logits = [&z[..]];
 //! let input = LossInput::new(&logits, 1, 2, &labels);
 //! let mut dz = [0.0; 2];
-//! let loss = pointwise::evaluate(&AssumeNegative, &input, LossGrad::Into(&mut [&mut dz]), Reduction::Mean)?;
+//! let grad = LossGrad::Into(&mut [&mut dz]);
+//! let loss = pointwise::evaluate("an", &AssumeNegative, &input, grad, Reduction::Mean)?;
 //! assert!((loss - (0.6931472 + 2.126928) / 2.0).abs() < 1e-6);
 //! assert!((dz[0] + 0.25).abs() < 1e-6); // (p - 1) / 2
 //! # Ok::<(), lacuna_loss_api::LossError>(())
 //! ```
 
+pub mod conformance;
 mod error;
 mod info;
 mod input;
 pub mod pointwise;
+mod reference;
 
 pub use error::LossError;
-pub use info::{LabelUse, LossInfo, ParamInfo};
+pub use info::{Interval, LabelUse, LossInfo, ParamInfo};
 pub use input::{LossGrad, LossInput, Reduction, Targets};
 pub use lacuna_kernels::{Dual, Real, f32x8, math};
 pub use lacuna_labels::Label;
+pub use reference::{Gradients, differentiate};
 
 /// A named piece of a loss's state, so that a checkpoint can hold it: numbers in a fixed order.
 #[derive(Clone, Debug, PartialEq)]
@@ -67,6 +75,12 @@ pub trait MultiLabelLoss: Send {
     /// [`LossError`] for shapes that do not fit, a NaN or infinite logit, a label the method has no
     /// meaning for. `grad` then holds nothing of use.
     fn evaluate(&mut self, input: &LossInput<'_>, grad: LossGrad<'_, '_>) -> Result<f32, LossError>;
+
+    /// The formula itself, scalar and in f64: the reduced loss at the logits `z`, any of which may be a
+    /// variable. Shape, targets and epoch come from `input`; its logits are not looked at.
+    ///
+    /// This is what [`evaluate`](Self::evaluate) is tested against, so it shares no code with it.
+    fn reference(&self, z: &[&[Dual]], input: &LossInput<'_>) -> Dual;
 
     /// How many logit matrices the loss takes; the first is the prediction.
     fn logit_matrices(&self) -> usize {

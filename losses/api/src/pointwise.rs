@@ -3,62 +3,161 @@
 //! A pointwise loss is L = f * sum_ic l(z_ic, y_ic) with a factor f from the reduction. The loop, the
 //! tail, the sum, the factor and the check for NaN and infinity stand here once.
 
-use crate::{Label, LossError, LossGrad, LossInput, Reduction};
+use crate::{Label, LossError, LossGrad, LossInput, Reduction, math};
 use lacuna_kernels::f32x8;
 
 /// One entry of a loss, eight at a time.
 pub trait Pointwise {
     /// Value and derivative with respect to the logit, before the reduction.
     ///
-    /// `label` holds -1 (negative), 0 (unknown) or 1 (positive).
-    fn at(&self, z: f32x8, label: f32x8) -> (f32x8, f32x8);
+    /// `target` holds -1 (negative), 0 (unknown) or 1 (positive); with [`evaluate_soft`] it holds
+    /// probabilities.
+    fn at(&self, z: f32x8, target: f32x8) -> Entry;
 }
 
-/// Entries whose values are added in one vector before the sum is carried on in f64.
+/// What a loss is at eight entries: l = `value` + ln `factor`, dl/dz = `slope`.
+#[derive(Clone, Copy, Debug)]
+pub struct Entry {
+    /// The part of the loss that is summed as it is.
+    pub value: f32x8,
+    /// A number in [1, 2] whose logarithm belongs to the loss, 1 where there is none.
+    ///
+    /// The driver multiplies the factors of 64 entries and takes one logarithm of the product, which at
+    /// most reaches 2^64. Measured on binary cross-entropy this halves the time of the whole loss.
+    pub factor: f32x8,
+    /// The derivative with respect to the logit.
+    pub slope: f32x8,
+}
+
+impl Entry {
+    /// A loss without a logarithm to be postponed.
+    #[inline]
+    pub fn new(value: f32x8, slope: f32x8) -> Self {
+        Self { value, factor: f32x8::splat(1.0), slope }
+    }
+}
+
+/// What may stand in a target matrix.
+pub trait Target: Copy {
+    /// Fills the lanes behind the last entry.
+    const PADDING: Self;
+    /// Eight targets as floats.
+    fn load(lanes: &[Self; 8]) -> f32x8;
+}
+
+impl Target for Label {
+    const PADDING: Self = Label::Unknown;
+    #[inline]
+    fn load(lanes: &[Self; 8]) -> f32x8 {
+        f32x8::new(lanes.map(|l| f32::from(l as i8)))
+    }
+}
+
+impl Target for f32 {
+    const PADDING: Self = 0.0;
+    #[inline]
+    fn load(lanes: &[Self; 8]) -> f32x8 {
+        f32x8::new(*lanes)
+    }
+}
+
+/// Entries whose values are added in one vector before the sum is carried on in f64: 64 vectors.
 ///
-/// 64 vectors: short enough that eight f32 sums lose nothing that matters, long enough that the
-/// conversion does not show.
+/// Short enough that eight f32 sums lose nothing that matters and that a product of 64 factors in [1, 2]
+/// stays finite, long enough that the logarithm and the conversion do not show.
 const BLOCK: usize = 512;
 
-/// Sum or mean of a pointwise loss over the first logit matrix, and its derivative.
+/// A pointwise loss `name` over the only logit matrix, and its derivative.
 ///
 /// # Errors
-/// [`LossError`] for shapes that do not fit and for a NaN or infinite logit, naming row and class.
+/// [`LossError`] for shapes that do not fit, for soft targets, and for a NaN or infinite logit, naming row
+/// and class.
 pub fn evaluate(
+    name: &'static str,
     loss: &impl Pointwise,
     input: &LossInput<'_>,
     grad: LossGrad<'_, '_>,
     reduction: Reduction,
 ) -> Result<f32, LossError> {
-    input.check("a pointwise loss", 1)?;
-    let labels = input.targets.labels;
-    let factor = reduction.factor(labels);
-    let dz = match grad {
-        LossGrad::Into(buffers) => Some(&mut *buffers[0]),
-        LossGrad::Unneeded => None,
-    };
-    let sum = sum_entries(loss, input.logits[0], labels, dz, factor as f32);
-    sum.map(|s| (s * factor) as f32).ok_or_else(|| non_finite(input))
+    input.check(name, 1, &grad)?;
+    input.check_hard(name)?;
+    let factor = reduction.factor(&input.targets);
+    let total = sum(loss, input.logits[0], input.targets.labels, grad.into_single(), factor as f32);
+    total.map(|s| (s * factor) as f32).ok_or_else(|| non_finite(input))
 }
 
-/// The sum over all entries, or `None` where a logit is NaN or infinite.
-fn sum_entries(
+/// The same for a loss of probabilities `soft` `[rows, classes]` in place of labels.
+///
+/// # Errors
+/// As [`evaluate`], and [`LossError::Target`] for a target outside [0, 1].
+pub fn evaluate_soft(
+    name: &'static str,
+    loss: &impl Pointwise,
+    input: &LossInput<'_>,
+    soft: &[f32],
+    grad: LossGrad<'_, '_>,
+    reduction: Reduction,
+) -> Result<f32, LossError> {
+    input.check(name, 1, &grad)?;
+    input.check_soft(soft)?;
+    let factor = reduction.factor(&input.targets);
+    let total = sum(loss, input.logits[0], soft, grad.into_single(), factor as f32);
+    total.map(|s| (s * factor) as f32).ok_or_else(|| non_finite(input))
+}
+
+/// The same for a loss that differs from row to row: `row` looks at the labels of a row and gives the loss
+/// of its entries and a weight.
+///
+/// # Errors
+/// As [`evaluate`].
+pub fn evaluate_rows<P: Pointwise>(
+    name: &'static str,
+    input: &LossInput<'_>,
+    grad: LossGrad<'_, '_>,
+    reduction: Reduction,
+    row: impl Fn(&[Label]) -> (P, f64),
+) -> Result<f32, LossError> {
+    input.check(name, 1, &grad)?;
+    input.check_hard(name)?;
+    let classes = input.classes;
+    let factor = reduction.factor(&input.targets);
+    let mut dz_rows = grad.into_single().map(|dz| dz.chunks_mut(classes));
+    let mut total = 0.0;
+    for (z, labels) in input.logits[0].chunks(classes).zip(input.targets.labels.chunks(classes)) {
+        let (loss, weight) = row(labels);
+        let weight = weight * factor;
+        let dz = dz_rows.as_mut().and_then(Iterator::next);
+        total += weight * sum(&loss, z, labels, dz, weight as f32).ok_or_else(|| non_finite(input))?;
+    }
+    Ok(total as f32)
+}
+
+/// The bare loop: the unscaled sum over all entries, or `None` where a logit is NaN or infinite; leaves
+/// `scale` * slope in `dz`.
+///
+/// All slices have the same length; a shorter one ends the sum.
+pub fn sum<T: Target>(
     loss: &impl Pointwise,
     z: &[f32],
-    labels: &[Label],
+    targets: &[T],
     dz: Option<&mut [f32]>,
-    factor: f32,
+    scale: f32,
 ) -> Option<f64> {
-    let scale = f32x8::splat(factor);
+    let scale = f32x8::splat(scale);
     let mut total = 0.0;
     // z * 0 is 0 for every finite z and NaN for the rest, so one accumulator finds any offender.
     let mut poison = f32x8::splat(0.0);
     let mut dz_blocks = dz.map(|dz| dz.chunks_mut(BLOCK));
-    for (z, labels) in z.chunks(BLOCK).zip(labels.chunks(BLOCK)) {
+    for (z, targets) in z.chunks(BLOCK).zip(targets.chunks(BLOCK)) {
         let dz = dz_blocks.as_mut().and_then(Iterator::next);
-        let mut sum = f32x8::splat(0.0);
+        let (mut value, mut product) = (f32x8::splat(0.0), f32x8::splat(1.0));
+        let mut add = |z: f32x8, entry: Entry| {
+            value += entry.value;
+            product *= entry.factor;
+            poison = z.mul_add(f32x8::splat(0.0), poison);
+        };
         let (z_vectors, z_tail) = z.as_chunks::<8>();
-        let (label_vectors, label_tail) = labels.as_chunks::<8>();
+        let (target_vectors, target_tail) = targets.as_chunks::<8>();
         let (dz_vectors, dz_tail) = match dz {
             Some(dz) => {
                 let (vectors, tail) = dz.as_chunks_mut::<8>();
@@ -68,51 +167,49 @@ fn sum_entries(
         };
         match dz_vectors {
             Some(dz_vectors) => {
-                for ((z, label), dz) in z_vectors.iter().zip(label_vectors).zip(dz_vectors) {
+                for ((z, target), dz) in z_vectors.iter().zip(target_vectors).zip(dz_vectors) {
                     let z = f32x8::new(*z);
-                    let (value, slope) = loss.at(z, load(label));
-                    sum += value;
-                    poison = z.mul_add(f32x8::splat(0.0), poison);
-                    *dz = (slope * scale).to_array();
+                    let entry = loss.at(z, T::load(target));
+                    add(z, entry);
+                    *dz = (entry.slope * scale).to_array();
                 }
             }
             None => {
-                for (z, label) in z_vectors.iter().zip(label_vectors) {
+                for (z, target) in z_vectors.iter().zip(target_vectors) {
                     let z = f32x8::new(*z);
-                    sum += loss.at(z, load(label)).0;
-                    poison = z.mul_add(f32x8::splat(0.0), poison);
+                    add(z, loss.at(z, T::load(target)));
                 }
             }
         }
         if !z_tail.is_empty() {
             let n = z_tail.len();
-            let (mut z8, mut label8) = ([0.0; 8], [Label::Unknown; 8]);
+            let (mut z8, mut target8) = ([0.0; 8], [T::PADDING; 8]);
             z8[..n].copy_from_slice(z_tail);
-            label8[..n].copy_from_slice(label_tail);
+            target8[..n].copy_from_slice(target_tail);
             let z = f32x8::new(z8);
-            let (value, slope) = loss.at(z, load(&label8));
-            let mut value = value.to_array();
+            let entry = loss.at(z, T::load(&target8));
+            let (mut value, mut factor) = (entry.value.to_array(), entry.factor.to_array());
             value[n..].fill(0.0);
-            sum += f32x8::new(value);
-            poison = z.mul_add(f32x8::splat(0.0), poison);
+            factor[n..].fill(1.0);
+            add(z, Entry { value: f32x8::new(value), factor: f32x8::new(factor), ..entry });
             if let Some(dz) = dz_tail {
-                dz.copy_from_slice(&(slope * scale).to_array()[..n]);
+                dz.copy_from_slice(&(entry.slope * scale).to_array()[..n]);
             }
         }
-        total += f64::from(sum.reduce_add());
+        total += lane_sum(value + math::ln(product));
     }
     poison.simd_eq(f32x8::splat(0.0)).all().then_some(total)
 }
 
-/// Eight labels as floats -1, 0, 1.
+/// The sum of eight lanes in f64.
 #[inline]
-pub fn load(labels: &[Label; 8]) -> f32x8 {
-    f32x8::new(labels.map(|l| l as i8 as f32))
+pub fn lane_sum(x: f32x8) -> f64 {
+    x.to_array().into_iter().map(f64::from).sum()
 }
 
 /// The error for a batch in which some logit is not finite.
 #[cold]
-fn non_finite(input: &LossInput<'_>) -> LossError {
+pub fn non_finite(input: &LossInput<'_>) -> LossError {
     input.first_non_finite().expect("a logit is not finite")
 }
 
@@ -124,9 +221,9 @@ mod tests {
     struct KnownSquare;
 
     impl Pointwise for KnownSquare {
-        fn at(&self, z: f32x8, label: f32x8) -> (f32x8, f32x8) {
+        fn at(&self, z: f32x8, label: f32x8) -> Entry {
             let known = label * label;
-            (z * z * known, (z + z) * known)
+            Entry::new(z * z * known, (z + z) * known)
         }
     }
 
@@ -142,8 +239,8 @@ mod tests {
             let logits = [&z[..]];
             let input = LossInput::new(&logits, 1, n, &labels);
             let mut dz = vec![f32::NAN; n];
-            let value =
-                evaluate(&KnownSquare, &input, LossGrad::Into(&mut [&mut dz]), Reduction::MeanKnown).unwrap();
+            let grad = LossGrad::Into(&mut [&mut dz]);
+            let value = evaluate("test", &KnownSquare, &input, grad, Reduction::MeanKnown).unwrap();
             let known: Vec<bool> = labels.iter().map(|l| l.is_known()).collect();
             let count = known.iter().filter(|k| **k).count().max(1) as f64;
             let sum: f64 = z.iter().zip(&known).filter(|(_, k)| **k).map(|(z, _)| f64::from(z * z)).sum();
@@ -152,9 +249,78 @@ mod tests {
                 let expected = if known[i] { 2.0 * f64::from(z[i]) / count } else { 0.0 };
                 assert!((f64::from(dz[i]) - expected).abs() <= 1e-6 * (1.0 + expected.abs()), "{n}: {i}");
             }
-            let alone = evaluate(&KnownSquare, &input, LossGrad::Unneeded, Reduction::MeanKnown).unwrap();
+            let alone =
+                evaluate("test", &KnownSquare, &input, LossGrad::Unneeded, Reduction::MeanKnown).unwrap();
             assert_eq!(alone, value, "the value does not depend on whether a gradient was asked for");
         }
+    }
+
+    /// l = ln 1.5 for every entry, as a factor.
+    struct LogOfFactor;
+
+    impl Pointwise for LogOfFactor {
+        fn at(&self, _: f32x8, _: f32x8) -> Entry {
+            Entry { value: f32x8::splat(0.0), factor: f32x8::splat(1.5), slope: f32x8::splat(0.0) }
+        }
+    }
+
+    #[test]
+    fn factors_of_padding_lanes_do_not_count() {
+        for n in [1, 7, 8, 9, 512, 515, 4099] {
+            let total = sum(&LogOfFactor, &vec![0.0; n], &vec![Label::Unknown; n], None, 1.0).unwrap();
+            assert!((total - n as f64 * 1.5f64.ln()).abs() < 1e-6 * n as f64, "{n}: {total}");
+        }
+    }
+
+    #[test]
+    fn rows_may_differ() {
+        let (z, labels) = batch(35);
+        let logits = [&z[..]];
+        let input = LossInput::new(&logits, 5, 7, &labels);
+        let weight = |labels: &[Label]| labels.iter().filter(|l| l.is_positive()).count() as f64;
+        let mut dz = vec![f32::NAN; 35];
+        let grad = LossGrad::Into(&mut [&mut dz]);
+        let value =
+            evaluate_rows("test", &input, grad, Reduction::Sum, |l| (KnownSquare, weight(l))).unwrap();
+        let mut expected = 0.0;
+        for i in 0..35 {
+            let w = weight(&labels[i / 7 * 7..][..7]) as f32;
+            let known = f32::from(u8::from(labels[i].is_known()));
+            expected += f64::from(w * known * z[i] * z[i]);
+            assert!((dz[i] - 2.0 * w * known * z[i]).abs() < 1e-5, "{i}");
+        }
+        assert!((f64::from(value) - expected).abs() < 1e-5 * expected);
+    }
+
+    #[test]
+    fn soft_targets_are_probabilities() {
+        let (z, labels) = batch(6);
+        let logits = [&z[..]];
+        let mut input = LossInput::new(&logits, 2, 3, &labels);
+        for bad in [-0.1, 1.5, f32::NAN] {
+            let soft = [0.0, 0.5, 1.0, 0.5, bad, 0.5];
+            let run = evaluate_soft("test", &KnownSquare, &input, &soft, LossGrad::Unneeded, Reduction::Sum);
+            assert!(matches!(run, Err(LossError::Target { row: 1, class: 1, .. })));
+        }
+        let soft = [0.5; 6];
+        input.targets.soft = Some(&soft);
+        let run = evaluate("test", &KnownSquare, &input, LossGrad::Unneeded, Reduction::Sum);
+        assert!(
+            matches!(run, Err(LossError::Unsupported(_))),
+            "soft targets are never passed over in silence"
+        );
+    }
+
+    #[test]
+    fn a_gradient_of_the_wrong_size_is_refused() {
+        let (z, labels) = batch(6);
+        let logits = [&z[..]];
+        let input = LossInput::new(&logits, 2, 3, &labels);
+        let mut short = [0.0; 5];
+        let run = evaluate("test", &KnownSquare, &input, LossGrad::Into(&mut [&mut short]), Reduction::Sum);
+        assert!(matches!(run, Err(LossError::Shape { what: "the gradient", .. })));
+        let run = evaluate("test", &KnownSquare, &input, LossGrad::Into(&mut []), Reduction::Sum);
+        assert!(matches!(run, Err(LossError::Matrices { .. })));
     }
 
     #[test]
@@ -164,6 +330,7 @@ mod tests {
                 let (mut z, labels) = batch(12);
                 z[at] = bad;
                 let error = evaluate(
+                    "test",
                     &KnownSquare,
                     &LossInput::new(&[&z], 3, 4, &labels),
                     LossGrad::Unneeded,
@@ -183,12 +350,12 @@ mod tests {
         let run = |rows, classes, labels: &[Label]| {
             let logits = [&z[..]];
             let input = LossInput::new(&logits, rows, classes, labels);
-            evaluate(&KnownSquare, &input, LossGrad::Unneeded, Reduction::Sum)
+            evaluate("test", &KnownSquare, &input, LossGrad::Unneeded, Reduction::Sum)
         };
         assert!(matches!(run(2, 4, &labels), Err(LossError::Shape { what: "the logits", .. })));
         assert!(matches!(run(2, 3, &labels[1..]), Err(LossError::Shape { what: "the labels", .. })));
         assert!(run(2, 3, &labels).is_ok());
         let empty = LossInput::new(&[&[]], 0, 3, &[]);
-        assert!(evaluate(&KnownSquare, &empty, LossGrad::Unneeded, Reduction::Sum).is_err());
+        assert!(evaluate("test", &KnownSquare, &empty, LossGrad::Unneeded, Reduction::Sum).is_err());
     }
 }
