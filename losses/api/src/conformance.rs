@@ -85,7 +85,7 @@ pub fn ignores_unknown_cells(build: Build<'_>) {
     let before = batch.evaluate(&mut *build(7)).expect("a random batch is legal");
     for (z, label) in batch.z[0].iter_mut().zip(&batch.labels) {
         if !label.is_known() {
-            *z = -17.0 * *z;
+            *z *= -17.0;
         }
     }
     let after = batch.evaluate(&mut *build(7)).expect("a random batch is legal");

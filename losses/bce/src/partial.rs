@@ -66,7 +66,7 @@ impl Default for PartialBceConfig {
 /// r is the known share of the row; a row without known labels weighs 0.
 ///
 /// Durand, Mehrasa and Mori, CVPR 2019, section 3.1.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct PartialBce {
     config: PartialBceConfig,
 }
@@ -91,12 +91,6 @@ impl PartialBce {
     fn weight(&self, labels: &[lacuna_loss_api::Label]) -> f64 {
         let PartialBceConfig { alpha, beta, gamma, .. } = self.config;
         row_weight(labels, alpha, beta, gamma)
-    }
-}
-
-impl Default for PartialBce {
-    fn default() -> Self {
-        Self { config: PartialBceConfig::default() }
     }
 }
 

@@ -46,7 +46,7 @@ impl Default for WeakNegativeConfig {
 /// ```
 /// Unknown and observed negative are the same here. The variant with w = 1 / (C - 1) and a guarded logarithm
 /// is `wan` of the single-positive family.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct WeakNegativeBce {
     config: WeakNegativeConfig,
 }
@@ -59,12 +59,6 @@ impl WeakNegativeBce {
     pub fn new(config: WeakNegativeConfig) -> Result<Self, LossError> {
         INFO.check("negative_weight", config.negative_weight)?;
         Ok(Self { config })
-    }
-}
-
-impl Default for WeakNegativeBce {
-    fn default() -> Self {
-        Self { config: WeakNegativeConfig::default() }
     }
 }
 

@@ -1,0 +1,81 @@
+//! u^g for u in (0, 1], with the small whole exponents that the papers use as products.
+
+use lacuna_loss_api::{f32x8, math};
+
+/// A constant exponent, known where the kernel is built so that its loop has no branch.
+pub(crate) trait Power: Copy {
+    /// u^g.
+    fn of(self, u: f32x8) -> f32x8;
+    /// g in every lane.
+    fn exponent(self) -> f32x8;
+}
+
+/// A whole exponent.
+#[derive(Clone, Copy)]
+pub(crate) struct Whole<const G: u8>;
+
+impl<const G: u8> Power for Whole<G> {
+    #[inline]
+    fn of(self, u: f32x8) -> f32x8 {
+        let mut power = f32x8::splat(1.0);
+        for _ in 0..G {
+            power *= u;
+        }
+        power
+    }
+
+    #[inline]
+    fn exponent(self) -> f32x8 {
+        f32x8::splat(f32::from(G))
+    }
+}
+
+/// Any exponent: e^(g ln u). u is a probability and never 0.
+#[derive(Clone, Copy)]
+pub(crate) struct Any(pub(crate) f32x8);
+
+impl Power for Any {
+    #[inline]
+    fn of(self, u: f32x8) -> f32x8 {
+        math::exp(self.0 * math::ln(u))
+    }
+
+    #[inline]
+    fn exponent(self) -> f32x8 {
+        self.0
+    }
+}
+
+/// Runs `$body` with `$power` bound to the fastest form of the exponent `$gamma`.
+macro_rules! with_power {
+    ($gamma:expr, $power:ident => $body:expr) => {{
+        use crate::power::{Any, Whole};
+        let gamma: f64 = $gamma;
+        if gamma == 0.0 {
+            let $power = Whole::<0>;
+            $body
+        } else if gamma == 1.0 {
+            let $power = Whole::<1>;
+            $body
+        } else if gamma == 2.0 {
+            let $power = Whole::<2>;
+            $body
+        } else {
+            let $power = Any(lacuna_loss_api::f32x8::splat(gamma as f32));
+            $body
+        }
+    }};
+}
+pub(crate) use with_power;
+
+/// Focal loss u^g (-ln (1-u)) of the probability u that is to become small, and its derivative with respect to
+/// the logit of u, u^g (u + g (1-u) (-ln (1-u))): no u^(g-1) is formed, which at g < 1 would overflow.
+///
+/// For a negative u = sigma(s); for a positive u = sigma(-s), and the derivative with respect to s has the
+/// other sign.
+#[inline]
+pub(crate) fn focal(u: f32x8, rest: f32x8, neg_ln_rest: f32x8, power: impl Power) -> (f32x8, f32x8) {
+    let weight = power.of(u);
+    let slope = weight * (power.exponent() * rest).mul_add(neg_ln_rest, u);
+    (weight * neg_ln_rest, slope)
+}
