@@ -1,0 +1,273 @@
+//! Addition, subtraction, multiplication and division, with broadcasting.
+//!
+//! The two operands have one shape, or one of them is a number `[1]`, a row `[C]` / `[1, C]` or a column
+//! `[B, 1]` against `[B, C]`. A broadcast operand stands in many places of the result, so its gradient is
+//! the sum over those places.
+
+use super::{Inputs, Operation};
+use crate::ops::Op;
+use crate::tape::{Backward, Forward, NodeId, Reference};
+use crate::{Real, Shape, Tape, Var};
+use lacuna_kernels::{Exec, Write, f32x8, map, reduce};
+
+/// How an operand lies against the result `[rows, cols]`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Layout {
+    Full,
+    Number,
+    Row,
+    Column,
+}
+
+/// Layout of both operands, and the shape of the result.
+fn broadcast(a: Shape, b: Shape) -> Option<(Layout, Layout, Shape)> {
+    let against = |small: Shape, full: Shape| {
+        if small == full {
+            return Some(Layout::Full);
+        }
+        if small.len() == 1 {
+            return Some(Layout::Number);
+        }
+        match (small.sizes(), full.sizes()) {
+            ([c] | [1, c], [_, cols]) if c == cols => Some(Layout::Row),
+            ([r, 1], [rows, _]) if r == rows => Some(Layout::Column),
+            _ => None,
+        }
+    };
+    match (against(a, b), against(b, a)) {
+        (_, Some(layout)) => Some((Layout::Full, layout, a)),
+        (Some(layout), None) => Some((layout, Layout::Full, b)),
+        (None, None) => None,
+    }
+}
+
+/// One operand over one row of the result.
+#[derive(Clone, Copy)]
+enum Operand<'a> {
+    Slice(&'a [f32]),
+    Splat(f32x8),
+}
+
+/// `[rows, cols]` as the loops see the result: one long row where nothing is broadcast by row or column.
+fn loop_sizes(a: Layout, b: Layout, out: Shape) -> (usize, usize) {
+    let by_row = |l| matches!(l, Layout::Row | Layout::Column);
+    if by_row(a) || by_row(b) { out.matrix("broadcasting") } else { (1, out.len()) }
+}
+
+fn operand(layout: Layout, x: &[f32], row: usize, cols: usize) -> Operand<'_> {
+    match layout {
+        Layout::Full => Operand::Slice(&x[row * cols..(row + 1) * cols]),
+        Layout::Row => Operand::Slice(x),
+        Layout::Number => Operand::Splat(f32x8::splat(x[0])),
+        Layout::Column => Operand::Splat(f32x8::splat(x[row])),
+    }
+}
+
+/// out = f(a, b), or added, over the broadcast shape.
+fn sweep(
+    exec: Exec,
+    write: Write,
+    (la, a): (Layout, &[f32]),
+    (lb, b): (Layout, &[f32]),
+    shape: Shape,
+    out: &mut [f32],
+    f: impl Fn(f32x8, f32x8) -> f32x8 + Sync,
+) {
+    let (_, cols) = loop_sizes(la, lb, shape);
+    for (row, out) in out.chunks_exact_mut(cols.max(1)).enumerate() {
+        match (operand(la, a, row, cols), operand(lb, b, row, cols)) {
+            (Operand::Slice(a), Operand::Slice(b)) => map::binary(exec, write, a, b, out, &f),
+            (Operand::Slice(a), Operand::Splat(b)) => map::unary(exec, write, a, out, |a| f(a, b)),
+            (Operand::Splat(a), Operand::Slice(b)) => map::unary(exec, write, b, out, |b| f(a, b)),
+            (Operand::Splat(_), Operand::Splat(_)) => unreachable!("one operand has the shape of the result"),
+        }
+    }
+}
+
+/// out = g * slope(a, b), or added, over the broadcast shape.
+#[allow(clippy::too_many_arguments)]
+fn sweep_with_gradient(
+    exec: Exec,
+    write: Write,
+    g: &[f32],
+    (la, a): (Layout, &[f32]),
+    (lb, b): (Layout, &[f32]),
+    shape: Shape,
+    out: &mut [f32],
+    slope: impl Fn(f32x8, f32x8) -> f32x8 + Sync,
+) {
+    let (_, cols) = loop_sizes(la, lb, shape);
+    let rows = g.chunks_exact(cols.max(1)).zip(out.chunks_exact_mut(cols.max(1)));
+    for (row, (g, out)) in rows.enumerate() {
+        match (operand(la, a, row, cols), operand(lb, b, row, cols)) {
+            (Operand::Slice(a), Operand::Slice(b)) => {
+                map::ternary(exec, write, [g, a, b], out, |g, a, b| g * slope(a, b));
+            }
+            (Operand::Slice(a), Operand::Splat(b)) => {
+                map::binary(exec, write, g, a, out, |g, a| g * slope(a, b));
+            }
+            (Operand::Splat(a), Operand::Slice(b)) => {
+                map::binary(exec, write, g, b, out, |g, b| g * slope(a, b));
+            }
+            (Operand::Splat(_), Operand::Splat(_)) => unreachable!("one operand has the shape of the result"),
+        }
+    }
+}
+
+/// Sums a gradient of the result's shape over the places where the operand stood.
+fn fold(exec: Exec, write: Write, layout: Layout, full: &[f32], shape: Shape, out: &mut [f32]) {
+    match layout {
+        Layout::Full => map::unary(exec, write, full, out, |g| g),
+        Layout::Row => reduce::columns(write, full, out),
+        Layout::Column => reduce::rows(write, full, shape.matrix("broadcasting").1, out),
+        Layout::Number => {
+            let s = reduce::sum(exec, full) as f32;
+            out[0] = if write == Write::Set { s } else { out[0] + s };
+        }
+    }
+}
+
+/// Places of an operand's element for element `e` of the result.
+fn place(layout: Layout, e: usize, shape: Shape) -> usize {
+    match layout {
+        Layout::Full => e,
+        Layout::Number => 0,
+        Layout::Row => e % shape.matrix("broadcasting").1,
+        Layout::Column => e / shape.matrix("broadcasting").1,
+    }
+}
+
+macro_rules! arithmetic {
+    (
+        $(#[$doc:meta])* $op:ident, $method:ident, $doc_line:literal,
+        forward: $f:expr, da: $da:expr, db: $db:expr, reference: $reference:expr, divisor: $divisor:literal
+    ) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug)]
+        pub(crate) struct $op {
+            a: NodeId,
+            b: NodeId,
+        }
+
+        impl Tape {
+            $(#[$doc])*
+            ///
+            /// Shapes are equal, or one is `[1]`, `[C]`, `[1, C]` or `[B, 1]` against `[B, C]`.
+            ///
+            /// # Panics
+            /// If the shapes fit in none of these ways.
+            #[track_caller]
+            pub fn $method(&mut self, a: Var, b: Var) -> Var {
+                let op = $op { a: self.id(a, $op::NAME), b: self.id(b, $op::NAME) };
+                let (left, right) = (self.shape(a), self.shape(b));
+                let Some((_, _, shape)) = broadcast(left, right) else {
+                    panic!("{}: {left} and {right} do not broadcast against each other", $op::NAME);
+                };
+                self.record(Op::$op(op), shape)
+            }
+        }
+
+        impl Operation for $op {
+            const NAME: &'static str = stringify!($method);
+            const DOC: &'static str = $doc_line;
+
+            fn inputs(&self) -> Inputs {
+                Inputs::new([self.a, self.b])
+            }
+
+            fn forward(&self, f: Forward<'_>) {
+                let (la, lb, shape) =
+                    broadcast(f.values.shape(self.a), f.values.shape(self.b)).expect("checked when recorded");
+                let (a, b) = (f.values.of(self.a), f.values.of(self.b));
+                sweep(f.exec, Write::Set, (la, a), (lb, b), shape, f.out, $f);
+            }
+
+            fn backward(&self, t: &mut Backward<'_>) {
+                let (la, lb, shape) =
+                    broadcast(t.shape_of(self.a), t.shape_of(self.b)).expect("checked when recorded");
+                let (exec, g, a, b) = (t.exec, t.g, t.x(self.a), t.x(self.b));
+                for (id, layout, slope) in [
+                    (self.a, la, $da as fn(f32x8, f32x8) -> f32x8),
+                    (self.b, lb, $db as fn(f32x8, f32x8) -> f32x8),
+                ] {
+                    if layout == Layout::Full {
+                        t.give(id, |write, dx| {
+                            sweep_with_gradient(exec, write, g, (la, a), (lb, b), shape, dx, slope);
+                        });
+                    } else {
+                        t.give_with_scratch(id, g.len(), |write, dx, full| {
+                            sweep_with_gradient(exec, Write::Set, g, (la, a), (lb, b), shape, full, slope);
+                            fold(exec, write, layout, full, shape, dx);
+                        });
+                    }
+                }
+            }
+
+            fn reference<R: Real>(&self, r: &Reference<'_, R>) -> Vec<R> {
+                let (la, lb, shape) =
+                    broadcast(r.shape_of(self.a), r.shape_of(self.b)).expect("checked when recorded");
+                let (a, b) = (r.x(self.a), r.x(self.b));
+                let f: fn(R, R) -> R = $reference;
+                (0..shape.len()).map(|e| f(a[place(la, e, shape)], b[place(lb, e, shape)])).collect()
+            }
+
+            #[cfg(test)]
+            fn cases() -> Vec<crate::gradcheck::Case> {
+                use crate::gradcheck::{Case, Domain};
+                let shapes: [[&[usize]; 2]; 12] = [
+                    [&[1, 1], &[1, 1]],
+                    [&[1, 9], &[1, 9]],
+                    [&[3, 5], &[3, 5]],
+                    [&[2, 3, 2, 2], &[2, 3, 2, 2]],
+                    [&[4, 17], &[17]],
+                    [&[4, 17], &[1, 17]],
+                    [&[17], &[4, 17]],
+                    [&[5, 8], &[5, 1]],
+                    [&[5, 1], &[5, 8]],
+                    [&[3, 6], &[1]],
+                    [&[1], &[3, 6]],
+                    [&[], &[3, 2]],
+                ];
+                let domain = if $divisor { Domain::Positive } else { Domain::Any };
+                let mut cases: Vec<Case> = shapes
+                    .iter()
+                    .map(|s| Case::new(s, |t, x| t.$method(x[0], x[1])).on(domain))
+                    .collect();
+                cases.push(Case::new(&[&[2, 7]], |t, x| t.$method(x[0], x[0])).on(domain));
+                cases
+            }
+        }
+    };
+}
+
+arithmetic! {
+    /// a + b.
+    Add, add, "a + b, broadcast",
+    forward: |a, b| a + b,
+    da: |_, _| f32x8::splat(1.0), db: |_, _| f32x8::splat(1.0),
+    reference: |a, b| a + b, divisor: false
+}
+
+arithmetic! {
+    /// a - b.
+    Sub, sub, "a - b, broadcast",
+    forward: |a, b| a - b,
+    da: |_, _| f32x8::splat(1.0), db: |_, _| f32x8::splat(-1.0),
+    reference: |a, b| a - b, divisor: false
+}
+
+arithmetic! {
+    /// a b, element by element.
+    Mul, mul, "a b, element by element, broadcast",
+    forward: |a, b| a * b,
+    da: |_, b| b, db: |a, _| a,
+    reference: |a, b| a * b, divisor: false
+}
+
+arithmetic! {
+    /// a / b, element by element.
+    Div, div, "a / b, element by element, broadcast",
+    forward: |a, b| a / b,
+    da: |_, b| f32x8::splat(1.0) / b, db: |a, b| -(a / b) / b,
+    reference: |a, b| a / b, divisor: true
+}

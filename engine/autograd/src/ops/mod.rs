@@ -1,0 +1,160 @@
+//! The operations, one file for each or for a tight family, and the table of all of them.
+//!
+//! An operation is a small `Copy` struct that names its inputs and constants and implements
+//! [`Operation`]: forward, backward, reference and gradient-check cases, side by side in one file. Its row
+//! in the table below makes it part of the tape, of dumps, of replay, of the gradient check and of the
+//! determinism test.
+
+mod arithmetic;
+mod concat;
+mod detach;
+mod fused_loss;
+mod gather_rows;
+mod leaf;
+mod matmul;
+mod pointwise;
+mod reshape;
+mod scale;
+mod slice;
+mod sum;
+
+pub(crate) use leaf::{Leaf, LeafKind};
+
+use crate::Real;
+use crate::tape::{Backward, Forward, NodeId, Reference};
+
+/// What every operation provides.
+pub(crate) trait Operation: Copy {
+    /// Name in dumps and messages.
+    const NAME: &'static str;
+    /// One line on what it computes.
+    const DOC: &'static str;
+
+    /// The values it reads.
+    fn inputs(&self) -> Inputs;
+    /// Whether a gradient that arrives here goes on to the inputs.
+    fn passes_gradient(&self) -> bool {
+        true
+    }
+    /// Writes every element of `f.out`.
+    fn forward(&self, f: Forward<'_>);
+    /// Turns the gradient `b.g` into gradients of the inputs that want one.
+    fn backward(&self, b: &mut Backward<'_>);
+    /// The formula as a book has it: scalar loops, in any arithmetic.
+    fn reference<R: Real>(&self, r: &Reference<'_, R>) -> Vec<R>;
+    /// Graphs on which the gradient check runs. Compulsory: without cases an operation does not compile.
+    #[cfg(test)]
+    fn cases() -> Vec<crate::gradcheck::Case>;
+}
+
+/// Up to four inputs, by value.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Inputs {
+    ids: [Option<NodeId>; Inputs::MOST],
+}
+
+impl Inputs {
+    pub(crate) const MOST: usize = 4;
+
+    pub(crate) fn new<const N: usize>(ids: [NodeId; N]) -> Self {
+        Self { ids: std::array::from_fn(|i| ids.get(i).copied()) }
+    }
+
+    pub(crate) fn from_slice(ids: &[NodeId]) -> Self {
+        Self { ids: std::array::from_fn(|i| ids.get(i).copied()) }
+    }
+
+    pub(crate) fn iter(self) -> impl Iterator<Item = NodeId> {
+        self.ids.into_iter().flatten()
+    }
+}
+
+/// A row of the table of operations.
+#[derive(Clone, Copy, Debug)]
+pub struct OpInfo {
+    /// Name in dumps and messages.
+    pub name: &'static str,
+    /// One line on what it computes.
+    pub doc: &'static str,
+    #[cfg(test)]
+    pub(crate) cases: fn() -> Vec<crate::gradcheck::Case>,
+}
+
+macro_rules! table {
+    ($($variant:ident($op:ty),)*) => {
+        /// Any operation, as a node stores it.
+        #[derive(Clone, Copy, Debug)]
+        pub(crate) enum Op { $($variant($op),)* }
+
+        /// All operations.
+        pub const OPS: &[OpInfo] = &[$(OpInfo {
+            name: <$op>::NAME,
+            doc: <$op>::DOC,
+            #[cfg(test)]
+            cases: <$op>::cases,
+        },)*];
+
+        impl Op {
+            pub(crate) fn name(&self) -> &'static str {
+                match self { $(Op::$variant(_) => <$op>::NAME,)* }
+            }
+            pub(crate) fn inputs(&self) -> Inputs {
+                match self { $(Op::$variant(op) => op.inputs(),)* }
+            }
+            pub(crate) fn passes_gradient(&self) -> bool {
+                match self { $(Op::$variant(op) => op.passes_gradient(),)* }
+            }
+            pub(crate) fn forward(&self, f: Forward<'_>) {
+                match self { $(Op::$variant(op) => op.forward(f),)* }
+            }
+            pub(crate) fn backward(&self, b: &mut Backward<'_>) {
+                match self { $(Op::$variant(op) => op.backward(b),)* }
+            }
+            pub(crate) fn reference<R: Real>(&self, r: &Reference<'_, R>) -> Vec<R> {
+                match self { $(Op::$variant(op) => op.reference(r),)* }
+            }
+        }
+    };
+}
+
+table! {
+    Leaf(leaf::Leaf),
+    MatMul(matmul::MatMul),
+    Add(arithmetic::Add),
+    Sub(arithmetic::Sub),
+    Mul(arithmetic::Mul),
+    Div(arithmetic::Div),
+    Scale(scale::Scale),
+    Shift(scale::Shift),
+    Relu(pointwise::Relu),
+    Sigmoid(pointwise::Sigmoid),
+    Tanh(pointwise::Tanh),
+    Softplus(pointwise::Softplus),
+    LogSigmoid(pointwise::LogSigmoid),
+    Exp(pointwise::Exp),
+    Ln(pointwise::Ln),
+    Sum(sum::Sum),
+    SumRows(sum::SumRows),
+    SumColumns(sum::SumColumns),
+    Detach(detach::Detach),
+    Reshape(reshape::Reshape),
+    GatherRows(gather_rows::GatherRows),
+    Concat(concat::Concat),
+    Slice(slice::Slice),
+    FusedLoss(fused_loss::FusedLoss),
+}
+
+impl Op {
+    pub(crate) fn is_leaf(&self) -> bool {
+        matches!(self, Op::Leaf(_))
+    }
+
+    pub(crate) fn is_param(&self) -> bool {
+        matches!(self, Op::Leaf(leaf) if leaf.kind == LeafKind::Param)
+    }
+
+    /// Whether it may stand before the seal.
+    pub(crate) fn is_prefix(&self) -> bool {
+        matches!(self, Op::Leaf(leaf) if matches!(leaf.kind, LeafKind::Param | LeafKind::State))
+    }
+}
