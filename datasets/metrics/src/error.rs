@@ -1,0 +1,33 @@
+//! Why a metric could not be computed.
+
+/// Why a metric could not be computed. Rows and classes are counted from 0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum MetricError {
+    /// There are not as many scores as labels.
+    #[error("{rows} rows x {classes} classes of labels need as many scores, not {scores}")]
+    Size {
+        /// Rows of the labels.
+        rows: usize,
+        /// Classes of the labels.
+        classes: usize,
+        /// Scores given.
+        scores: usize,
+    },
+    /// There is nothing to measure.
+    #[error("there are no labels ({rows} rows x {classes} classes), so there is nothing to measure")]
+    Empty {
+        /// Rows of the labels.
+        rows: usize,
+        /// Classes of the labels.
+        classes: usize,
+    },
+    /// A score is not a number, so it has no rank.
+    #[error("the score of row {row}, class {class} (counted from 0) is not a number")]
+    NotANumber {
+        /// Row of the first such score.
+        row: usize,
+        /// Class of that score.
+        class: usize,
+    },
+}
