@@ -1,1 +1,44 @@
 //! Layers, initialisation and optimisers on the lacuna tape.
+//!
+//! A layer owns handles of parameters, not numbers: the numbers live on the tape, where optimisers,
+//! checkpoints and averages find them by name. Training a head is four calls a step.
+//!
+//! ```
+//! use lacuna_engine::Tape;
+//! use lacuna_nn::{Adam, AdamConfig, Layer, Linear, Optimizer};
+//! use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
+//!
+//! let mut rng = ChaCha8Rng::seed_from_u64(0);
+//! let mut tape = Tape::new();
+//! let head = Linear::new(&mut tape, "head", 3, 2, &mut rng);
+//! tape.seal();
+//! let mut adam = Adam::new(AdamConfig { lr: 0.1, ..AdamConfig::default() });
+//! let mut first = None;
+//! for _ in 0..50 {
+//!     tape.reset();
+//!     let x = tape.input([2, 3], &[1.0, 0.0, 0.5, 0.0, 1.0, 0.5]);
+//!     let z = head.forward(&mut tape, x);
+//!     let target = tape.input([2, 2], &[1.0, -1.0, -1.0, 1.0]);
+//!     let error = tape.sub(z, target);
+//!     let squared = tape.mul(error, error);
+//!     let loss = tape.mean(squared);
+//!     tape.backward(loss);
+//!     adam.step(&mut tape);
+//!     first.get_or_insert(tape.value(loss)[0]);
+//!     if tape.value(loss)[0] < 0.01 * first.unwrap() {
+//!         return; // learned
+//!     }
+//! }
+//! panic!("not learned");
+//! ```
+
+pub mod init;
+mod layer;
+mod linear;
+mod mlp;
+pub mod optim;
+
+pub use layer::{Activation, Layer};
+pub use linear::Linear;
+pub use mlp::Mlp;
+pub use optim::{Adam, AdamConfig, Decay, Optimizer, ParamGroup, Sgd, SgdConfig};

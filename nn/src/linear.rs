@@ -1,0 +1,47 @@
+//! The linear layer: z = x W + b.
+
+use crate::{Layer, init};
+use lacuna_engine::{Tape, Var};
+use rand::Rng;
+
+/// z = x W + b, with x `[B, D]`, W `[D, C]`, b `[C]` and z `[B, C]`.
+///
+/// W lies features by classes, the way the product reads it, and not classes by features as in PyTorch;
+/// files that are exchanged are transposed at the border.
+#[derive(Clone, Copy, Debug)]
+pub struct Linear {
+    /// W, `[D, C]`.
+    pub weight: Var,
+    /// b, `[C]`.
+    pub bias: Var,
+}
+
+impl Linear {
+    /// A layer whose weight, then bias, are drawn from uniform(-1/sqrt(D), 1/sqrt(D)), as PyTorch does by
+    /// default. The parameters are named `name.weight` and `name.bias`, or just so for an empty name.
+    ///
+    /// # Panics
+    /// If the tape is sealed or has these names.
+    #[track_caller]
+    pub fn new(tape: &mut Tape, name: &str, features: usize, classes: usize, rng: &mut impl Rng) -> Self {
+        let bound = init::default_bound(features);
+        let weight = init::uniform([features, classes], bound, rng);
+        let bias = init::uniform([classes], bound, rng);
+        Self {
+            weight: tape.param(&join(name, "weight"), weight),
+            bias: tape.param(&join(name, "bias"), bias),
+        }
+    }
+}
+
+/// `name.part`, or `part` for an empty name.
+fn join(name: &str, part: &str) -> String {
+    if name.is_empty() { part.to_string() } else { format!("{name}.{part}") }
+}
+
+impl Layer for Linear {
+    fn forward(&self, tape: &mut Tape, x: Var) -> Var {
+        let z = tape.matmul(x, self.weight);
+        tape.add(z, self.bias)
+    }
+}

@@ -1,0 +1,113 @@
+//! Stochastic gradient descent with momentum, as PyTorch's `SGD` (dampening 0).
+
+use super::groups::{ParamGroup, Rates};
+use super::rows::Rows;
+use super::{FLUSH, Optimizer};
+use lacuna_engine::{EntryMut, Grad, Tape};
+
+/// Settings of [`Sgd`].
+#[derive(Clone, Debug, PartialEq)]
+pub struct SgdConfig {
+    /// Learning rate, 0.1.
+    pub lr: f32,
+    /// Momentum, 0.
+    pub momentum: f32,
+    /// Nesterov's form of momentum.
+    pub nesterov: bool,
+    /// Added to the gradient per unit of w, 0.
+    pub weight_decay: f32,
+    /// Parameters with rates of their own.
+    pub groups: Vec<ParamGroup>,
+}
+
+impl Default for SgdConfig {
+    fn default() -> Self {
+        Self { lr: 0.1, momentum: 0.0, nesterov: false, weight_decay: 0.0, groups: Vec::new() }
+    }
+}
+
+/// Gradient descent with momentum.
+///
+/// With gradient g (plus weight decay) and velocity u:
+/// ```text
+/// u = momentum u + g                     w = w - lr u
+/// nesterov: w = w - lr (g + momentum u)
+/// ```
+pub struct Sgd {
+    config: SgdConfig,
+    velocities: Vec<Option<Velocity>>,
+}
+
+struct Velocity {
+    u: Vec<f32>,
+    t: u64,
+    rows: Rows,
+    rates: Rates,
+}
+
+impl Sgd {
+    /// An optimiser without any history.
+    pub fn new(config: SgdConfig) -> Self {
+        Self { config, velocities: Vec::new() }
+    }
+}
+
+impl Optimizer for Sgd {
+    fn step(&mut self, tape: &mut Tape) {
+        let Self { config, velocities } = self;
+        tape.update_entries(|i, entry| {
+            let Some(grad) = entry.grad else { return };
+            if velocities.len() <= i {
+                velocities.resize_with(i + 1, || None);
+            }
+            let state = velocities[i].get_or_insert_with(|| Velocity {
+                u: vec![0.0; entry.value.len()],
+                t: 0,
+                rows: Rows::default(),
+                rates: Rates::of(entry.name, &config.groups, config.weight_decay),
+            });
+            state.update(config, entry, grad);
+        });
+    }
+
+    fn learning_rate(&self) -> f32 {
+        self.config.lr
+    }
+
+    fn set_learning_rate(&mut self, lr: f32) {
+        self.config.lr = lr;
+    }
+}
+
+impl Velocity {
+    fn update(&mut self, config: &SgdConfig, entry: EntryMut<'_>, grad: Grad<'_>) {
+        self.t += 1;
+        let Self { u, t, rows: book, rates } = self;
+        match grad {
+            Grad::Dense(g) => apply(config, *rates, entry.value, u, |i| g[i]),
+            Grad::Rows { rows, data } => {
+                let count = entry.shape.sizes()[0];
+                let cols = entry.value.len() / count;
+                let decays = rates.weight_decay != 0.0;
+                book.step(count, decays, rows, *t, |row| {
+                    let at = row.row * cols..(row.row + 1) * cols;
+                    let (w, u) = (&mut entry.value[at.clone()], &mut u[at.clone()]);
+                    let g = &data[at];
+                    apply(config, *rates, w, u, |i| if row.has_gradient { g[i] } else { 0.0 });
+                    decays || u.iter().any(|u| *u != 0.0)
+                });
+            }
+        }
+    }
+}
+
+/// One step; the compiler vectorises it, there is no root to wait for.
+fn apply(config: &SgdConfig, rates: Rates, w: &mut [f32], u: &mut [f32], g: impl Fn(usize) -> f32) {
+    let (lr, momentum) = (config.lr * rates.lr_factor, config.momentum);
+    for (i, (w, u)) in w.iter_mut().zip(u).enumerate() {
+        let g = g(i) + rates.weight_decay * *w;
+        let moved = momentum * *u + g;
+        *u = if momentum == 0.0 || moved.abs() <= FLUSH { 0.0 } else { moved };
+        *w -= lr * if config.nesterov { g + momentum * moved } else { moved };
+    }
+}

@@ -1,0 +1,283 @@
+//! Optimiser steps against their scalar references and against numbers from PyTorch.
+
+use lacuna_engine::{Exec, Tape, Tensor};
+use lacuna_nn::optim::reference::{AdamReference, SgdReference};
+use lacuna_nn::{Activation, Adam, AdamConfig, Decay, Layer, Mlp, Optimizer, ParamGroup, Sgd, SgdConfig};
+use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
+
+fn noise(n: usize, phase: f32) -> Vec<f32> {
+    (0..n).map(|i| (i as f32 * 1.7 + phase).sin()).collect()
+}
+
+/// Gives the parameter exactly the gradient `g`.
+fn with_gradient(tape: &mut Tape, w: lacuna_engine::Var, g: &[f32]) {
+    tape.reset();
+    let shape = tape.shape(w);
+    let g = tape.input(shape, g);
+    let product = tape.mul(w, g);
+    let loss = tape.sum(product);
+    tape.backward(loss);
+}
+
+fn close(fast: &[f32], exact: &[f64], what: &str) {
+    for (i, (a, b)) in fast.iter().zip(exact).enumerate() {
+        assert!((f64::from(*a) - b).abs() <= 2e-6 * (1.0 + b.abs()), "{what}, element {i}: {a} against {b}");
+    }
+}
+
+#[test]
+fn every_optimiser_agrees_with_its_reference() {
+    const N: usize = 19;
+    for decay in [Decay::L2, Decay::Decoupled] {
+        for weight_decay in [0.0, 0.01] {
+            let config = AdamConfig { lr: 0.01, weight_decay, decay, ..AdamConfig::default() };
+            let reference = AdamReference::<f64>::new(
+                0.01,
+                (0.9, 0.999),
+                1e-8,
+                f64::from(weight_decay),
+                decay == Decay::Decoupled,
+            );
+            let mut references = [reference; N];
+            compare(
+                Adam::new(config),
+                |i, w, g| references[i].step(w, g),
+                &format!("{decay:?} {weight_decay}"),
+            );
+        }
+    }
+    for (momentum, nesterov) in [(0.0, false), (0.9, false), (0.9, true)] {
+        let config = SgdConfig { lr: 0.1, momentum, nesterov, weight_decay: 0.001, groups: vec![] };
+        let mut references = [SgdReference::<f64>::new(0.1, f64::from(momentum), nesterov, 0.001); N];
+        compare(Sgd::new(config), |i, w, g| references[i].step(w, g), &format!("sgd {momentum} {nesterov}"));
+    }
+
+    fn compare(mut fast: impl Optimizer, mut exact: impl FnMut(usize, f64, f64) -> f64, what: &str) {
+        let start = noise(N, 0.0);
+        let mut tape = Tape::new();
+        let w = tape.param("w", Tensor::new([N], start.clone()));
+        tape.seal();
+        let mut expected: Vec<f64> = start.iter().map(|w| f64::from(*w)).collect();
+        for step in 0..30 {
+            let g = noise(N, step as f32);
+            with_gradient(&mut tape, w, &g);
+            fast.step(&mut tape);
+            for (i, w) in expected.iter_mut().enumerate() {
+                *w = exact(i, *w, f64::from(g[i]));
+            }
+            close(tape.value(w), &expected, what);
+        }
+    }
+}
+
+#[test]
+fn rows_without_a_gradient_move_as_if_it_were_zero() {
+    const ROWS: usize = 6;
+    const COLS: usize = 5;
+    let start = noise(ROWS * COLS, 0.5);
+    for weight_decay in [0.0, 0.01] {
+        let optimisers: [fn(f32) -> Box<dyn Optimizer>; 2] = [
+            |weight_decay| {
+                Box::new(Adam::new(AdamConfig {
+                    lr: 0.05,
+                    beta1: 0.5,
+                    weight_decay,
+                    ..AdamConfig::default()
+                }))
+            },
+            |weight_decay| {
+                Box::new(Sgd::new(SgdConfig { momentum: 0.5, weight_decay, ..SgdConfig::default() }))
+            },
+        ];
+        for make in optimisers {
+            let (mut sparse, mut dense) = (Tape::new(), Tape::new());
+            let ws = sparse.param("w", Tensor::new([ROWS, COLS], start.clone()));
+            let wd = dense.param("w", Tensor::new([ROWS, COLS], start.clone()));
+            sparse.seal();
+            dense.seal();
+            let (mut for_sparse, mut for_dense) = (make(weight_decay), make(weight_decay));
+            // Between steps 10 and 250 row 4 is left alone long enough for its moments to be flushed.
+            for step in 0..260u32 {
+                let rows = if (10..250).contains(&step) { [0u32, 1, 1] } else { [step % 6, 4, 4] };
+                let g = noise(3 * COLS, step as f32);
+                sparse.reset();
+                let picked = sparse.gather_rows(ws, &rows);
+                let weights = sparse.input([3, COLS], &g);
+                let product = sparse.mul(picked, weights);
+                let loss = sparse.sum(product);
+                sparse.backward(loss);
+                for_sparse.step(&mut sparse);
+
+                let mut full = vec![0.0; ROWS * COLS];
+                for (row, g) in rows.iter().zip(g.chunks_exact(COLS)) {
+                    for (f, g) in full[*row as usize * COLS..][..COLS].iter_mut().zip(g) {
+                        *f += g;
+                    }
+                }
+                with_gradient(&mut dense, wd, &full);
+                for_dense.step(&mut dense);
+            }
+            for (i, (a, b)) in sparse.value(ws).iter().zip(dense.value(wd)).enumerate() {
+                assert!((a - b).abs() <= 1e-5 * (1.0 + b.abs()), "element {i}: {a} against {b}");
+            }
+        }
+    }
+}
+
+#[test]
+fn groups_have_rates_of_their_own() {
+    let mut tape = Tape::new();
+    let (a, b) = (tape.param("head.w", Tensor::zeros([1])), tape.param("estimator", Tensor::zeros([1])));
+    tape.seal();
+    let groups = vec![ParamGroup { prefix: "estimator".into(), lr_factor: 10.0, weight_decay: None }];
+    let mut adam = Adam::new(AdamConfig { lr: 0.001, groups, ..AdamConfig::default() });
+    let step = |tape: &mut Tape, adam: &mut Adam| {
+        tape.reset();
+        let sum = tape.add(a, b);
+        let loss = tape.sum(sum);
+        tape.backward(loss);
+        adam.step(tape);
+        (tape.value(a)[0], tape.value(b)[0])
+    };
+    let (first_a, first_b) = step(&mut tape, &mut adam);
+    assert!((first_a + 0.001).abs() < 1e-8 && (first_b + 0.01).abs() < 1e-7, "{first_a} {first_b}");
+    adam.set_learning_rate(0.002);
+    let (next_a, next_b) = step(&mut tape, &mut adam);
+    assert!((next_a - first_a + 0.002).abs() < 1e-7 && (next_b - first_b + 0.02).abs() < 1e-6);
+}
+
+#[test]
+fn a_parameter_without_gradient_stays_where_it_is() {
+    let mut tape = Tape::new();
+    let (used, unused) =
+        (tape.param("used", Tensor::zeros([1])), tape.param("unused", Tensor::filled([1], 3.0)));
+    tape.seal();
+    let mut adam = Adam::new(AdamConfig { weight_decay: 0.1, ..AdamConfig::default() });
+    tape.reset();
+    let y = tape.exp(used);
+    tape.backward(y);
+    adam.step(&mut tape);
+    assert_eq!(tape.value(unused), [3.0]);
+    assert_ne!(tape.value(used), [0.0]);
+}
+
+/// Six steps of PyTorch's optimisers in f64 on a 3 x 4 matrix, as files of the golden set.
+#[test]
+fn golden_optimiser_files() {
+    let folder = std::env::var_os("LACUNA_GOLDEN").map_or_else(
+        || std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden"),
+        std::path::PathBuf::from,
+    );
+    let mut cases = 0;
+    for entry in std::fs::read_dir(&folder).unwrap_or_else(|e| panic!("{}: {e}", folder.display())) {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        if !(name.starts_with("optim_") && name.ends_with(".json")) {
+            continue;
+        }
+        golden_case(&serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap(), &name);
+        cases += 1;
+    }
+    println!("optimisers: {cases} cases from {}", folder.display());
+    assert!(cases > 0, "no optimiser case in {}", folder.display());
+}
+
+fn golden_case(case: &serde_json::Value, name: &str) {
+    let params = &case["params"];
+    let number = |key: &str| params[key].as_f64().unwrap_or(0.0);
+    let (lr, decay, momentum) = (number("lr"), number("weight_decay"), number("momentum"));
+    let nesterov = params["nesterov"].as_bool().unwrap_or(false);
+    let flat = |v: &serde_json::Value| -> Vec<f64> {
+        v.as_array()
+            .unwrap()
+            .iter()
+            .flat_map(|r| r.as_array().unwrap())
+            .map(|x| x.as_f64().unwrap())
+            .collect()
+    };
+    let start = flat(&case["inputs"]["weights"]);
+    let n = start.len();
+    let kind = params["kind"].as_str().unwrap();
+    assert_eq!(number("dampening"), 0.0, "{name}");
+
+    let mut tape = Tape::new();
+    let w = tape.param("w", Tensor::new([n], start.iter().map(|w| *w as f32).collect()));
+    tape.seal();
+    let mut exact = start;
+    type Step = Box<dyn FnMut(f64, f64) -> f64>;
+    let (mut fast, mut steps): (Box<dyn Optimizer>, Vec<Step>) = match kind {
+        "adam" | "adamw" => {
+            let beta = |i: usize| params["betas"][i].as_f64().unwrap();
+            let (betas, eps, decoupled) = ((beta(0), beta(1)), number("eps"), kind == "adamw");
+            let config = AdamConfig {
+                lr: lr as f32,
+                beta1: betas.0 as f32,
+                beta2: betas.1 as f32,
+                eps: eps as f32,
+                weight_decay: decay as f32,
+                decay: if decoupled { Decay::Decoupled } else { Decay::L2 },
+                groups: vec![],
+            };
+            let step = || {
+                let mut r = AdamReference::<f64>::new(lr, betas, eps, decay, decoupled);
+                Box::new(move |w, g| r.step(w, g)) as Step
+            };
+            (Box::new(Adam::new(config)), (0..n).map(|_| step()).collect())
+        }
+        "sgd" => {
+            let config = SgdConfig {
+                lr: lr as f32,
+                momentum: momentum as f32,
+                nesterov,
+                weight_decay: decay as f32,
+                groups: vec![],
+            };
+            let step = || {
+                let mut r = SgdReference::<f64>::new(lr, momentum, nesterov, decay);
+                Box::new(move |w, g| r.step(w, g)) as Step
+            };
+            (Box::new(Sgd::new(config)), (0..n).map(|_| step()).collect())
+        }
+        other => panic!("{name}: unknown optimiser {other}"),
+    };
+    let grads = case["inputs"]["grads"].as_array().unwrap();
+    let after = case["outputs"]["weights_after_each_step"].as_array().unwrap();
+    for (t, (g, expected)) in grads.iter().zip(after).enumerate() {
+        let (g, expected) = (flat(g), flat(expected));
+        with_gradient(&mut tape, w, &g.iter().map(|g| *g as f32).collect::<Vec<_>>());
+        fast.step(&mut tape);
+        for i in 0..n {
+            exact[i] = steps[i](exact[i], g[i]);
+            let e = expected[i];
+            assert!((exact[i] - e).abs() <= 1e-10 * e.abs() + 1e-12, "{name}, step {t}: {} {e}", exact[i]);
+            let f = f64::from(tape.value(w)[i]);
+            assert!((f - e).abs() <= 2e-4 * e.abs() + 1e-5, "{name}, step {t}: {f} against {e}");
+        }
+    }
+}
+
+#[test]
+fn training_has_the_same_bits_for_any_number_of_threads() {
+    let run = |exec| {
+        let mut rng = ChaCha8Rng::seed_from_u64(11);
+        let mut tape = Tape::with_exec(exec);
+        let mlp = Mlp::new(&mut tape, &[96, 256, 20], Activation::Relu, &mut rng);
+        tape.seal();
+        let mut adam = Adam::new(AdamConfig::default());
+        for step in 0..5 {
+            tape.reset();
+            let x = tape.input([128, 96], &noise(128 * 96, step as f32));
+            let z = mlp.forward(&mut tape, x);
+            let loss = tape.softplus(z);
+            let loss = tape.mean(loss);
+            tape.backward(loss);
+            adam.step(&mut tape);
+        }
+        tape.entries().flat_map(|e| e.value.to_vec()).map(f32::to_bits).collect::<Vec<_>>()
+    };
+    let serial = run(Exec::Serial);
+    for threads in [1, 2, 3, 8] {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        assert_eq!(pool.install(|| run(Exec::Rayon)), serial, "{threads} threads");
+    }
+}
