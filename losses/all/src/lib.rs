@@ -1,1 +1,31 @@
 //! Every loss of the project behind one table.
+//!
+//! [`LOSSES`] has a row for each loss that a command line can name. A row says what the loss is
+//! ([`LossInfo`]), which labels a benchmark has to hand it ([`LabelNeeds`]), and builds it from named numbers
+//! ([`Options`]). The crates themselves are here too, for those who want a typed configuration: [`bce`],
+//! [`spml`], [`hill`].
+//!
+//! ```
+//! use lacuna_losses::{Options, find};
+//!
+//! let row = find("hill")?;
+//! assert_eq!(row.info.param("lambda").unwrap().default, Some(1.5));
+//! let loss = row.build(&Options::default().set("gamma", 3.0))?;
+//! assert_eq!(loss.info().name, "hill");
+//!
+//! assert_eq!(find("hil").unwrap_err().to_string(), "there is no loss `hil`; did you mean `hill`?");
+//! let typo = row.build(&Options::default().set("gama", 3.0)).err().unwrap();
+//! assert_eq!(typo.to_string(), "hill has no parameter `gama`; did you mean `gamma`?");
+//! # Ok::<(), lacuna_losses::LossError>(())
+//! ```
+
+mod nearest;
+mod options;
+mod table;
+
+pub use lacuna_bce as bce;
+pub use lacuna_hill as hill;
+pub use lacuna_loss_api::*;
+pub use lacuna_spml as spml;
+pub use options::{Context, Options};
+pub use table::{LOSSES, LabelNeeds, LossRow, find};

@@ -30,6 +30,9 @@ pub struct Bce {
 }
 
 impl Bce {
+    /// What the loss says about itself.
+    pub const INFO: &LossInfo = &INFO;
+
     /// Binary cross-entropy with this reduction.
     pub fn new(reduction: Reduction) -> Self {
         Self { reduction }

@@ -72,6 +72,9 @@ pub struct PartialBce {
 }
 
 impl PartialBce {
+    /// What the loss says about itself.
+    pub const INFO: &LossInfo = &INFO;
+
     /// The loss with these parameters.
     ///
     /// # Errors

@@ -52,6 +52,9 @@ pub struct WeakNegativeBce {
 }
 
 impl WeakNegativeBce {
+    /// What the loss says about itself.
+    pub const INFO: &LossInfo = &INFO;
+
     /// The loss with these parameters.
     ///
     /// # Errors

@@ -51,6 +51,9 @@ pub struct FocalMargin {
 }
 
 impl FocalMargin {
+    /// What the loss says about itself.
+    pub const INFO: &LossInfo = &INFO;
+
     /// The loss with these parameters.
     ///
     /// # Errors

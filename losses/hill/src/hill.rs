@@ -64,6 +64,9 @@ pub struct Hill {
 }
 
 impl Hill {
+    /// What the loss says about itself.
+    pub const INFO: &LossInfo = &INFO;
+
     /// The loss with these parameters.
     ///
     /// # Errors

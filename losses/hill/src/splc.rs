@@ -92,6 +92,9 @@ pub struct Splc {
 }
 
 impl Splc {
+    /// What the loss says about itself.
+    pub const INFO: &LossInfo = &INFO;
+
     /// The loss with these parameters.
     ///
     /// # Errors

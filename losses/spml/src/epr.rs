@@ -76,6 +76,9 @@ pub struct Epr {
 }
 
 impl Epr {
+    /// What the loss says about itself.
+    pub const INFO: &LossInfo = &INFO;
+
     /// The loss with these parameters.
     ///
     /// # Errors

@@ -40,6 +40,21 @@ pub enum Kind {
     },
 }
 
+impl Kind {
+    /// What the loss of this kind says about itself.
+    pub const fn info(self) -> &'static LossInfo {
+        match self {
+            Kind::An => &AN,
+            Kind::AnLs { .. } => &AN_LS,
+            Kind::Wan => &WAN,
+            Kind::Iu => &IU,
+            Kind::Iun => &IUN,
+            Kind::BceFull => &BCE_FULL,
+            Kind::BceLsFull { .. } => &BCE_LS_FULL,
+        }
+    }
+}
+
 /// Parameters that every kind has.
 #[derive(Clone, Debug, PartialEq)]
 pub struct GuardedConfig {
@@ -165,15 +180,7 @@ impl GuardedBce {
 
 impl MultiLabelLoss for GuardedBce {
     fn info(&self) -> &'static LossInfo {
-        match self.kind {
-            Kind::An => &AN,
-            Kind::AnLs { .. } => &AN_LS,
-            Kind::Wan => &WAN,
-            Kind::Iu => &IU,
-            Kind::Iun => &IUN,
-            Kind::BceFull => &BCE_FULL,
-            Kind::BceLsFull { .. } => &BCE_LS_FULL,
-        }
+        self.kind.info()
     }
 
     fn evaluate(&mut self, input: &LossInput<'_>, grad: LossGrad<'_, '_>) -> Result<f32, LossError> {

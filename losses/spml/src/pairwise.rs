@@ -47,6 +47,9 @@ pub struct PairwiseRank {
 }
 
 impl PairwiseRank {
+    /// What the loss says about itself.
+    pub const INFO: &LossInfo = &INFO;
+
     /// The loss with this reduction.
     pub fn new(reduction: Reduction) -> Self {
         Self { reduction }

@@ -82,6 +82,9 @@ pub struct Role {
 }
 
 impl Role {
+    /// What the loss says about itself.
+    pub const INFO: &LossInfo = &INFO;
+
     /// The loss with these parameters.
     ///
     /// # Errors

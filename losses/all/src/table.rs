@@ -1,0 +1,221 @@
+//! The table of losses.
+
+use crate::bce::{Bce, PartialBce, PartialBceConfig, WeakNegativeBce, WeakNegativeConfig};
+use crate::hill::{FocalMargin, FocalMarginConfig, Hill, HillConfig, Splc, SplcConfig};
+use crate::nearest::nearest;
+use crate::spml::{Epr, ExpectedPositivesConfig, GuardedBce, GuardedConfig, Kind, PairwiseRank, Role};
+use crate::{LossError, LossInfo, MultiLabelLoss, Options, Reduction};
+
+/// A loss that a command line can name.
+#[derive(Debug)]
+pub struct LossRow {
+    /// Name, source, assumptions and parameters.
+    pub info: &'static LossInfo,
+    /// Reduction in force when nothing is said: that of the authors' code.
+    pub reduction: Reduction,
+    /// Labels a benchmark on single positives has to hand it.
+    pub needs: LabelNeeds,
+    make: fn(&Given<'_>) -> Result<Box<dyn MultiLabelLoss>, LossError>,
+}
+
+/// The labels a method is made for, from the poorest to the richest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LabelNeeds {
+    /// One positive of each row; everything else unknown.
+    SinglePositive,
+    /// One positive and one negative of each row.
+    SinglePositiveOneNegative,
+    /// One positive and all true negatives of each row; the other positives unknown.
+    SinglePositiveAllNegatives,
+    /// Every label.
+    FullTruth,
+}
+
+/// Every loss, in the order in which they are listed.
+pub static LOSSES: &[LossRow] = &[
+    LossRow {
+        info: Kind::BceFull.info(),
+        reduction: Reduction::Mean,
+        needs: LabelNeeds::FullTruth,
+        make: |given| guarded(Kind::BceFull, given),
+    },
+    LossRow {
+        info: Kind::BceLsFull { ls_coef: 0.1 }.info(),
+        reduction: Reduction::Mean,
+        needs: LabelNeeds::FullTruth,
+        make: |given| guarded(Kind::BceLsFull { ls_coef: given.get("ls_coef")? }, given),
+    },
+    LossRow {
+        info: Kind::An.info(),
+        reduction: Reduction::Mean,
+        needs: LabelNeeds::SinglePositive,
+        make: |given| guarded(Kind::An, given),
+    },
+    LossRow {
+        info: Kind::AnLs { ls_coef: 0.1 }.info(),
+        reduction: Reduction::Mean,
+        needs: LabelNeeds::SinglePositive,
+        make: |given| guarded(Kind::AnLs { ls_coef: given.get("ls_coef")? }, given),
+    },
+    LossRow {
+        info: Kind::Wan.info(),
+        reduction: Reduction::Mean,
+        needs: LabelNeeds::SinglePositive,
+        make: |given| match given.options.context.classes {
+            Some(found @ 0..=1) => Err(LossError::Classes { loss: given.row.info.name, needed: 2, found }),
+            _ => guarded(Kind::Wan, given),
+        },
+    },
+    LossRow {
+        info: Kind::Iu.info(),
+        reduction: Reduction::Mean,
+        needs: LabelNeeds::SinglePositiveOneNegative,
+        make: |given| guarded(Kind::Iu, given),
+    },
+    LossRow {
+        info: Kind::Iun.info(),
+        reduction: Reduction::Mean,
+        needs: LabelNeeds::SinglePositiveAllNegatives,
+        make: |given| guarded(Kind::Iun, given),
+    },
+    LossRow {
+        info: Epr::INFO,
+        reduction: Reduction::Mean,
+        needs: LabelNeeds::SinglePositive,
+        make: |given| Ok(Box::new(Epr::new(expected_positives(given)?)?)),
+    },
+    LossRow {
+        info: PairwiseRank::INFO,
+        reduction: Reduction::Mean,
+        needs: LabelNeeds::SinglePositive,
+        make: |given| Ok(Box::new(PairwiseRank::new(given.reduction()))),
+    },
+    LossRow {
+        info: Role::INFO,
+        reduction: Reduction::Mean,
+        needs: LabelNeeds::SinglePositive,
+        make: |given| Ok(Box::new(Role::new(expected_positives(given)?)?)),
+    },
+    LossRow {
+        info: Hill::INFO,
+        reduction: Reduction::Sum,
+        needs: LabelNeeds::SinglePositive,
+        make: |given| {
+            Ok(Box::new(Hill::new(HillConfig {
+                lambda: given.get("lambda")?,
+                margin: given.get("margin")?,
+                gamma: given.get("gamma")?,
+                reduction: given.reduction(),
+            })?))
+        },
+    },
+    LossRow {
+        info: FocalMargin::INFO,
+        reduction: Reduction::Sum,
+        needs: LabelNeeds::SinglePositive,
+        make: |given| {
+            Ok(Box::new(FocalMargin::new(FocalMarginConfig {
+                margin: given.get("margin")?,
+                gamma: given.get("gamma")?,
+                reduction: given.reduction(),
+            })?))
+        },
+    },
+    LossRow {
+        info: Splc::INFO,
+        reduction: Reduction::Sum,
+        needs: LabelNeeds::SinglePositive,
+        make: |given| {
+            Ok(Box::new(Splc::new(SplcConfig {
+                tau: given.get("tau")?,
+                change_epoch: given.get("change_epoch")? as usize,
+                margin: given.get("margin")?,
+                gamma: given.get("gamma")?,
+                reduction: given.reduction(),
+            })?))
+        },
+    },
+    LossRow {
+        info: Bce::INFO,
+        reduction: Reduction::Mean,
+        needs: LabelNeeds::SinglePositiveOneNegative,
+        make: |given| Ok(Box::new(Bce::new(given.reduction()))),
+    },
+    LossRow {
+        info: WeakNegativeBce::INFO,
+        reduction: Reduction::Mean,
+        needs: LabelNeeds::SinglePositive,
+        make: |given| {
+            Ok(Box::new(WeakNegativeBce::new(WeakNegativeConfig {
+                negative_weight: given.get("negative_weight")?,
+                reduction: given.reduction(),
+            })?))
+        },
+    },
+    LossRow {
+        info: PartialBce::INFO,
+        reduction: Reduction::Mean,
+        needs: LabelNeeds::SinglePositiveOneNegative,
+        make: |given| {
+            Ok(Box::new(PartialBce::new(PartialBceConfig {
+                alpha: given.get("alpha")?,
+                beta: given.get("beta")?,
+                gamma: given.get("gamma")?,
+                reduction: given.reduction(),
+            })?))
+        },
+    },
+];
+
+/// The row of this name.
+///
+/// # Errors
+/// [`LossError::UnknownLoss`] with the name that is nearest.
+pub fn find(name: &str) -> Result<&'static LossRow, LossError> {
+    LOSSES.iter().find(|row| row.info.name == name).ok_or_else(|| LossError::UnknownLoss {
+        name: name.to_owned(),
+        nearest: nearest(name, LOSSES.iter().map(|row| row.info.name)),
+    })
+}
+
+impl LossRow {
+    /// The loss with these options.
+    ///
+    /// # Errors
+    /// [`LossError::UnknownParameter`] with the name that is nearest, [`LossError::Parameter`] for a value out
+    /// of its range, [`LossError::MissingParameter`] where neither the options nor the data have a value,
+    /// [`LossError::Classes`] where the data has too few classes.
+    pub fn build(&'static self, options: &Options) -> Result<Box<dyn MultiLabelLoss>, LossError> {
+        options.check(self.info)?;
+        (self.make)(&Given { row: self, options })
+    }
+}
+
+/// Options as a row reads them.
+struct Given<'a> {
+    row: &'static LossRow,
+    options: &'a Options,
+}
+
+impl Given<'_> {
+    fn get(&self, name: &'static str) -> Result<f64, LossError> {
+        self.options.value(self.row.info, name)
+    }
+
+    fn reduction(&self) -> Reduction {
+        self.options.reduction.unwrap_or(self.row.reduction)
+    }
+}
+
+fn guarded(kind: Kind, given: &Given<'_>) -> Result<Box<dyn MultiLabelLoss>, LossError> {
+    let config = GuardedConfig { log_epsilon: given.get("log_epsilon")?, reduction: given.reduction() };
+    Ok(Box::new(GuardedBce::new(kind, config)?))
+}
+
+fn expected_positives(given: &Given<'_>) -> Result<ExpectedPositivesConfig, LossError> {
+    Ok(ExpectedPositivesConfig {
+        expected_positives: given.get("expected_positives")?,
+        log_epsilon: given.get("log_epsilon")?,
+        reduction: given.reduction(),
+    })
+}

@@ -1,0 +1,167 @@
+//! One file: named numbers, and the comparison with what was computed.
+
+use serde_json::Value;
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+use std::path::Path;
+
+/// A golden case. Every question that fails answers with a sentence.
+pub(crate) struct Case {
+    pub(crate) method: String,
+    pub(crate) name: String,
+    json: Value,
+    relative: f64,
+    absolute: f64,
+    compared: RefCell<BTreeSet<String>>,
+}
+
+/// A row-major matrix.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Matrix {
+    pub(crate) rows: usize,
+    pub(crate) columns: usize,
+    pub(crate) data: Vec<f64>,
+}
+
+/// Bounds of |found - expected|: relative to the entry, and to the larger of 1 and the largest entry.
+#[derive(Clone, Copy)]
+pub(crate) struct Tolerance {
+    pub(crate) relative: f64,
+    pub(crate) absolute: f64,
+}
+
+/// What f32 code is held to.
+pub(crate) const SINGLE: Tolerance = Tolerance { relative: 2e-4, absolute: 1e-5 };
+
+impl Case {
+    pub(crate) fn read(path: &Path) -> Result<Self, String> {
+        let text = std::fs::read_to_string(path).map_err(|e| e.to_string())?;
+        Self::parse(&text)
+    }
+
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
+        let json: Value = serde_json::from_str(text).map_err(|e| e.to_string())?;
+        let string = |key: &str| {
+            let value = json[key].as_str().map(str::to_owned);
+            value.ok_or_else(|| format!("no `{key}`"))
+        };
+        let (method, name) = (string("method")?, string("case")?);
+        let bound = |key: &str, default: f64| match &json["tolerance"][key] {
+            Value::Null => Ok(default),
+            value => number(value),
+        };
+        let (relative, absolute) = (bound("rtol", 1e-10)?, bound("atol", 1e-12)?);
+        Ok(Self { method, name, relative, absolute, json, compared: RefCell::default() })
+    }
+
+    /// Names of the parameters.
+    pub(crate) fn params(&self) -> impl Iterator<Item = &str> {
+        self.json["params"].as_object().into_iter().flatten().map(|(name, _)| name.as_str())
+    }
+
+    /// Names of the outputs.
+    pub(crate) fn outputs(&self) -> impl Iterator<Item = &str> {
+        self.json["outputs"].as_object().into_iter().flatten().map(|(name, _)| name.as_str())
+    }
+
+    fn get(&self, section: &str, name: &str) -> Result<&Value, String> {
+        match &self.json[section][name] {
+            Value::Null => Err(format!("{section} has no `{name}`")),
+            value => Ok(value),
+        }
+    }
+
+    pub(crate) fn has(&self, section: &str, name: &str) -> bool {
+        !self.json[section][name].is_null()
+    }
+
+    pub(crate) fn number(&self, section: &str, name: &str) -> Result<f64, String> {
+        number(self.get(section, name)?).map_err(|e| format!("{name}: {e}"))
+    }
+
+    pub(crate) fn text(&self, section: &str, name: &str) -> Result<&str, String> {
+        self.get(section, name)?.as_str().ok_or_else(|| format!("{name} is no text"))
+    }
+
+    /// All numbers of a value, whatever its nesting, in order.
+    pub(crate) fn numbers(&self, section: &str, name: &str) -> Result<Vec<f64>, String> {
+        fn flatten(value: &Value, into: &mut Vec<f64>) -> Result<(), String> {
+            match value {
+                Value::Array(values) => values.iter().try_for_each(|v| flatten(v, into)),
+                value => number(value).map(|x| into.push(x)),
+            }
+        }
+        let mut numbers = Vec::new();
+        flatten(self.get(section, name)?, &mut numbers).map_err(|e| format!("{name}: {e}"))?;
+        Ok(numbers)
+    }
+
+    pub(crate) fn matrix(&self, section: &str, name: &str) -> Result<Matrix, String> {
+        let rows = self.get(section, name)?.as_array().ok_or_else(|| format!("{name} is no matrix"))?;
+        let columns = rows.first().and_then(Value::as_array).map_or(0, Vec::len);
+        if rows.iter().any(|row| row.as_array().map(Vec::len) != Some(columns)) {
+            return Err(format!("the rows of {name} differ in length"));
+        }
+        Ok(Matrix { rows: rows.len(), columns, data: self.numbers(section, name)? })
+    }
+
+    /// Holds numbers against an output, at the tolerance of the file.
+    pub(crate) fn check(&self, output: &str, found: &[f64]) -> Result<(), String> {
+        let tolerance = Tolerance { relative: self.relative, absolute: self.absolute };
+        self.check_within(output, found, tolerance)
+    }
+
+    pub(crate) fn check_within(
+        &self,
+        output: &str,
+        found: &[f64],
+        tolerance: Tolerance,
+    ) -> Result<(), String> {
+        self.compared.borrow_mut().insert(output.to_owned());
+        compare(output, found, &self.numbers("outputs", output)?, tolerance)
+    }
+
+    /// Outputs that nobody looked at.
+    pub(crate) fn passed_over(&self) -> Vec<String> {
+        let compared = self.compared.borrow();
+        self.outputs().filter(|name| !compared.contains(*name)).map(str::to_owned).collect()
+    }
+}
+
+/// Says where two arrays differ first.
+pub(crate) fn compare(
+    what: &str,
+    found: &[f64],
+    expected: &[f64],
+    tolerance: Tolerance,
+) -> Result<(), String> {
+    if found.len() != expected.len() {
+        return Err(format!("{what}: {} numbers where {} were expected", found.len(), expected.len()));
+    }
+    let finite = expected.iter().filter(|e| e.is_finite());
+    let scale = finite.fold(1.0, |m: f64, e| m.max(e.abs()));
+    for (i, (f, e)) in found.iter().zip(expected).enumerate() {
+        let same = f == e || (f.is_nan() && e.is_nan());
+        let bound = tolerance.absolute * scale + tolerance.relative * e.abs();
+        // An infinite number has no neighbours: without the test its bound would be infinite too.
+        let near = e.is_finite() && (f - e).abs() <= bound;
+        if !(same || near) {
+            return Err(format!("{what}: entry {i} is {f:e} where {e:e} was expected"));
+        }
+    }
+    Ok(())
+}
+
+fn number(value: &Value) -> Result<f64, String> {
+    match value {
+        Value::Number(number) => number.as_f64().ok_or_else(|| format!("{number} is out of range")),
+        Value::Bool(flag) => Ok(f64::from(u8::from(*flag))),
+        Value::String(text) => match text.as_str() {
+            "NaN" => Ok(f64::NAN),
+            "Infinity" => Ok(f64::INFINITY),
+            "-Infinity" => Ok(f64::NEG_INFINITY),
+            _ => Err(format!("`{text}` is no number")),
+        },
+        other => Err(format!("{other} is no number")),
+    }
+}

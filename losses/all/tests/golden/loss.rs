@@ -1,0 +1,156 @@
+//! What every loss case asks: value and gradient, of the formula in f64 and of the kernel in f32.
+
+use crate::case::{Case, SINGLE, compare};
+use lacuna_losses::{
+    Gradients, Label, LossGrad, LossInput, MultiLabelLoss, Options, Reduction, differentiate, find,
+};
+
+/// How a method of the files is a loss of the table.
+pub(crate) struct Method {
+    /// Name in [`lacuna_losses::LOSSES`].
+    pub(crate) loss: &'static str,
+    /// What an integer in `labels` means; `None` for one that has no meaning.
+    pub(crate) coding: fn(i64) -> Option<Label>,
+    /// Parameter names of the files, and those of the table; an empty one has no effect in the method.
+    pub(crate) params: &'static [(&'static str, &'static str)],
+    /// Further logit matrices and the output with their gradient.
+    pub(crate) further: &'static [(&'static str, &'static str)],
+}
+
+/// A loss built from a case and the batch it is asked about.
+pub(crate) struct Batch {
+    pub(crate) loss: Box<dyn MultiLabelLoss>,
+    pub(crate) rows: usize,
+    pub(crate) classes: usize,
+    /// Logit matrices in f64, and the outputs with their gradients.
+    pub(crate) z: Vec<Vec<f64>>,
+    gradients: Vec<&'static str>,
+    pub(crate) labels: Vec<Label>,
+    pub(crate) epoch: usize,
+}
+
+/// 1 positive, 0 unobserved.
+pub(crate) fn zero_is_unknown(label: i64) -> Option<Label> {
+    [Label::Unknown, Label::Positive].get(usize::try_from(label).ok()?).copied()
+}
+
+/// 1 positive, 0 negative.
+pub(crate) fn zero_is_negative(label: i64) -> Option<Label> {
+    [Label::Negative, Label::Positive].get(usize::try_from(label).ok()?).copied()
+}
+
+/// 1 positive, 0 negative, -1 unknown.
+pub(crate) fn minus_one_is_unknown(label: i64) -> Option<Label> {
+    if label == -1 { Some(Label::Unknown) } else { zero_is_negative(label) }
+}
+
+/// 1 positive, -1 negative, 0 unknown.
+pub(crate) fn minus_one_is_negative(label: i64) -> Option<Label> {
+    if label == -1 { Some(Label::Negative) } else { zero_is_unknown(label) }
+}
+
+/// Labels of a case under a coding.
+pub(crate) fn labels(
+    case: &Case,
+    name: &str,
+    coding: fn(i64) -> Option<Label>,
+) -> Result<Vec<Label>, String> {
+    let decode = |x: f64| {
+        let whole = (x.fract() == 0.0).then_some(x as i64);
+        whole.and_then(coding).ok_or_else(|| format!("{name}: {x} is no label of this method"))
+    };
+    case.numbers("inputs", name)?.into_iter().map(decode).collect()
+}
+
+/// Runs a method: builds the loss, then checks it.
+pub(crate) fn run(case: &Case, method: &Method) -> Result<Batch, String> {
+    let mut batch = Batch::new(case, method)?;
+    batch.check(case)?;
+    Ok(batch)
+}
+
+impl Batch {
+    pub(crate) fn new(case: &Case, method: &Method) -> Result<Self, String> {
+        let logits = case.matrix("inputs", "logits")?;
+        let mut options = Options::default();
+        for name in case.params() {
+            if name == "reduction" {
+                let reduction: Reduction =
+                    case.text("params", name)?.parse().map_err(|e| format!("{name}: {e}"))?;
+                options.reduction = Some(reduction);
+                continue;
+            }
+            match method.params.iter().find(|(theirs, _)| *theirs == name) {
+                Some((_, "")) => {}
+                Some((_, ours)) => options = options.set(ours, case.number("params", name)?),
+                None => return Err(format!("{} cannot honour the parameter `{name}`", method.loss)),
+            }
+        }
+        let loss = find(method.loss).and_then(|row| row.build(&options)).map_err(|e| e.to_string())?;
+        let mut z = vec![logits.data];
+        let mut gradients = vec!["grad_logits"];
+        for (matrix, gradient) in method.further {
+            z.push(case.matrix("inputs", matrix)?.data);
+            gradients.push(gradient);
+        }
+        let labels = labels(case, "labels", method.coding)?;
+        let epoch = if case.has("inputs", "epoch") { case.number("inputs", "epoch")? as usize } else { 0 };
+        Ok(Self { loss, rows: logits.rows, classes: logits.columns, z, gradients, labels, epoch })
+    }
+
+    /// Value and gradients of formula and kernel against the file.
+    pub(crate) fn check(&mut self, case: &Case) -> Result<(), String> {
+        self.check_formula(case)?;
+        self.check_kernel(case, None)
+    }
+
+    /// The formula in f64, differentiated by dual numbers, at the tolerance of the file.
+    pub(crate) fn check_formula(&self, case: &Case) -> Result<(), String> {
+        let exact = self.exact(&self.z);
+        case.check("loss", &[exact.value]).map_err(|e| format!("formula, {e}"))?;
+        for (output, found) in self.gradients.iter().zip(&exact.logits) {
+            case.check(output, found).map_err(|e| format!("formula, {e}"))?;
+        }
+        Ok(())
+    }
+
+    /// The kernel in f32 against the file, or against `expected` where the file's logits cannot be had in f32.
+    /// Of logits of 80 and more only finite results are asked.
+    pub(crate) fn check_kernel(&mut self, case: &Case, expected: Option<&Gradients>) -> Result<(), String> {
+        let z: Vec<Vec<f32>> = self.z.iter().map(|z| z.iter().map(|&z| z as f32).collect()).collect();
+        let logits: Vec<&[f32]> = z.iter().map(Vec::as_slice).collect();
+        let mut gradients: Vec<Vec<f32>> = z.iter().map(|z| vec![f32::NAN; z.len()]).collect();
+        let mut buffers: Vec<&mut [f32]> = gradients.iter_mut().map(Vec::as_mut_slice).collect();
+        let mut input = LossInput::new(&logits, self.rows, self.classes, &self.labels);
+        input.epoch = self.epoch;
+        let value = self.loss.evaluate(&input, LossGrad::Into(&mut buffers)).map_err(|e| e.to_string())?;
+        let mut found = vec![("loss", vec![f64::from(value)])];
+        for (output, gradient) in self.gradients.iter().zip(&gradients) {
+            found.push((output, gradient.iter().map(|&dz| f64::from(dz)).collect()));
+        }
+        for (i, (output, found)) in found.iter().enumerate() {
+            let checked = if case.name.contains("extreme80") {
+                let bad = found.iter().find(|x| !x.is_finite());
+                bad.map_or(Ok(()), |x| Err(format!("{output}: {x} at extreme logits")))
+            } else if let Some(expected) = expected {
+                let exact =
+                    if i == 0 { std::slice::from_ref(&expected.value) } else { &expected.logits[i - 1] };
+                compare(output, found, exact, SINGLE)
+            } else {
+                case.check_within(output, found, SINGLE)
+            };
+            checked.map_err(|e| format!("kernel, {e}"))?;
+        }
+        Ok(())
+    }
+
+    /// The formula at other logits.
+    pub(crate) fn exact(&self, z: &[Vec<f64>]) -> Gradients {
+        let z: Vec<&[f64]> = z.iter().map(Vec::as_slice).collect();
+        // The formula takes its logits apart from the input, which only lends shape, labels and epoch.
+        let none: Vec<&[f32]> = z.iter().map(|_| &[][..]).collect();
+        let mut input = LossInput::new(&none, self.rows, self.classes, &self.labels);
+        input.epoch = self.epoch;
+        differentiate(&*self.loss, &z, &input)
+    }
+}

@@ -1,0 +1,148 @@
+//! Golden cases: numbers computed elsewhere, held against this code.
+//!
+//! Without further ado the cases beside this file are run. `LACUNA_GOLDEN=DIR` runs those of another folder;
+//! a method that is in no row of [`METHODS`] is then listed, and a failure with `LACUNA_GOLDEN_STRICT=1`.
+
+mod bce;
+mod case;
+mod hill;
+mod loss;
+mod rng;
+mod spml;
+
+use case::Case;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+type Adapter = fn(&Case) -> Result<(), String>;
+
+/// Every method of the files that somebody implements.
+const METHODS: &[(&str, Adapter)] = &[
+    ("bce", bce::bce),
+    ("weak_negative_bce", bce::weak_negative_bce),
+    ("partial_bce", bce::partial_bce),
+    ("an", spml::an),
+    ("an_ls", spml::an_ls),
+    ("wan", spml::wan),
+    ("bce_spml", spml::bce_spml),
+    ("bce_ls_spml", spml::bce_ls_spml),
+    ("iu", spml::iu),
+    ("iun", spml::iun),
+    ("epr", spml::epr),
+    ("pairwise_rank_spml", spml::pairwise_rank_spml),
+    ("role", spml::role),
+    ("hill", hill::hill),
+    ("splc", hill::splc),
+    ("numpy_legacy_rng", rng::numpy_legacy_rng),
+];
+
+/// What became of the cases of a folder.
+#[derive(Default)]
+struct Report {
+    cases: usize,
+    failures: Vec<String>,
+    missing: BTreeMap<String, usize>,
+    passed_over: Vec<String>,
+}
+
+impl Report {
+    fn of(folder: &Path) -> Self {
+        let entries = std::fs::read_dir(folder).unwrap_or_else(|e| panic!("{}: {e}", folder.display()));
+        let mut files: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
+        files.retain(|file| file.extension().is_some_and(|extension| extension == "json"));
+        files.sort();
+        let mut report = Self::default();
+        for file in files {
+            let name = file.file_name().unwrap_or_default().to_string_lossy();
+            report.add(&name, Case::read(&file));
+        }
+        report
+    }
+
+    fn add(&mut self, file: &str, case: Result<Case, String>) {
+        self.cases += 1;
+        let case = match case {
+            Ok(case) => case,
+            Err(e) => return self.failures.push(format!("{file}: {e}")),
+        };
+        match METHODS.iter().find(|(method, _)| *method == case.method) {
+            Some((_, adapter)) => match adapter(&case) {
+                Ok(()) => self.passed_over.extend(case.passed_over().iter().map(|o| format!("{file}: {o}"))),
+                Err(e) => self.failures.push(format!("{file}: {e}")),
+            },
+            None => *self.missing.entry(case.method).or_default() += 1,
+        }
+    }
+
+    fn print(&self) {
+        for failure in &self.failures {
+            println!("FAILED {failure}");
+        }
+        for output in &self.passed_over {
+            println!("not compared: {output}");
+        }
+        for (method, cases) in &self.missing {
+            println!("not implemented: {method} ({cases} cases)");
+        }
+        println!(
+            "golden: {} cases, {} failed, {} methods not implemented",
+            self.cases,
+            self.failures.len(),
+            self.missing.len()
+        );
+    }
+}
+
+fn kept() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/cases")
+}
+
+#[test]
+fn golden_cases() {
+    let folder = std::env::var_os("LACUNA_GOLDEN").map(PathBuf::from);
+    let report = Report::of(folder.as_deref().unwrap_or(&kept()));
+    report.print();
+    assert!(report.cases > 0, "no cases found");
+    assert!(report.failures.is_empty(), "{} cases failed", report.failures.len());
+    let strict = folder.is_none() || std::env::var_os("LACUNA_GOLDEN_STRICT").is_some_and(|v| v == "1");
+    assert!(!strict || report.missing.is_empty(), "{} methods not implemented", report.missing.len());
+}
+
+#[test]
+fn every_method_has_a_case_here() {
+    let report: Vec<Case> =
+        std::fs::read_dir(kept()).unwrap().map(|entry| Case::read(&entry.unwrap().path()).unwrap()).collect();
+    for (method, _) in METHODS {
+        assert!(report.iter().any(|case| case.method == *method), "no case of {method}");
+    }
+}
+
+/// The runner itself: a number changed in its last digits, an unknown parameter or an illegal label fails.
+#[test]
+fn a_wrong_case_fails() {
+    let text = std::fs::read_to_string(kept().join("hill_random.json")).unwrap();
+    let run = |text: &str| {
+        let mut report = Report::default();
+        report.add("changed", Case::parse(text));
+        report.failures.len()
+    };
+    assert_eq!(run(&text), 0);
+    let json: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let change = |path: &str, to: &dyn Fn(f64) -> f64| {
+        let mut json = json.clone();
+        let value = json.pointer_mut(path).unwrap_or_else(|| panic!("no {path}"));
+        *value = to(value.as_f64().unwrap()).into();
+        run(&json.to_string())
+    };
+    let slightly = |x: f64| x * (1.0 + 1e-8);
+    for path in ["/outputs/loss", "/outputs/grad_logits/1/2", "/outputs/loss_elements/0/0", "/params/margin"]
+    {
+        assert_eq!(change(path, &slightly), 1, "{path}");
+    }
+    assert_eq!(change("/inputs/labels/0/0", &|_| -1.0), 1, "a label that the coding does not have");
+    assert_eq!(change("/params/lamb", &|_| -1.0), 1, "a parameter out of range");
+    let mut unknown = json.clone();
+    unknown["params"]["temperature"] = 2.0.into();
+    assert_eq!(run(&unknown.to_string()), 1, "a parameter that nobody honours");
+    assert_eq!(run("{"), 1, "a file that is not JSON");
+}

@@ -1,0 +1,124 @@
+//! The table as a table, and every row against the rules that all losses keep.
+
+use lacuna_losses::{Context, LOSSES, LossError, Options, Reduction, conformance, find};
+use std::collections::HashSet;
+
+fn context(classes: usize) -> Options {
+    Options::default().within(Context { classes: Some(classes), expected_positives: Some(1.5) })
+}
+
+#[test]
+fn every_row_conforms_under_every_reduction() {
+    for row in LOSSES {
+        for reduction in [None, Some(Reduction::Sum), Some(Reduction::Mean), Some(Reduction::MeanKnown)] {
+            // Without the number of classes, so that too few of them show where the batch is.
+            let data = Context { classes: None, expected_positives: Some(1.5) };
+            let options = Options { reduction, ..Options::default().within(data) };
+            conformance::check(&|_| row.build(&options).unwrap());
+        }
+    }
+}
+
+#[test]
+fn names_are_unique_and_everything_is_described() {
+    let mut names = HashSet::new();
+    for row in LOSSES {
+        let info = row.info;
+        assert!(names.insert(info.name), "{} twice", info.name);
+        assert!(info.name.chars().all(|c| c.is_ascii_lowercase() || c == '-'), "{}", info.name);
+        for text in [info.title, info.paper, info.formula] {
+            assert!(!text.trim().is_empty() && !text.contains('\n'), "{}", info.name);
+        }
+        assert!((1900..=2100).contains(&info.year), "{}", info.name);
+        let mut params = HashSet::new();
+        for param in info.params {
+            assert!(params.insert(param.name), "{}: {} twice", info.name, param.name);
+            assert!(!param.doc.trim().is_empty(), "{}: {}", info.name, param.name);
+            if let Some(default) = param.default {
+                assert!(param.range.contains(default), "{}: {}", info.name, param.name);
+            }
+        }
+    }
+}
+
+#[test]
+fn defaults_are_accepted_and_the_row_is_what_it_says() {
+    for row in LOSSES {
+        let loss = row.build(&context(20)).unwrap();
+        assert_eq!(loss.info().name, row.info.name);
+        assert!(std::ptr::eq(loss.info(), row.info));
+        assert!(std::ptr::eq(find(row.info.name).unwrap(), row));
+        // Every default given by hand is accepted too.
+        let explicit =
+            row.info.params.iter().fold(context(20), |o, p| o.set(p.name, p.default.unwrap_or(2.0)));
+        assert!(row.build(&explicit).is_ok(), "{}", row.info.name);
+    }
+}
+
+#[test]
+fn every_parameter_is_checked() {
+    for row in LOSSES {
+        for param in row.info.params {
+            for bad in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
+                let error = row.build(&context(20).set(param.name, bad)).err().unwrap();
+                assert!(
+                    matches!(error, LossError::Parameter { parameter, .. } if parameter == param.name),
+                    "{}: {} = {bad} gives {error}",
+                    row.info.name,
+                    param.name
+                );
+            }
+        }
+        let error = row.build(&context(20).set("no-such-thing", 1.0)).err().unwrap();
+        assert!(matches!(error, LossError::UnknownParameter { .. }), "{}: {error}", row.info.name);
+    }
+}
+
+#[test]
+fn a_statistic_of_the_data_is_asked_for_once() {
+    let epr = find("epr").unwrap();
+    let error = epr.build(&Options::default()).err().unwrap();
+    assert!(matches!(error, LossError::MissingParameter { parameter: "expected_positives", .. }), "{error}");
+    assert!(epr.build(&Options::default().set("expected_positives", 2.9)).is_ok());
+    assert!(epr.build(&context(20)).is_ok());
+}
+
+#[test]
+fn too_few_classes_show_when_the_loss_is_built() {
+    let error = find("wan").unwrap().build(&context(1)).err().unwrap();
+    assert_eq!(error.to_string(), "wan needs at least 2 classes, not 1");
+}
+
+#[test]
+fn the_nearest_name_is_offered() {
+    for (typo, meant) in
+        [("hil", "hill"), ("ann", "an"), ("an_ls", "an-ls"), ("roll", "role"), ("spl", "splc")]
+    {
+        let expected = LossError::UnknownLoss { name: typo.to_owned(), nearest: Some(meant) };
+        assert_eq!(find(typo).err(), Some(expected));
+    }
+}
+
+#[test]
+fn the_readme_lists_every_loss_with_its_defaults() {
+    let readme = include_str!("../../README.md");
+    for row in LOSSES {
+        let defaults: Vec<String> = row
+            .info
+            .params
+            .iter()
+            .map(|p| {
+                format!("{} {}", p.name, p.default.map_or("from the data".to_owned(), |d| d.to_string()))
+            })
+            .collect();
+        let line = format!(
+            "| `{}` | {} | {} | {} | {} |",
+            row.info.name,
+            row.info.title,
+            row.info.year,
+            if defaults.is_empty() { "-".to_owned() } else { defaults.join(", ") },
+            row.reduction
+        );
+        assert!(readme.contains(&line), "README.md lacks\n{line}");
+    }
+}
