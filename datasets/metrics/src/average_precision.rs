@@ -349,6 +349,22 @@ mod tests {
     }
 
     #[test]
+    fn repeating_reuses_the_memory() {
+        let mut stream = Stream::new(24, "memory");
+        let truth = TrueLabels::from_fn(1_000, 3, |_, class| class > 0 && stream.uniform_f64() < 0.1);
+        let scores: Vec<f32> = (0..3_000).map(|_| stream.uniform_f32()).collect();
+        let mut scratch = ApScratch::new(MapConvention::SPML);
+        let mut memory = || {
+            scratch.evaluate(&scores, &truth).unwrap();
+            // Sorting may swap the first two.
+            let mut rankings = [scratch.ranking.as_ptr(), scratch.spare.as_ptr()];
+            rankings.sort_unstable();
+            (rankings, scratch.result.per_class.as_ptr(), scratch.result.empty_classes.as_ptr())
+        };
+        assert_eq!(memory(), memory());
+    }
+
+    #[test]
     fn conventions_are_shown_as_tables_print_them() {
         assert_eq!(MapConvention::SPML.to_string(), "AP sklearn, empty class 0");
         assert_eq!(MapConvention::ASL.to_string(), "AP asl, empty class 0");

@@ -1,0 +1,72 @@
+//! The table of sets: adding one is a file and a row here.
+
+use crate::{SyntheticSet, voc_like};
+
+/// One row of [`SETS`].
+#[derive(Clone, Copy, Debug)]
+pub struct SetEntry {
+    /// Name in specs and tables.
+    pub name: &'static str,
+    /// One sentence, with the size.
+    pub doc: &'static str,
+    /// What a table of results on this set has to say beside its numbers.
+    pub caveat: &'static str,
+    build: fn(u64) -> SyntheticSet,
+}
+
+impl SetEntry {
+    /// Makes the set; the same seed gives the same set.
+    pub fn build(&self, seed: u64) -> SyntheticSet {
+        (self.build)(seed)
+    }
+}
+
+/// Every set of this crate.
+pub const SETS: &[SetEntry] = &[SetEntry {
+    name: "voc-like",
+    doc: "5,717 + 5,823 rows, 20 classes with the label counts of VOC 2012, 256 features.",
+    caveat: "ROLE and AN-LS do well on voc-like and lose on real UC Merced features: \
+             no evidence about real data.",
+    build: voc_like,
+}];
+
+/// The row of [`SETS`] called `name`.
+pub fn synthetic_set(name: &str) -> Option<&'static SetEntry> {
+    SETS.iter().find(|set| set.name == name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_unique_and_every_row_is_documented() {
+        for (i, row) in SETS.iter().enumerate() {
+            assert!(SETS[..i].iter().all(|other| other.name != row.name), "{} twice", row.name);
+            assert!(row.doc.ends_with('.') && row.caveat.ends_with('.'), "{}", row.name);
+            assert_eq!(synthetic_set(row.name).map(|found| found.doc), Some(row.doc));
+        }
+        assert!(synthetic_set("imagenet").is_none());
+    }
+
+    #[test]
+    fn every_set_is_whole() {
+        for row in SETS {
+            // Another seed than the documented one: a set is whole with any.
+            let set = row.build(1);
+            for part in [&set.train, &set.test] {
+                let rows = part.rows();
+                assert_eq!(part.truth.rows(), rows, "{}", row.name);
+                assert_eq!(part.truth.classes(), part.classes.len(), "{}", row.name);
+                let mut names = part.names.clone().expect("rows have names");
+                names.sort_unstable();
+                names.dedup();
+                assert_eq!(names.len(), rows, "{}", row.name);
+                assert!((0..rows).all(|r| part.truth.row(r).iter().any(|label| label.is_positive())));
+            }
+            assert_eq!(set.train.classes, set.test.classes, "{}", row.name);
+            assert_eq!(set.train.features.columns(), set.test.features.columns(), "{}", row.name);
+            assert_ne!(set.train.features.row(0), set.test.features.row(0), "{}", row.name);
+        }
+    }
+}
