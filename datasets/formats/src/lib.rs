@@ -31,5 +31,5 @@ mod table;
 pub use atomic::write_atomic;
 pub use error::FormatError;
 pub use npy::{ByteOrder, Dtype, Kind, MAX_HEADER, NpyArray, NpyData, NpyError};
-pub use spml::{LabelConvention, Part, SpmlFolder, SpmlSets};
+pub use spml::{LabelConvention, Part, SpmlFolder, SpmlSets, UnknownConvention};
 pub use table::{FORMATS, Format, format};

@@ -1,9 +1,10 @@
 //! Average precision of a class, and its mean over the classes.
 
-use crate::MetricError;
+use crate::error::{MetricError, UnknownName};
 use crate::ranking::Score;
 use lacuna_labels::TrueLabels;
 use std::fmt;
+use std::str::FromStr;
 
 /// How the average precision of one class is computed.
 ///
@@ -21,6 +22,12 @@ pub enum ApFlavour {
     /// scores is that of an unstable sort; here the later row comes first (a stable ascending sort,
     /// reversed). Without ties it equals [`ApFlavour::Sklearn`] up to the 1e-8.
     Asl,
+    /// `sum max { p(k') : k' >= k } / P` over the ranks `k` of the positives: the area under the
+    /// precision made monotone.
+    ///
+    /// VOC 2010 and later; of equal scores the earlier row comes first (a stable descending sort), as in
+    /// the PU-MLC code.
+    Voc12,
 }
 
 /// What a class without positives counts in the mean.
@@ -40,7 +47,7 @@ pub enum EmptyClass {
 /// use lacuna_metrics::{ApFlavour, EmptyClass, MapConvention};
 ///
 /// let convention = MapConvention { flavour: ApFlavour::Asl, empty_class: EmptyClass::Skip };
-/// assert_eq!(convention.to_string(), "AP asl, empty class skipped");
+/// assert_eq!(convention.to_string(), "AP asl, empty class skip");
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct MapConvention {
@@ -164,6 +171,7 @@ impl<S: Score> ApScratch<S> {
             per_class.push(match convention.flavour {
                 ApFlavour::Sklearn => sklearn::<S>(&self.ranking, positives),
                 ApFlavour::Asl => asl::<S>(&self.ranking, positives),
+                ApFlavour::Voc12 => voc12::<S>(&self.ranking, positives),
             });
         }
         let skipped = if convention.empty_class == EmptyClass::Skip { empty_classes.len() } else { 0 };
@@ -202,11 +210,58 @@ fn asl<S: Score>(ranking: &[S::Bits], positives: usize) -> f64 {
     sum / (positives as f64 + 1e-8)
 }
 
+/// [`ApFlavour::Voc12`] of a ranking, best last; of equal scores the earlier row is better.
+fn voc12<S: Score>(ranking: &[S::Bits], positives: usize) -> f64 {
+    // From the worst row to the best, so that the best precision further down is at hand. Between
+    // two positives precision only falls, so its maximum is at a positive.
+    let (mut above, mut hits, mut best, mut sum) = (ranking.len(), positives, 0.0_f64, 0.0);
+    for tied in ranking.chunk_by(|&one, &other| S::tied(one, other)) {
+        for &row in tied.iter().rev() {
+            if S::positive(row) {
+                best = best.max(hits as f64 / above as f64);
+                sum += best;
+                hits -= 1;
+            }
+            above -= 1;
+        }
+    }
+    sum / positives as f64
+}
+
+impl ApFlavour {
+    /// Every flavour.
+    pub const ALL: [Self; 3] = [Self::Sklearn, Self::Asl, Self::Voc12];
+}
+
+impl EmptyClass {
+    /// Every policy.
+    pub const ALL: [Self; 3] = [Self::Zero, Self::Skip, Self::Nan];
+}
+
+impl FromStr for ApFlavour {
+    type Err = UnknownName;
+
+    fn from_str(name: &str) -> Result<Self, UnknownName> {
+        let found = Self::ALL.into_iter().find(|flavour| flavour.to_string() == name);
+        found.ok_or_else(|| UnknownName::new("AP flavour", name, &Self::ALL))
+    }
+}
+
+impl FromStr for EmptyClass {
+    type Err = UnknownName;
+
+    fn from_str(name: &str) -> Result<Self, UnknownName> {
+        let found = Self::ALL.into_iter().find(|policy| policy.to_string() == name);
+        found.ok_or_else(|| UnknownName::new("policy for empty classes", name, &Self::ALL))
+    }
+}
+
 impl fmt::Display for ApFlavour {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
             ApFlavour::Sklearn => "sklearn",
             ApFlavour::Asl => "asl",
+            ApFlavour::Voc12 => "voc12",
         })
     }
 }
@@ -214,9 +269,9 @@ impl fmt::Display for ApFlavour {
 impl fmt::Display for EmptyClass {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
-            EmptyClass::Zero => "0",
-            EmptyClass::Skip => "skipped",
-            EmptyClass::Nan => "NaN",
+            EmptyClass::Zero => "zero",
+            EmptyClass::Skip => "skip",
+            EmptyClass::Nan => "nan",
         })
     }
 }
@@ -239,14 +294,23 @@ mod tests {
         let at_least_as_good = |row: usize, other: usize| match flavour {
             ApFlavour::Sklearn => scores[other] >= scores[row],
             ApFlavour::Asl => scores[other] > scores[row] || (scores[other] == scores[row] && other >= row),
+            ApFlavour::Voc12 => scores[other] > scores[row] || (scores[other] == scores[row] && other <= row),
         };
         let precision = |row: usize| {
             let above: Vec<usize> = rows().filter(|&other| at_least_as_good(row, other)).collect();
             above.iter().filter(|&&other| positive[other]).count() as f64 / above.len() as f64
         };
-        let sum: f64 = rows().filter(|&row| positive[row]).map(precision).sum();
+        let best_below = |row: usize| {
+            let below = rows().filter(|&other| at_least_as_good(other, row));
+            below.map(precision).fold(0.0, f64::max)
+        };
+        let hits = rows().filter(|&row| positive[row]);
+        let sum: f64 = match flavour {
+            ApFlavour::Sklearn | ApFlavour::Asl => hits.map(precision).sum(),
+            ApFlavour::Voc12 => hits.map(best_below).sum(),
+        };
         match flavour {
-            ApFlavour::Sklearn => sum / positives,
+            ApFlavour::Sklearn | ApFlavour::Voc12 => sum / positives,
             ApFlavour::Asl => sum / (positives + 1e-8),
         }
     }
@@ -264,7 +328,7 @@ mod tests {
                 (0..rows * classes).map(|_| stream.below(distinct) as f32 / 7.0 - 0.3).collect();
             let truth = TrueLabels::from_fn(rows, classes, |_, _| stream.uniform_f64() < rate);
             let wide: Vec<f64> = scores.iter().map(|&score| score.into()).collect();
-            for flavour in [ApFlavour::Sklearn, ApFlavour::Asl] {
+            for flavour in ApFlavour::ALL {
                 scratch.result.convention.flavour = flavour;
                 let convention = scratch.result.convention;
                 let fast = scratch.evaluate(&scores, &truth).unwrap();
@@ -287,16 +351,18 @@ mod tests {
     }
 
     #[test]
-    fn numbers_printed_by_scikit_learn() {
-        // average_precision_score with and without ties.
+    fn numbers_computed_by_the_code_of_the_papers() {
         let truth = TrueLabels::from_fn(10, 1, |row, _| [0, 2, 4, 5].contains(&row));
         let ap = |scores: &[f32]| mean_average_precision(scores, &truth, MapConvention::SPML).unwrap().map;
         assert_eq!(ap(&[0.5; 10]), 0.4);
         let perfect: Vec<f32> = (0..10).map(|row| f32::from([0, 2, 4, 5].contains(&row))).collect();
         assert_eq!(ap(&perfect), 1.0);
-        // The same rows with the order of equal scores made explicit.
+        // With ties in a stated order: the later row first, the earlier row first.
         let asl = mean_average_precision(&[0.5_f32; 10], &truth, MapConvention::ASL).unwrap();
         assert!((asl.map - 0.327_083_332_515_625).abs() < 1e-12, "{}", asl.map);
+        let voc12 = MapConvention { flavour: ApFlavour::Voc12, empty_class: EmptyClass::Zero };
+        let voc12 = mean_average_precision(&[0.5_f32; 10], &truth, voc12).unwrap();
+        assert!((voc12.map - 0.75).abs() < 1e-12, "{}", voc12.map);
     }
 
     #[test]
@@ -365,9 +431,19 @@ mod tests {
     }
 
     #[test]
+    fn names_are_read_as_they_are_shown() {
+        for (flavour, policy) in ApFlavour::ALL.into_iter().zip(EmptyClass::ALL) {
+            assert_eq!(flavour.to_string().parse(), Ok(flavour));
+            assert_eq!(policy.to_string().parse(), Ok(policy));
+        }
+        let error = "coco".parse::<ApFlavour>().unwrap_err().to_string();
+        assert_eq!(error, "there is no AP flavour \"coco\"; there are sklearn, asl, voc12");
+    }
+
+    #[test]
     fn conventions_are_shown_as_tables_print_them() {
-        assert_eq!(MapConvention::SPML.to_string(), "AP sklearn, empty class 0");
-        assert_eq!(MapConvention::ASL.to_string(), "AP asl, empty class 0");
-        assert_eq!(format!("{:>8}|{:<8}|", ApFlavour::Sklearn, EmptyClass::Nan), " sklearn|NaN     |");
+        assert_eq!(MapConvention::SPML.to_string(), "AP sklearn, empty class zero");
+        assert_eq!(MapConvention::ASL.to_string(), "AP asl, empty class zero");
+        assert_eq!(format!("{:>8}|{:<8}|", ApFlavour::Sklearn, EmptyClass::Nan), " sklearn|nan     |");
     }
 }

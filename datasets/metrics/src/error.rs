@@ -31,3 +31,22 @@ pub enum MetricError {
         class: usize,
     },
 }
+
+/// A name that is none of the choices.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("there is no {what} {name:?}; there are {choices}")]
+pub struct UnknownName {
+    /// What was to be named.
+    pub what: &'static str,
+    /// The name.
+    pub name: String,
+    /// The names there are.
+    pub choices: String,
+}
+
+impl UnknownName {
+    pub(crate) fn new(what: &'static str, name: &str, choices: &[impl ToString]) -> Self {
+        let choices: Vec<String> = choices.iter().map(ToString::to_string).collect();
+        Self { what, name: name.into(), choices: choices.join(", ") }
+    }
+}

@@ -21,7 +21,7 @@
 //! assert!((result.per_class[0] - (1.0 + 2.0 / 3.0) / 2.0).abs() < 1e-12);
 //! assert_eq!(result.per_class[1], 1.0);
 //! println!("mAP {:.2} ({})", result.percent(), result.convention);
-//! assert_eq!(result.convention.to_string(), "AP sklearn, empty class 0");
+//! assert_eq!(result.convention.to_string(), "AP sklearn, empty class zero");
 //! # Ok::<(), lacuna_metrics::MetricError>(())
 //! ```
 
@@ -32,5 +32,5 @@ mod ranking;
 pub use average_precision::{
     ApFlavour, ApScratch, EmptyClass, MapConvention, MapResult, mean_average_precision,
 };
-pub use error::MetricError;
+pub use error::{MetricError, UnknownName};
 pub use ranking::Score;

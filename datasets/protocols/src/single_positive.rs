@@ -69,6 +69,20 @@ mod tests {
     use crate::Stream;
 
     #[test]
+    fn the_mask_of_the_published_script() {
+        // Labels and mask printed by NumPy; row 4 has no positive.
+        let labels =
+            ["000111", "001001", "010010", "001010", "000000", "111010", "011000", "011000", "100000"];
+        let mask = ["000100", "001000", "000010", "000010", "000000", "010000", "010000", "010000", "100000"];
+        let truth = TrueLabels::from_fn(9, 6, |row, class| labels[row].as_bytes()[class] == b'1');
+        let observed = SinglePositive::default().apply(&truth);
+        for (row, mask) in mask.into_iter().enumerate() {
+            let found = observed.row(row).iter().map(|label| if label.is_positive() { '1' } else { '0' });
+            assert_eq!(found.collect::<String>(), mask, "row {row}");
+        }
+    }
+
+    #[test]
     fn observed_cells_are_true_and_as_many_as_asked_for() {
         let mut stream = Stream::new(5, "test labels");
         let truth = TrueLabels::from_fn(200, 12, |_, _| stream.uniform_f64() < 0.3);

@@ -2,12 +2,13 @@
 
 mod labels;
 
-use crate::{ByteOrder, Dtype, FormatError, Kind, NpyArray, NpyData};
+use crate::{Dtype, FormatError, NpyArray, NpyData};
 use labels::{read_observed, read_truth};
 use lacuna_labels::{FeatureError, FeatureSet, Features, ObservedLabels};
 use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 
 /// What the numbers of a file of observed labels mean, for files in which -1 occurs.
 ///
@@ -21,6 +22,28 @@ pub enum LabelConvention {
     BinaryAn,
     /// 1 positive, 0 observed negative, -1 unknown: class-aware selective loss, Open Images.
     Csl,
+}
+
+/// A name that is none of the choices.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("there is no label convention {name:?}; there are spml, binary-an and csl")]
+pub struct UnknownConvention {
+    /// The name.
+    pub name: String,
+}
+
+impl LabelConvention {
+    /// Every convention.
+    pub const ALL: [Self; 3] = [Self::Spml, Self::BinaryAn, Self::Csl];
+}
+
+impl FromStr for LabelConvention {
+    type Err = UnknownConvention;
+
+    fn from_str(name: &str) -> Result<Self, UnknownConvention> {
+        let found = Self::ALL.into_iter().find(|convention| convention.to_string() == name);
+        found.ok_or_else(|| UnknownConvention { name: name.into() })
+    }
 }
 
 impl fmt::Display for LabelConvention {
@@ -170,7 +193,6 @@ impl SpmlFolder {
             FormatError::Label { path: path.clone(), row, column, value: -1.0, advice }
         })?;
         let array = NpyArray::new(vec![observed.rows(), observed.classes()], data);
-        let order = if kind == Kind::Bool { ByteOrder::Little } else { order };
         array.map_err(FormatError::npy(&path))?.save_as(&path, order)?;
         Ok(path)
     }

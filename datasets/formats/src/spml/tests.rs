@@ -1,4 +1,5 @@
 use super::*;
+use crate::{ByteOrder, Kind};
 use lacuna_labels::{Label, LabelMatrix};
 
 /// A folder of 3 train rows and 2 test rows, 2 features, 3 classes, ready to be broken.
@@ -248,6 +249,15 @@ fn observed_labels_are_written_in_the_type_of_the_labels() {
     assert!(
         error.starts_with("formatted_train_labels_obs.npy has 2 rows and formatted_train_labels.npy has 3")
     );
+}
+
+#[test]
+fn conventions_are_read_by_the_name_they_show() {
+    for convention in LabelConvention::ALL {
+        assert_eq!(convention.to_string().parse(), Ok(convention));
+    }
+    let error = "coco".parse::<LabelConvention>().unwrap_err().to_string();
+    assert_eq!(error, "there is no label convention \"coco\"; there are spml, binary-an and csl");
 }
 
 fn label(code: i8) -> Label {
