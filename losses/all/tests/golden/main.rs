@@ -7,6 +7,7 @@ mod bce;
 mod case;
 mod hill;
 mod loss;
+mod metrics;
 mod rng;
 mod spml;
 
@@ -33,6 +34,8 @@ const METHODS: &[(&str, Adapter)] = &[
     ("role", spml::role),
     ("hill", hill::hill),
     ("splc", hill::splc),
+    ("metrics_ap_sklearn", metrics::ap_sklearn),
+    ("metrics_ap_asl", metrics::ap_asl),
     ("numpy_legacy_rng", rng::numpy_legacy_rng),
 ];
 
