@@ -32,17 +32,15 @@ pub enum FormatError {
         /// What is expected in such a folder.
         layout: &'static str,
     },
-    /// A folder has several files for one purpose.
+    /// A folder has several features and none was named.
     #[error(
-        "{}: several files of features for {part}: {}. Name the one to use",
+        "{}: there are several features: {}. Name the ones to use",
         folder.display(),
         found.join(", ")
     )]
     Ambiguous {
         /// The folder.
         folder: PathBuf,
-        /// The part of the data set.
-        part: &'static str,
         /// The names to choose from.
         found: Vec<String>,
     },

@@ -9,8 +9,8 @@ impl Score for f32 {}
 impl Score for f64 {}
 
 pub(crate) mod packed {
-    /// Score, row and label in one integer whose order is the ranking: sorting integers takes a
-    /// third of the time of sorting rows by looking up floats.
+    /// Score, row and label in one integer whose order is the ranking, so that sorting moves integers
+    /// and looks nothing up.
     ///
     /// From the top: the score as an integer of the same order, the row, the label. Rows of equal
     /// score are ordered by row, so the result does not depend on the algorithm that sorts.

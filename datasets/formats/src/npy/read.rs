@@ -141,6 +141,7 @@ fn read_data(reader: &mut impl Read, dtype: Dtype, count: usize) -> Result<NpyDa
         Kind::F32 => NpyData::F32(numbers!(f32)),
         Kind::F64 => NpyData::F64(numbers!(f64)),
         Kind::Text(width) => {
+            let mut reader = io::BufReader::with_capacity(BLOCK, reader);
             let mut texts = Vec::with_capacity(count);
             // Only a file with elements has shown that it is as large as its type says.
             let mut bytes = vec![0; if count == 0 { 0 } else { width * 4 }];
@@ -158,6 +159,7 @@ fn read_data(reader: &mut impl Read, dtype: Dtype, count: usize) -> Result<NpyDa
             NpyData::Text(texts)
         }
         Kind::Bytes(width) => {
+            let mut reader = io::BufReader::with_capacity(BLOCK, reader);
             let mut strings = Vec::with_capacity(count);
             for _ in 0..count {
                 let mut bytes = vec![0; width];

@@ -155,9 +155,10 @@ impl SpmlFolder {
     /// of values, a feature that is not finite, files whose sizes do not agree, no rows.
     pub fn load(&self) -> Result<SpmlSets, FormatError> {
         let classes = self.class_names()?;
-        let (train, train_features) = self.read(Part::Train, classes.as_deref())?;
-        let (test, test_features) = self.read(Part::Test, classes.as_deref())?;
-        let labels = |part| self.labels_path(part);
+        let name = self.features_name()?;
+        let train = self.read(Part::Train, &name, classes.as_deref())?;
+        let test = self.read(Part::Test, &name, classes.as_deref())?;
+        let (labels, features) = (|part| self.labels_path(part), |part| self.features_path(part, &name));
         same(
             "classes",
             (labels(Part::Train), train.truth.classes()),
@@ -165,8 +166,8 @@ impl SpmlFolder {
         )?;
         same(
             "columns",
-            (train_features, train.features.columns()),
-            (test_features, test.features.columns()),
+            (features(Part::Train), train.features.columns()),
+            (features(Part::Test), test.features.columns()),
         )?;
         Ok(SpmlSets { train, test })
     }
@@ -197,12 +198,12 @@ impl SpmlFolder {
         Ok(path)
     }
 
-    fn read(&self, part: Part, classes: Option<&[String]>) -> Result<(FeatureSet, PathBuf), FormatError> {
-        let features_path = self.features_path(part)?;
+    fn read(&self, part: Part, name: &str, classes: Option<&[String]>) -> Result<FeatureSet, FormatError> {
+        let features_path = self.features_path(part, name);
         let features = read_features(&features_path)?;
         let labels_path = self.labels_path(part);
         let truth = read_truth(&labels_path)?;
-        let rows = (features_path.clone(), features.rows());
+        let rows = (features_path, features.rows());
         same("rows", rows.clone(), (labels_path.clone(), truth.rows()))?;
 
         let observed_path = self.observed_path(part);
@@ -228,7 +229,7 @@ impl SpmlFolder {
             }
             None => (0..truth.classes()).map(|class| format!("class {class}")).collect(),
         };
-        Ok((FeatureSet { features, truth, observed, names: Some(names), classes }, features_path))
+        Ok(FeatureSet { features, truth, observed, names: Some(names), classes })
     }
 
     fn labels_path(&self, part: Part) -> PathBuf {
@@ -239,9 +240,14 @@ impl SpmlFolder {
         self.root.join(format!("formatted_{}_labels_obs.npy", part.word()))
     }
 
-    /// The one file of features of a part.
-    fn features_path(&self, part: Part) -> Result<PathBuf, FormatError> {
-        let prefix = format!("{}_features_", part.word());
+    fn features_path(&self, part: Part, name: &str) -> PathBuf {
+        self.root.join(format!("{}_features_{name}.npy", part.word()))
+    }
+
+    /// The name of the features to read, from the files of the train part. The test part must have
+    /// features of the same name: those of another network would fit only by accident.
+    fn features_name(&self) -> Result<String, FormatError> {
+        let prefix = format!("{}_features_", Part::Train.word());
         let mut found = Vec::new();
         for entry in fs::read_dir(&self.root).map_err(FormatError::io(&self.root))? {
             let file = entry.map_err(FormatError::io(&self.root))?.file_name();
@@ -255,14 +261,13 @@ impl SpmlFolder {
             let last_words = format!("_{wanted}");
             found.retain(|name| name == wanted || (!whole && name.ends_with(&last_words)));
         }
-        let path = |name: &str| self.root.join(format!("{prefix}{name}.npy"));
-        match &found[..] {
-            [only] => Ok(path(only)),
+        match &mut found[..] {
+            [only] => Ok(std::mem::take(only)),
             [] => {
-                let name = self.features.as_deref().unwrap_or("<name>");
-                Err(FormatError::Missing { path: path(name), layout: LAYOUT })
+                let path = self.features_path(Part::Train, self.features.as_deref().unwrap_or("<name>"));
+                Err(FormatError::Missing { path, layout: LAYOUT })
             }
-            _ => Err(FormatError::Ambiguous { folder: self.root.clone(), part: part.word(), found }),
+            _ => Err(FormatError::Ambiguous { folder: self.root.clone(), found }),
         }
     }
 

@@ -110,13 +110,22 @@ fn one_of_several_features_has_to_be_named() {
         folder.array(&format!("{part}_features_clip"), &[rows, 1], NpyData::F16(vec![half::f16::ONE; rows]));
     }
     let error = folder.spml().load().unwrap_err().to_string();
-    assert!(error.contains("several files of features for train: clip, imagenet_tiny. Name"), "{error}");
+    assert!(error.contains("there are several features: clip, imagenet_tiny. Name"), "{error}");
     let columns = |name: &str| folder.spml().features(name).load().map(|sets| sets.test.features.columns());
     assert_eq!(columns("clip").unwrap(), 1);
     assert_eq!(columns("imagenet_tiny").unwrap(), 2);
     assert_eq!(columns("tiny").unwrap(), 2);
     let error = folder.message(columns("resnet50").unwrap_err());
     assert!(error.starts_with("train_features_resnet50.npy: there is no such file."), "{error}");
+}
+
+#[test]
+fn both_parts_have_features_of_one_name() {
+    let folder = Folder::new();
+    folder.remove("val_features_imagenet_tiny.npy");
+    folder.array("val_features_other", &[2, 2], NpyData::F32(vec![0.0; 4]));
+    let error = folder.error();
+    assert!(error.starts_with("val_features_imagenet_tiny.npy: there is no such file."), "{error}");
 }
 
 #[test]
