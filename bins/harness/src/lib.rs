@@ -1,1 +1,51 @@
-//! From a benchmark specification to a checked run and its record; prints nothing.
+//! From a benchmark specification to a checked run and its record. Nothing here prints.
+//!
+//! ```text
+//! Spec (TOML) + Overrides (command line)  ->  Plan (checked, data loaded)  ->  Report (one record a run)
+//! ```
+//!
+//! Everything that can be wrong is found while the [`Plan`] is made: unknown losses, values out of range, files
+//! that are missing or do not fit. A plan that exists runs. Runs are spread over threads, each run is serial,
+//! and a run's numbers depend on the plan and its seed alone.
+//!
+//! ```
+//! use lacuna_harness::{Overrides, Plan, Spec};
+//!
+//! let spec = Spec::parse(
+//!     r#"
+//!     name = "example"
+//!     title = "Assume negative, two epochs"
+//!     source = "none"
+//!     data = "voc-like"
+//!     [protocol]
+//!     [training]
+//!     epochs = 2
+//!     batch = 64
+//!     lr = 1e-3
+//!     seeds = 1
+//!     reduction = "mean"
+//!     [[losses]]
+//!     name = "an"
+//!     "#,
+//! )?;
+//! let plan = Plan::new(&spec, &Overrides::default())?;
+//! let report = plan.run(1, &|_| {})?;
+//! assert!(report.losses[0].test_map_mean > 50.0); // percent
+//! # Ok::<(), lacuna_harness::HarnessError>(())
+//! ```
+
+mod data;
+mod error;
+mod plan;
+mod record;
+mod spec;
+mod store;
+mod trainer;
+
+pub use data::{Benchmark, DataSource, MaskSource};
+pub use error::HarnessError;
+pub use plan::{Overrides, Plan, Progress};
+pub use record::{LossReport, Report, RunRecord};
+pub use spec::{Head, LossSpec, ProtocolSpec, Published, Spec, TrainingSpec};
+pub use store::Store;
+pub use trainer::{RowSet, RunSettings, Trainer};

@@ -1,0 +1,171 @@
+//! The rows of a benchmark, split and masked, shared by all of its runs.
+
+use crate::{HarnessError, ProtocolSpec};
+use lacuna_formats::{LabelConvention, SpmlFolder};
+use lacuna_labels::{FeatureSet, Label, LabelMatrix, ObservedLabels};
+use lacuna_losses::LabelNeeds;
+use lacuna_protocols::{Holdout, SinglePositive, Split};
+use lacuna_synthetic::{DEFAULT_SEED, SETS, synthetic_set};
+use std::path::PathBuf;
+
+/// Where rows come from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DataSource {
+    /// A set that is made, by its name.
+    Embedded(String),
+    /// A folder in the layout of the single-positive papers.
+    Folder {
+        /// The folder.
+        path: PathBuf,
+        /// Which features, where it has several.
+        features: Option<String>,
+        /// What -1 means in its observed labels.
+        convention: Option<LabelConvention>,
+    },
+}
+
+/// Where observed labels come from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum MaskSource {
+    /// The folder's own observed labels where it has some, else drawn.
+    #[default]
+    Auto,
+    /// Drawn from the truth, whatever the folder has.
+    Drawn,
+    /// The folder's own.
+    File,
+}
+
+/// Rows to train, to validate and to test on, and the observed labels that the losses need.
+#[derive(Debug)]
+pub struct Benchmark {
+    /// Short name: that of the embedded set or of the folder.
+    pub name: String,
+    /// What has to stand beside every table, if anything.
+    pub caveat: Option<&'static str>,
+    /// All training rows, those that validate among them.
+    pub train: FeatureSet,
+    /// Rows to test on.
+    pub test: FeatureSet,
+    /// Which training rows train and which validate.
+    pub split: Split,
+    /// Mean number of true positives over all training rows, before the split.
+    pub expected_positives: f64,
+    /// Labels of all training rows, for each need that some loss has.
+    observed: Vec<(LabelNeeds, ObservedLabels)>,
+    /// Where they come from, in words.
+    pub mask: String,
+}
+
+impl Benchmark {
+    /// Loads the rows, splits them and makes the labels that `needs` asks for.
+    ///
+    /// # Errors
+    /// [`HarnessError`] for a set that does not exist, and whatever the files or the split refuse.
+    pub fn load(
+        source: &DataSource,
+        mask: MaskSource,
+        protocol: &ProtocolSpec,
+        needs: &[LabelNeeds],
+    ) -> Result<Self, HarnessError> {
+        let (name, caveat, train, test) = match source {
+            DataSource::Embedded(name) => {
+                let entry = synthetic_set(name).ok_or_else(|| HarnessError::UnknownSet {
+                    name: name.clone(),
+                    known: SETS.iter().map(|s| s.name).collect::<Vec<_>>().join(", "),
+                })?;
+                let set = entry.build(DEFAULT_SEED);
+                (name.clone(), Some(entry.caveat), set.train, set.test)
+            }
+            DataSource::Folder { path, features, convention } => {
+                let mut folder = SpmlFolder::new(path);
+                if let Some(features) = features {
+                    folder = folder.features(features.as_str());
+                }
+                if let Some(convention) = convention {
+                    folder = folder.convention(*convention);
+                }
+                let sets = folder.load()?;
+                let full = path.canonicalize().unwrap_or_else(|_| path.clone());
+                let name = full.file_name().map_or("data".into(), |n| n.to_string_lossy().into_owned());
+                (name, None, sets.train, sets.test)
+            }
+        };
+        let split =
+            Holdout { val_share: protocol.val_share, seed: protocol.split_seed }.split(train.rows())?;
+        for (rows, what) in [(split.train.len(), "train"), (split.val.len(), "validate")] {
+            if rows == 0 {
+                let all = train.rows();
+                return Err(HarnessError::Setting(format!(
+                    "{name}: of {all} training rows, with a validation share of {}, none are left to {what} on",
+                    protocol.val_share
+                )));
+            }
+        }
+        let from_file = match (mask, &train.observed) {
+            (MaskSource::File, None) => {
+                return Err(HarnessError::Setting(format!(
+                    "{name} has no observed labels of its own; without --mask file they are drawn"
+                )));
+            }
+            (MaskSource::Drawn, _) => None,
+            (_, observed) => observed.clone(),
+        };
+        let seed = protocol.mask_seed;
+        let mut observed: Vec<(LabelNeeds, ObservedLabels)> = Vec::new();
+        for need in needs {
+            if observed.iter().all(|(n, _)| n != need) {
+                observed.push((*need, labels(*need, &train, from_file.as_ref(), seed)));
+            }
+        }
+        let mask = match from_file {
+            Some(_) => "observed labels from the folder's own file".to_string(),
+            None => format!("one positive kept of each training row (seed {seed}), before the split"),
+        };
+        let expected_positives = train.truth.mean_positives_per_row();
+        Ok(Self { name, caveat, train, test, split, expected_positives, observed, mask })
+    }
+
+    /// Number of classes.
+    pub fn classes(&self) -> usize {
+        self.train.truth.classes()
+    }
+
+    /// The labels of all training rows for a need that was named when loading.
+    ///
+    /// # Panics
+    /// For another need.
+    pub fn observed(&self, need: LabelNeeds) -> &ObservedLabels {
+        let (_, labels) = self.observed.iter().find(|(n, _)| *n == need).expect("named when loading");
+        labels
+    }
+}
+
+/// The labels that a loss with this need sees.
+fn labels(
+    need: LabelNeeds,
+    train: &FeatureSet,
+    from_file: Option<&ObservedLabels>,
+    seed: u32,
+) -> ObservedLabels {
+    let draw = |negatives| SinglePositive { positives: 1, negatives, seed }.apply(&train.truth);
+    match need {
+        LabelNeeds::FullTruth => train.truth.clone().into(),
+        LabelNeeds::SinglePositive => from_file.cloned().unwrap_or_else(|| draw(0)),
+        // A file without a single observed negative has nothing to offer to such a loss.
+        LabelNeeds::SinglePositiveOneNegative => {
+            from_file.filter(|o| o.cells().contains(&Label::Negative)).cloned().unwrap_or_else(|| draw(1))
+        }
+        LabelNeeds::SinglePositiveAllNegatives => {
+            let positives = from_file.cloned().unwrap_or_else(|| draw(0));
+            let cells = positives.cells().iter().zip(train.truth.cells()).map(|(seen, truth)| match truth {
+                Label::Negative => Label::Negative,
+                _ => *seen,
+            });
+            let cells = cells.collect();
+            LabelMatrix::new(train.rows(), train.truth.classes(), cells)
+                .expect("the size is unchanged")
+                .into()
+        }
+    }
+}

@@ -1,0 +1,46 @@
+//! The benchmarks that come with the program: the files of `specs/`.
+
+use anyhow::{anyhow, bail};
+use lacuna_harness::Spec;
+
+static FILES: &[&str] = include!(concat!(env!("OUT_DIR"), "/specs.rs"));
+
+/// Every benchmark, in the order of its file name.
+pub(crate) fn all() -> anyhow::Result<Vec<Spec>> {
+    FILES.iter().map(|text| Ok(Spec::parse(text)?)).collect()
+}
+
+/// The benchmark of this name.
+pub(crate) fn find(name: &str) -> anyhow::Result<Spec> {
+    let specs = all()?;
+    if specs.is_empty() {
+        bail!("this program was built without benchmarks");
+    }
+    let names: Vec<String> = specs.iter().map(|s| s.name.clone()).collect();
+    specs
+        .into_iter()
+        .find(|spec| spec.name == name)
+        .ok_or_else(|| anyhow!("there is no benchmark `{name}`; there are: {}", names.join(", ")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_file_is_a_benchmark_with_known_losses() {
+        let specs = all().unwrap();
+        assert!(!specs.is_empty());
+        for (i, spec) in specs.iter().enumerate() {
+            assert!(specs[..i].iter().all(|s| s.name != spec.name), "{} twice", spec.name);
+            assert!(!spec.title.is_empty() && !spec.source.is_empty());
+            assert!(lacuna_synthetic::synthetic_set(&spec.data).is_some(), "{}", spec.data);
+            for loss in &spec.losses {
+                assert!(lacuna_losses::find(&loss.name).is_ok(), "{}", loss.name);
+            }
+            for p in &spec.published {
+                assert!(spec.losses.iter().any(|l| l.name == p.loss), "{}: {}", spec.name, p.loss);
+            }
+        }
+    }
+}
