@@ -4,10 +4,11 @@
 //! it; decoupled decay: I. Loshchilov, F. Hutter, "Decoupled weight decay regularization", ICLR 2019.
 
 use super::groups::{ParamGroup, Rates};
-use super::rows::Rows;
+use super::rows::{RowState, Rows};
 use super::{FLUSH, Optimizer};
 use lacuna_engine::{EntryMut, Grad, Tape};
 use lacuna_kernels::f32x8;
+use std::ops::Range;
 
 /// Settings of [`Adam`]. Defaults are PyTorch's.
 #[derive(Clone, Debug, PartialEq)]
@@ -116,28 +117,48 @@ impl Moments {
             Grad::Rows { rows, data } => {
                 let count = entry.shape.sizes()[0];
                 let cols = entry.value.len() / count;
-                let Self { m, v, rows: book, t, rates } = self;
-                let decays = rates.weight_decay != 0.0;
-                book.step(count, decays, rows, *t, |u| {
-                    let at = u.row * cols..(u.row + 1) * cols;
-                    let (m, v) = (&mut m[at.clone()], &mut v[at.clone()]);
-                    if u.slept > 0 {
-                        // m was 0 all the while; v went on decaying.
-                        let decay = f64::from(config.beta2).powf(u.slept as f64) as f32;
-                        v.iter_mut().for_each(|v| *v *= decay);
-                    }
-                    let g = u.has_gradient.then(|| &data[at.clone()]);
-                    step.apply(&mut entry.value[at], m, v, g);
-                    decays || m.iter().any(|m| *m != 0.0)
-                });
+                let decays = self.rates.weight_decay != 0.0;
+                let mut state = AdamRows { step, w: entry.value, m: &mut self.m, v: &mut self.v, data, cols };
+                self.rows.step(count, decays, rows, self.t, &mut state);
             }
         }
+    }
+}
+
+/// A parameter with a gradient of rows.
+struct AdamRows<'a> {
+    step: AdamStep,
+    w: &'a mut [f32],
+    m: &'a mut [f32],
+    v: &'a mut [f32],
+    /// The gradient, of which only the touched rows hold numbers.
+    data: &'a [f32],
+    cols: usize,
+}
+
+impl RowState for AdamRows<'_> {
+    fn update(&mut self, rows: Range<usize>, has_gradient: bool, slept: u64) {
+        let at = rows.start * self.cols..rows.end * self.cols;
+        let v = &mut self.v[at.clone()];
+        if slept > 0 {
+            // m was 0 all the while; v went on decaying.
+            let decay = self.step.beta2_f64.powf(slept as f64) as f32;
+            v.iter_mut().for_each(|v| *v *= decay);
+        }
+        let g = has_gradient.then(|| &self.data[at.clone()]);
+        self.step.apply(&mut self.w[at.clone()], &mut self.m[at], v, g);
+    }
+
+    fn is_at_rest(&self, row: usize) -> bool {
+        // With weight decay a row has a gradient of its own, and m tells so.
+        self.m[row * self.cols..(row + 1) * self.cols].iter().all(|m| *m == 0.0)
     }
 }
 
 /// The constants of one step, broadcast.
 #[derive(Clone, Copy)]
 struct AdamStep {
+    beta2_f64: f64,
     beta2: f32x8,
     one_minus_beta1: f32x8,
     one_minus_beta2: f32x8,
@@ -163,6 +184,7 @@ impl AdamStep {
             Decay::Decoupled => (0.0, 1.0 - lr * decay),
         };
         Self {
+            beta2_f64: beta2,
             beta2: c(beta2),
             one_minus_beta1: c(1.0 - beta1),
             one_minus_beta2: c(1.0 - beta2),

@@ -4,66 +4,76 @@
 //! flushed to zero it cannot move, and the row is left alone until it is touched again. So a table with a
 //! row for every training sample costs a step what its recently used rows cost.
 
-/// Rows that are touched now, and rows whose moments are alive.
+use std::ops::Range;
+
+/// Steps between two looks at whether a row that is no longer touched has come to rest. Looking costs as much
+/// as a third of an update.
+const LOOK: u64 = 64;
+
+/// When every row was last touched and updated.
 #[derive(Default)]
 pub(super) struct Rows {
     /// Step in which a row was last touched; 0 for never.
     touched: Vec<u64>,
-    /// Step of the last update of a row, alive or not.
+    /// Step of the last update of a row.
     updated: Vec<u64>,
-    /// Rows whose moments may be other than 0.
-    alive: Vec<u32>,
-    is_alive: Vec<bool>,
+    /// Whether a row's moments may be other than 0.
+    alive: Vec<bool>,
 }
 
-/// What to do with a row in this step.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct RowUpdate {
-    pub(super) row: usize,
-    /// Whether the row has a gradient; its gradient is 0 otherwise.
-    pub(super) has_gradient: bool,
-    /// Steps in which the row was left alone because its moments were 0.
-    pub(super) slept: u64,
+/// The numbers of the rows: what [`Rows::step`] moves.
+pub(super) trait RowState {
+    /// Updates consecutive rows, with their gradient or with a gradient of 0. The rows were left alone for
+    /// `slept` steps because their moments were 0.
+    fn update(&mut self, rows: Range<usize>, has_gradient: bool, slept: u64);
+
+    /// Whether a row's moments are 0, so that it will not move without a gradient.
+    fn is_at_rest(&self, row: usize) -> bool;
 }
 
 impl Rows {
-    /// Runs `update` on every row that has a gradient or moments that are alive. `update` says whether the
-    /// row's moments are alive afterwards. With `all`, every row is alive from the start: weight decay moves
-    /// rows that no gradient ever reached.
+    /// Moves every row that has a gradient or moments that are alive, in runs of consecutive rows that are
+    /// treated alike. With `all`, every row is alive from the start: weight decay moves rows that no gradient
+    /// ever reached.
     pub(super) fn step(
         &mut self,
         rows: usize,
         all: bool,
         with_gradient: &[u32],
         step: u64,
-        mut update: impl FnMut(RowUpdate) -> bool,
+        state: &mut impl RowState,
     ) {
         if self.touched.len() < rows {
             self.touched.resize(rows, 0);
             self.updated.resize(rows, step - 1);
-            self.is_alive.resize(rows, all);
-            self.alive.reserve(rows);
-            if all {
-                self.alive.extend(0..rows as u32);
-            }
+            self.alive.resize(rows, all);
         }
         for row in with_gradient {
-            let row_index = *row as usize;
-            self.touched[row_index] = step;
-            if !self.is_alive[row_index] {
-                self.is_alive[row_index] = true;
-                self.alive.push(*row);
-            }
+            self.touched[*row as usize] = step;
+            self.alive[*row as usize] = true;
         }
-        let (touched, updated, is_alive) = (&self.touched, &mut self.updated, &mut self.is_alive);
-        self.alive.retain(|row| {
-            let row = *row as usize;
-            let slept = step - 1 - updated[row];
-            updated[row] = step;
-            let alive = update(RowUpdate { row, has_gradient: touched[row] == step, slept });
-            is_alive[row] = alive;
-            alive
-        });
+        let mut row = 0;
+        while row < rows {
+            if !self.alive[row] {
+                row += 1;
+                continue;
+            }
+            let kind = |r: usize| (self.touched[r] == step, step - 1 - self.updated[r]);
+            let (has_gradient, slept) = kind(row);
+            let mut end = row + 1;
+            while end < rows && self.alive[end] && kind(end) == (has_gradient, slept) {
+                end += 1;
+            }
+            state.update(row..end, has_gradient, slept);
+            for row in row..end {
+                self.updated[row] = step;
+                let age = step - self.touched[row];
+                if age > 0 && age.is_multiple_of(LOOK) {
+                    self.alive[row] = !state.is_at_rest(row);
+                }
+            }
+            row = end;
+        }
     }
 }
 
@@ -71,30 +81,42 @@ impl Rows {
 mod tests {
     use super::*;
 
-    #[test]
-    fn rows_sleep_and_wake() {
-        let mut rows = Rows::default();
-        let mut seen = Vec::new();
-        // a row stays alive for two steps after its gradient
-        let mut left = [0; 5];
-        for (step, touched) in [(1, vec![3u32]), (2, vec![]), (3, vec![1]), (4, vec![]), (9, vec![3])] {
-            rows.step(5, false, &touched, step, |u| {
-                seen.push((step, u.row, u.has_gradient, u.slept));
-                left[u.row] = if u.has_gradient { 2 } else { left[u.row] - 1 };
-                left[u.row] > 0
-            });
+    /// Rows that come to rest 100 steps after their last gradient, and a diary.
+    #[derive(Default)]
+    struct Diary {
+        step: u64,
+        last: [u64; 5],
+        seen: Vec<(u64, Range<usize>, bool, u64)>,
+    }
+
+    impl RowState for Diary {
+        fn update(&mut self, rows: Range<usize>, has_gradient: bool, slept: u64) {
+            self.seen.push((self.step, rows.clone(), has_gradient, slept));
+            if has_gradient {
+                self.last[rows].fill(self.step);
+            }
         }
-        assert_eq!(
-            seen,
-            [
-                (1, 3, true, 0),
-                (2, 3, false, 0),
-                (3, 3, false, 0),
-                (3, 1, true, 2),
-                (4, 1, false, 0),
-                (9, 1, false, 4),
-                (9, 3, true, 5),
-            ]
-        );
+        fn is_at_rest(&self, row: usize) -> bool {
+            self.step - self.last[row] >= 100
+        }
+    }
+
+    #[test]
+    fn rows_sleep_and_wake_and_are_moved_in_runs() {
+        let (mut rows, mut diary) = (Rows::default(), Diary::default());
+        for step in 1..=200 {
+            diary.step = step;
+            let touched: &[u32] = match step {
+                1 => &[3, 1, 2],
+                200 => &[2],
+                _ => &[],
+            };
+            rows.step(5, false, touched, step, &mut diary);
+        }
+        // Looked at after 64 steps (still moving) and 128 (at rest), then left alone.
+        let quiet = (2..=129).map(|step| (step, 1..4, false, 0));
+        let expected: Vec<_> =
+            [(1, 1..4, true, 0)].into_iter().chain(quiet).chain([(200, 2..3, true, 70)]).collect();
+        assert_eq!(diary.seen, expected);
     }
 }

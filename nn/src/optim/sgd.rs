@@ -1,9 +1,10 @@
 //! Stochastic gradient descent with momentum, as PyTorch's `SGD` (dampening 0).
 
 use super::groups::{ParamGroup, Rates};
-use super::rows::Rows;
+use super::rows::{RowState, Rows};
 use super::{FLUSH, Optimizer};
 use lacuna_engine::{EntryMut, Grad, Tape};
+use std::ops::Range;
 
 /// Settings of [`Sgd`].
 #[derive(Clone, Debug, PartialEq)]
@@ -82,22 +83,40 @@ impl Optimizer for Sgd {
 impl Velocity {
     fn update(&mut self, config: &SgdConfig, entry: EntryMut<'_>, grad: Grad<'_>) {
         self.t += 1;
-        let Self { u, t, rows: book, rates } = self;
+        let rates = self.rates;
         match grad {
-            Grad::Dense(g) => apply(config, *rates, entry.value, u, |i| g[i]),
+            Grad::Dense(g) => apply(config, rates, entry.value, &mut self.u, |i| g[i]),
             Grad::Rows { rows, data } => {
                 let count = entry.shape.sizes()[0];
                 let cols = entry.value.len() / count;
-                let decays = rates.weight_decay != 0.0;
-                book.step(count, decays, rows, *t, |row| {
-                    let at = row.row * cols..(row.row + 1) * cols;
-                    let (w, u) = (&mut entry.value[at.clone()], &mut u[at.clone()]);
-                    let g = &data[at];
-                    apply(config, *rates, w, u, |i| if row.has_gradient { g[i] } else { 0.0 });
-                    decays || u.iter().any(|u| *u != 0.0)
-                });
+                let mut state = SgdRows { config, rates, w: entry.value, u: &mut self.u, data, cols };
+                self.rows.step(count, rates.weight_decay != 0.0, rows, self.t, &mut state);
             }
         }
+    }
+}
+
+/// A parameter with a gradient of rows.
+struct SgdRows<'a> {
+    config: &'a SgdConfig,
+    rates: Rates,
+    w: &'a mut [f32],
+    u: &'a mut [f32],
+    /// The gradient, of which only the touched rows hold numbers.
+    data: &'a [f32],
+    cols: usize,
+}
+
+impl RowState for SgdRows<'_> {
+    fn update(&mut self, rows: Range<usize>, has_gradient: bool, _slept: u64) {
+        let at = rows.start * self.cols..rows.end * self.cols;
+        let (w, u, g) = (&mut self.w[at.clone()], &mut self.u[at.clone()], &self.data[at]);
+        apply(self.config, self.rates, w, u, |i| if has_gradient { g[i] } else { 0.0 });
+    }
+
+    fn is_at_rest(&self, row: usize) -> bool {
+        let at = row * self.cols..(row + 1) * self.cols;
+        self.rates.weight_decay == 0.0 && self.u[at].iter().all(|u| *u == 0.0)
     }
 }
 
