@@ -167,7 +167,17 @@ pub fn sum<T: Target>(
         };
         match dz_vectors {
             Some(dz_vectors) => {
-                for ((z, target), dz) in z_vectors.iter().zip(target_vectors).zip(dz_vectors) {
+                let (z_pairs, z_last) = z_vectors.as_chunks::<2>();
+                let (target_pairs, target_last) = target_vectors.as_chunks::<2>();
+                let (dz_pairs, dz_last) = dz_vectors.as_chunks_mut::<2>();
+                for ((z, target), dz) in z_pairs.iter().zip(target_pairs).zip(dz_pairs) {
+                    let z = z.map(f32x8::new);
+                    let entries = [loss.at(z[0], T::load(&target[0])), loss.at(z[1], T::load(&target[1]))];
+                    add(z[0], entries[0]);
+                    add(z[1], entries[1]);
+                    *dz = entries.map(|entry| (entry.slope * scale).to_array());
+                }
+                for ((z, target), dz) in z_last.iter().zip(target_last).zip(dz_last) {
                     let z = f32x8::new(*z);
                     let entry = loss.at(z, T::load(target));
                     add(z, entry);

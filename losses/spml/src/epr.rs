@@ -71,8 +71,6 @@ impl ExpectedPositivesConfig {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Epr {
     config: ExpectedPositivesConfig,
-    /// dp/dz = p n of the batch, kept between the pass that sums p and the pass that needs the sum.
-    dp: Vec<f32>,
 }
 
 impl Epr {
@@ -84,7 +82,7 @@ impl Epr {
     /// # Errors
     /// [`LossError::Parameter`] if one is out of its range.
     pub fn new(config: ExpectedPositivesConfig) -> Result<Self, LossError> {
-        Ok(Self { config: config.check(&INFO)?, dp: Vec::new() })
+        Ok(Self { config: config.check(&INFO)? })
     }
 }
 
@@ -98,31 +96,25 @@ impl MultiLabelLoss for Epr {
         input.check_hard(INFO.name)?;
         let (z, labels) = (input.logits[0], input.targets.labels);
         let (rows, classes) = (input.rows as f64, input.classes as f64);
-        let mut dz = grad.into_single();
+        let sum = pointwise::sum(&Probability, z, labels, None, 1.0);
+        let mean = sum.ok_or_else(|| pointwise::non_finite(input))? / rows;
+        let gap = mean - self.config.expected_positives;
 
-        let dp = dz.is_some().then(|| {
-            self.dp.resize(z.len(), 0.0);
-            &mut self.dp[..]
-        });
-        let sum_p = pointwise::sum(&Probability, z, labels, dp, 1.0);
-        let gap = sum_p.ok_or_else(|| pointwise::non_finite(input))? / rows - self.config.expected_positives;
-
+        // The second pass knows the sum, so that the slope of R joins that of the entry there. Computing p twice
+        // is a fifth faster at 1024 x 80 than keeping p n, whose 320 KB do not stay in the near caches.
         let scale = self.config.scale(input);
-        let (entry_scale, guard) = (scale / (rows * classes), f32x8::splat(self.config.log_epsilon as f32));
-        let (weights, out) = (Weights::OBSERVED, dz.as_deref_mut());
+        let entry_scale = scale / (rows * classes);
+        let (guard, slope) =
+            (f32x8::splat(self.config.log_epsilon as f32), f32x8::splat((2.0 * gap / classes) as f32));
+        let (dz, entry_scale_f32) = (grad.into_single(), entry_scale as f32);
         let observed = if self.config.log_epsilon > 0.0 {
-            pointwise::sum(&OneLog::<true>::new(&weights, guard), z, labels, out, entry_scale as f32)
+            let kernel = Regularised { observed: OneLog::<true>::new(&Weights::OBSERVED, guard), slope };
+            pointwise::sum(&kernel, z, labels, dz, entry_scale_f32)
         } else {
-            pointwise::sum(&OneLog::<false>::new(&weights, guard), z, labels, out, entry_scale as f32)
+            let kernel = Regularised { observed: OneLog::<false>::new(&Weights::OBSERVED, guard), slope };
+            pointwise::sum(&kernel, z, labels, dz, entry_scale_f32)
         };
         let observed = observed.expect("every logit is finite, as the sum of p was");
-
-        if let Some(dz) = dz {
-            let slope = (scale * 2.0 * gap / (rows * classes * classes)) as f32;
-            for (dz, dp) in dz.iter_mut().zip(&self.dp) {
-                *dz += slope * dp;
-            }
-        }
         Ok((entry_scale * observed + scale * (gap / classes).powi(2)) as f32)
     }
 
@@ -133,7 +125,7 @@ impl MultiLabelLoss for Epr {
     }
 }
 
-/// p and dp/dz = p n, whatever the label.
+/// p, whatever the label.
 struct Probability;
 
 impl Pointwise for Probability {
@@ -141,6 +133,20 @@ impl Pointwise for Probability {
     fn at(&self, z: f32x8, _: f32x8) -> Entry {
         let (p, n) = math::sigmoid_pair(z);
         Entry::new(p, p * n)
+    }
+}
+
+/// The observed entries, with the slope that R adds to each: a multiple of p n.
+struct Regularised<const GUARDED: bool> {
+    observed: OneLog<GUARDED>,
+    slope: f32x8,
+}
+
+impl<const GUARDED: bool> Pointwise for Regularised<GUARDED> {
+    #[inline]
+    fn at(&self, z: f32x8, l: f32x8) -> Entry {
+        let (entry, dp) = self.observed.with_slope_of_p(z, l);
+        Entry { slope: self.slope.mul_add(dp, entry.slope), ..entry }
     }
 }
 

@@ -269,21 +269,29 @@ impl<const GUARDED: bool> OneLog<GUARDED> {
     }
 }
 
-impl<const GUARDED: bool> Pointwise for OneLog<GUARDED> {
+impl<const GUARDED: bool> OneLog<GUARDED> {
+    /// The entry, and p n = dp/dz.
     #[inline]
-    fn at(&self, z: f32x8, l: f32x8) -> Entry {
+    pub(crate) fn with_slope_of_p(&self, z: f32x8, l: f32x8) -> (Entry, f32x8) {
         let w = self.weight.at(l);
         let positive = l.simd_gt(f32x8::splat(0.0));
         let m = positive.select(z, -z);
-        let (value, slope) = if GUARDED {
+        let (value, slope, dp) = if GUARDED {
             let (p, n) = math::sigmoid_pair(m);
             let x = p + self.guard;
-            (-math::ln(x), p * n / x)
+            (-math::ln(x), p * n / x, p * n)
         } else {
             let log = math::logistic(m);
-            (log.neg_ln_p, log.n)
+            (log.neg_ln_p, log.n, log.p * log.n)
         };
-        Entry::new(w * value, w * positive.select(-slope, slope))
+        (Entry::new(w * value, w * positive.select(-slope, slope)), dp)
+    }
+}
+
+impl<const GUARDED: bool> Pointwise for OneLog<GUARDED> {
+    #[inline]
+    fn at(&self, z: f32x8, l: f32x8) -> Entry {
+        self.with_slope_of_p(z, l).0
     }
 }
 
@@ -304,27 +312,56 @@ impl<const GUARDED: bool> Pointwise for TwoLogs<GUARDED> {
     #[inline]
     fn at(&self, z: f32x8, l: f32x8) -> Entry {
         let (a, b) = (self.lp.at(l), self.ln.at(l));
-        let (value_p, value_n, slope) = both_logs::<GUARDED>(z, a, b, self.guard);
-        Entry::new(a * value_p + b * value_n, slope)
+        let logs = BothLogs::at::<GUARDED>(z, self.guard);
+        Entry::new(a * logs.lp + b * logs.ln, logs.slope(a, b))
     }
 }
 
-/// Lp, Ln and the derivative of a Lp + b Ln:
-/// p n (-a / (p + e) + b / (n + e)) = p n (b (p + e) - a (n + e)) / ((p + e) (n + e)), one division.
-#[inline]
-pub(crate) fn both_logs<const GUARDED: bool>(
-    z: f32x8,
-    a: f32x8,
-    b: f32x8,
-    guard: f32x8,
-) -> (f32x8, f32x8, f32x8) {
-    if GUARDED {
-        let (p, n) = math::sigmoid_pair(z);
-        let (x, y) = (p + guard, n + guard);
-        (-math::ln(x), -math::ln(y), p * n * (b * x - a * y) / (x * y))
-    } else {
-        let log = math::logistic(z);
-        (log.neg_ln_p, log.neg_ln_n, b * log.p - a * log.n)
+/// Both guarded logarithms of a logit, x = p + e and y = n + e.
+#[derive(Clone, Copy)]
+pub(crate) struct BothLogs {
+    pub(crate) p: f32x8,
+    pub(crate) n: f32x8,
+    /// -ln x.
+    pub(crate) lp: f32x8,
+    /// -ln y.
+    pub(crate) ln: f32x8,
+    x: f32x8,
+    y: f32x8,
+    /// p n / (x y).
+    ratio: f32x8,
+}
+
+impl BothLogs {
+    /// With E = e^-|z| and D = 1 + E, the larger of x and y is (1 + e D) / D and the smaller (E + e D) / D.
+    /// So one division serves all quotients, and only the smaller one takes a logarithm of wide range.
+    #[inline]
+    pub(crate) fn at<const GUARDED: bool>(z: f32x8, guard: f32x8) -> Self {
+        if !GUARDED {
+            let log = math::logistic(z);
+            let (p, n) = (log.p, log.n);
+            return Self { p, n, lp: log.neg_ln_p, ln: log.neg_ln_n, x: p, y: n, ratio: f32x8::splat(1.0) };
+        }
+        let one = f32x8::splat(1.0);
+        let e = math::exp_sat(-z.abs());
+        let d = one + e;
+        let g = guard * d;
+        let v = (one + g) * (e + g);
+        let inverse = one / (d * v);
+        let (large, ratio) = (v * inverse, e * (d * inverse));
+        let small = e * large;
+        let ln_d = math::ln_1p_unit(e);
+        let (log_large, log_small) = (ln_d - math::ln_1p_unit(g), ln_d - math::ln(e + g));
+        let right = z.simd_ge(f32x8::splat(0.0));
+        let (p, n) = (right.select(large, small), right.select(small, large));
+        let (lp, ln) = (right.select(log_large, log_small), right.select(log_small, log_large));
+        Self { p, n, lp, ln, x: p + guard, y: n + guard, ratio }
+    }
+
+    /// The derivative of a Lp + b Ln: p n (-a / x + b / y).
+    #[inline]
+    pub(crate) fn slope(&self, a: f32x8, b: f32x8) -> f32x8 {
+        self.ratio * (b * self.x - a * self.y)
     }
 }
 
