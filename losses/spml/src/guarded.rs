@@ -58,7 +58,7 @@ impl Kind {
 /// Parameters that every kind has.
 #[derive(Clone, Debug, PartialEq)]
 pub struct GuardedConfig {
-    /// Guard e of the logarithms, in [0, 0.1]; 0 is the stable form.
+    /// Guard e of the logarithms, in [0, 0.5]; 0 is the stable form.
     pub log_epsilon: f64,
     /// How the entries become one number.
     pub reduction: Reduction,
@@ -384,7 +384,7 @@ mod tests {
     #[test]
     fn conforms() {
         for kind in KINDS {
-            for log_epsilon in [1e-5, 0.0, 0.05] {
+            for log_epsilon in [1e-5, 0.0, 1e-20, 0.5] {
                 let config = GuardedConfig { log_epsilon, ..Default::default() };
                 conformance::check(&|_| Box::new(GuardedBce::new(kind, config.clone()).unwrap()));
             }
@@ -416,7 +416,7 @@ mod tests {
     #[test]
     fn parameters_are_checked() {
         for (kind, log_epsilon) in
-            [(Kind::AnLs { ls_coef: 1.5 }, 1e-5), (Kind::An, -1e-5), (Kind::An, f64::NAN), (Kind::Iu, 0.5)]
+            [(Kind::AnLs { ls_coef: 1.5 }, 1e-5), (Kind::An, -1e-5), (Kind::An, f64::NAN), (Kind::Iu, 0.6)]
         {
             let config = GuardedConfig { log_epsilon, ..Default::default() };
             assert!(matches!(GuardedBce::new(kind, config), Err(LossError::Parameter { .. })));

@@ -48,7 +48,7 @@ const PAPER: &str = "Cole, Mac Aodha, Lorieul, Perona, Morris and Jojic, Multi-L
 const LOG_EPSILON: ParamInfo = ParamInfo {
     name: "log_epsilon",
     default: Some(1e-5),
-    range: Interval::closed(0.0, 0.1),
+    range: Interval::closed(0.0, 0.5),
     doc: "guard e of every logarithm, -ln(p + e); 0 is the stable form. 1e-5 in the authors' code",
 };
 
