@@ -101,7 +101,7 @@ impl MultiLabelLoss for Epr {
         let gap = mean - self.config.expected_positives;
 
         // The second pass knows the sum, so that the slope of R joins that of the entry there. Computing p twice
-        // is a fifth faster at 1024 x 80 than keeping p n, whose 320 KB do not stay in the near caches.
+        // takes no longer than keeping p n between the passes (250 us against 270 at 1024 x 80) and no memory.
         let scale = self.config.scale(input);
         let entry_scale = scale / (rows * classes);
         let (guard, slope) =
