@@ -12,6 +12,8 @@ use std::path::{Path, PathBuf};
 #[derive(Debug)]
 pub struct Store {
     folder: PathBuf,
+    /// Whether this run made the folder.
+    made: bool,
 }
 
 impl Store {
@@ -21,8 +23,9 @@ impl Store {
     /// # Errors
     /// [`HarnessError::Write`].
     pub fn at(path: &Path) -> Result<Self, HarnessError> {
+        let made = !path.exists();
         std::fs::create_dir_all(path).map_err(|source| HarnessError::Write { path: path.into(), source })?;
-        Ok(Self { folder: path.into() })
+        Ok(Self { folder: path.into(), made })
     }
 
     /// A new folder `root/name-001`, `-002`, ...: the first number that is free.
@@ -34,12 +37,20 @@ impl Store {
         for number in 1u32.. {
             let folder = root.join(format!("{name}-{number:03}"));
             match std::fs::create_dir(&folder) {
-                Ok(()) => return Ok(Self { folder }),
+                Ok(()) => return Ok(Self { folder, made: true }),
                 Err(e) if e.kind() == ErrorKind::AlreadyExists => {}
                 Err(source) => return Err(HarnessError::Write { path: folder, source }),
             }
         }
         unreachable!("some number is free")
+    }
+
+    /// Takes the folder away again after a run that failed, if the run made it and it is empty.
+    pub fn discard(self) {
+        if self.made {
+            // Refused by the system if anything stands in it, which is what we want.
+            let _ = std::fs::remove_dir(&self.folder);
+        }
     }
 
     /// The folder.

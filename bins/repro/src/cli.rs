@@ -40,7 +40,7 @@ pub(crate) enum Command {
         /// Name of the benchmark, e.g. spml-linear
         name: String,
         #[command(flatten)]
-        args: RunArgs,
+        args: Box<RunArgs>,
     },
 }
 
@@ -69,7 +69,7 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "N")]
     seeds: Option<u64>,
     /// Adam's learning rate
-    #[arg(long, value_name = "X")]
+    #[arg(long, value_name = "X", allow_negative_numbers = true)]
     lr: Option<f32>,
     /// Rows of a batch
     #[arg(long, value_name = "N")]

@@ -41,7 +41,13 @@ fn run(name: &str, args: &RunArgs) -> anyhow::Result<()> {
     let progress = view::Progress::new(&plan, jobs);
     let report = plan.run(jobs, &|event| progress.show(event));
     progress.finish();
-    let report = report?;
+    let report = match report {
+        Ok(report) => report,
+        Err(error) => {
+            store.discard();
+            return Err(error.into());
+        }
+    };
     store.write(&report)?;
     show(&report, args.json, store.folder())
 }

@@ -52,7 +52,7 @@ impl Progress {
 /// The table, with the conventions its numbers were made under.
 pub(crate) fn table(report: &Report) -> String {
     let mut table = Table::new();
-    table.load_style(presets::UTF8_HORIZONTAL_ONLY);
+    table.load_style(presets::ASCII_MARKDOWN);
     let mut header = vec!["loss", "labels it sees", "test mAP", "best epochs", "s/run"];
     let with_published = !report.published.is_empty();
     if with_published {

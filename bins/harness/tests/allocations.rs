@@ -1,0 +1,42 @@
+//! A steady training step allocates nothing, whatever the loss.
+//!
+//! One test in a binary of its own, since the counter sees the whole process.
+
+use lacuna_harness::{Benchmark, DataSource, Head, MaskSource, ProtocolSpec, RunSettings, Trainer};
+use lacuna_losses::{Context, LOSSES, Options};
+use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
+
+#[global_allocator]
+static ALLOCATOR: &StatsAlloc<std::alloc::System> = &INSTRUMENTED_SYSTEM;
+
+#[test]
+fn a_steady_step_allocates_nothing() {
+    let needs: Vec<_> = LOSSES.iter().map(|row| row.needs).collect();
+    let source = DataSource::Embedded("voc-like".to_string());
+    let data = Benchmark::load(&source, MaskSource::Auto, &ProtocolSpec::default(), &needs).unwrap();
+    let context =
+        Context { classes: Some(data.classes()), expected_positives: Some(data.expected_positives) };
+    for head in [Head::Linear, Head::Mlp(vec![64])] {
+        // Two products a layer, one without a gradient for the features; matrixmultiply, which serves the
+        // portable build, allocates once for each.
+        let products = if head == Head::Linear { 2 } else { 5 };
+        let per_step = if cfg!(target_feature = "fma") { 0 } else { products };
+        for row in LOSSES {
+            let loss = row.build(&Options { context, ..Options::default() }).unwrap();
+            let settings = RunSettings { head: head.clone(), epochs: 1, batch: 16, lr: 1e-3, seed: 0 };
+            let mut trainer = Trainer::new(&data, data.observed(row.needs), loss, settings);
+            trainer.begin_epoch(0);
+            (0..20).for_each(|batch| {
+                trainer.step(0, batch).unwrap();
+            });
+            let region = Region::new(ALLOCATOR);
+            const STEPS: usize = 200;
+            for batch in 20..20 + STEPS {
+                trainer.step(0, batch).unwrap();
+            }
+            let change = region.change();
+            let count = change.allocations + change.reallocations;
+            assert_eq!(count, per_step * STEPS, "{}, {head:?}", row.info.name);
+        }
+    }
+}

@@ -1,0 +1,58 @@
+//! Who may depend on whom: the layers of the workspace, asserted.
+
+use cargo_metadata::{DependencyKind, MetadataCommand};
+use std::collections::BTreeMap;
+
+/// For every crate, the crates of the workspace it may name in `[dependencies]`.
+const ALLOWED: &[(&str, &[&str])] = &[
+    ("lacuna-kernels", &[]),
+    ("lacuna-engine", &["lacuna-kernels"]),
+    ("lacuna-nn", &["lacuna-kernels", "lacuna-engine"]),
+    ("lacuna-labels", &[]),
+    ("lacuna-formats", &["lacuna-labels"]),
+    ("lacuna-protocols", &["lacuna-labels"]),
+    ("lacuna-synthetic", &["lacuna-labels", "lacuna-protocols"]),
+    ("lacuna-metrics", &["lacuna-labels"]),
+    ("lacuna-loss-api", &["lacuna-kernels", "lacuna-labels"]),
+];
+
+/// What any crate under `losses/` may name beside the interface.
+const LOSS_CRATES: &[&str] = &["lacuna-loss-api"];
+
+#[test]
+fn dependencies_follow_the_arrows() {
+    let metadata = MetadataCommand::new().no_deps().exec().expect("cargo metadata runs");
+    let root = metadata.workspace_root.clone();
+    let allowed: BTreeMap<&str, &[&str]> = ALLOWED.iter().copied().collect();
+    let mut seen = 0;
+    for package in metadata.workspace_packages() {
+        let folder = package.manifest_path.strip_prefix(&root).unwrap().to_string();
+        let in_bins = folder.starts_with("bins/") || folder.starts_with("benches/");
+        let normal = package.dependencies.iter().filter(|d| d.kind == DependencyKind::Normal);
+        for dependency in normal {
+            let (from, to) = (package.name.as_str(), dependency.name.as_str());
+            if !in_bins {
+                assert!(
+                    !["clap", "anyhow"].contains(&to),
+                    "{from} -> {to}: only programs know the command line"
+                );
+            }
+            if !to.starts_with("lacuna-") || in_bins {
+                continue;
+            }
+            let fine = match allowed.get(from) {
+                Some(list) => list.contains(&to),
+                None if from == "lacuna-losses" => true,
+                None if folder.starts_with("losses/") => LOSS_CRATES.contains(&to),
+                None => panic!("{from} is in no layer: add it to this table"),
+            };
+            assert!(fine, "{from} -> {to} goes against the arrows");
+        }
+        if package.name.as_str() == "lacuna-losses" {
+            let tape = package.dependencies.iter().filter(|d| d.kind == DependencyKind::Normal);
+            assert!(tape.into_iter().all(|d| !["lacuna-engine", "lacuna-nn"].contains(&d.name.as_str())));
+        }
+        seen += 1;
+    }
+    assert!(seen >= 16, "only {seen} crates were looked at");
+}

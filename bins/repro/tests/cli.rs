@@ -1,0 +1,183 @@
+//! The program as a user meets it: good runs, and every kind of bad input.
+
+use assert_cmd::Command;
+use lacuna_formats::{NpyArray, NpyData};
+use std::fs;
+use std::path::Path;
+
+fn repro(folder: &Path) -> Command {
+    let mut command = Command::cargo_bin("repro").expect("the program was built");
+    command.current_dir(folder);
+    command
+}
+
+/// A small folder in SPML layout: 60 + 30 rows, 8 features, 4 classes.
+fn write_set(folder: &Path) {
+    for (part, rows) in [("train", 60usize), ("val", 30)] {
+        let features = (0..rows * 8).map(|i| ((i * 37 % 101) as f32).sin()).collect();
+        let labels = (0..rows * 4).map(|i| u8::from((i / 4 + i % 4 * i / 7) % 3 == 0)).collect();
+        let names = (0..rows).map(|i| format!("{part}_{i}.jpg")).collect();
+        save(folder, &format!("{part}_features_test.npy"), &[rows, 8], NpyData::F32(features));
+        save(folder, &format!("formatted_{part}_labels.npy"), &[rows, 4], NpyData::U8(labels));
+        save(folder, &format!("formatted_{part}_images.npy"), &[rows], NpyData::Text(names));
+    }
+}
+
+fn save(folder: &Path, name: &str, shape: &[usize], data: NpyData) {
+    NpyArray::new(shape.to_vec(), data).unwrap().save(folder.join(name)).unwrap();
+}
+
+/// Standard output and error of a run that has to fail with exit code 2, one sentence and no results.
+fn refused(folder: &Path, args: &[&str]) -> String {
+    let output = repro(folder).args(args).output().unwrap();
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{args:?}: {error}");
+    assert!(!error.contains("panicked"), "{error}");
+    assert!(output.stdout.is_empty(), "{args:?}");
+    assert!(!folder.join("runs").exists() && !folder.join("out").exists(), "something was left behind");
+    error
+}
+
+#[test]
+fn a_folder_runs_and_prints_json() {
+    let dir = tempfile::tempdir().unwrap();
+    write_set(dir.path());
+    let args =
+        ["run", "spml-linear", "--data", ".", "--json", "--seeds", "2", "--epochs", "3", "--batch", "8"];
+    let output = repro(dir.path()).args(args).args(["--loss", "an,role", "--out", "out"]).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let text = String::from_utf8(output.stdout).unwrap();
+    let lines: Vec<serde_json::Value> = text.lines().map(|l| serde_json::from_str(l).unwrap()).collect();
+    assert_eq!(lines.len(), 2);
+    for (line, loss) in lines.iter().zip(["an", "role"]) {
+        assert_eq!(line["loss"], loss);
+        assert!((0.0..=100.0).contains(&line["test_map_mean"].as_f64().unwrap()));
+        assert!(line["test_map_std"].as_f64().unwrap() >= 0.0);
+        assert_eq!(line["best_epochs"].as_array().unwrap().len(), 2);
+        assert!(line["seconds_per_run"].as_f64().unwrap() > 0.0);
+        assert!(line["conventions"].as_str().unwrap().contains("AP sklearn"));
+    }
+    assert_eq!(fs::read_to_string(dir.path().join("out/results.jsonl")).unwrap().lines().count(), 4);
+    assert!(fs::read_to_string(dir.path().join("out/table.md")).unwrap().contains("| role |"));
+}
+
+#[test]
+fn the_list_names_everything() {
+    let dir = tempfile::tempdir().unwrap();
+    let output = repro(dir.path()).arg("list").output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    for word in ["spml-linear", "voc-like", "bce-full", "an-ls", "role", "splc", "tau = 0.6", "one positive"]
+    {
+        assert!(text.contains(word), "{word}: {text}");
+    }
+}
+
+#[test]
+fn names_that_do_not_exist_are_refused_with_the_nearest() {
+    let dir = tempfile::tempdir().unwrap();
+    assert!(refused(dir.path(), &["run", "spml-linear", "--loss", "hil"]).contains("did you mean `hill`"));
+    assert!(refused(dir.path(), &["run", "spml"]).contains("spml-linear"));
+    let error = refused(dir.path(), &["run", "spml-linear", "--set", "splc.taau=0.65"]);
+    assert!(error.contains("did you mean `tau`"), "{error}");
+    assert!(refused(dir.path(), &["run", "spml-linear", "--set", "splc=1"]).contains("LOSS.PARAM=VALUE"));
+    assert!(refused(dir.path(), &["run", "spml-linear", "--set", "splc.tau=x"]).contains("no number"));
+    assert!(refused(dir.path(), &["run", "spml-linear", "--jobs", "0"]).contains("--jobs"));
+    assert!(refused(dir.path(), &["run", "spml-linear", "--lr", "-1"]).contains("lr"));
+}
+
+#[test]
+fn bad_files_are_refused_with_file_row_and_column() {
+    let bad = |spoil: &dyn Fn(&Path)| {
+        let dir = tempfile::tempdir().unwrap();
+        let data = dir.path().join("data");
+        fs::create_dir(&data).unwrap();
+        write_set(&data);
+        spoil(&data);
+        refused(dir.path(), &["run", "spml-linear", "--data", "data", "--batch", "8", "--out", "out"])
+    };
+    let error = bad(&|d| fs::remove_file(d.join("formatted_val_labels.npy")).unwrap());
+    assert!(error.contains("formatted_val_labels.npy") && error.contains("no such file"), "{error}");
+
+    let error = bad(&|d| {
+        let path = d.join("train_features_test.npy");
+        let bytes = fs::read(&path).unwrap();
+        fs::write(&path, &bytes[..bytes.len() - 5]).unwrap();
+    });
+    assert!(error.contains("train_features_test.npy") && error.contains("bytes"), "{error}");
+
+    let error = bad(&|d| save(d, "train_features_test.npy", &[59, 8], NpyData::F32(vec![0.5; 59 * 8])));
+    assert!(error.contains("59") && error.contains("60"), "{error}");
+
+    let error = bad(&|d| {
+        let mut x = vec![0.5; 60 * 8];
+        x[3 * 8 + 2] = f32::NAN;
+        save(d, "train_features_test.npy", &[60, 8], NpyData::F32(x));
+    });
+    assert!(error.contains("row 3, column 2") && error.contains("NaN"), "{error}");
+
+    let error = bad(&|d| {
+        let mut y = vec![0u8; 30 * 4];
+        y[7 * 4 + 1] = 2;
+        save(d, "formatted_val_labels.npy", &[30, 4], NpyData::U8(y));
+    });
+    assert!(error.contains("formatted_val_labels.npy") && error.contains("row 7, column 1"), "{error}");
+
+    let error = bad(&|d| {
+        let mut y = vec![0i8; 60 * 4];
+        y[2] = -1;
+        save(d, "formatted_train_labels_obs.npy", &[60, 4], NpyData::I8(y));
+    });
+    assert!(error.contains("row 0, column 2") && error.contains("convention"), "{error}");
+
+    let error = bad(&|d| fs::write(d.join("train_features_test.npy"), b"not an array").unwrap());
+    assert!(error.contains("train_features_test.npy"), "{error}");
+
+    let dir = tempfile::tempdir().unwrap();
+    let error = refused(dir.path(), &["run", "spml-linear", "--data", "nowhere"]);
+    assert!(error.contains("nowhere"), "{error}");
+}
+
+#[test]
+fn observed_labels_with_a_stated_convention_are_used() {
+    let dir = tempfile::tempdir().unwrap();
+    write_set(dir.path());
+    let labels = NpyArray::open(dir.path().join("formatted_train_labels.npy")).unwrap();
+    let truth = labels.data().to_f64().unwrap();
+    // Everything observed: positives 1, negatives -1.
+    let observed = truth.iter().map(|y| if *y > 0.0 { 1 } else { -1 }).collect();
+    save(dir.path(), "formatted_train_labels_obs.npy", &[60, 4], NpyData::I8(observed));
+    let run = |extra: &[&str]| {
+        let args = ["run", "spml-linear", "--data", ".", "--json", "--seeds", "1", "--epochs", "4"];
+        let output = repro(dir.path())
+            .args(args)
+            .args(["--batch", "8", "--loss", "an,bce-full", "--label-convention", "spml", "--out", "out"])
+            .args(extra)
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let text = String::from_utf8(output.stdout).unwrap();
+        text.lines()
+            .map(|l| serde_json::from_str::<serde_json::Value>(l).unwrap()["test_map_mean"].as_f64().unwrap())
+            .collect::<Vec<_>>()
+    };
+    let own = run(&[]);
+    assert_eq!(own[0], own[1], "with every label observed, assuming negatives is training on the truth");
+    let drawn = run(&["--mask", "drawn"]);
+    assert_ne!(drawn[0], drawn[1], "a drawn mask hides labels");
+    assert_eq!(drawn[1], own[1]);
+}
+
+#[test]
+fn a_processor_without_the_instructions_gets_one_sentence() {
+    let dir = tempfile::tempdir().unwrap();
+    let output = repro(dir.path()).env("LACUNA_CPU_MASK", "fma,avx2").arg("list").output().unwrap();
+    let error = String::from_utf8(output.stderr).unwrap();
+    let version = repro(dir.path()).arg("--version").output().unwrap();
+    let version = String::from_utf8(version.stdout).unwrap();
+    if version.contains("AVX2") {
+        assert_eq!(output.status.code(), Some(2), "{error}");
+        assert!(error.contains("avx2, fma") && error.contains("RUSTFLAGS"), "{error}");
+    } else {
+        assert!(output.status.success(), "a portable build needs none of them: {error}");
+    }
+}
