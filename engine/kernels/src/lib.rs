@@ -7,6 +7,7 @@
 //! |---|---|
 //! | [`math`] | exp, ln, sigmoid, softplus, tanh on eight floats |
 //! | [`map`] | elementwise maps over slices, with broadcasts |
+//! | [`special`] | expm1, log1p, pow, erf, erfc |
 //! | [`reduce`] | sums with a fixed order |
 //! | [`gemm`] | matrix products, strided, setting or adding |
 //! | [`cpu`] | the check that the processor has what the program was built for |
@@ -23,6 +24,7 @@ pub mod gemm;
 pub mod map;
 pub mod math;
 pub mod reduce;
+pub mod special;
 
 pub use exec::{Exec, Write};
 pub use real::{Dual, Real};

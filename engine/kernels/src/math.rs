@@ -25,19 +25,23 @@ const EXP_LO: f32 = -87.336_54;
 /// e^x with the exponent assembled by addition is finite up to here.
 const EXP_HI: f32 = 88.376_26;
 /// 1.5 * 2^23: adding it leaves the nearest integer in the low mantissa bits.
-const ROUND: f32 = 12_582_912.0;
+pub(crate) const ROUND: f32 = 12_582_912.0;
 /// ln 2 in two parts; the first has 10 mantissa bits, so n * LN2_HI is exact for |n| < 2^13.
-const LN2_HI: f32 = 0.693_359_4;
-const LN2_LO: f32 = -2.121_944_4e-4;
+pub(crate) const LN2_HI: f32 = 0.693_359_4;
+pub(crate) const LN2_LO: f32 = -2.121_944_4e-4;
+
+/// (e^r - 1 - r) / r^2 for |r| <= ln 2 / 2, largest relative error of e^r 3.1e-9.
+pub(crate) const EXP_TAIL: [f32; 5] =
+    [0.499_999_93, 0.166_665_2, 0.041_668_39, 0.008_368_717, 0.001_381_459_4];
 
 #[inline]
-fn c(x: f32) -> f32x8 {
+pub(crate) fn c(x: f32) -> f32x8 {
     f32x8::splat(x)
 }
 
 /// c0 + x (c1 + x (c2 + ...)), by Horner's rule.
 #[inline]
-fn horner<const N: usize>(x: f32x8, coefficients: [f32; N]) -> f32x8 {
+pub(crate) fn horner<const N: usize>(x: f32x8, coefficients: [f32; N]) -> f32x8 {
     let mut y = c(coefficients[N - 1]);
     for k in (0..N - 1).rev() {
         y = y.mul_add(x, c(coefficients[k]));
@@ -52,8 +56,7 @@ fn exp_in_range(x: f32x8) -> f32x8 {
     let n = shifted - c(ROUND);
     let r = n.mul_neg_add(c(LN2_HI), x);
     let r = n.mul_neg_add(c(LN2_LO), r);
-    // (e^r - 1 - r) / r^2, largest relative error of the whole 3.1e-9
-    let q = horner(r, [0.499_999_93, 0.166_665_2, 0.041_668_39, 0.008_368_717, 0.001_381_459_4]);
+    let q = horner(r, EXP_TAIL);
     let e_r = (r * r).mul_add(q, r) + c(1.0);
     // The integer n stands in the low bits of `shifted`; shifting it to the exponent multiplies by 2^n.
     f32x8::from_bits(e_r.to_bits() + (shifted.to_bits() << 23u32))
@@ -87,6 +90,30 @@ fn exp_top(x: f32x8) -> f32x8 {
 /// ln x: -inf at 0, NaN below 0, exact at 1, +inf and NaN; subnormals are scaled first.
 #[inline]
 pub fn ln(x: f32x8) -> f32x8 {
+    let (n, f, tail) = ln_terms(x);
+    let y = n.mul_add(c(LN2_HI), f + tail);
+    // x = 0, x < 0 or NaN, x = inf
+    let y = x.simd_eq(c(0.0)).select(c(f32::NEG_INFINITY), y);
+    let y = x.simd_eq(c(f32::INFINITY)).select(x, y);
+    x.simd_ge(c(0.0)).select(y, c(f32::NAN))
+}
+
+/// ln x of a positive, finite x as a sum of two floats, good to about 1e-8 in absolute terms: what x^k
+/// needs, where the error of the logarithm is multiplied with k.
+#[inline]
+pub(crate) fn ln_parts(x: f32x8) -> (f32x8, f32x8) {
+    let (n, f, tail) = ln_terms(x);
+    let big = n * c(LN2_HI);
+    // D. Knuth's exact sum of two floats
+    let hi = big + f;
+    let back = hi - big;
+    let lost = (big - (hi - back)) + (f - back);
+    (hi, lost + tail)
+}
+
+/// ln x = n LN2_HI + f + tail, with n LN2_HI and f exact.
+#[inline]
+fn ln_terms(x: f32x8) -> (f32x8, f32x8, f32x8) {
     let subnormal = x.simd_lt(c(f32::MIN_POSITIVE));
     let scaled = subnormal.select(x * c(8_388_608.0), x);
     let bits = scaled.to_bits();
@@ -114,11 +141,7 @@ pub fn ln(x: f32x8) -> f32x8 {
     let f2 = f * f;
     let tail = (f2 * f).mul_add(q, n * c(LN2_LO));
     let tail = f2.mul_neg_add(c(0.5), tail);
-    let y = n.mul_add(c(LN2_HI), f + tail);
-    // x = 0, x < 0 or NaN, x = inf
-    let y = x.simd_eq(c(0.0)).select(c(f32::NEG_INFINITY), y);
-    let y = x.simd_eq(c(f32::INFINITY)).select(x, y);
-    x.simd_ge(c(0.0)).select(y, c(f32::NAN))
+    (n, f, tail)
 }
 
 /// The exponent field of `offset` as a float, sign included.

@@ -56,6 +56,8 @@ pub trait Real:
     fn sigmoid(self) -> Self;
     /// ln(1 + e^x) = max(x, 0) + ln_1p(e^-|x|).
     fn softplus(self) -> Self;
+    /// The error function, 2 / sqrt(pi) times the integral of e^(-t^2) from 0 to x.
+    fn erf(self) -> Self;
 
     /// Zero.
     fn zero() -> Self {
@@ -127,6 +129,18 @@ impl Real for f64 {
             return self;
         }
         f64::max(self, 0.0) + f64::ln_1p((-f64::abs(self)).exp())
+    }
+    /// 2 / sqrt(pi) e^(-x^2) sum_n 2^n x^(2n + 1) / (2n + 1)!!, a series whose terms do not cancel.
+    fn erf(self) -> Self {
+        if f64::abs(self) > 6.0 {
+            return self.signum(); // erfc(6) = 2e-17
+        }
+        let (mut term, mut sum) = (self, 0.0);
+        for n in 1..200 {
+            sum += term;
+            term *= 2.0 * self * self / f64::from(2 * n + 1);
+        }
+        sum * (-self * self).exp() * std::f64::consts::FRAC_2_SQRT_PI
     }
 }
 
@@ -261,6 +275,9 @@ impl Real for Dual {
     fn softplus(self) -> Self {
         self.chain(Real::softplus(self.v), Real::sigmoid(self.v))
     }
+    fn erf(self) -> Self {
+        self.chain(Real::erf(self.v), std::f64::consts::FRAC_2_SQRT_PI * (-self.v * self.v).exp())
+    }
 }
 
 #[cfg(test)]
@@ -271,7 +288,7 @@ mod tests {
     #[test]
     fn dual_rules_agree_with_differences() {
         type Rule = (&'static str, fn(Dual) -> Dual, fn(f64) -> f64);
-        let rules: [Rule; 10] = [
+        let rules: [Rule; 11] = [
             ("exp", Real::exp, |x| x.exp()),
             ("exp_m1", Real::exp_m1, |x| x.exp_m1()),
             ("ln", Real::ln, |x| x.ln()),
@@ -282,6 +299,7 @@ mod tests {
             ("tanh", Real::tanh, |x| x.tanh()),
             ("sigmoid", Real::sigmoid, |x| 1.0 / (1.0 + (-x).exp())),
             ("softplus", Real::softplus, |x| (1.0 + x.exp()).ln()),
+            ("erf", Real::erf, |x| Real::erf(x)),
         ];
         for (name, dual, plain) in rules {
             for x in [0.3, 1.0, 2.7] {
@@ -305,6 +323,15 @@ mod tests {
         let x = Dual::variable(2.0);
         assert_eq!((x.detach() * x).derivative(), 2.0);
         assert_eq!(x.powf(0.0).derivative(), 0.0);
+    }
+
+    #[test]
+    fn the_error_function_has_known_values() {
+        // Abramowitz and Stegun, table 7.1
+        for (x, y) in [(0.0, 0.0), (0.5, 0.520_499_877_8), (1.0, 0.842_700_792_9), (2.0, 0.995_322_265_0)] {
+            assert!((Real::erf(x) - y).abs() < 1e-10 && (Real::erf(-x) + y).abs() < 1e-10, "{x}");
+        }
+        assert!(Real::erf(f64::NAN).is_nan() && Real::erf(f64::INFINITY) == 1.0);
     }
 
     #[test]
