@@ -11,14 +11,12 @@
 //! Packing moves numbers and changes no sum, so none of these choices can show in the result.
 
 use super::Matrix;
-use super::tile::Tile;
+use super::tile::{ARows, PACKED_ROWS as ROWS, Tile};
 use crate::Write;
 use std::cell::Cell;
 
 /// Steps of K between two visits of C.
 const KC: usize = 256;
-/// Rows of A in a block: a multiple of the tile heights 4, 6 and 8.
-const ROWS: usize = 24;
 /// B is read where it lies up to this many columns. Wider rows put consecutive k so far apart that they
 /// fall into the same cache sets.
 const DIRECT_COLUMNS: usize = 128;
@@ -52,13 +50,13 @@ pub(super) fn multiply(write: Write, a: Matrix<'_>, b: Matrix<'_>, c: &mut [f32]
         }
         for row0 in (0..a.rows).step_by(ROWS) {
             let rows = ROWS.min(a.rows - row0);
-            let (a_data, a_row, a_k) = if pack_a {
+            let a = if pack_a {
                 pack_rows(a, row0, rows, k0, k, packed_a);
-                (&*packed_a, 1, ROWS)
+                BlockA::Packed(packed_a)
             } else {
-                (&a.data[row0 * a.row_stride + k0..], a.row_stride, 1)
+                BlockA::InPlace(&a.data[row0 * a.row_stride + k0..], a.row_stride)
             };
-            let block = Block { a: a_data, a_row, a_k, rows, k, write };
+            let block = Block { a, rows, k, write };
             let c = &mut c[row0 * b.cols..(row0 + rows) * b.cols];
             if pack_b {
                 block.times_packed(columns, packed_b, c);
@@ -125,15 +123,15 @@ impl Columns {
             let panel = &mut out[first * LANES * k..][..width * LANES * k];
             for (p, row) in panel.chunks_exact_mut(width * LANES).enumerate() {
                 let from = (k0 + p) * b.row_stride;
-                for (v, lanes) in row.chunks_exact_mut(LANES).enumerate() {
+                for (v, lanes) in row.as_chunks_mut::<LANES>().0.iter_mut().enumerate() {
                     let column = self.column(first + v);
                     let take = LANES.min(self.n - column);
-                    if b.col_stride == 1 {
-                        lanes[..take].copy_from_slice(&b.data[from + column..from + column + take]);
-                    } else {
-                        for (j, lane) in lanes[..take].iter_mut().enumerate() {
-                            *lane = b.data[from + (column + j) * b.col_stride];
-                        }
+                    if b.col_stride == 1 && take == LANES {
+                        *lanes = *b.data[from + column..].first_chunk().expect("eight columns are left");
+                        continue;
+                    }
+                    for (j, lane) in lanes[..take].iter_mut().enumerate() {
+                        *lane = b.data[from + (column + j) * b.col_stride];
                     }
                     lanes[take..].fill(0.0);
                 }
@@ -142,12 +140,17 @@ impl Columns {
     }
 }
 
+/// Rows of A, where they lie (with their stride) or packed.
+#[derive(Clone, Copy)]
+enum BlockA<'a> {
+    InPlace(&'a [f32], usize),
+    Packed(&'a [f32]),
+}
+
 /// At most ROWS rows of A and k steps of K.
 #[derive(Clone, Copy)]
 struct Block<'a> {
-    a: &'a [f32],
-    a_row: usize,
-    a_k: usize,
+    a: BlockA<'a>,
     rows: usize,
     k: usize,
     write: Write,
@@ -202,18 +205,30 @@ impl Block<'_> {
         // The bounds the unsafe tiles rely on, checked once a column: last row and step of A, last step of
         // B, last row of C.
         let b_last = (self.k - 1) * b_k + if in_place { n } else { width * LANES };
-        assert!(self.a.len() > (self.rows - 1) * self.a_row + (self.k - 1) * self.a_k);
+        assert!(match self.a {
+            BlockA::InPlace(a, row) => a.len() > (self.rows - 1) * row + self.k - 1,
+            BlockA::Packed(a) => a.len() > self.rows - 1 + (self.k - 1) * ROWS,
+        });
         assert!(b.len() >= b_last && n >= LANES && c.len() == self.rows * n);
         macro_rules! run {
             ($nv:literal, $tile:ident) => {{
                 let c_at = std::array::from_fn(|v| columns.column(first + v));
                 let b_at = if in_place { c_at } else { std::array::from_fn(|v| v * LANES) };
-                for row in (0..self.rows).step_by(Tile::<$nv>::ROWS) {
+                // As few tiles as possible, as equal in height as possible: two tiles of 4 rows beat 6 and 2.
+                let tiles = self.rows.div_ceil(Tile::<$nv>::ROWS);
+                let mut row = 0;
+                for tile in 0..tiles {
+                    let height = (self.rows - row).div_ceil(tiles - tile);
                     let tile = Tile::<$nv> {
-                        // SAFETY: row < rows, so both offsets are inside by the assertions above.
-                        a: unsafe { self.a.as_ptr().add(row * self.a_row) },
-                        a_row: self.a_row,
-                        a_k: self.a_k,
+                        // SAFETY: row < rows, so the offsets are inside by the assertions above.
+                        a: unsafe {
+                            match self.a {
+                                BlockA::InPlace(a, stride) => {
+                                    ARows::InPlace { a: a.as_ptr().add(row * stride), row: stride }
+                                }
+                                BlockA::Packed(a) => ARows::Packed { a: a.as_ptr().add(row) },
+                            }
+                        },
                         b: b.as_ptr(),
                         b_k,
                         b_at,
@@ -226,7 +241,8 @@ impl Block<'_> {
                     // SAFETY: the tile covers rows row..row + height of A and C, steps 0..k of A and B and
                     // vectors that end at column n at the latest, all inside by the assertions above; C is
                     // borrowed mutably, so it overlaps neither A nor B.
-                    unsafe { tile.$tile(Tile::<$nv>::ROWS.min(self.rows - row), self.write) };
+                    unsafe { tile.$tile(height, self.write) };
+                    row += height;
                 }
             }};
         }

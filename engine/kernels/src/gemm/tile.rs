@@ -5,13 +5,11 @@
 
 use crate::{Write, f32x8};
 
-/// Where a tile finds its operands. `a(i, p) = a[i * a_row + p * a_k]`, `b(p, v) = b[p * b_k + at[v]..][..8]`,
-/// `c(i, v) = c[i * c_row + at[v]..][..8]`.
+/// Where a tile finds its operands: `b(p, v) = b[p * b_k + b_at[v]..][..8]`, `c(i, v) = c[i * c_row + c_at[v]..][..8]`,
+/// and A as [`ARows`] says.
 #[derive(Clone, Copy)]
 pub(super) struct Tile<const NV: usize> {
-    pub(super) a: *const f32,
-    pub(super) a_row: usize,
-    pub(super) a_k: usize,
+    pub(super) a: ARows,
     pub(super) b: *const f32,
     pub(super) b_k: usize,
     pub(super) b_at: [usize; NV],
@@ -22,6 +20,18 @@ pub(super) struct Tile<const NV: usize> {
     pub(super) k: usize,
 }
 
+/// How the rows of A lie.
+#[derive(Clone, Copy)]
+pub(super) enum ARows {
+    /// `a(i, p) = a[i * row + p]`: where the matrix lies.
+    InPlace { a: *const f32, row: usize },
+    /// `a(i, p) = a[p * PACKED_ROWS + i]`: packed.
+    Packed { a: *const f32 },
+}
+
+/// Rows of A that stand side by side in a packed block: a multiple of the tile heights 4, 6 and 8.
+pub(super) const PACKED_ROWS: usize = 24;
+
 /// # Safety
 /// `p` must be valid for reading eight floats; it need not be aligned.
 #[inline(always)]
@@ -31,13 +41,13 @@ unsafe fn load(p: *const f32) -> f32x8 {
 }
 
 impl<const NV: usize> Tile<NV> {
-    /// Computes `rows` x NV vectors of C, continuing the sums that stand there unless `write` is `Set`.
+    /// Computes MR x NV vectors of C, continuing the sums that stand there unless `write` is `Set`.
     ///
     /// All vectors of C are read before the first is written: the last one may overlap its neighbour, and
     /// both then hold the same sums in the shared columns.
     ///
     /// # Safety
-    /// Every element that the fields name for `rows` rows and `k` steps must be inside its allocation, and
+    /// Every element that the fields name for MR rows and `k` steps must be inside its allocation, and
     /// C must not overlap A or B.
     #[inline(always)]
     unsafe fn run<const MR: usize>(self, write: Write) {
@@ -50,23 +60,23 @@ impl<const NV: usize> Tile<NV> {
                 }
             }
         }
-        let (mut a, mut b) = (self.a, self.b);
-        for _ in 0..self.k {
-            let mut bv = [f32x8::splat(0.0); NV];
-            for (v, bv) in bv.iter_mut().enumerate() {
-                // SAFETY: step p < k and vector v of B are in bounds by the contract.
-                *bv = unsafe { load(b.add(self.b_at[v])) };
-            }
-            for (i, acc) in acc.iter_mut().enumerate() {
-                // SAFETY: row i < MR and step p < k of A are in bounds by the contract.
-                let x = f32x8::splat(unsafe { *a.add(i * self.a_row) });
-                for (acc, bv) in acc.iter_mut().zip(bv) {
-                    *acc = x.mul_add(bv, *acc);
+        // Two loops and not one with strides: here the compiler sees either a pointer a row and one index, or
+        // one pointer and constant offsets. With a stride it adds its way from row to row (a third slower).
+        match self.a {
+            ARows::InPlace { a, row } => {
+                // SAFETY: row i < MR of A is in bounds by the contract.
+                let rows: [*const f32; MR] = std::array::from_fn(|i| unsafe { a.add(i * row) });
+                for p in 0..self.k {
+                    // SAFETY: step p < k of A is in bounds by the contract.
+                    unsafe { self.step(&mut acc, p, |i| *rows[i].add(p)) };
                 }
             }
-            // `wrapping_add`: after the last step the pointers may stand behind their allocations.
-            a = a.wrapping_add(self.a_k);
-            b = b.wrapping_add(self.b_k);
+            ARows::Packed { a } => {
+                for p in 0..self.k {
+                    // SAFETY: step p < k of the packed block is in bounds by the contract.
+                    unsafe { self.step(&mut acc, p, |i| *a.add(p * PACKED_ROWS + i)) };
+                }
+            }
         }
         for (i, acc) in acc.iter().enumerate() {
             for (v, acc) in acc.iter().enumerate() {
@@ -77,6 +87,27 @@ impl<const NV: usize> Tile<NV> {
                         .cast::<[f32; 8]>()
                         .write_unaligned(acc.to_array());
                 }
+            }
+        }
+    }
+}
+
+impl<const NV: usize> Tile<NV> {
+    /// acc(i, v) += a(i) b(p, v).
+    ///
+    /// # Safety
+    /// Step `p` of B must be in bounds.
+    #[inline(always)]
+    unsafe fn step<const MR: usize>(&self, acc: &mut [[f32x8; NV]; MR], p: usize, a: impl Fn(usize) -> f32) {
+        let mut b = [f32x8::splat(0.0); NV];
+        for (b, at) in b.iter_mut().zip(self.b_at) {
+            // SAFETY: vector v of step p is in bounds by the contract.
+            *b = unsafe { load(self.b.add(p * self.b_k + at)) };
+        }
+        for (i, acc) in acc.iter_mut().enumerate() {
+            let x = f32x8::splat(a(i));
+            for (acc, b) in acc.iter_mut().zip(b) {
+                *acc = x.mul_add(b, *acc);
             }
         }
     }
