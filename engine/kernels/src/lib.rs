@@ -10,6 +10,11 @@
 //! | [`special`] | expm1, log1p, pow, erf, erfc |
 //! | [`reduce`] | sums with a fixed order |
 //! | [`gemm`] | matrix products, strided, setting or adding |
+//! | [`conv`] | two-dimensional convolution and its gradients |
+//! | [`pool`] | maximum and mean over windows |
+//! | [`rows`] | softmax, layer normalisation, unit length, row by row |
+//! | [`norm`] | normalisation by channel |
+//! | [`random`] | random bits by place, for dropout |
 //! | [`cpu`] | the check that the processor has what the program was built for |
 //!
 //! Three promises hold for all of them: the same binary on the same processor features gives the same
@@ -18,14 +23,21 @@
 
 mod exec;
 mod real;
+mod window;
 
+pub mod conv;
 pub mod cpu;
 pub mod gemm;
 pub mod map;
 pub mod math;
+pub mod norm;
+pub mod pool;
+pub mod random;
 pub mod reduce;
+pub mod rows;
 pub mod special;
 
 pub use exec::{Exec, Write};
 pub use real::{Dual, Real};
 pub use wide::f32x8;
+pub use window::Window;
