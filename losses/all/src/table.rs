@@ -1,7 +1,11 @@
 //! The table of losses.
 
+use crate::asl::{Asl, AslConfig, Setting};
 use crate::bce::{Bce, PartialBce, PartialBceConfig, WeakNegativeBce, WeakNegativeConfig};
+use crate::em::{Em, EmApl, EmAplConfig, EmConfig};
+use crate::focal::{Focal, FocalConfig};
 use crate::hill::{FocalMargin, FocalMarginConfig, Hill, HillConfig, Splc, SplcConfig};
+use crate::large_loss::{LargeLoss, LargeLossConfig, Scheme};
 use crate::nearest::nearest;
 use crate::spml::{Epr, ExpectedPositivesConfig, GuardedBce, GuardedConfig, Kind, PairwiseRank, Role};
 use crate::{LossError, LossInfo, MultiLabelLoss, Options, Reduction};
@@ -165,6 +169,100 @@ pub static LOSSES: &[LossRow] = &[
             })?))
         },
     },
+    LossRow {
+        info: Focal::INFO,
+        reduction: Reduction::Sum,
+        needs: LabelNeeds::SinglePositive,
+        make: |given| {
+            let (gamma, reduction) = (given.get("gamma")?, given.reduction());
+            Ok(Box::new(Focal::new(FocalConfig { gamma, alpha: None, reduction })?))
+        },
+    },
+    LossRow {
+        info: Focal::INFO_ALPHA,
+        reduction: Reduction::Sum,
+        needs: LabelNeeds::SinglePositive,
+        make: |given| {
+            let (gamma, alpha, reduction) = (given.get("gamma")?, given.get("alpha")?, given.reduction());
+            Ok(Box::new(Focal::new(FocalConfig { gamma, alpha: Some(alpha), reduction })?))
+        },
+    },
+    LossRow {
+        info: Setting::Asl.info(),
+        reduction: Reduction::Sum,
+        needs: LabelNeeds::SinglePositive,
+        make: |given| asl(Setting::Asl, given),
+    },
+    LossRow {
+        info: Setting::Paper.info(),
+        reduction: Reduction::Sum,
+        needs: LabelNeeds::SinglePositive,
+        make: |given| asl(Setting::Paper, given),
+    },
+    LossRow {
+        info: Setting::FullGrad.info(),
+        reduction: Reduction::Sum,
+        needs: LabelNeeds::SinglePositive,
+        make: |given| asl(Setting::FullGrad, given),
+    },
+    LossRow {
+        info: Setting::Focal.info(),
+        reduction: Reduction::Sum,
+        needs: LabelNeeds::SinglePositive,
+        make: |given| asl(Setting::Focal, given),
+    },
+    LossRow {
+        info: Setting::Bce.info(),
+        reduction: Reduction::Sum,
+        needs: LabelNeeds::SinglePositive,
+        make: |given| asl(Setting::Bce, given),
+    },
+    LossRow {
+        info: Em::INFO,
+        reduction: Reduction::Mean,
+        needs: LabelNeeds::SinglePositive,
+        make: |given| {
+            Ok(Box::new(Em::new(EmConfig {
+                alpha: given.get("alpha")?,
+                log_epsilon: given.get("log_epsilon")?,
+                reduction: given.reduction(),
+            })?))
+        },
+    },
+    LossRow {
+        info: EmApl::INFO,
+        reduction: Reduction::Mean,
+        needs: LabelNeeds::SinglePositive,
+        make: |given| {
+            Ok(Box::new(EmApl::new(EmAplConfig {
+                alpha: given.get("alpha")?,
+                beta: given.get("beta")?,
+                neg_proportion: given.get("neg_proportion")?,
+                num_epochs: given.get("num_epochs")? as usize,
+                warmup_epoch: given.get("warmup_epoch")? as usize,
+                log_epsilon: given.get("log_epsilon")?,
+                reduction: given.reduction(),
+            })?))
+        },
+    },
+    LossRow {
+        info: Scheme::Reject.info(),
+        reduction: Reduction::Mean,
+        needs: LabelNeeds::SinglePositive,
+        make: |given| large_loss(Scheme::Reject, given),
+    },
+    LossRow {
+        info: Scheme::Correct.info(),
+        reduction: Reduction::Mean,
+        needs: LabelNeeds::SinglePositive,
+        make: |given| large_loss(Scheme::Correct, given),
+    },
+    LossRow {
+        info: Scheme::CorrectForGood.info(),
+        reduction: Reduction::Mean,
+        needs: LabelNeeds::SinglePositive,
+        make: |given| large_loss(Scheme::CorrectForGood, given),
+    },
 ];
 
 /// The row of this name.
@@ -210,6 +308,23 @@ impl Given<'_> {
 fn guarded(kind: Kind, given: &Given<'_>) -> Result<Box<dyn MultiLabelLoss>, LossError> {
     let config = GuardedConfig { log_epsilon: given.get("log_epsilon")?, reduction: given.reduction() };
     Ok(Box::new(GuardedBce::new(kind, config)?))
+}
+
+fn asl(setting: Setting, given: &Given<'_>) -> Result<Box<dyn MultiLabelLoss>, LossError> {
+    Ok(Box::new(Asl::new(AslConfig {
+        setting,
+        gamma_pos: given.get("gamma_pos")?,
+        gamma_neg: given.get("gamma_neg")?,
+        clip: given.get("clip")?,
+        eps: given.get("eps")?,
+        reduction: given.reduction(),
+    })?))
+}
+
+fn large_loss(scheme: Scheme, given: &Given<'_>) -> Result<Box<dyn MultiLabelLoss>, LossError> {
+    let delta = given.get("delta_rel")? / 100.0;
+    let config = LargeLossConfig { reduction: given.reduction(), ..LargeLossConfig::with_delta(delta) };
+    Ok(Box::new(LargeLoss::new(scheme, config)?))
 }
 
 fn expected_positives(given: &Given<'_>) -> Result<ExpectedPositivesConfig, LossError> {

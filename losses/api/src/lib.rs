@@ -40,9 +40,11 @@
 
 pub mod conformance;
 mod error;
+pub mod guarded;
 mod info;
 mod input;
 pub mod pointwise;
+pub mod power;
 mod reference;
 
 pub use error::LossError;
@@ -59,6 +61,53 @@ pub struct StateEntry {
     pub name: String,
     /// Its numbers; what they mean is the loss's own business.
     pub values: Vec<f64>,
+}
+
+/// Predictions of the whole training set after an epoch. Row i has sample id i.
+#[derive(Clone, Copy, Debug)]
+pub struct TrainPass<'a> {
+    /// The epoch that has ended, counted from 0.
+    pub epoch: usize,
+    /// Logits of the prediction, `[rows, classes]`.
+    pub logits: &'a [f32],
+    /// Observed labels, `[rows, classes]`.
+    pub labels: &'a [Label],
+    /// Rows of the training set.
+    pub rows: usize,
+    /// Classes.
+    pub classes: usize,
+}
+
+impl TrainPass<'_> {
+    /// Checks the shapes.
+    ///
+    /// # Errors
+    /// [`LossError::Shape`].
+    pub fn check(&self) -> Result<(), LossError> {
+        let (rows, classes) = (self.rows, self.classes);
+        let expected = rows.saturating_mul(classes);
+        for (what, found) in [("the logits", self.logits.len()), ("the labels", self.labels.len())] {
+            if found != expected || expected == 0 {
+                return Err(LossError::Shape { what, found, rows, classes });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The values of the one state entry `name`.
+///
+/// # Errors
+/// [`LossError::State`] if there is another entry or none.
+pub fn only_state<'a>(
+    loss: &'static str,
+    name: &str,
+    entries: &'a [StateEntry],
+) -> Result<&'a [f64], LossError> {
+    match entries {
+        [entry] if entry.name == name => Ok(&entry.values),
+        _ => Err(LossError::State(format!("{loss} has one state entry, `{name}`"))),
+    }
 }
 
 /// A loss on logits of several independent classes, some of whose labels are unknown.
@@ -89,6 +138,20 @@ pub trait MultiLabelLoss: Send {
 
     /// Called before the first batch of every epoch (counted from 0).
     fn begin_epoch(&mut self, _epoch: usize) {}
+
+    /// Whether the loss wants [`end_epoch`](Self::end_epoch) after this epoch (counted from 0).
+    fn wants_train_pass(&self, _epoch: usize) -> bool {
+        false
+    }
+
+    /// Shows a relabelling loss the predictions of the whole training set, made in evaluation mode after an
+    /// epoch. The labels observed never change: what the loss makes of them is part of its state.
+    ///
+    /// # Errors
+    /// [`LossError`] for shapes that do not fit.
+    fn end_epoch(&mut self, _train: &TrainPass<'_>) -> Result<(), LossError> {
+        Ok(())
+    }
 
     /// State to be saved with a checkpoint, empty for a loss without any.
     fn state(&self) -> Vec<StateEntry> {

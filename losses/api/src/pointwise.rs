@@ -15,6 +15,62 @@ pub trait Pointwise {
     fn at(&self, z: f32x8, target: f32x8) -> Entry;
 }
 
+/// One entry of a loss that differs from class to class, eight at a time.
+///
+/// Every [`Pointwise`] loss is one that does not look at the class.
+pub trait ByClass {
+    /// As [`Pointwise::at`], for the classes from `class` on.
+    fn at(&self, class: usize, z: f32x8, target: f32x8) -> Entry;
+}
+
+impl<P: Pointwise> ByClass for P {
+    #[inline]
+    fn at(&self, _: usize, z: f32x8, target: f32x8) -> Entry {
+        Pointwise::at(self, z, target)
+    }
+}
+
+/// A number for each class, read eight at a time; the lanes behind the last class hold its first number.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ClassVector {
+    lanes: Vec<f32>,
+    classes: usize,
+}
+
+impl ClassVector {
+    /// These numbers, rounded to f32.
+    pub fn new(values: &[f64]) -> Self {
+        let mut vector = Self::default();
+        vector.set(values.iter().map(|&x| x as f32));
+        vector
+    }
+
+    /// Other numbers; allocates only where there are more than there ever were.
+    pub fn set(&mut self, values: impl Iterator<Item = f32>) {
+        self.lanes.clear();
+        self.lanes.extend(values);
+        self.classes = self.lanes.len();
+        let padding = self.lanes.first().copied().unwrap_or_default();
+        self.lanes.resize(self.classes.next_multiple_of(8), padding);
+    }
+
+    /// How many classes there are.
+    pub fn len(&self) -> usize {
+        self.classes
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.classes == 0
+    }
+
+    /// The numbers of eight classes from `class` on, a multiple of 8.
+    #[inline]
+    pub fn at(&self, class: usize) -> f32x8 {
+        f32x8::new(*self.lanes[class..].first_chunk().expect("padded to full vectors"))
+    }
+}
+
 /// What a loss is at eight entries: l = `value` + ln `factor`, dl/dz = `slope`.
 #[derive(Clone, Copy, Debug)]
 pub struct Entry {
@@ -105,12 +161,12 @@ pub fn evaluate_soft(
     total.map(|s| (s * factor) as f32).ok_or_else(|| non_finite(input))
 }
 
-/// The same for a loss that differs from row to row: `row` looks at the labels of a row and gives the loss
-/// of its entries and a weight.
+/// The same for a loss that differs from row to row or from class to class: `row` looks at the labels of a row
+/// and gives the loss of its entries and a weight.
 ///
 /// # Errors
 /// As [`evaluate`].
-pub fn evaluate_rows<P: Pointwise>(
+pub fn evaluate_rows<P: ByClass>(
     name: &'static str,
     input: &LossInput<'_>,
     grad: LossGrad<'_, '_>,
@@ -135,9 +191,10 @@ pub fn evaluate_rows<P: Pointwise>(
 /// The bare loop: the unscaled sum over all entries, or `None` where a logit is NaN or infinite; leaves
 /// `scale` * slope in `dz`.
 ///
-/// All slices have the same length; a shorter one ends the sum.
+/// All slices have the same length; a shorter one ends the sum. For a loss that looks at the class the first
+/// entry is class 0 and the slices are one row.
 pub fn sum<T: Target>(
-    loss: &impl Pointwise,
+    loss: &impl ByClass,
     z: &[f32],
     targets: &[T],
     dz: Option<&mut [f32]>,
@@ -148,6 +205,7 @@ pub fn sum<T: Target>(
     // z * 0 is 0 for every finite z and NaN for the rest, so one accumulator finds any offender.
     let mut poison = f32x8::splat(0.0);
     let mut dz_blocks = dz.map(|dz| dz.chunks_mut(BLOCK));
+    let mut class = 0;
     for (z, targets) in z.chunks(BLOCK).zip(targets.chunks(BLOCK)) {
         let dz = dz_blocks.as_mut().and_then(Iterator::next);
         let (mut value, mut product) = (f32x8::splat(0.0), f32x8::splat(1.0));
@@ -172,14 +230,19 @@ pub fn sum<T: Target>(
                 let (dz_pairs, dz_last) = dz_vectors.as_chunks_mut::<2>();
                 for ((z, target), dz) in z_pairs.iter().zip(target_pairs).zip(dz_pairs) {
                     let z = z.map(f32x8::new);
-                    let entries = [loss.at(z[0], T::load(&target[0])), loss.at(z[1], T::load(&target[1]))];
+                    let entries = [
+                        loss.at(class, z[0], T::load(&target[0])),
+                        loss.at(class + 8, z[1], T::load(&target[1])),
+                    ];
+                    class += 16;
                     add(z[0], entries[0]);
                     add(z[1], entries[1]);
                     *dz = entries.map(|entry| (entry.slope * scale).to_array());
                 }
                 for ((z, target), dz) in z_last.iter().zip(target_last).zip(dz_last) {
                     let z = f32x8::new(*z);
-                    let entry = loss.at(z, T::load(target));
+                    let entry = loss.at(class, z, T::load(target));
+                    class += 8;
                     add(z, entry);
                     *dz = (entry.slope * scale).to_array();
                 }
@@ -187,7 +250,8 @@ pub fn sum<T: Target>(
             None => {
                 for (z, target) in z_vectors.iter().zip(target_vectors) {
                     let z = f32x8::new(*z);
-                    add(z, loss.at(z, T::load(target)));
+                    add(z, loss.at(class, z, T::load(target)));
+                    class += 8;
                 }
             }
         }
@@ -197,7 +261,7 @@ pub fn sum<T: Target>(
             z8[..n].copy_from_slice(z_tail);
             target8[..n].copy_from_slice(target_tail);
             let z = f32x8::new(z8);
-            let entry = loss.at(z, T::load(&target8));
+            let entry = loss.at(class, z, T::load(&target8));
             let (mut value, mut factor) = (entry.value.to_array(), entry.factor.to_array());
             value[n..].fill(0.0);
             factor[n..].fill(1.0);
@@ -300,6 +364,41 @@ mod tests {
             assert!((dz[i] - 2.0 * w * known * z[i]).abs() < 1e-5, "{i}");
         }
         assert!((f64::from(value) - expected).abs() < 1e-5 * expected);
+    }
+
+    /// l = w_c z.
+    struct Weighted(ClassVector);
+
+    impl ByClass for Weighted {
+        fn at(&self, class: usize, z: f32x8, _: f32x8) -> Entry {
+            let w = self.0.at(class);
+            Entry::new(w * z, w)
+        }
+    }
+
+    #[test]
+    fn classes_may_differ() {
+        for classes in [1, 7, 8, 9, 16, 23, 80, 519, 1033] {
+            let (z, labels) = batch(3 * classes);
+            let weights: Vec<f64> = (0..classes).map(|c| c as f64 * 0.5 - 3.0).collect();
+            let kernel = Weighted(ClassVector::new(&weights));
+            assert_eq!(kernel.0.len(), classes);
+            let logits = [&z[..]];
+            let input = LossInput::new(&logits, 3, classes, &labels);
+            let mut dz = vec![f32::NAN; 3 * classes];
+            let grad = LossGrad::Into(&mut [&mut dz]);
+            let row = |_: &[Label]| (Weighted(kernel.0.clone()), 2.0);
+            let value = evaluate_rows("test", &input, grad, Reduction::Sum, row).unwrap();
+            let entry = |i: usize| 2.0 * weights[i % classes] * f64::from(z[i]);
+            let exact: f64 = (0..z.len()).map(entry).sum();
+            let size: f64 = (0..z.len()).map(|i| entry(i).abs()).sum();
+            assert!((f64::from(value) - exact).abs() <= 1e-6 * size, "{classes}: {value} is not {exact}");
+            for (i, dz) in dz.iter().enumerate() {
+                assert_eq!(f64::from(*dz), 2.0 * weights[i % classes], "{classes}: {i}");
+            }
+            let alone = evaluate_rows("test", &input, LossGrad::Unneeded, Reduction::Sum, row).unwrap();
+            assert_eq!(alone, value);
+        }
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! The Hill loss.
 
-use crate::power::{Power, focal, with_power};
 use crate::{GAMMA, MARGIN, PAPER, reference};
 use lacuna_loss_api::pointwise::{self, Entry, Pointwise};
+use lacuna_loss_api::power::{Power, focal, with_power};
 use lacuna_loss_api::{
     Dual, Interval, LabelUse, LossError, LossGrad, LossInfo, LossInput, MultiLabelLoss, ParamInfo, Real,
     Reduction, f32x8, math,

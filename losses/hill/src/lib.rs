@@ -21,7 +21,6 @@
 
 mod focal_margin;
 mod hill;
-mod power;
 pub mod reference;
 mod splc;
 

@@ -1,6 +1,7 @@
 //! Cross-entropies with a guarded logarithm: AN, AN-LS, WAN, IU, IUN and BCE on clean labels.
 
 use crate::{LOG_EPSILON, PAPER, reference};
+use lacuna_loss_api::guarded::BothLogs;
 use lacuna_loss_api::pointwise::{self, Entry, Pointwise};
 use lacuna_loss_api::{
     Dual, Interval, LabelUse, LossError, LossGrad, LossInfo, LossInput, MultiLabelLoss, ParamInfo, Real,
@@ -314,54 +315,6 @@ impl<const GUARDED: bool> Pointwise for TwoLogs<GUARDED> {
         let (a, b) = (self.lp.at(l), self.ln.at(l));
         let logs = BothLogs::at::<GUARDED>(z, self.guard);
         Entry::new(a * logs.lp + b * logs.ln, logs.slope(a, b))
-    }
-}
-
-/// Both guarded logarithms of a logit, x = p + e and y = n + e.
-#[derive(Clone, Copy)]
-pub(crate) struct BothLogs {
-    pub(crate) p: f32x8,
-    pub(crate) n: f32x8,
-    /// -ln x.
-    pub(crate) lp: f32x8,
-    /// -ln y.
-    pub(crate) ln: f32x8,
-    x: f32x8,
-    y: f32x8,
-    /// p n / (x y).
-    ratio: f32x8,
-}
-
-impl BothLogs {
-    /// With E = e^-|z| and D = 1 + E, the larger of x and y is (1 + e D) / D and the smaller (E + e D) / D.
-    /// So one division serves all quotients, and only the smaller one takes a logarithm of wide range.
-    #[inline]
-    pub(crate) fn at<const GUARDED: bool>(z: f32x8, guard: f32x8) -> Self {
-        if !GUARDED {
-            let log = math::logistic(z);
-            let (p, n) = (log.p, log.n);
-            return Self { p, n, lp: log.neg_ln_p, ln: log.neg_ln_n, x: p, y: n, ratio: f32x8::splat(1.0) };
-        }
-        let one = f32x8::splat(1.0);
-        let e = math::exp_sat(-z.abs());
-        let d = one + e;
-        let g = guard * d;
-        let v = (one + g) * (e + g);
-        let inverse = one / (d * v);
-        let (large, ratio) = (v * inverse, e * (d * inverse));
-        let small = e * large;
-        let ln_d = math::ln_1p_unit(e);
-        let (log_large, log_small) = (ln_d - math::ln_1p_unit(g), ln_d - math::ln(e + g));
-        let right = z.simd_ge(f32x8::splat(0.0));
-        let (p, n) = (right.select(large, small), right.select(small, large));
-        let (lp, ln) = (right.select(log_large, log_small), right.select(log_small, log_large));
-        Self { p, n, lp, ln, x: p + guard, y: n + guard, ratio }
-    }
-
-    /// The derivative of a Lp + b Ln: p n (-a / x + b / y).
-    #[inline]
-    pub(crate) fn slope(&self, a: f32x8, b: f32x8) -> f32x8 {
-        self.ratio * (b * self.x - a * self.y)
     }
 }
 

@@ -1,7 +1,7 @@
 //! Regularised online label estimation.
 
-use crate::guarded::BothLogs;
 use crate::{EXPECTED_POSITIVES, ExpectedPositivesConfig, LOG_EPSILON, PAPER, reference};
+use lacuna_loss_api::guarded::BothLogs;
 use lacuna_loss_api::pointwise::{self, Target, lane_sum};
 use lacuna_loss_api::{
     Dual, Label, LabelUse, LossError, LossGrad, LossInfo, LossInput, MultiLabelLoss, Real, f32x8,

@@ -85,15 +85,41 @@ impl Case {
 
     /// All numbers of a value, whatever its nesting, in order.
     pub(crate) fn numbers(&self, section: &str, name: &str) -> Result<Vec<f64>, String> {
-        fn flatten(value: &Value, into: &mut Vec<f64>) -> Result<(), String> {
-            match value {
-                Value::Array(values) => values.iter().try_for_each(|v| flatten(v, into)),
-                value => number(value).map(|x| into.push(x)),
-            }
+        flat(self.get(section, name)?).map_err(|e| format!("{name}: {e}"))
+    }
+
+    /// How many steps the output `steps` of a method with a memory has.
+    pub(crate) fn steps(&self) -> Result<usize, String> {
+        self.get("outputs", "steps")?.as_array().map(Vec::len).ok_or_else(|| "steps is no list".to_owned())
+    }
+
+    /// All numbers of a field of a step.
+    pub(crate) fn step(&self, step: usize, name: &str) -> Result<Vec<f64>, String> {
+        match &self.get("outputs", "steps")?[step][name] {
+            Value::Null => Err(format!("step {step} has no `{name}`")),
+            value => flat(value).map_err(|e| format!("{name}: {e}")),
         }
-        let mut numbers = Vec::new();
-        flatten(self.get(section, name)?, &mut numbers).map_err(|e| format!("{name}: {e}"))?;
-        Ok(numbers)
+    }
+
+    /// Holds numbers against a field of a step, at the tolerance of the file.
+    pub(crate) fn check_step(&self, step: usize, name: &str, found: &[f64]) -> Result<(), String> {
+        self.check_step_within(
+            step,
+            name,
+            found,
+            Tolerance { relative: self.relative, absolute: self.absolute },
+        )
+    }
+
+    pub(crate) fn check_step_within(
+        &self,
+        step: usize,
+        name: &str,
+        found: &[f64],
+        tolerance: Tolerance,
+    ) -> Result<(), String> {
+        self.compared.borrow_mut().insert("steps".to_owned());
+        compare(&format!("step {step}, {name}"), found, &self.step(step, name)?, tolerance)
     }
 
     pub(crate) fn matrix(&self, section: &str, name: &str) -> Result<Matrix, String> {
@@ -150,6 +176,19 @@ pub(crate) fn compare(
         }
     }
     Ok(())
+}
+
+/// All numbers of a value, whatever its nesting, in order.
+fn flat(value: &Value) -> Result<Vec<f64>, String> {
+    fn collect(value: &Value, into: &mut Vec<f64>) -> Result<(), String> {
+        match value {
+            Value::Array(values) => values.iter().try_for_each(|v| collect(v, into)),
+            value => number(value).map(|x| into.push(x)),
+        }
+    }
+    let mut numbers = Vec::new();
+    collect(value, &mut numbers)?;
+    Ok(numbers)
 }
 
 fn number(value: &Value) -> Result<f64, String> {

@@ -2,7 +2,8 @@
 
 use crate::case::{Case, SINGLE, compare};
 use lacuna_losses::{
-    Gradients, Label, LossGrad, LossInput, MultiLabelLoss, Options, Reduction, differentiate, find,
+    Dual, Gradients, Label, LossGrad, LossInput, MultiLabelLoss, Options, Real, Reduction, differentiate,
+    find,
 };
 
 /// How a method of the files is a loss of the table.
@@ -62,6 +63,32 @@ pub(crate) fn labels(
     case.numbers("inputs", name)?.into_iter().map(decode).collect()
 }
 
+/// Fails where the case has a parameter that is not among these.
+pub(crate) fn only(case: &Case, known: &[&str]) -> Result<(), String> {
+    match case.params().find(|name| !known.contains(name)) {
+        Some(name) => Err(format!("cannot honour the parameter `{name}`")),
+        None => Ok(()),
+    }
+}
+
+/// The reduction that the case asks for.
+pub(crate) fn reduction(case: &Case) -> Result<Reduction, String> {
+    case.text("params", "reduction")?.parse().map_err(|e: lacuna_losses::LossError| e.to_string())
+}
+
+/// Value and derivatives of any formula at the numbers `z`.
+pub(crate) fn derivatives(z: &[f64], formula: impl Fn(&[Dual]) -> Dual) -> (f64, Vec<f64>) {
+    let mut duals: Vec<Dual> = z.iter().map(|&z| Dual::of(z)).collect();
+    let value = formula(&duals).value();
+    let gradient = (0..z.len()).map(|i| {
+        duals[i] = Dual::variable(z[i]);
+        let derivative = formula(&duals).derivative();
+        duals[i] = Dual::of(z[i]);
+        derivative
+    });
+    (value, gradient.collect())
+}
+
 /// Runs a method: builds the loss, then checks it.
 pub(crate) fn run(case: &Case, method: &Method) -> Result<Batch, String> {
     let mut batch = Batch::new(case, method)?;
@@ -71,7 +98,6 @@ pub(crate) fn run(case: &Case, method: &Method) -> Result<Batch, String> {
 
 impl Batch {
     pub(crate) fn new(case: &Case, method: &Method) -> Result<Self, String> {
-        let logits = case.matrix("inputs", "logits")?;
         let mut options = Options::default();
         for name in case.params() {
             if name == "reduction" {
@@ -87,13 +113,24 @@ impl Batch {
             }
         }
         let loss = find(method.loss).and_then(|row| row.build(&options)).map_err(|e| e.to_string())?;
+        Self::of(case, loss, method.coding, method.further)
+    }
+
+    /// The batch of a case for a loss that was built from it; the caller has seen to the parameters.
+    pub(crate) fn of(
+        case: &Case,
+        loss: Box<dyn MultiLabelLoss>,
+        coding: fn(i64) -> Option<Label>,
+        further: &[(&str, &'static str)],
+    ) -> Result<Self, String> {
+        let logits = case.matrix("inputs", "logits")?;
         let mut z = vec![logits.data];
         let mut gradients = vec!["grad_logits"];
-        for (matrix, gradient) in method.further {
+        for (matrix, gradient) in further {
             z.push(case.matrix("inputs", matrix)?.data);
             gradients.push(gradient);
         }
-        let labels = labels(case, "labels", method.coding)?;
+        let labels = labels(case, "labels", coding)?;
         let epoch = if case.has("inputs", "epoch") { case.number("inputs", "epoch")? as usize } else { 0 };
         Ok(Self { loss, rows: logits.rows, classes: logits.columns, z, gradients, labels, epoch })
     }

@@ -3,9 +3,13 @@
 //! Without further ado the cases beside this file are run. `LACUNA_GOLDEN=DIR` runs those of another folder;
 //! a method that is in no row of [`METHODS`] is then listed, and a failure with `LACUNA_GOLDEN_STRICT=1`.
 
+mod asl;
 mod bce;
 mod case;
+mod em;
+mod focal;
 mod hill;
+mod large_loss;
 mod loss;
 mod metrics;
 mod rng;
@@ -34,6 +38,22 @@ const METHODS: &[(&str, Adapter)] = &[
     ("role", spml::role),
     ("hill", hill::hill),
     ("splc", hill::splc),
+    ("focal", focal::focal),
+    ("asl", asl::asl),
+    ("asl_paper", asl::asl),
+    ("asl_fullgrad", asl::asl),
+    ("focal_asl", asl::asl),
+    ("bce_asl", asl::asl),
+    ("em", em::em),
+    ("em_apl", em::em_apl),
+    ("apl_selection", em::apl_selection),
+    ("ll_r", large_loss::large_loss),
+    ("ll_ct", large_loss::large_loss),
+    ("ll_cp", large_loss::large_loss),
+    ("ll_boostlu_repo_r", large_loss::boostlu_repo),
+    ("ll_boostlu_repo_ct", large_loss::boostlu_repo),
+    ("ll_boostlu_repo_cp", large_loss::boostlu_repo),
+    ("boostlu", large_loss::boostlu),
     ("metrics_ap_sklearn", metrics::ap_sklearn),
     ("metrics_ap_asl", metrics::ap_asl),
     ("numpy_legacy_rng", rng::numpy_legacy_rng),

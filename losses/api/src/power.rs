@@ -1,9 +1,10 @@
-//! u^g for u in (0, 1], with the small whole exponents that the papers use as products.
+//! u^g for u in (0, 1], with the small whole exponents that the papers use as products, and the focal loss
+//! built on it.
 
-use lacuna_loss_api::{f32x8, math};
+use lacuna_kernels::{f32x8, math};
 
 /// A constant exponent, known where the kernel is built so that its loop has no branch.
-pub(crate) trait Power: Copy {
+pub trait Power: Copy {
     /// u^g.
     fn of(self, u: f32x8) -> f32x8;
     /// g in every lane.
@@ -12,7 +13,7 @@ pub(crate) trait Power: Copy {
 
 /// A whole exponent.
 #[derive(Clone, Copy)]
-pub(crate) struct Whole<const G: u8>;
+pub struct Whole<const G: u8>;
 
 impl<const G: u8> Power for Whole<G> {
     #[inline]
@@ -32,7 +33,7 @@ impl<const G: u8> Power for Whole<G> {
 
 /// Any exponent: e^(g ln u). u is a probability and never 0.
 #[derive(Clone, Copy)]
-pub(crate) struct Any(pub(crate) f32x8);
+pub struct Any(pub f32x8);
 
 impl Power for Any {
     #[inline]
@@ -47,9 +48,10 @@ impl Power for Any {
 }
 
 /// Runs `$body` with `$power` bound to the fastest form of the exponent `$gamma`.
+#[macro_export]
 macro_rules! with_power {
     ($gamma:expr, $power:ident => $body:expr) => {{
-        use crate::power::{Any, Whole};
+        use $crate::power::{Any, Whole};
         let gamma: f64 = $gamma;
         if gamma == 0.0 {
             let $power = Whole::<0>;
@@ -60,13 +62,19 @@ macro_rules! with_power {
         } else if gamma == 2.0 {
             let $power = Whole::<2>;
             $body
+        } else if gamma == 3.0 {
+            let $power = Whole::<3>;
+            $body
+        } else if gamma == 4.0 {
+            let $power = Whole::<4>;
+            $body
         } else {
-            let $power = Any(lacuna_loss_api::f32x8::splat(gamma as f32));
+            let $power = Any($crate::f32x8::splat(gamma as f32));
             $body
         }
     }};
 }
-pub(crate) use with_power;
+pub use crate::with_power;
 
 /// Focal loss u^g (-ln (1-u)) of the probability u that is to become small, and its derivative with respect to
 /// the logit of u, u^g (u + g (1-u) (-ln (1-u))): no u^(g-1) is formed, which at g < 1 would overflow.
@@ -74,7 +82,7 @@ pub(crate) use with_power;
 /// For a negative u = sigma(s); for a positive u = sigma(-s), and the derivative with respect to s has the
 /// other sign.
 #[inline]
-pub(crate) fn focal(u: f32x8, rest: f32x8, neg_ln_rest: f32x8, power: impl Power) -> (f32x8, f32x8) {
+pub fn focal(u: f32x8, rest: f32x8, neg_ln_rest: f32x8, power: impl Power) -> (f32x8, f32x8) {
     let weight = power.of(u);
     let slope = weight * (power.exponent() * rest).mul_add(neg_ln_rest, u);
     (weight * neg_ln_rest, slope)
