@@ -123,7 +123,7 @@ fn padded(tail: &[f32]) -> f32x8 {
 pub mod broadcast {
     use super::*;
 
-    /// out[i, j] = f(a[i, j], row[j]), or added.
+    /// `out[i, j] = f(a[i, j], row[j])`, or added.
     pub fn row(
         write: Write,
         a: &[f32],
@@ -137,7 +137,7 @@ pub mod broadcast {
         }
     }
 
-    /// out[i, j] = f(a[i, j], column[i]), or added.
+    /// `out[i, j] = f(a[i, j], column[i])`, or added.
     pub fn column(
         write: Write,
         a: &[f32],

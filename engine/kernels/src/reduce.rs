@@ -12,7 +12,7 @@ pub fn sum(exec: Exec, x: &[f32]) -> f64 {
     fold(exec, x.len(), |at, n| sum_chunk(&x[at..at + n]))
 }
 
-/// The sum of a[i] b[i].
+/// The sum of `a[i] b[i]`.
 ///
 /// # Panics
 /// If the slices differ in length.
@@ -63,7 +63,7 @@ fn sum_chunk(x: &[f32]) -> f64 {
     f64::from(s.reduce_add()) + tail.iter().map(|x| f64::from(*x)).sum::<f64>()
 }
 
-/// out[i] = sum_j x[i, j] of a matrix `[rows, cols]`, or added.
+/// `out[i] = sum_j x[i, j]` of a matrix `[rows, cols]`, or added.
 ///
 /// # Panics
 /// If `x` is not a whole number of rows.
@@ -78,7 +78,7 @@ pub fn rows(write: Write, x: &[f32], cols: usize, out: &mut [f32]) {
 /// Rows whose column sums are carried in f32 before they are added to the total.
 const ROW_CHUNK: usize = 256;
 
-/// out[j] = sum_i x[i, j] of a matrix `[rows, cols]`, or added.
+/// `out[j] = sum_i x[i, j]` of a matrix `[rows, cols]`, or added.
 ///
 /// # Panics
 /// If `x` is not a whole number of rows.

@@ -1,8 +1,8 @@
 //! Matrix products C = A B and C += A B with strided inputs, so that a transpose costs nothing.
 //!
 //! Heads on features multiply shapes that general libraries serve badly: 16 rows, 2048 features, 17
-//! classes. [`tile`] holds a register tile that reads B `[K, N]` where it lies and lets the last vector
-//! overlap its neighbour where N is no multiple of 8; [`blocked`] walks it over the product.
+//! classes. `tile` holds a register tile that reads B `[K, N]` where it lies and lets the last vector
+//! overlap its neighbour where N is no multiple of 8; `blocked` walks it over the product.
 //! The portable build, whose vectors have no fused multiply-add, leaves every product to
 //! `matrixmultiply`.
 //!
