@@ -27,6 +27,7 @@ pub use lacuna_asl as asl;
 pub use lacuna_bce as bce;
 pub use lacuna_em as em;
 pub use lacuna_focal as focal;
+pub use lacuna_gr as gr;
 pub use lacuna_hill as hill;
 pub use lacuna_large_loss as large_loss;
 pub use lacuna_loss_api::*;

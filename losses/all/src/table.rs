@@ -4,6 +4,9 @@ use crate::asl::{Asl, AslConfig, Setting};
 use crate::bce::{Bce, PartialBce, PartialBceConfig, WeakNegativeBce, WeakNegativeConfig};
 use crate::em::{Em, EmApl, EmAplConfig, EmConfig};
 use crate::focal::{Focal, FocalConfig};
+use crate::gr::{
+    Confidence, Gr, GrConfig, Point, Preset, RepositoryLoss, RepositoryLossConfig, Schedule, Simple,
+};
 use crate::hill::{FocalMargin, FocalMarginConfig, Hill, HillConfig, Splc, SplcConfig};
 use crate::large_loss::{LargeLoss, LargeLossConfig, Scheme};
 use crate::nearest::nearest;
@@ -263,6 +266,36 @@ pub static LOSSES: &[LossRow] = &[
         needs: LabelNeeds::SinglePositive,
         make: |given| large_loss(Scheme::CorrectForGood, given),
     },
+    LossRow {
+        info: Preset::Voc.info(),
+        reduction: Reduction::Mean,
+        needs: LabelNeeds::SinglePositive,
+        make: |given| gr(Preset::Voc, given),
+    },
+    LossRow {
+        info: Preset::Coco.info(),
+        reduction: Reduction::Mean,
+        needs: LabelNeeds::SinglePositive,
+        make: |given| gr(Preset::Coco, given),
+    },
+    LossRow {
+        info: Simple::Positives.info(),
+        reduction: Reduction::Mean,
+        needs: LabelNeeds::SinglePositive,
+        make: |given| gr_repository(Simple::Positives, given),
+    },
+    LossRow {
+        info: Simple::Hill.info(),
+        reduction: Reduction::Mean,
+        needs: LabelNeeds::SinglePositive,
+        make: |given| gr_repository(Simple::Hill, given),
+    },
+    LossRow {
+        info: Simple::Weight.info(),
+        reduction: Reduction::Mean,
+        needs: LabelNeeds::SinglePositive,
+        make: |given| gr_repository(Simple::Weight, given),
+    },
 ];
 
 /// The row of this name.
@@ -325,6 +358,32 @@ fn large_loss(scheme: Scheme, given: &Given<'_>) -> Result<Box<dyn MultiLabelLos
     let delta = given.get("delta_rel")? / 100.0;
     let config = LargeLossConfig { reduction: given.reduction(), ..LargeLossConfig::with_delta(delta) };
     Ok(Box::new(LargeLoss::new(scheme, config)?))
+}
+
+fn gr(preset: Preset, given: &Given<'_>) -> Result<Box<dyn MultiLabelLoss>, LossError> {
+    let point = |w, b, mu, sigma| -> Result<Point, LossError> {
+        Ok(Point { w: given.get(w)?, b: given.get(b)?, mu: given.get(mu)?, sigma: given.get(sigma)? })
+    };
+    let schedule = Schedule {
+        start: point("w_start", "b_start", "mu_start", "sigma_start")?,
+        end: point("w_end", "b_end", "mu_end", "sigma_end")?,
+        num_epochs: given.get("num_epochs")? as usize,
+        linear_init: given.get("linear_init")? as usize,
+    };
+    Ok(Box::new(Gr::new(GrConfig {
+        preset,
+        confidence: Confidence::Scheduled(schedule),
+        q2: given.get("q2")?,
+        q3: given.get("q3")?,
+        log_epsilon: given.get("log_epsilon")?,
+        reduction: given.reduction(),
+    })?))
+}
+
+fn gr_repository(kind: Simple, given: &Given<'_>) -> Result<Box<dyn MultiLabelLoss>, LossError> {
+    let config =
+        RepositoryLossConfig { log_epsilon: given.get("log_epsilon")?, reduction: given.reduction() };
+    Ok(Box::new(RepositoryLoss::new(kind, config)?))
 }
 
 fn expected_positives(given: &Given<'_>) -> Result<ExpectedPositivesConfig, LossError> {

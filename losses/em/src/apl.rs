@@ -346,7 +346,7 @@ impl MultiLabelLoss for EmApl {
         if (cells.name.as_str(), unknown.name.as_str()) != ("pseudo_labels", "unknown") {
             return Err(bad("the state entries are pseudo_labels and unknown"));
         }
-        let whole = |x: f64| (x >= 0.0 && x < 9e15 && x.fract() == 0.0).then_some(x as usize);
+        let whole = |x: f64| ((0.0..9e15).contains(&x) && x.fract() == 0.0).then_some(x as usize);
         let [rows, classes, cells @ ..] = cells.values.as_slice() else { return Err(bad("no shape")) };
         let shape = whole(*rows).zip(whole(*classes));
         let (rows, classes) = shape.filter(|(r, c)| r.checked_mul(*c).is_some()).ok_or(bad("no shape"))?;

@@ -298,7 +298,7 @@ impl MultiLabelLoss for LargeLoss {
     fn restore(&mut self, entries: &[StateEntry]) -> Result<(), LossError> {
         let name = self.info().name;
         let values = only_state(name, "corrected", entries)?;
-        let whole = |x: f64| (x >= 0.0 && x < 9e15 && x.fract() == 0.0).then_some(x as usize);
+        let whole = |x: f64| ((0.0..9e15).contains(&x) && x.fract() == 0.0).then_some(x as usize);
         let values: Option<Vec<usize>> = values.iter().map(|&x| whole(x)).collect();
         match values.as_deref() {
             Some([classes, cells @ ..]) if *classes > 0 || cells.is_empty() => {

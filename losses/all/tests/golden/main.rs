@@ -8,6 +8,7 @@ mod bce;
 mod case;
 mod em;
 mod focal;
+mod gr;
 mod hill;
 mod large_loss;
 mod loss;
@@ -54,6 +55,12 @@ const METHODS: &[(&str, Adapter)] = &[
     ("ll_boostlu_repo_ct", large_loss::boostlu_repo),
     ("ll_boostlu_repo_cp", large_loss::boostlu_repo),
     ("boostlu", large_loss::boostlu),
+    ("gr", gr::gr),
+    ("gr_stable", gr::gr_stable),
+    ("gr_schedule", gr::gr_schedule),
+    ("gr_repo_epr", gr::repo_epr),
+    ("gr_repo_hill", gr::repo_hill),
+    ("gr_repo_weight", gr::repo_weight),
     ("metrics_ap_sklearn", metrics::ap_sklearn),
     ("metrics_ap_asl", metrics::ap_asl),
     ("numpy_legacy_rng", rng::numpy_legacy_rng),
