@@ -60,7 +60,7 @@ pub fn pow(x: f32x8, k: f32) -> f32x8 {
     // k ln a as p + e: the product's rounding, and the low part of the logarithm, come back as a factor.
     let (hi, lo) = ln_parts(a);
     let p = hi * c(k);
-    let e = hi.mul_add(c(k), -p) + lo * c(k);
+    let e = product_rest(hi, c(k), p) + lo * c(k);
     let y = exp(p);
     let y = y.is_inf().select(y, y.mul_add(e, y));
     let (at_zero, at_infinity) = if k > 0.0 { (0.0, f32::INFINITY) } else { (f32::INFINITY, 0.0) };
@@ -136,11 +136,28 @@ fn scaled_erfc(z: f32x8) -> f32x8 {
     )
 }
 
+/// a b - p for the rounded product p: what rounding took away, as a float.
+#[inline(always)]
+fn product_rest(a: f32x8, b: f32x8, p: f32x8) -> f32x8 {
+    if cfg!(target_feature = "fma") {
+        a.mul_sub(b, p)
+    } else {
+        // T. J. Dekker's product: factors in halves of 12 bits, whose products are exact.
+        let halves = |x: f32x8| {
+            let t = x * c(4097.0);
+            let high = t - (t - x);
+            (high, x - high)
+        };
+        let ((a1, a2), (b1, b2)) = (halves(a), halves(b));
+        ((a1 * b1 - p) + a1 * b2 + a2 * b1) + a2 * b2
+    }
+}
+
 /// e^(-z^2), with the rounding of the square put back: it would cost z^2 / 2 ulp.
 #[inline]
 fn exp_minus_square(z: f32x8) -> f32x8 {
     let square = z * z;
-    let rest = z.mul_sub(z, square);
+    let rest = product_rest(z, z, square);
     let e = exp(-square);
     rest.mul_neg_add(e, e)
 }
@@ -153,7 +170,7 @@ pub fn normal_cdf(x: f32x8) -> (f32x8, f32x8) {
     // e^(-z^2) with z = |x| / sqrt 2: half the square of |x|, whose rounding is put back.
     let a = x.abs();
     let square = a * a;
-    let rest = a.mul_sub(a, square) * c(0.5);
+    let rest = product_rest(a, a, square) * c(0.5);
     let e = exp(square * c(-0.5));
     let e = rest.mul_neg_add(e, e);
     let small = c(0.5) * scaled_erfc(a * c(std::f32::consts::FRAC_1_SQRT_2)) * e;
