@@ -186,6 +186,11 @@ mod cases {
         Positive,
         /// [-3, 3] without (-0.05, 0.05)
         AwayFromZero,
+        /// [-3, 3] without 0.05 on either side of each multiple of 1/2
+        AwayFromHalves,
+        /// [-3, 3], the N numbers of a case a permutation of N places 6 / N apart: no two may change places
+        /// within a difference.
+        Distinct,
     }
 
     impl Domain {
@@ -196,6 +201,11 @@ mod cases {
                 Domain::Positive => 0.2 + 2.8 * u,
                 Domain::AwayFromZero if u < 0.5 => -0.05 - 5.9 * u,
                 Domain::AwayFromZero => 0.05 + 5.9 * (u - 0.5),
+                Domain::AwayFromHalves => {
+                    let (half, rest) = ((u * 12.0).floor(), (u * 12.0).fract());
+                    half * 0.5 - 3.0 + 0.05 + 0.4 * rest
+                }
+                Domain::Distinct => unreachable!("these are drawn together"),
             }
         }
     }
@@ -204,12 +214,16 @@ mod cases {
     pub(crate) struct Case {
         shapes: Vec<Shape>,
         domain: Domain,
-        build: fn(&mut Tape, &[Var]) -> Var,
+        build: Build,
     }
 
+    /// Records the operation on leaves of the case's shapes.
+    type Build = Box<dyn Fn(&mut Tape, &[Var]) -> Var>;
+
     impl Case {
-        pub(crate) fn new(shapes: &[&[usize]], build: fn(&mut Tape, &[Var]) -> Var) -> Self {
-            Self { shapes: shapes.iter().map(|s| Shape::new(s)).collect(), domain: Domain::Any, build }
+        pub(crate) fn new(shapes: &[&[usize]], build: impl Fn(&mut Tape, &[Var]) -> Var + 'static) -> Self {
+            let shapes = shapes.iter().map(|s| Shape::new(s)).collect();
+            Self { shapes, domain: Domain::Any, build: Box::new(build) }
         }
 
         pub(crate) fn on(mut self, domain: Domain) -> Self {
@@ -234,11 +248,33 @@ mod cases {
                 .collect()
         }
 
+        /// Rows of every length that matters for eight lanes, alone and among others, of every rank.
+        pub(crate) fn unary_rows(build: fn(&mut Tape, &[Var]) -> Var) -> Vec<Self> {
+            let mut cases = Case::matrix(Domain::Any, build);
+            cases.extend((2..=17).map(|n| Case::new(&[&[1, n]], build)));
+            let ranks: [&[usize]; 3] = [&[11], &[2, 3, 5], &[2, 1, 3, 4]];
+            cases.extend(ranks.map(|s| Case::new(&[s], build)));
+            cases
+        }
+
+        /// The numbers of leaf `i` out of a permutation of all numbers of the case.
+        fn distinct(&self, i: usize, draw: u64) -> Vec<f32> {
+            let before: usize = self.shapes[..i].iter().map(|s| s.len()).sum();
+            let total: usize = self.shapes.iter().map(|s| s.len()).sum();
+            let mut places: Vec<usize> = (0..total).collect();
+            places.sort_by_key(|e| hash(*e as u64, draw));
+            let number = |place: usize| (place as f32 + 0.25) / total as f32 * 6.0 - 3.0;
+            places[before..before + self.shapes[i].len()].iter().map(|p| number(*p)).collect()
+        }
+
         /// Records the case on `tape`: leaves that are parameters and variables in turn, and a weighted sum
         /// of the result, so that every element of the incoming gradient is different.
         fn record(&self, exec: Exec, draw: u64) -> (Tape, Var) {
             let mut tape = Tape::with_exec(exec);
             let numbers = |i: usize, shape: Shape, domain: Domain| -> Vec<f32> {
+                if domain == Domain::Distinct {
+                    return self.distinct(i, draw);
+                }
                 (0..shape.len()).map(|e| domain.sample(hash(e as u64, draw * 8 + i as u64))).collect()
             };
             let as_params = draw.is_multiple_of(2);

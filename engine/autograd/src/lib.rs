@@ -49,8 +49,9 @@ mod tape;
 mod tensor;
 
 pub use gradcheck::{Checked, GradCheck, Mismatch};
-pub use lacuna_kernels::{Dual, Exec, Real};
-pub use ops::{OPS, OpInfo};
+pub use lacuna_kernels::random::MaskKey;
+pub use lacuna_kernels::{Dual, Exec, Real, Window};
+pub use ops::{ConvOptions, OPS, OpInfo, RunningStats};
 pub use shape::Shape;
 pub use tape::{
     Differentiated, Entry, EntryKind, EntryMut, FirstNonFinite, Grad, NonFinite, Observer, Recorded, Replay,

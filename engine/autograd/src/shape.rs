@@ -59,6 +59,28 @@ impl Shape {
             _ => panic!("{what} works on matrices, not on {self}"),
         }
     }
+
+    /// Sizes [N, C, H, W] of a batch of images.
+    ///
+    /// # Panics
+    /// For any other rank; `what` names the operation.
+    #[track_caller]
+    pub(crate) fn images(self, what: &str) -> [usize; 4] {
+        assert!(self.rank == 4, "{what} works on images [N, C, H, W], not on {self}");
+        self.sizes
+    }
+
+    /// All but the last axis as rows, and the last axis as columns.
+    ///
+    /// # Panics
+    /// For a scalar, or rows without elements; `what` names the operation.
+    #[track_caller]
+    pub(crate) fn rows_of_last_axis(self, what: &str) -> (usize, usize) {
+        match self.sizes().split_last() {
+            Some((cols, rows)) if *cols > 0 => (rows.iter().product(), *cols),
+            _ => panic!("{what} works along the last axis, which {self} does not have"),
+        }
+    }
 }
 
 impl<const N: usize> From<[usize; N]> for Shape {

@@ -1,4 +1,4 @@
-//! Addition, subtraction, multiplication and division, with broadcasting.
+//! Addition, subtraction, multiplication, division, the larger and the smaller of two, with broadcasting.
 //!
 //! The two operands have one shape, or one of them is a number `[1]`, a row `[C]` / `[1, C]` or a column
 //! `[B, 1]` against `[B, C]`. A broadcast operand stands in many places of the result, so its gradient is
@@ -140,7 +140,7 @@ fn place(layout: Layout, e: usize, shape: Shape) -> usize {
 macro_rules! arithmetic {
     (
         $(#[$doc:meta])* $op:ident, $method:ident, $doc_line:literal,
-        forward: $f:expr, da: $da:expr, db: $db:expr, reference: $reference:expr, divisor: $divisor:literal
+        forward: $f:expr, da: $da:expr, db: $db:expr, reference: $reference:expr, domain: $domain:ident
     ) => {
         $(#[$doc])*
         #[derive(Clone, Copy, Debug)]
@@ -228,7 +228,7 @@ macro_rules! arithmetic {
                     [&[1], &[3, 6]],
                     [&[], &[3, 2]],
                 ];
-                let domain = if $divisor { Domain::Positive } else { Domain::Any };
+                let domain = Domain::$domain;
                 let mut cases: Vec<Case> = shapes
                     .iter()
                     .map(|s| Case::new(s, |t, x| t.$method(x[0], x[1])).on(domain))
@@ -245,7 +245,7 @@ arithmetic! {
     Add, add, "a + b, broadcast",
     forward: |a, b| a + b,
     da: |_, _| f32x8::splat(1.0), db: |_, _| f32x8::splat(1.0),
-    reference: |a, b| a + b, divisor: false
+    reference: |a, b| a + b, domain: Any
 }
 
 arithmetic! {
@@ -253,7 +253,7 @@ arithmetic! {
     Sub, sub, "a - b, broadcast",
     forward: |a, b| a - b,
     da: |_, _| f32x8::splat(1.0), db: |_, _| f32x8::splat(-1.0),
-    reference: |a, b| a - b, divisor: false
+    reference: |a, b| a - b, domain: Any
 }
 
 arithmetic! {
@@ -261,7 +261,7 @@ arithmetic! {
     Mul, mul, "a b, element by element, broadcast",
     forward: |a, b| a * b,
     da: |_, b| b, db: |a, _| a,
-    reference: |a, b| a * b, divisor: false
+    reference: |a, b| a * b, domain: Any
 }
 
 arithmetic! {
@@ -269,5 +269,30 @@ arithmetic! {
     Div, div, "a / b, element by element, broadcast",
     forward: |a, b| a / b,
     da: |_, b| f32x8::splat(1.0) / b, db: |a, b| -(a / b) / b,
-    reference: |a, b| a / b, divisor: true
+    reference: |a, b| a / b, domain: Positive
+}
+
+/// 1 where `won`, 1/2 for equals, 0 elsewhere, NaN beside a NaN.
+#[inline]
+fn share(won: f32x8, a: f32x8, b: f32x8) -> f32x8 {
+    let c = f32x8::splat;
+    let share = won.select(c(1.0), a.simd_eq(b).select(c(0.5), c(0.0)));
+    (a.is_nan() | b.is_nan()).select(c(f32::NAN), share)
+}
+
+arithmetic! {
+    /// The larger of a and b, element by element. Equals share the gradient; NaN on either side gives NaN.
+    Max, max, "the larger of a and b, broadcast",
+    // fast_max returns its second operand when one is NaN
+    forward: |a, b| a.is_nan().select(a, a.fast_max(b)),
+    da: |a, b| share(a.simd_gt(b), a, b), db: |a, b| share(b.simd_gt(a), a, b),
+    reference: |a, b| if a == b { (a + b) * R::of(0.5) } else { a.max(b) }, domain: Distinct
+}
+
+arithmetic! {
+    /// The smaller of a and b, element by element. Equals share the gradient; NaN on either side gives NaN.
+    Min, min, "the smaller of a and b, broadcast",
+    forward: |a, b| a.is_nan().select(a, a.fast_min(b)),
+    da: |a, b| share(a.simd_lt(b), a, b), db: |a, b| share(b.simd_lt(a), a, b),
+    reference: |a, b| if a == b { (a + b) * R::of(0.5) } else { a.min(b) }, domain: Distinct
 }

@@ -10,6 +10,9 @@ use crate::tape::{Backward, Forward, Reference};
 use crate::{Real, Shape, Tape, Var};
 use lacuna_kernels::{f32x8, map};
 
+/// Most inputs of a loss.
+const MOST: usize = 4;
+
 /// A loss of one to four inputs.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct FusedLoss {
@@ -49,8 +52,8 @@ impl Tape {
         evaluate: impl FnOnce(&[&[f32]], &mut [&mut [f32]]) -> Result<f32, E>,
     ) -> Result<Var, E> {
         let n = inputs.len();
-        assert!((1..=Inputs::MOST).contains(&n), "fused_loss: 1 to {} inputs, not {n}", Inputs::MOST);
-        let mut ids = [self.id(inputs[0], FusedLoss::NAME); Inputs::MOST];
+        assert!((1..=MOST).contains(&n), "fused_loss: 1 to {} inputs, not {n}", MOST);
+        let mut ids = [self.id(inputs[0], FusedLoss::NAME); MOST];
         for (id, var) in ids.iter_mut().zip(inputs) {
             *id = self.id(*var, FusedLoss::NAME);
         }
@@ -58,7 +61,7 @@ impl Tape {
         let mut saved = self.take_saved();
         let lens = ids.map(|id| self.values[id.index()].get().len());
         let mut rest = saved.resize(lens[..n].iter().sum());
-        let mut gradients: [&mut [f32]; Inputs::MOST] = Default::default();
+        let mut gradients: [&mut [f32]; MOST] = Default::default();
         for (gradient, len) in gradients[..n].iter_mut().zip(lens) {
             (*gradient, rest) = std::mem::take(&mut rest).split_at_mut(len);
         }

@@ -6,18 +6,35 @@
 //! determinism test.
 
 mod arithmetic;
+mod batch_norm;
+mod clamp;
 mod concat;
+mod conv2d;
+mod cross_entropy;
 mod detach;
+mod dropout;
+#[cfg(test)]
+mod extremes;
 mod fused_loss;
 mod gather_rows;
+mod l2_normalize;
+mod layer_norm;
 mod leaf;
+mod leaky_relu;
 mod matmul;
 mod pointwise;
+mod pool2d;
+mod pow;
 mod reshape;
 mod scale;
+mod select;
 mod slice;
+mod softmax;
 mod sum;
+mod transpose;
 
+pub use batch_norm::RunningStats;
+pub use conv2d::ConvOptions;
 pub(crate) use leaf::{Leaf, LeafKind};
 
 use crate::Real;
@@ -40,6 +57,8 @@ pub(crate) trait Operation: Copy {
     fn forward(&self, f: Forward<'_>);
     /// Turns the gradient `b.g` into gradients of the inputs that want one.
     fn backward(&self, b: &mut Backward<'_>);
+    /// Applies changes of state, from the saved area, by handing each piece of state an update.
+    fn commit(&self, _saved: &[f32], _state: &mut StateUpdates<'_>) {}
     /// The formula as a book has it: scalar loops, in any arithmetic.
     fn reference<R: Real>(&self, r: &Reference<'_, R>) -> Vec<R>;
     /// Graphs on which the gradient check runs. Compulsory: without cases an operation does not compile.
@@ -47,14 +66,17 @@ pub(crate) trait Operation: Copy {
     fn cases() -> Vec<crate::gradcheck::Case>;
 }
 
-/// Up to four inputs, by value.
+/// Lends a piece of state to an update.
+pub(crate) type StateUpdates<'a> = dyn FnMut(NodeId, &mut dyn FnMut(&mut [f32])) + 'a;
+
+/// Up to five inputs, by value.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Inputs {
     ids: [Option<NodeId>; Inputs::MOST],
 }
 
 impl Inputs {
-    pub(crate) const MOST: usize = 4;
+    pub(crate) const MOST: usize = 5;
 
     pub(crate) fn new<const N: usize>(ids: [NodeId; N]) -> Self {
         Self { ids: std::array::from_fn(|i| ids.get(i).copied()) }
@@ -110,6 +132,9 @@ macro_rules! table {
             pub(crate) fn backward(&self, b: &mut Backward<'_>) {
                 match self { $(Op::$variant(op) => op.backward(b),)* }
             }
+            pub(crate) fn commit(&self, saved: &[f32], state: &mut StateUpdates<'_>) {
+                match self { $(Op::$variant(op) => op.commit(saved, state),)* }
+            }
             pub(crate) fn reference<R: Real>(&self, r: &Reference<'_, R>) -> Vec<R> {
                 match self { $(Op::$variant(op) => op.reference(r),)* }
             }
@@ -124,23 +149,48 @@ table! {
     Sub(arithmetic::Sub),
     Mul(arithmetic::Mul),
     Div(arithmetic::Div),
+    Max(arithmetic::Max),
+    Min(arithmetic::Min),
+    Select(select::Select),
+    Neg(pointwise::Neg),
     Scale(scale::Scale),
     Shift(scale::Shift),
     Relu(pointwise::Relu),
+    LeakyRelu(leaky_relu::LeakyRelu),
+    Gelu(pointwise::Gelu),
+    GeluTanh(pointwise::GeluTanh),
     Sigmoid(pointwise::Sigmoid),
     Tanh(pointwise::Tanh),
     Softplus(pointwise::Softplus),
     LogSigmoid(pointwise::LogSigmoid),
     Exp(pointwise::Exp),
+    Expm1(pointwise::Expm1),
     Ln(pointwise::Ln),
+    Log1p(pointwise::Log1p),
+    Pow(pow::Pow),
+    Sqrt(pointwise::Sqrt),
+    Abs(pointwise::Abs),
+    Clamp(clamp::Clamp),
+    Softmax(softmax::Softmax),
+    LogSoftmax(softmax::LogSoftmax),
     Sum(sum::Sum),
     SumRows(sum::SumRows),
     SumColumns(sum::SumColumns),
     Detach(detach::Detach),
     Reshape(reshape::Reshape),
+    Transpose(transpose::Transpose),
     GatherRows(gather_rows::GatherRows),
     Concat(concat::Concat),
     Slice(slice::Slice),
+    Dropout(dropout::Dropout),
+    LayerNorm(layer_norm::LayerNorm),
+    BatchNorm(batch_norm::BatchNorm),
+    L2Normalize(l2_normalize::L2Normalize),
+    Conv2d(conv2d::Conv2d),
+    MaxPool2d(pool2d::MaxPool2d),
+    AvgPool2d(pool2d::AvgPool2d),
+    GlobalAvgPool(pool2d::GlobalAvgPool),
+    CrossEntropy(cross_entropy::CrossEntropy),
     FusedLoss(fused_loss::FusedLoss),
 }
 

@@ -137,6 +137,16 @@ impl<'a> Backward<'a> {
         }
     }
 
+    /// The scratch buffer, for numbers that several inputs' gradients share. To be given back.
+    pub(crate) fn take_scratch(&mut self) -> Buffer {
+        std::mem::take(self.scratch)
+    }
+
+    /// Takes the scratch buffer back.
+    pub(crate) fn return_scratch(&mut self, scratch: Buffer) {
+        *self.scratch = scratch;
+    }
+
     /// Makes a gradient ready for a writer of all its elements.
     fn open(&mut self, i: usize) -> Write {
         let len = self.nodes[i].shape.len();

@@ -95,7 +95,7 @@ pub struct Tape {
     pub(crate) values: Vec<Buffer>,
     pub(crate) grads: Vec<Buffer>,
     pub(crate) saved: Vec<Buffer>,
-    /// Row numbers an operation keeps: `gather_rows`.
+    /// Row numbers and places an operation keeps: `gather_rows`, `max_pool2d`, `cross_entropy`.
     pub(crate) indices: Vec<Vec<u32>>,
     /// Which rows of a parameter's gradient are in use, for parameters read by `gather_rows`.
     pub(crate) row_marks: Vec<RowMarks>,
@@ -105,6 +105,8 @@ pub struct Tape {
     len: usize,
     /// Length of the prefix, once sealed.
     sealed: Option<usize>,
+    /// Nodes whose changes of state have been applied.
+    committed: usize,
     names: Vec<String>,
     /// Stamp of the prefix, for the life of the tape.
     prefix_stamp: u64,
@@ -141,6 +143,7 @@ impl Tape {
             scratch: Buffer::default(),
             len: 0,
             sealed: None,
+            committed: 0,
             names: Vec::new(),
             prefix_stamp: next_stamp(),
             stamp: next_stamp(),
@@ -185,6 +188,7 @@ impl Tape {
     pub fn seal(&mut self) {
         assert!(self.sealed.is_none(), "the tape is sealed already");
         self.sealed = Some(self.len);
+        self.committed = self.len;
     }
 
     /// Forgets the current step and starts the next one. Buffers are kept; handles of the old step die.
@@ -196,6 +200,20 @@ impl Tape {
         self.len =
             self.sealed.expect("seal the tape before the first step: everything recorded would be lost");
         self.stamp = next_stamp();
+        self.committed = self.len;
+    }
+
+    /// Applies what this step's operations want to change in the tape's state: the running statistics of
+    /// `batch_norm`. Call it once a training step, before or after the optimiser.
+    ///
+    /// An operation never writes an input while it is recorded, so a step that is thrown away leaves no
+    /// trace. What has been applied is not applied again by a second call.
+    pub fn commit_state(&mut self) {
+        for i in self.committed..self.len {
+            let saved = self.saved[i].get();
+            self.nodes[i].op.commit(saved, &mut |state, update| update(self.values[state.index()].get_mut()));
+        }
+        self.committed = self.len;
     }
 
     /// Data, copied from a slice. No gradient is computed for it.
@@ -362,7 +380,7 @@ impl Tape {
             values: Values { nodes: &self.nodes[..index], buffers: before },
             out: rest[0].resize(shape.len()),
             saved: &mut self.saved[index],
-            indices: &self.indices[index],
+            indices: &mut self.indices[index],
         });
         self.recorded(index)
     }
@@ -413,7 +431,6 @@ pub(crate) struct Forward<'a> {
     /// The recycled output buffer: every element has to be written.
     pub(crate) out: &'a mut [f32],
     /// Numbers kept for the backward pass.
-    #[allow(dead_code)]
     pub(crate) saved: &'a mut Buffer,
-    pub(crate) indices: &'a [u32],
+    pub(crate) indices: &'a mut Vec<u32>,
 }
