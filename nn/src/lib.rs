@@ -32,13 +32,23 @@
 //! panic!("not learned");
 //! ```
 
+mod conv;
+mod dropout;
 pub mod init;
 mod layer;
 mod linear;
 mod mlp;
+mod norm;
 pub mod optim;
+mod pooling;
+mod sequential;
 
-pub use layer::{Activation, Layer};
+pub use conv::Conv2d;
+pub use dropout::Dropout;
+pub use layer::{Activation, Layer, Mode};
 pub use linear::Linear;
 pub use mlp::Mlp;
+pub use norm::{BatchNorm, BatchNorm1d, BatchNorm2d, LayerNorm};
 pub use optim::{Adam, AdamConfig, Decay, Optimizer, ParamGroup, Sgd, SgdConfig};
+pub use pooling::{AvgPool2d, Flatten, GlobalAvgPool, MaxPool2d};
+pub use sequential::Sequential;

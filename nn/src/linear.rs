@@ -1,5 +1,6 @@
 //! The linear layer: z = x W + b.
 
+use crate::layer::join;
 use crate::{Layer, init};
 use lacuna_engine::{Tape, Var};
 use rand::Rng;
@@ -32,11 +33,6 @@ impl Linear {
             bias: tape.param(&join(name, "bias"), bias),
         }
     }
-}
-
-/// `name.part`, or `part` for an empty name.
-fn join(name: &str, part: &str) -> String {
-    if name.is_empty() { part.to_string() } else { format!("{name}.{part}") }
 }
 
 impl Layer for Linear {
