@@ -2,8 +2,11 @@
 //!
 //! One test in a binary of its own, since the counter sees the whole process.
 
-use lacuna_engine::{Exec, Tape, Tensor};
-use lacuna_nn::{Activation, Adam, AdamConfig, Layer, Linear, Mlp, Optimizer};
+use lacuna_engine::{ConvOptions, Exec, Tape, Tensor, Window};
+use lacuna_nn::{
+    Activation, Adam, AdamConfig, BatchNorm2d, Conv2d, Dropout, Flatten, Layer, Linear, MaxPool2d, Mlp, Mode,
+    Optimizer, Sequential,
+};
 use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 
@@ -51,6 +54,38 @@ fn train(exec: Exec, features: usize, layer: impl Fn(&mut Tape, &mut ChaCha8Rng)
     })
 }
 
+/// Trains a small convolutional network with everything a step of one has.
+fn train_cnn(exec: Exec) -> usize {
+    let mut rng = ChaCha8Rng::seed_from_u64(1);
+    let mut tape = Tape::with_exec(exec);
+    let same = ConvOptions { padding: [1; 2], ..ConvOptions::default() };
+    let net = Sequential::new("")
+        .then_new(|name| Conv2d::new(&mut tape, name, [3, 8], [3, 3], same, &mut rng))
+        .then_new(|name| BatchNorm2d::new(&mut tape, name, 8))
+        .then(Activation::Relu)
+        .then(MaxPool2d(Window::square(2, 2, 0)))
+        .then_new(|name| Conv2d::new(&mut tape, name, [8, 16], [3, 3], same, &mut rng))
+        .then(Activation::Relu)
+        .then(MaxPool2d(Window::square(2, 2, 0)))
+        .then(Flatten)
+        .then(Dropout { p: 0.5, layer: 0 })
+        .then_new(|name| Linear::new(&mut tape, name, 64, 5, &mut rng));
+    tape.seal();
+    let mut adam = Adam::new(AdamConfig::default());
+    allocations(|step| {
+        let batch = [6, 24][step % 2];
+        tape.reset();
+        let x = tape.input_with([batch, 3, 8, 8], |x| {
+            x.iter_mut().enumerate().for_each(|(i, x)| *x = ((i * 7 + step) % 13) as f32 * 0.1);
+        });
+        let z = net.forward_in(&mut tape, x, Mode::Train { seed: 0, step: step as u64 });
+        let loss = tape.cross_entropy(z, &[3; 24][..batch]);
+        tape.backward(loss);
+        tape.commit_state();
+        adam.step(&mut tape);
+    })
+}
+
 #[test]
 fn a_steady_step_allocates_nothing() {
     let linear = |tape: &mut Tape, rng: &mut ChaCha8Rng| -> Box<dyn Layer> {
@@ -65,9 +100,11 @@ fn a_steady_step_allocates_nothing() {
     for exec in [Exec::Serial, Exec::Rayon] {
         let linear = pool.install(|| train(exec, 320, linear));
         let mlp = pool.install(|| train(exec, 64, mlp));
+        let cnn = pool.install(|| train_cnn(exec));
+        assert!(cnn <= products(3), "{exec:?}: convolutional network {cnn}");
         assert!(linear <= products(2) && mlp <= products(5), "{exec:?}: linear {linear}, mlp {mlp}");
         if cfg!(target_feature = "fma") {
-            assert_eq!((linear, mlp), (0, 0), "{exec:?}");
+            assert_eq!((linear, mlp, cnn), (0, 0, 0), "{exec:?}");
         }
     }
 }
