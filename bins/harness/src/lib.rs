@@ -36,6 +36,7 @@
 
 mod data;
 mod error;
+mod head;
 mod plan;
 mod record;
 mod spec;
@@ -46,6 +47,6 @@ pub use data::{Benchmark, DataSource, MaskSource};
 pub use error::HarnessError;
 pub use plan::{Overrides, Plan, Progress};
 pub use record::{LossReport, Report, RunRecord};
-pub use spec::{Head, LossSpec, ProtocolSpec, Published, Spec, TrainingSpec};
+pub use spec::{CnnSpec, Head, LossSpec, ProtocolSpec, Published, Spec, TrainingSpec};
 pub use store::Store;
 pub use trainer::{RowSet, RunSettings, Trainer};

@@ -107,6 +107,7 @@ impl Plan {
             row.build(&options)?; // found now, not in the middle of the grid
             losses.push((row, options));
         }
+        spec.training.head.check(data.train.features.columns())?;
         let train = data.split.train.len();
         if spec.training.batch > train {
             return Err(HarnessError::Setting(format!(
@@ -223,13 +224,7 @@ impl Plan {
             format!(
                 "Training: {} head, Adam lr {}, batch {} (last incomplete batch dropped), {} epochs, loss \
                  reduction {reduction}",
-                match &t.head {
-                    crate::Head::Linear => "linear".to_string(),
-                    crate::Head::Mlp(hidden) => format!("MLP {hidden:?}"),
-                },
-                t.lr,
-                t.batch,
-                t.epochs
+                t.head, t.lr, t.batch, t.epochs
             ),
             format!(
                 "Metric: test mAP in percent, {}, at the epoch with the best validation mAP on true labels (the \

@@ -75,6 +75,50 @@ pub enum Head {
     Linear,
     /// Linear layers of these hidden sizes with ReLU between them.
     Mlp(Vec<usize>),
+    /// For rows that are pictures: 3 x 3 convolutions, each followed by ReLU and a 2 x 2 maximum, then one
+    /// linear layer.
+    Cnn(CnnSpec),
+}
+
+/// A small convolutional net.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CnnSpec {
+    /// Channels, height and width of a picture.
+    pub image: [usize; 3],
+    /// Output channels of each convolution.
+    pub channels: Vec<usize>,
+}
+
+impl std::fmt::Display for Head {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Head::Linear => write!(f, "linear"),
+            Head::Mlp(hidden) => write!(f, "MLP {hidden:?}"),
+            Head::Cnn(cnn) => write!(f, "CNN {:?} on {:?}", cnn.channels, cnn.image),
+        }
+    }
+}
+
+impl Head {
+    /// Checks that the net can be built on rows of `features` numbers.
+    pub(crate) fn check(&self, features: usize) -> Result<(), HarnessError> {
+        let Head::Cnn(CnnSpec { image: [c, h, w], channels }) = self else { return Ok(()) };
+        if c * h * w != features {
+            return Err(HarnessError::Setting(format!(
+                "head: pictures of {c} x {h} x {w} have {} numbers, and rows have {features}",
+                c * h * w
+            )));
+        }
+        let halved = 1usize << channels.len().min(31);
+        if channels.is_empty() || channels.contains(&0) || h / halved == 0 || w / halved == 0 {
+            return Err(HarnessError::Setting(format!(
+                "head: {} convolutions with channels {channels:?} do not fit pictures of {h} x {w}",
+                channels.len()
+            )));
+        }
+        Ok(())
+    }
 }
 
 /// One line of the table.

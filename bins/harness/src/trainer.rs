@@ -6,7 +6,7 @@ use lacuna_labels::{Features, Label, ObservedLabels};
 use lacuna_losses::spml::{ESTIMATOR_LR_FACTOR, estimator_init};
 use lacuna_losses::{LossGrad, LossInput, MultiLabelLoss, Targets};
 use lacuna_metrics::{ApScratch, MapConvention};
-use lacuna_nn::{Activation, Adam, AdamConfig, Layer, Linear, Mlp, Optimizer, ParamGroup};
+use lacuna_nn::{Adam, AdamConfig, Layer, Optimizer, ParamGroup};
 use lacuna_protocols::Stream;
 use std::time::Instant;
 
@@ -58,14 +58,7 @@ impl<'a> Trainer<'a> {
         let (features, classes) = (data.train.features.columns(), data.classes());
         let mut tape = Tape::with_exec(Exec::Serial);
         let rng = &mut Stream::new(settings.seed, "first weights");
-        let head: Box<dyn Layer + Send + Sync> = match &settings.head {
-            Head::Linear => Box::new(Linear::new(&mut tape, "", features, classes, rng)),
-            Head::Mlp(hidden) => {
-                let sizes: Vec<usize> =
-                    [features].into_iter().chain(hidden.iter().copied()).chain([classes]).collect();
-                Box::new(Mlp::new(&mut tape, &sizes, Activation::Relu, rng))
-            }
-        };
+        let head = crate::head::build(&settings.head, &mut tape, features, classes, rng);
         let estimator = (loss.logit_matrices() == 2).then(|| {
             let rng = &mut Stream::new(settings.seed, "label estimates");
             let rows = &data.split.train;

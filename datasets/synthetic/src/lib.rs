@@ -19,11 +19,13 @@
 
 mod appearance;
 mod scenes;
+mod shapes;
 mod table;
 mod voc_like;
 
 use lacuna_labels::FeatureSet;
 
+pub use shapes::{CHANNELS, SIDE, shapes};
 pub use table::{SETS, SetEntry, synthetic_set};
 pub use voc_like::voc_like;
 

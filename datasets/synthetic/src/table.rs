@@ -1,6 +1,6 @@
 //! The table of sets: adding one is a file and a row here.
 
-use crate::{SyntheticSet, voc_like};
+use crate::{SyntheticSet, shapes, voc_like};
 
 /// One row of [`SETS`].
 #[derive(Clone, Copy, Debug)]
@@ -22,13 +22,21 @@ impl SetEntry {
 }
 
 /// Every set of this crate.
-pub const SETS: &[SetEntry] = &[SetEntry {
-    name: "voc-like",
-    doc: "5,717 + 5,823 rows, 20 classes with the label counts of VOC 2012, 256 features.",
-    caveat: "ROLE and AN-LS do well on voc-like and lose on real UC Merced features: \
-             no evidence about real data.",
-    build: voc_like,
-}];
+pub const SETS: &[SetEntry] = &[
+    SetEntry {
+        name: "voc-like",
+        doc: "5,717 + 5,823 rows, 20 classes with the label counts of VOC 2012, 256 features.",
+        caveat: "ROLE and AN-LS do well on voc-like and lose on real UC Merced features: \
+                 no evidence about real data.",
+        build: voc_like,
+    },
+    SetEntry {
+        name: "shapes",
+        doc: "8,000 + 2,000 pictures of 3 x 32 x 32 pixels, 20 classes: ten shapes and ten digits.",
+        caveat: "Drawn shapes and digits on noise: no evidence about photographs.",
+        build: shapes,
+    },
+];
 
 /// The row of [`SETS`] called `name`.
 pub fn synthetic_set(name: &str) -> Option<&'static SetEntry> {
