@@ -44,6 +44,11 @@ impl PoolShape {
         self.window == Window::square(2, 2, 0)
     }
 
+    /// Whether an element may stand under several windows.
+    fn overlaps(self) -> bool {
+        (0..2).any(|axis| self.window.stride[axis] < self.window.kernel[axis])
+    }
+
     /// Elements of the window at an output position: rows, columns.
     fn span(self, y: usize, x: usize) -> [(usize, usize); 2] {
         [self.window.span(0, y, self.image[0]), self.window.span(1, x, self.image[1])]
@@ -134,10 +139,17 @@ pub fn max_backward(exec: Exec, write: Write, s: PoolShape, g: &[f32], places: &
     assert_eq!(places.len(), g.len(), "one place for each output");
     let output = s.output_pixels();
     each_plane(exec, s.input_pixels(), dx, |p, dx| {
+        let (g, places) = (&g[p * output..][..output], &places[p * output..][..output]);
         if write == Write::Set {
             dx.fill(0.0);
+            if !s.overlaps() {
+                for (g, place) in g.iter().zip(places) {
+                    dx[*place as usize] = *g;
+                }
+                return;
+            }
         }
-        for (g, place) in g[p * output..][..output].iter().zip(&places[p * output..][..output]) {
+        for (g, place) in g.iter().zip(places) {
             dx[*place as usize] += g;
         }
     });
@@ -206,6 +218,11 @@ mod tests {
             max_any(s, &x, &mut y[1], &mut places[1]);
             assert_eq!(places[0], places[1], "{image:?}");
             assert!(y[0].iter().zip(&y[1]).all(|(a, b)| a.to_bits() == b.to_bits()), "{image:?}");
+            let g: Vec<f32> = (0..n).map(|i| i as f32 + 1.0).collect();
+            let (mut set, mut added) = (vec![f32::NAN; x.len()], vec![0.0; x.len()]);
+            max_backward(Exec::Serial, Write::Set, s, &g, &places[0], &mut set);
+            max_backward(Exec::Serial, Write::Add, s, &g, &places[0], &mut added);
+            assert_eq!(set, added, "{image:?}");
         }
     }
 

@@ -2,7 +2,8 @@
 //!
 //! [`LOSSES`] has a row for each loss that a command line can name. A row says what the loss is
 //! ([`LossInfo`]), which labels a benchmark has to hand it ([`LabelNeeds`]), and builds it from named numbers
-//! ([`Options`]). The crates themselves are here too, for those who want a typed configuration: [`bce`],
+//! ([`Options`]). [`CLASS_LOSSES`] are those that are built from the class frequencies of a training set as well.
+//! The crates themselves are here too, for those who want a typed configuration: [`bce`],
 //! [`spml`], [`hill`].
 //!
 //! ```
@@ -25,6 +26,7 @@ mod table;
 
 pub use lacuna_asl as asl;
 pub use lacuna_bce as bce;
+pub use lacuna_distribution_balanced as distribution_balanced;
 pub use lacuna_em as em;
 pub use lacuna_focal as focal;
 pub use lacuna_gr as gr;
@@ -33,4 +35,4 @@ pub use lacuna_large_loss as large_loss;
 pub use lacuna_loss_api::*;
 pub use lacuna_spml as spml;
 pub use options::{Context, Options};
-pub use table::{LOSSES, LabelNeeds, LossRow, find};
+pub use table::{CLASS_LOSSES, LOSSES, LabelNeeds, LossRow, find};

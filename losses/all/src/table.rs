@@ -2,6 +2,9 @@
 
 use crate::asl::{Asl, AslConfig, Setting};
 use crate::bce::{Bce, PartialBce, PartialBceConfig, WeakNegativeBce, WeakNegativeConfig};
+use crate::distribution_balanced::{
+    ClassBalance, Focal as FocalFactor, Preset as LongTail, Resample, ResampleConfig, Reweight, Variant,
+};
 use crate::em::{Em, EmApl, EmAplConfig, EmConfig};
 use crate::focal::{Focal, FocalConfig};
 use crate::gr::{
@@ -11,7 +14,7 @@ use crate::hill::{FocalMargin, FocalMarginConfig, Hill, HillConfig, Splc, SplcCo
 use crate::large_loss::{LargeLoss, LargeLossConfig, Scheme};
 use crate::nearest::nearest;
 use crate::spml::{Epr, ExpectedPositivesConfig, GuardedBce, GuardedConfig, Kind, PairwiseRank, Role};
-use crate::{LossError, LossInfo, MultiLabelLoss, Options, Reduction};
+use crate::{ClassStatistics, LossError, LossInfo, MultiLabelLoss, Options, Reduction};
 
 /// A loss that a command line can name.
 #[derive(Debug)]
@@ -298,14 +301,68 @@ pub static LOSSES: &[LossRow] = &[
     },
 ];
 
-/// The row of this name.
+/// Losses that are built from the class frequencies of a training set: [`LossRow::build_for`].
+pub static CLASS_LOSSES: &[LossRow] = &[
+    LossRow {
+        info: Variant::RBce.info(),
+        reduction: Reduction::Mean,
+        needs: LabelNeeds::SinglePositive,
+        make: |given| resample(Variant::RBce, given),
+    },
+    LossRow {
+        info: Variant::RBceFocal.info(),
+        reduction: Reduction::Mean,
+        needs: LabelNeeds::SinglePositive,
+        make: |given| resample(Variant::RBceFocal, given),
+    },
+    LossRow {
+        info: Variant::Db.info(),
+        reduction: Reduction::Mean,
+        needs: LabelNeeds::SinglePositive,
+        make: |given| resample(Variant::Db, given),
+    },
+    LossRow {
+        info: Variant::DbFocal.info(),
+        reduction: Reduction::Mean,
+        needs: LabelNeeds::SinglePositive,
+        make: |given| resample(Variant::DbFocal, given),
+    },
+    LossRow {
+        info: Variant::RwInverse.info(),
+        reduction: Reduction::Mean,
+        needs: LabelNeeds::SinglePositive,
+        make: |given| resample(Variant::RwInverse, given),
+    },
+    LossRow {
+        info: Variant::RwInverseRoot.info(),
+        reduction: Reduction::Mean,
+        needs: LabelNeeds::SinglePositive,
+        make: |given| resample(Variant::RwInverseRoot, given),
+    },
+    LossRow {
+        info: Variant::Cb.info(),
+        reduction: Reduction::Mean,
+        needs: LabelNeeds::SinglePositive,
+        make: |given| resample(Variant::Cb, given),
+    },
+    LossRow {
+        info: Variant::CbFocal.info(),
+        reduction: Reduction::Mean,
+        needs: LabelNeeds::SinglePositive,
+        make: |given| resample(Variant::CbFocal, given),
+    },
+    //CLASSROWS
+];
+
+/// The row of this name, in either table.
 ///
 /// # Errors
 /// [`LossError::UnknownLoss`] with the name that is nearest.
 pub fn find(name: &str) -> Result<&'static LossRow, LossError> {
-    LOSSES.iter().find(|row| row.info.name == name).ok_or_else(|| LossError::UnknownLoss {
+    let rows = || LOSSES.iter().chain(CLASS_LOSSES);
+    rows().find(|row| row.info.name == name).ok_or_else(|| LossError::UnknownLoss {
         name: name.to_owned(),
-        nearest: nearest(name, LOSSES.iter().map(|row| row.info.name)),
+        nearest: nearest(name, rows().map(|row| row.info.name)),
     })
 }
 
@@ -315,10 +372,32 @@ impl LossRow {
     /// # Errors
     /// [`LossError::UnknownParameter`] with the name that is nearest, [`LossError::Parameter`] for a value out
     /// of its range, [`LossError::MissingParameter`] where neither the options nor the data have a value,
-    /// [`LossError::Classes`] where the data has too few classes.
+    /// [`LossError::Classes`] where the data has too few classes. A row of [`CLASS_LOSSES`] lacks the class
+    /// frequencies.
     pub fn build(&'static self, options: &Options) -> Result<Box<dyn MultiLabelLoss>, LossError> {
+        self.make(options, None)
+    }
+
+    /// The loss with these options for a training set with these class frequencies, which rows of [`LOSSES`] do
+    /// not look at.
+    ///
+    /// # Errors
+    /// As [`build`](Self::build), and [`LossError::Unsupported`] for frequencies the loss cannot work with.
+    pub fn build_for(
+        &'static self,
+        options: &Options,
+        train: &ClassStatistics,
+    ) -> Result<Box<dyn MultiLabelLoss>, LossError> {
+        self.make(options, Some(train))
+    }
+
+    fn make(
+        &'static self,
+        options: &Options,
+        train: Option<&ClassStatistics>,
+    ) -> Result<Box<dyn MultiLabelLoss>, LossError> {
         options.check(self.info)?;
-        (self.make)(&Given { row: self, options })
+        (self.make)(&Given { row: self, options, train })
     }
 }
 
@@ -326,11 +405,20 @@ impl LossRow {
 struct Given<'a> {
     row: &'static LossRow,
     options: &'a Options,
+    train: Option<&'a ClassStatistics>,
 }
 
 impl Given<'_> {
     fn get(&self, name: &'static str) -> Result<f64, LossError> {
         self.options.value(self.row.info, name)
+    }
+
+    fn train(&self) -> Result<&ClassStatistics, LossError> {
+        self.train.ok_or(LossError::MissingParameter {
+            loss: self.row.info.name,
+            parameter: "class_frequencies",
+            doc: "positives of each class in the training set, and its rows",
+        })
     }
 
     fn reduction(&self) -> Reduction {
@@ -384,6 +472,30 @@ fn gr_repository(kind: Simple, given: &Given<'_>) -> Result<Box<dyn MultiLabelLo
     let config =
         RepositoryLossConfig { log_epsilon: given.get("log_epsilon")?, reduction: given.reduction() };
     Ok(Box::new(RepositoryLoss::new(kind, config)?))
+}
+
+fn resample(variant: Variant, given: &Given<'_>) -> Result<Box<dyn MultiLabelLoss>, LossError> {
+    let published = variant.config(LongTail::Coco);
+    let reweight = match published.reweight {
+        Reweight::Rebalance { .. } => Reweight::Rebalance {
+            alpha: given.get("map_alpha")?,
+            beta: given.get("map_beta")?,
+            mu: given.get("map_gamma")?,
+        },
+        Reweight::ClassBalanced { .. } => {
+            Reweight::ClassBalanced { beta: given.get("cb_beta")?, mode: ClassBalance::ByClass }
+        }
+        other => other,
+    };
+    let mut config = ResampleConfig { reweight, reduction: given.reduction(), ..published };
+    if config.focal.is_some() {
+        let (balance, gamma) = (given.get("focal_balance")?, given.get("focal_gamma")?);
+        config.focal = Some(FocalFactor { balance, gamma });
+    }
+    if given.row.info.param("neg_scale").is_some() {
+        (config.neg_scale, config.init_bias) = (given.get("neg_scale")?, given.get("init_bias")?);
+    }
+    Ok(Box::new(Resample::new(variant, config, given.train()?)?))
 }
 
 fn expected_positives(given: &Given<'_>) -> Result<ExpectedPositivesConfig, LossError> {

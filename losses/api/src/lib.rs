@@ -46,6 +46,7 @@ mod input;
 pub mod pointwise;
 pub mod power;
 mod reference;
+mod statistics;
 
 pub use error::LossError;
 pub use info::{Interval, LabelUse, LossInfo, ParamInfo};
@@ -53,6 +54,7 @@ pub use input::{LossGrad, LossInput, Reduction, Targets};
 pub use lacuna_kernels::{Dual, Real, f32x8, math};
 pub use lacuna_labels::Label;
 pub use reference::{Gradients, differentiate};
+pub use statistics::ClassStatistics;
 
 /// A named piece of a loss's state, so that a checkpoint can hold it: numbers in a fixed order.
 #[derive(Clone, Debug, PartialEq)]

@@ -83,22 +83,21 @@ pub(super) struct Rows<'a> {
     pub(super) valid: usize,
 }
 
-/// y = bias + a b for the first piece of the depth, y += a b for the others.
+/// y = start + a b over one piece of the depth.
 pub(super) fn multiply(
     rows: usize,
     depth: usize,
     (k0, k1): (usize, usize),
     a: &[f32],
     panel: &[[f32; PIXELS]],
-    bias: Option<&[f32]>,
+    start: Start<'_>,
     mut y: Rows<'_>,
 ) {
     for (first, height) in tiles(rows) {
         let a = &a[first * depth + k0 * height..first * depth + k1 * height];
-        let start = match bias {
-            _ if k0 > 0 => Start::Continued,
-            Some(bias) => Start::Bias(&bias[first..first + height]),
-            None => Start::Zero,
+        let start = match start {
+            Start::Bias(bias) => Start::Bias(&bias[first..first + height]),
+            other => other,
         };
         for_height!(height, rows_of_y(a, panel, start, first, &mut y));
     }
@@ -106,9 +105,11 @@ pub(super) fn multiply(
 
 /// What a sum starts from.
 #[derive(Clone, Copy)]
-enum Start<'a> {
+pub(super) enum Start<'a> {
     Zero,
+    /// One number a row.
     Bias(&'a [f32]),
+    /// What stands in y.
     Continued,
 }
 

@@ -83,6 +83,28 @@ impl Case {
         self.get(section, name)?.as_str().ok_or_else(|| format!("{name} is no text"))
     }
 
+    /// A parameter inside a parameter, if it is there.
+    pub(crate) fn field(&self, param: &str, name: &str) -> Result<Option<f64>, String> {
+        match &self.json["params"][param][name] {
+            Value::Null => Ok(None),
+            value => number(value).map(Some).map_err(|e| format!("{param}.{name}: {e}")),
+        }
+    }
+
+    /// The same of a text.
+    pub(crate) fn field_text(&self, param: &str, name: &str) -> Option<&str> {
+        self.json["params"][param][name].as_str()
+    }
+
+    /// Fails where a parameter has an inner one that is not among these.
+    pub(crate) fn only_fields(&self, param: &str, known: &[&str]) -> Result<(), String> {
+        let fields = self.json["params"][param].as_object().into_iter().flatten();
+        match fields.map(|(name, _)| name).find(|name| !known.contains(&name.as_str())) {
+            Some(name) => Err(format!("cannot honour the parameter `{param}.{name}`")),
+            None => Ok(()),
+        }
+    }
+
     /// All numbers of a value, whatever its nesting, in order.
     pub(crate) fn numbers(&self, section: &str, name: &str) -> Result<Vec<f64>, String> {
         flat(self.get(section, name)?).map_err(|e| format!("{name}: {e}"))

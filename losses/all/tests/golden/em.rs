@@ -73,10 +73,10 @@ pub(crate) fn apl_selection(case: &Case) -> Result<(), String> {
     case.check("unlabeled_count", &unknown.iter().map(|&u| u as f64).collect::<Vec<f64>>())?;
     for step in 0..case.steps()? {
         let p = case.step(step, "probabilities")?;
-        for class in 0..classes {
+        for (class, &unknown) in unknown.iter().enumerate() {
             let open: Vec<bool> = column(&labels.data, class).iter().map(|l| *l == 0.0).collect();
             let scores = column(&p, class);
-            for row in lowest_open(&open, &scores, quota(param("neg_proportion")?, unknown[class], rounds)) {
+            for row in lowest_open(&open, &scores, quota(param("neg_proportion")?, unknown, rounds)) {
                 labels.data[row * classes + class] = -scores[row];
             }
         }

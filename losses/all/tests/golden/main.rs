@@ -6,6 +6,7 @@
 mod asl;
 mod bce;
 mod case;
+mod distribution_balanced;
 mod em;
 mod focal;
 mod gr;
@@ -15,6 +16,7 @@ mod loss;
 mod metrics;
 mod rng;
 mod spml;
+mod training;
 
 use case::Case;
 use std::collections::BTreeMap;
@@ -61,6 +63,24 @@ const METHODS: &[(&str, Adapter)] = &[
     ("gr_repo_epr", gr::repo_epr),
     ("gr_repo_hill", gr::repo_hill),
     ("gr_repo_weight", gr::repo_weight),
+    ("optim", training::optim),
+    ("train_linear", training::train_linear),
+    ("r_bce", distribution_balanced::resample),
+    ("r_bce_focal", distribution_balanced::resample),
+    ("r_bce_bias_only", distribution_balanced::resample),
+    ("db", distribution_balanced::resample),
+    ("db_focal", distribution_balanced::resample),
+    ("db_focal_norm_by_instance", distribution_balanced::resample),
+    ("db_focal_norm_by_batch", distribution_balanced::resample),
+    ("rw_inv", distribution_balanced::resample),
+    ("rw_sqrt_inv", distribution_balanced::resample),
+    ("cb_by_class", distribution_balanced::resample),
+    ("cb_focal_by_class", distribution_balanced::resample),
+    ("cb_average_w", distribution_balanced::resample),
+    ("cb_average_n", distribution_balanced::resample),
+    ("cb_min_n", distribution_balanced::resample),
+    ("db_focal_paper_bias", distribution_balanced::paper_bias),
+    ("class_aware_sampler", distribution_balanced::class_aware_sampler),
     ("metrics_ap_sklearn", metrics::ap_sklearn),
     ("metrics_ap_asl", metrics::ap_asl),
     ("numpy_legacy_rng", rng::numpy_legacy_rng),

@@ -1,10 +1,56 @@
 //! The table as a table, and every row against the rules that all losses keep.
 
-use lacuna_losses::{Context, LOSSES, LossError, Options, Reduction, conformance, find};
+use lacuna_losses::{
+    CLASS_LOSSES, ClassStatistics, Context, LOSSES, LossError, LossRow, Options, Reduction, conformance, find,
+};
 use std::collections::HashSet;
 
 fn context(classes: usize) -> Options {
     Options::default().within(Context { classes: Some(classes), expected_positives: Some(1.5) })
+}
+
+/// Both tables.
+fn all() -> impl Iterator<Item = &'static LossRow> {
+    LOSSES.iter().chain(CLASS_LOSSES)
+}
+
+/// Class frequencies from one half of the rows down to one in twenty, or the same for all.
+fn train(classes: usize, long_tail: bool) -> ClassStatistics {
+    let count = |c: usize| if long_tail { 500.0 / (1 + c % 10) as f64 } else { 200.0 };
+    let counts: Vec<f64> = (0..classes).map(count).collect();
+    let together = (0..classes * classes).map(|i| {
+        let (a, b) = (counts[i / classes], counts[i % classes]);
+        if i % (classes + 1) == 0 { a } else { a * b / 1000.0 }
+    });
+    let together = together.collect();
+    ClassStatistics::new(1000.0, counts).unwrap().with_co_occurrence(together).unwrap()
+}
+
+#[test]
+fn every_class_row_conforms_under_every_reduction() {
+    for row in CLASS_LOSSES {
+        for reduction in [None, Some(Reduction::Sum), Some(Reduction::Mean), Some(Reduction::MeanKnown)] {
+            let options = Options { reduction, ..Options::default() };
+            let build = |long_tail| {
+                let options = options.clone();
+                move |classes| row.build_for(&options, &train(classes, long_tail)).unwrap()
+            };
+            conformance::check_by_class(&build(true));
+            conformance::check(&build(false));
+        }
+    }
+}
+
+#[test]
+fn class_frequencies_are_asked_for() {
+    for row in CLASS_LOSSES {
+        let error = row.build(&context(20)).err().unwrap();
+        assert!(
+            matches!(error, LossError::MissingParameter { parameter: "class_frequencies", .. }),
+            "{error}"
+        );
+        assert!(std::ptr::eq(find(row.info.name).unwrap(), row));
+    }
 }
 
 #[test]
@@ -22,7 +68,7 @@ fn every_row_conforms_under_every_reduction() {
 #[test]
 fn names_are_unique_and_everything_is_described() {
     let mut names = HashSet::new();
-    for row in LOSSES {
+    for row in all() {
         let info = row.info;
         assert!(names.insert(info.name), "{} twice", info.name);
         assert!(info.name.chars().all(|c| c.is_ascii_lowercase() || c == '-'), "{}", info.name);
@@ -43,24 +89,24 @@ fn names_are_unique_and_everything_is_described() {
 
 #[test]
 fn defaults_are_accepted_and_the_row_is_what_it_says() {
-    for row in LOSSES {
-        let loss = row.build(&context(20)).unwrap();
+    for row in all() {
+        let loss = row.build_for(&context(20), &train(20, true)).unwrap();
         assert_eq!(loss.info().name, row.info.name);
         assert!(std::ptr::eq(loss.info(), row.info));
         assert!(std::ptr::eq(find(row.info.name).unwrap(), row));
         // Every default given by hand is accepted too.
         let explicit =
             row.info.params.iter().fold(context(20), |o, p| o.set(p.name, p.default.unwrap_or(2.0)));
-        assert!(row.build(&explicit).is_ok(), "{}", row.info.name);
+        assert!(row.build_for(&explicit, &train(20, true)).is_ok(), "{}", row.info.name);
     }
 }
 
 #[test]
 fn every_parameter_is_checked() {
-    for row in LOSSES {
+    for row in all() {
         for param in row.info.params {
             for bad in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
-                let error = row.build(&context(20).set(param.name, bad)).err().unwrap();
+                let error = row.build_for(&context(20).set(param.name, bad), &train(20, true)).err().unwrap();
                 assert!(
                     matches!(error, LossError::Parameter { parameter, .. } if parameter == param.name),
                     "{}: {} = {bad} gives {error}",
@@ -69,7 +115,7 @@ fn every_parameter_is_checked() {
                 );
             }
         }
-        let error = row.build(&context(20).set("no-such-thing", 1.0)).err().unwrap();
+        let error = row.build_for(&context(20).set("no-such-thing", 1.0), &train(20, true)).err().unwrap();
         assert!(matches!(error, LossError::UnknownParameter { .. }), "{}: {error}", row.info.name);
     }
 }
@@ -102,7 +148,7 @@ fn the_nearest_name_is_offered() {
 #[test]
 fn the_readme_lists_every_loss_with_its_defaults() {
     let readme = include_str!("../../README.md");
-    for row in LOSSES {
+    for row in all() {
         let defaults: Vec<String> = row
             .info
             .params
