@@ -76,7 +76,11 @@ fn rows_without_a_gradient_move_as_if_it_were_zero() {
     const COLS: usize = 5;
     let start = noise(ROWS * COLS, 0.5);
     for weight_decay in [0.0, 0.01] {
-        let optimisers: [fn(f32) -> Box<dyn Optimizer>; 2] = [
+        let optimisers: [fn(f32) -> Box<dyn Optimizer>; 3] = [
+            |weight_decay| {
+                let decay = Decay::Decoupled;
+                Box::new(Adam::new(AdamConfig { lr: 0.05, weight_decay, decay, ..AdamConfig::default() }))
+            },
             |weight_decay| {
                 Box::new(Adam::new(AdamConfig {
                     lr: 0.05,
@@ -97,6 +101,7 @@ fn rows_without_a_gradient_move_as_if_it_were_zero() {
             dense.seal();
             let (mut for_sparse, mut for_dense) = (make(weight_decay), make(weight_decay));
             // Between steps 10 and 250 row 4 is left alone long enough for its moments to be flushed.
+            // Every 37th step the sparse tape, too, has a dense gradient.
             for step in 0..260u32 {
                 let rows = if (10..250).contains(&step) { [0u32, 1, 1] } else { [step % 6, 4, 4] };
                 let g = noise(3 * COLS, step as f32);
@@ -104,7 +109,12 @@ fn rows_without_a_gradient_move_as_if_it_were_zero() {
                 let picked = sparse.gather_rows(ws, &rows);
                 let weights = sparse.input([3, COLS], &g);
                 let product = sparse.mul(picked, weights);
-                let loss = sparse.sum(product);
+                let mut loss = sparse.sum(product);
+                if step % 37 == 5 {
+                    let none = sparse.scale(ws, 0.0);
+                    let none = sparse.sum(none);
+                    loss = sparse.add(loss, none);
+                }
                 sparse.backward(loss);
                 for_sparse.step(&mut sparse);
 

@@ -113,12 +113,19 @@ impl Moments {
         self.t += 1;
         let step = AdamStep::new(config, self.rates, self.t);
         match grad {
-            Grad::Dense(g) => step.apply(entry.value, &mut self.m, &mut self.v, Some(g)),
+            Grad::Dense(g) => {
+                let (v, cols) = (&mut self.v, entry.value.len() / entry.shape.sizes().first().unwrap_or(&1));
+                self.rows.wake_all(self.t, |row, slept| {
+                    step.decay_second_moment(&mut v[row * cols..(row + 1) * cols], slept);
+                });
+                step.apply(entry.value, &mut self.m, v, Some(g));
+            }
             Grad::Rows { rows, data } => {
                 let count = entry.shape.sizes()[0];
                 let cols = entry.value.len() / count;
                 let decays = self.rates.weight_decay != 0.0;
-                let mut state = AdamRows { step, w: entry.value, m: &mut self.m, v: &mut self.v, data, cols };
+                let (m, v) = (&mut self.m[..], &mut self.v[..]);
+                let mut state = AdamRows { step, decays, w: entry.value, m, v, data, cols };
                 self.rows.step(count, decays, rows, self.t, &mut state);
             }
         }
@@ -128,6 +135,8 @@ impl Moments {
 /// A parameter with a gradient of rows.
 struct AdamRows<'a> {
     step: AdamStep,
+    /// Weight decay moves a row whether it has a gradient or not.
+    decays: bool,
     w: &'a mut [f32],
     m: &'a mut [f32],
     v: &'a mut [f32],
@@ -141,17 +150,14 @@ impl RowState for AdamRows<'_> {
         let at = rows.start * self.cols..rows.end * self.cols;
         let v = &mut self.v[at.clone()];
         if slept > 0 {
-            // m was 0 all the while; v went on decaying.
-            let decay = self.step.beta2_f64.powf(slept as f64) as f32;
-            v.iter_mut().for_each(|v| *v *= decay);
+            self.step.decay_second_moment(v, slept);
         }
         let g = has_gradient.then(|| &self.data[at.clone()]);
         self.step.apply(&mut self.w[at.clone()], &mut self.m[at], v, g);
     }
 
     fn is_at_rest(&self, row: usize) -> bool {
-        // With weight decay a row has a gradient of its own, and m tells so.
-        self.m[row * self.cols..(row + 1) * self.cols].iter().all(|m| *m == 0.0)
+        !self.decays && self.m[row * self.cols..(row + 1) * self.cols].iter().all(|m| *m == 0.0)
     }
 }
 
@@ -194,6 +200,12 @@ impl AdamStep {
             l2: c(l2),
             shrink: c(shrink),
         }
+    }
+
+    /// What `steps` steps without a gradient did to v, all the while m was 0.
+    fn decay_second_moment(&self, v: &mut [f32], steps: u64) {
+        let decay = self.beta2_f64.powf(steps as f64) as f32;
+        v.iter_mut().for_each(|v| *v *= decay);
     }
 
     /// Updates all elements; a missing gradient is 0.

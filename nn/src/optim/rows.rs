@@ -32,6 +32,18 @@ pub(super) trait RowState {
 }
 
 impl Rows {
+    /// Prepares a step whose gradient is dense: wakes every row; all of them will move, and may go on moving.
+    pub(super) fn wake_all(&mut self, step: u64, mut wake: impl FnMut(usize, u64)) {
+        for (row, updated) in self.updated.iter_mut().enumerate() {
+            let slept = step - 1 - *updated;
+            if slept > 0 {
+                wake(row, slept);
+            }
+            *updated = step;
+        }
+        self.alive.fill(true);
+    }
+
     /// Moves every row that has a gradient or moments that are alive, in runs of consecutive rows that are
     /// treated alike. With `all`, every row is alive from the start: weight decay moves rows that no gradient
     /// ever reached.
@@ -46,7 +58,8 @@ impl Rows {
         if self.touched.len() < rows {
             self.touched.resize(rows, 0);
             self.updated.resize(rows, step - 1);
-            self.alive.resize(rows, all);
+            // Earlier steps, if there were any, had dense gradients and moved every row.
+            self.alive.resize(rows, all || step > 1);
         }
         for row in with_gradient {
             self.touched[*row as usize] = step;

@@ -85,7 +85,10 @@ impl Velocity {
         self.t += 1;
         let rates = self.rates;
         match grad {
-            Grad::Dense(g) => apply(config, rates, entry.value, &mut self.u, |i| g[i]),
+            Grad::Dense(g) => {
+                apply(config, rates, entry.value, &mut self.u, |i| g[i]);
+                self.rows.wake_all(self.t, |_, _| {});
+            }
             Grad::Rows { rows, data } => {
                 let count = entry.shape.sizes()[0];
                 let cols = entry.value.len() / count;

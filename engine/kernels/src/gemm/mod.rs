@@ -43,7 +43,7 @@ impl<'a> Matrix<'a> {
     /// If the slice does not have `rows * cols` elements.
     #[track_caller]
     pub fn new(data: &'a [f32], rows: usize, cols: usize) -> Self {
-        assert_eq!(data.len(), rows * cols, "a [{rows}, {cols}] matrix has {} elements", rows * cols);
+        assert_eq!(Some(data.len()), rows.checked_mul(cols), "a [{rows}, {cols}] matrix has other elements");
         Self { data, rows, cols, row_stride: cols, col_stride: 1 }
     }
 
@@ -71,7 +71,7 @@ impl<'a> Matrix<'a> {
 #[track_caller]
 pub fn gemm(exec: Exec, write: Write, a: Matrix<'_>, b: Matrix<'_>, c: &mut [f32]) {
     assert_eq!(a.cols, b.rows, "[{}, {}] x [{}, {}]: inner sizes differ", a.rows, a.cols, b.rows, b.cols);
-    assert_eq!(c.len(), a.rows * b.cols, "the product is [{}, {}]", a.rows, b.cols);
+    assert_eq!(Some(c.len()), a.rows.checked_mul(b.cols), "the product is [{}, {}]", a.rows, b.cols);
     if c.is_empty() {
         return;
     }
