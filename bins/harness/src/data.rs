@@ -55,6 +55,8 @@ pub struct Benchmark {
     observed: Vec<(LabelNeeds, ObservedLabels)>,
     /// Where they come from, in words.
     pub mask: String,
+    /// Whether they were drawn from the truth as published.
+    pub mask_is_drawn: bool,
 }
 
 impl Benchmark {
@@ -118,12 +120,13 @@ impl Benchmark {
                 observed.push((*need, labels(*need, &train, from_file.as_ref(), seed)));
             }
         }
+        let mask_is_drawn = from_file.is_none();
         let mask = match from_file {
             Some(_) => "observed labels from the folder's own file".to_string(),
             None => format!("one positive kept of each training row (seed {seed}), before the split"),
         };
         let expected_positives = train.truth.mean_positives_per_row();
-        Ok(Self { name, caveat, train, test, split, expected_positives, observed, mask })
+        Ok(Self { name, caveat, train, test, split, expected_positives, observed, mask, mask_is_drawn })
     }
 
     /// Number of classes.

@@ -45,7 +45,7 @@ mod trainer;
 
 pub use data::{Benchmark, DataSource, MaskSource};
 pub use error::HarnessError;
-pub use plan::{Overrides, Plan, Progress};
+pub use plan::{Overrides, Plan, Progress, sees};
 pub use record::{LossReport, Report, RunRecord};
 pub use spec::{CnnSpec, Head, LossSpec, ProtocolSpec, Published, Spec, TrainingSpec};
 pub use store::Store;

@@ -1,10 +1,10 @@
 //! A specification whose every setting has been checked against the data, ready to run.
 
 use crate::{
-    Benchmark, DataSource, HarnessError, LossReport, LossSpec, MaskSource, Report, RunRecord, RunSettings,
-    Spec, Trainer,
+    Benchmark, DataSource, HarnessError, LossReport, LossSpec, MaskSource, Published, Report, RunRecord,
+    RunSettings, Spec, Trainer, TrainingSpec,
 };
-use lacuna_losses::{Context, LossRow, Options, Reduction};
+use lacuna_losses::{Context, LabelNeeds, LossRow, Options, Reduction};
 use rayon::prelude::*;
 use std::time::Instant;
 
@@ -51,6 +51,8 @@ pub enum Progress {
 #[derive(Debug)]
 pub struct Plan {
     spec: Spec,
+    /// The specification as it was written, with which published numbers compare.
+    published: Spec,
     data: Benchmark,
     losses: Vec<(&'static LossRow, Options)>,
 }
@@ -61,6 +63,7 @@ impl Plan {
     /// # Errors
     /// [`HarnessError`] for whatever would keep the benchmark from running.
     pub fn new(spec: &Spec, overrides: &Overrides) -> Result<Self, HarnessError> {
+        let published = spec.clone();
         let mut spec = spec.clone();
         let training = &mut spec.training;
         training.seeds = overrides.seeds.unwrap_or(training.seeds);
@@ -115,7 +118,7 @@ impl Plan {
                 spec.training.batch
             )));
         }
-        Ok(Self { spec, data, losses })
+        Ok(Self { spec, published, data, losses })
     }
 
     /// Number of runs.
@@ -139,7 +142,7 @@ impl Plan {
     /// [`HarnessError`] of the first run that fails.
     pub fn run(&self, jobs: usize, progress: &(dyn Fn(Progress) + Sync)) -> Result<Report, HarnessError> {
         let start = Instant::now();
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(jobs.max(1)).build()?;
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(jobs.clamp(1, self.runs())).build()?;
         let seeds = self.spec.training.seeds;
         let tasks: Vec<(usize, u64)> =
             (0..self.losses.len()).flat_map(|l| (0..seeds).map(move |seed| (l, seed))).collect();
@@ -150,23 +153,22 @@ impl Plan {
                 .map(|&(l, seed)| self.run_one(l, seed, progress))
                 .collect::<Result<_, _>>()
         })?;
-        let conventions = self.conventions();
         let losses = runs
             .chunks(seeds as usize)
             .zip(&self.losses)
-            .map(|(runs, (_, options))| LossReport::of(runs, &self.conventions_of(options, &conventions)))
+            .map(|(runs, (row, options))| {
+                LossReport::of(runs, sees(row.needs), &self.conventions_of(row, options))
+            })
             .collect();
-        let published = self.spec.published.iter().filter(|p| p.data == self.data.name);
         Ok(Report {
             name: self.spec.name.clone(),
             title: self.spec.title.clone(),
             source: self.spec.source.clone(),
             data: self.data.name.clone(),
             caveat: self.data.caveat.map(str::to_string),
-            published: published
-                .map(|p| (p.loss.clone(), format!("{:.2} ({})", p.test_map, p.source)))
-                .collect(),
-            conventions,
+            published: self.comparable(),
+            conventions: self.conventions(),
+            spec: self.spec.clone(),
             losses,
             runs,
             seconds: start.elapsed().as_secs_f64(),
@@ -205,9 +207,13 @@ impl Plan {
             Some(Reduction::MeanKnown) => "mean over known labels",
             None => "each method's own",
         };
-        vec![
+        let empty = d.test.truth.positives_per_class().iter().filter(|n| **n == 0).count();
+        let empty =
+            if empty > 0 { format!(", {empty} of them without a test positive") } else { String::new() };
+        let plural = |n: u64, one: &str| if n == 1 { format!("{n} {one}") } else { format!("{n} {one}s") };
+        let mut lines = vec![
             format!(
-                "Data: {} rows to train on, {} to validate, {} to test, {} features as they are, {} classes",
+                "Data: {} rows to train on, {} to validate, {} to test, {} features as they are, {} classes{empty}",
                 d.split.train.len(),
                 d.split.val.len(),
                 d.test.rows(),
@@ -222,25 +228,67 @@ impl Plan {
                 d.expected_positives
             ),
             format!(
-                "Training: {} head, Adam lr {}, batch {} (last incomplete batch dropped), {} epochs, loss \
+                "Training: {} head, Adam lr {}, batch {} (last incomplete batch dropped), {}, loss \
                  reduction {reduction}",
                 t.head, t.lr, t.batch, t.epochs
             ),
             format!(
                 "Metric: test mAP in percent, {}, at the epoch with the best validation mAP on true labels (the \
-                 first of equals); mean ± standard deviation (ddof 0) over {} seeds of first weights and row order",
+                 first of equals); mean ± standard deviation (ddof 0) over {} of first weights and row order",
                 lacuna_metrics::MapConvention::SPML,
-                t.seeds
+                plural(t.seeds, "seed")
             ),
-        ]
+        ];
+        let parameters = self.parameters();
+        if !parameters.is_empty() {
+            lines.push(format!("Parameters: {}", parameters.join(", ")));
+        }
+        lines
     }
 
-    /// The conventions of one loss as one line, parameters included.
-    fn conventions_of(&self, options: &Options, conventions: &[String]) -> String {
-        let mut line = conventions.join(". ");
+    /// Published numbers that were made as this plan makes its own: same data, same training, same loss.
+    fn comparable(&self) -> Vec<(String, String)> {
+        let (ours, theirs) = (&self.spec.training, &self.published.training);
+        let same_training = TrainingSpec { seeds: theirs.seeds, ..ours.clone() } == *theirs
+            && self.spec.protocol == self.published.protocol
+            && self.data.mask_is_drawn;
+        let same_loss = |name: &str| {
+            let find = |spec: &Spec| spec.losses.iter().find(|l| l.name == name).cloned();
+            find(&self.spec).is_some() && find(&self.spec) == find(&self.published)
+        };
+        let same_data = |p: &&Published| {
+            p.data == self.data.name && p.train_rows == self.data.train.rows() && same_loss(&p.loss)
+        };
+        let numbers = self.published.published.iter().filter(|_| same_training).filter(same_data);
+        numbers.map(|p| (p.loss.clone(), format!("{:.2} ({})", p.test_map, p.source))).collect()
+    }
+
+    /// Losses with parameters that differ from their defaults, `splc.tau = 0.65`.
+    fn parameters(&self) -> Vec<String> {
+        let of = |loss: &LossSpec| -> Vec<String> {
+            loss.params.iter().map(|(name, value)| format!("{}.{name} = {value}", loss.name)).collect()
+        };
+        self.spec.losses.iter().flat_map(of).collect()
+    }
+
+    /// The conventions of one loss as one line: the labels it sees and its parameters included.
+    fn conventions_of(&self, row: &LossRow, options: &Options) -> String {
+        let mut lines = self.conventions();
+        lines.retain(|line| !line.starts_with("Parameters"));
+        lines.push(format!("{} sees {}", row.info.name, sees(row.needs)));
         for (name, value) in &options.params {
-            line.push_str(&format!(". {name} = {value}"));
+            lines.push(format!("{name} = {value}"));
         }
-        line
+        lines.join(". ")
+    }
+}
+
+/// The labels a loss is handed, in words.
+pub fn sees(needs: LabelNeeds) -> &'static str {
+    match needs {
+        LabelNeeds::SinglePositive => "one positive a row",
+        LabelNeeds::SinglePositiveOneNegative => "one positive and one negative a row",
+        LabelNeeds::SinglePositiveAllNegatives => "one positive and all negatives",
+        LabelNeeds::FullTruth => "all labels",
     }
 }

@@ -1,5 +1,6 @@
 //! What is kept of a run, and of a benchmark.
 
+use crate::Spec;
 use serde::{Deserialize, Serialize};
 use std::fmt::Write as _;
 
@@ -31,6 +32,8 @@ pub struct RunRecord {
 pub struct LossReport {
     /// Name of the loss.
     pub loss: String,
+    /// The labels it was handed, in words.
+    pub sees: String,
     /// Mean test mAP over the seeds, percent.
     pub test_map_mean: f64,
     /// Standard deviation over the seeds (divided by their number), percent.
@@ -48,13 +51,14 @@ impl LossReport {
     ///
     /// # Panics
     /// For no runs.
-    pub fn of(runs: &[RunRecord], conventions: &str) -> Self {
+    pub fn of(runs: &[RunRecord], sees: &str, conventions: &str) -> Self {
         assert!(!runs.is_empty(), "a report needs a run");
         let n = runs.len() as f64;
         let mean = runs.iter().map(|r| r.test_map).sum::<f64>() / n;
         let variance = runs.iter().map(|r| (r.test_map - mean).powi(2)).sum::<f64>() / n;
         Self {
             loss: runs[0].loss.clone(),
+            sees: sees.to_string(),
             test_map_mean: mean,
             test_map_std: variance.sqrt(),
             best_epochs: runs.iter().map(|r| r.best_epoch).collect(),
@@ -77,6 +81,8 @@ pub struct Report {
     pub data: String,
     /// What has to stand beside the table, if anything.
     pub caveat: Option<String>,
+    /// The specification that was run, every setting resolved.
+    pub spec: Spec,
     /// Every convention, one a line.
     pub conventions: Vec<String>,
     /// One line of the table for each loss.
@@ -99,16 +105,17 @@ impl Report {
     pub fn markdown(&self) -> String {
         let mut page = format!("# {} on {}\n\n{}.\n\n", self.name, self.data, self.title);
         let with_published = !self.published.is_empty();
-        page.push_str("| loss | test mAP | best epochs | s/run |");
+        page.push_str("| loss | labels it sees | test mAP | best epochs | s/run |");
         page.push_str(if with_published { " elsewhere |\n" } else { "\n" });
-        page.push_str("|---|---|---|---|");
+        page.push_str("|---|---|---|---|---|");
         page.push_str(if with_published { "---|\n" } else { "\n" });
         for l in &self.losses {
             let epochs: Vec<String> = l.best_epochs.iter().map(usize::to_string).collect();
             let _ = write!(
                 page,
-                "| {} | {:.2} ± {:.2} | {} | {:.3} |",
+                "| {} | {} | {:.2} ± {:.2} | {} | {:.3} |",
                 l.loss,
+                l.sees,
                 l.test_map_mean,
                 l.test_map_std,
                 epochs.join(", "),

@@ -138,6 +138,8 @@ pub struct LossSpec {
 pub struct Published {
     /// Name of the data folder or embedded set it holds for.
     pub data: String,
+    /// Training rows of that set, those that validate included: another set of the same name is another set.
+    pub train_rows: usize,
     /// Name of the loss.
     pub loss: String,
     /// Test mAP in percent.
@@ -157,6 +159,9 @@ impl Spec {
         toml::from_str(text).map_err(|e| HarnessError::Spec(e.to_string().trim_end().replace('\n', " ")))
     }
 }
+
+/// Most epochs and most seeds: beyond any use, and small enough to be counted and stored.
+const MOST: usize = 100_000;
 
 impl TrainingSpec {
     /// The reduction, `None` for each method's own.
@@ -187,8 +192,14 @@ impl TrainingSpec {
                 self.lr
             )));
         }
+        if self.epochs > MOST {
+            return Err(HarnessError::Setting(format!("epochs = {}: at most {MOST}", self.epochs)));
+        }
         if self.seeds == 0 {
             return refuse("seeds = 0: at least one run is needed");
+        }
+        if self.seeds > MOST as u64 {
+            return Err(HarnessError::Setting(format!("seeds = {}: at most {MOST}", self.seeds)));
         }
         match &self.head {
             Head::Mlp(sizes) if sizes.contains(&0) => refuse("head: a hidden layer has at least one unit"),

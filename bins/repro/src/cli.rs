@@ -27,7 +27,7 @@ const EXAMPLES: &str = "Examples:
   repro list                                    benchmarks, losses, embedded data
   repro run spml-linear --data features/        the same on your features
   repro run spml-linear --data features/ --loss an,hill,splc --set splc.tau=0.65 --seeds 5
-  repro run spml-linear --data features/ --json > results.jsonl
+  repro run spml-linear --data features/ --json > losses.jsonl
 
 Exit codes: 0 done, 2 something in the command line, the files or the data has to be mended.";
 
@@ -65,7 +65,7 @@ pub(crate) struct RunArgs {
     /// Sets a parameter of a loss, e.g. splc.tau=0.65; may be given several times
     #[arg(long, value_name = "LOSS.PARAM=VALUE")]
     set: Vec<String>,
-    /// Number of seeds; they vary first weights and row order
+    /// Number of seeds; they vary first weights and row order [default: that of the benchmark, as for the next three]
     #[arg(long, value_name = "N")]
     seeds: Option<u64>,
     /// Adam's learning rate
@@ -80,7 +80,7 @@ pub(crate) struct RunArgs {
     /// Runs at the same time [default: one for each core]
     #[arg(long, value_name = "N", value_parser = positive)]
     pub(crate) jobs: Option<usize>,
-    /// Folder for results.jsonl and table.md, replaced if they exist [default: a new one under runs/]
+    /// Folder for spec.toml, results.jsonl and table.md, replaced if they exist [default: a new one under runs/]
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
     /// Prints one JSON line for each loss on standard output instead of the table
@@ -126,13 +126,24 @@ impl RunArgs {
         Ok(Overrides {
             data,
             mask,
-            losses: (!self.loss.is_empty()).then(|| self.loss.clone()),
+            losses: self.losses()?,
             params: self.set.iter().map(|s| parameter(s)).collect::<anyhow::Result<_>>()?,
             seeds: self.seeds,
             lr: self.lr,
             batch: self.batch,
             epochs: self.epochs,
         })
+    }
+}
+
+impl RunArgs {
+    /// The losses that were named, `None` for all of the benchmark.
+    fn losses(&self) -> anyhow::Result<Option<Vec<String>>> {
+        let names: Vec<String> = self.loss.iter().map(|name| name.trim().to_string()).collect();
+        if names.iter().any(String::is_empty) {
+            bail!("--loss {}: a name is missing between or behind the commas", self.loss.join(","));
+        }
+        Ok((!names.is_empty()).then_some(names))
     }
 }
 

@@ -8,7 +8,9 @@ mod view;
 use anyhow::Context;
 use clap::Parser;
 use cli::{Cli, Command, RunArgs};
-use lacuna_harness::{Plan, Report, Store};
+use lacuna_formats::FormatError;
+use lacuna_harness::{HarnessError, Plan, Report, Store};
+use std::io::{ErrorKind, Write};
 use std::path::Path;
 
 fn main() {
@@ -16,11 +18,12 @@ fn main() {
     let cli = Cli::parse();
     let outcome = match cli.command {
         None => run("spml-linear", &RunArgs::default()),
-        Some(Command::List) => list::print(),
+        Some(Command::List) => list::text().and_then(|text| out(&text)),
         Some(Command::Run { name, args }) => run(&name, &args),
     };
     if let Err(error) = outcome {
-        eprintln!("error: {error:#}");
+        // Every error says in its own sentence what its cause said.
+        eprintln!("error: {}{}", error, advice(&error));
         std::process::exit(2);
     }
 }
@@ -48,19 +51,43 @@ fn run(name: &str, args: &RunArgs) -> anyhow::Result<()> {
             return Err(error.into());
         }
     };
-    store.write(&report)?;
-    show(&report, args.json, store.folder())
+    let folder = store.folder().to_path_buf();
+    if let Err(error) = store.write(&report) {
+        store.discard();
+        return Err(error.into());
+    }
+    show(&report, args.json, &folder)
 }
 
 fn show(report: &Report, json: bool, folder: &Path) -> anyhow::Result<()> {
     if json {
         for line in &report.losses {
-            println!("{}", serde_json::to_string(line).context("a report turns into JSON")?);
+            out(&format!("{}\n", serde_json::to_string(line).context("a report turns into JSON")?))?;
         }
         eprintln!("results: {}", folder.display());
+        Ok(())
     } else {
-        println!("{}", view::table(report));
-        println!("results: {}", folder.display());
+        out(&format!("{}\nresults: {}\n", view::table(report), folder.display()))
     }
-    Ok(())
+}
+
+/// Writes to standard output; a reader that has gone away (`| head`) is no error.
+fn out(text: &str) -> anyhow::Result<()> {
+    match std::io::stdout().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error).context("standard output"),
+        _ => Ok(()),
+    }
+}
+
+/// The option that mends an error, where there is one.
+fn advice(error: &anyhow::Error) -> &'static str {
+    match error.downcast_ref::<HarnessError>() {
+        Some(HarnessError::Format(FormatError::Ambiguous { .. })) => " (--features NAME)",
+        Some(HarnessError::Format(FormatError::Label { path, value, .. }))
+            if *value == -1.0 && path.to_string_lossy().ends_with("_obs.npy") =>
+        {
+            " (--label-convention spml, binary-an or csl)"
+        }
+        _ => "",
+    }
 }

@@ -1,6 +1,5 @@
 //! What a person sees: a bar while it runs, a table at the end.
 
-use crate::list::sees;
 use comfy_table::{CellAlignment, Table, presets};
 use indicatif::{ProgressBar, ProgressStyle};
 use lacuna_harness::{Plan, Progress as Event, Report};
@@ -60,11 +59,10 @@ pub(crate) fn table(report: &Report) -> String {
     }
     table.set_header(header);
     for line in &report.losses {
-        let needs = lacuna_losses::find(&line.loss).map_or("", |row| sees(row.needs));
         let epochs: Vec<String> = line.best_epochs.iter().map(usize::to_string).collect();
         let mut row = vec![
             line.loss.clone(),
-            needs.to_string(),
+            line.sees.clone(),
             format!("{:.2} ± {:.2}", line.test_map_mean, line.test_map_std),
             epochs.join(", "),
             format!("{:.3}", line.seconds_per_run),

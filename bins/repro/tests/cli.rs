@@ -33,6 +33,10 @@ fn refused(folder: &Path, args: &[&str]) -> String {
     let error = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(2), "{args:?}: {error}");
     assert!(!error.contains("panicked"), "{error}");
+    if let Some(sentence) = error.strip_prefix("error: ").and_then(|e| e.rsplit(": ").next()) {
+        let sentence = sentence.trim();
+        assert!(error.matches(sentence).count() == 1, "said twice: {error}");
+    }
     assert!(output.stdout.is_empty(), "{args:?}");
     assert!(!folder.join("runs").exists() && !folder.join("out").exists(), "something was left behind");
     error
@@ -42,8 +46,21 @@ fn refused(folder: &Path, args: &[&str]) -> String {
 fn a_folder_runs_and_prints_json() {
     let dir = tempfile::tempdir().unwrap();
     write_set(dir.path());
-    let args =
-        ["run", "spml-linear", "--data", ".", "--json", "--seeds", "2", "--epochs", "3", "--batch", "8"];
+    let args = [
+        "run",
+        "spml-linear",
+        "--data",
+        ".",
+        "--json",
+        "--seeds",
+        "2",
+        "--epochs",
+        "3",
+        "--batch",
+        "8",
+        "--jobs",
+        "99999999",
+    ];
     let output = repro(dir.path()).args(args).args(["--loss", "an,role", "--out", "out"]).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let text = String::from_utf8(output.stdout).unwrap();
@@ -58,6 +75,11 @@ fn a_folder_runs_and_prints_json() {
         assert!(line["conventions"].as_str().unwrap().contains("AP sklearn"));
     }
     assert_eq!(fs::read_to_string(dir.path().join("out/results.jsonl")).unwrap().lines().count(), 4);
+    let spec = fs::read_to_string(dir.path().join("out/spec.toml")).unwrap();
+    assert!(spec.contains("batch = 8") && spec.contains("epochs = 3"), "{spec}");
+    let names: Vec<_> =
+        fs::read_dir(dir.path().join("out")).unwrap().map(|e| e.unwrap().file_name()).collect();
+    assert_eq!(names.len(), 3, "{names:?}");
     assert!(fs::read_to_string(dir.path().join("out/table.md")).unwrap().contains("| role |"));
 }
 
@@ -83,6 +105,11 @@ fn names_that_do_not_exist_are_refused_with_the_nearest() {
     assert!(refused(dir.path(), &["run", "spml-linear", "--set", "splc.tau=x"]).contains("no number"));
     assert!(refused(dir.path(), &["run", "spml-linear", "--jobs", "0"]).contains("--jobs"));
     assert!(refused(dir.path(), &["run", "spml-linear", "--lr", "-1"]).contains("lr"));
+    let huge = "18446744073709551615";
+    assert!(refused(dir.path(), &["run", "spml-linear", "--seeds", huge]).contains("seeds"));
+    assert!(refused(dir.path(), &["run", "spml-linear", "--epochs", huge]).contains("epochs"));
+    assert!(refused(dir.path(), &["run", "spml-linear", "--loss", "an,"]).contains("a name is missing"));
+    assert!(refused(dir.path(), &["run", "spml-linear", "--out", "/proc"]).contains("/proc"));
 }
 
 #[test]
@@ -127,7 +154,7 @@ fn bad_files_are_refused_with_file_row_and_column() {
         y[2] = -1;
         save(d, "formatted_train_labels_obs.npy", &[60, 4], NpyData::I8(y));
     });
-    assert!(error.contains("row 0, column 2") && error.contains("convention"), "{error}");
+    assert!(error.contains("row 0, column 2") && error.contains("--label-convention"), "{error}");
 
     let error = bad(&|d| fs::write(d.join("train_features_test.npy"), b"not an array").unwrap());
     assert!(error.contains("train_features_test.npy"), "{error}");

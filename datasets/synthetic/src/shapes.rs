@@ -137,7 +137,7 @@ fn covers(class: usize, size: usize, x: usize, y: usize) -> bool {
         6 => u.abs() + v.abs() <= 1.0,
         7 => u.abs() <= 0.25 || v.abs() <= 0.25,
         8 => (u - v).abs() <= 0.35 || (u + v).abs() <= 0.35,
-        _ => y / 2 % 2 == 0,
+        _ => (y / 2).is_multiple_of(2),
     }
 }
 

@@ -69,6 +69,25 @@ fn real_features_give_the_numbers_others_get() {
 }
 
 #[test]
+fn published_numbers_stand_beside_equal_settings_only() {
+    let Some(folder) = real_data("ucmerced") else { return };
+    let source = DataSource::Folder { path: folder, features: None, convention: None };
+    let names = |n: &str| Some(n.split(',').map(String::from).collect());
+    let base =
+        Overrides { data: Some(source), losses: names("an,splc"), seeds: Some(1), ..Overrides::default() };
+    let shown = |overrides: Overrides| {
+        let report = Plan::new(&spec(), &overrides).unwrap().run(2, &|_| {}).unwrap();
+        (report.published.len(), report.markdown())
+    };
+    assert_eq!(shown(base.clone()).0, 2);
+    assert_eq!(shown(Overrides { epochs: Some(1), ..base.clone() }).0, 0);
+    let params = vec![("splc".to_string(), "tau".to_string(), 0.9)];
+    let (count, page) = shown(Overrides { params, ..base });
+    assert_eq!(count, 1, "a parameter of one loss says nothing about the other");
+    assert!(page.contains("splc.tau = 0.9"), "{page}");
+}
+
+#[test]
 fn the_embedded_set_behaves_like_real_features() {
     let losses = ["bce-full", "an", "hill", "epr"].map(String::from).to_vec();
     let overrides = Overrides { losses: Some(losses), seeds: Some(1), ..Overrides::default() };
