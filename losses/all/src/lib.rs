@@ -26,13 +26,16 @@ mod table;
 
 pub use lacuna_asl as asl;
 pub use lacuna_bce as bce;
+pub use lacuna_class_balanced as class_balanced;
 pub use lacuna_distribution_balanced as distribution_balanced;
 pub use lacuna_em as em;
 pub use lacuna_focal as focal;
 pub use lacuna_gr as gr;
 pub use lacuna_hill as hill;
 pub use lacuna_large_loss as large_loss;
+pub use lacuna_logit_adjust as logit_adjust;
 pub use lacuna_loss_api::*;
+pub use lacuna_propensity as propensity;
 pub use lacuna_spml as spml;
 pub use options::{Context, Options};
 pub use table::{CLASS_LOSSES, LOSSES, LabelNeeds, LossRow, find};

@@ -2,6 +2,7 @@
 
 use crate::asl::{Asl, AslConfig, Setting};
 use crate::bce::{Bce, PartialBce, PartialBceConfig, WeakNegativeBce, WeakNegativeConfig};
+use crate::class_balanced::{Ldam, LdamConfig};
 use crate::distribution_balanced::{
     ClassBalance, Focal as FocalFactor, Preset as LongTail, Resample, ResampleConfig, Reweight, Variant,
 };
@@ -12,7 +13,9 @@ use crate::gr::{
 };
 use crate::hill::{FocalMargin, FocalMarginConfig, Hill, HillConfig, Splc, SplcConfig};
 use crate::large_loss::{LargeLoss, LargeLossConfig, Scheme};
+use crate::logit_adjust::{Form, LogitAdjust, LogitAdjustConfig};
 use crate::nearest::nearest;
+use crate::propensity::{Bound, Propensities, Propensity, Surrogate, info_of};
 use crate::spml::{Epr, ExpectedPositivesConfig, GuardedBce, GuardedConfig, Kind, PairwiseRank, Role};
 use crate::{ClassStatistics, LossError, LossInfo, MultiLabelLoss, Options, Reduction};
 
@@ -351,7 +354,51 @@ pub static CLASS_LOSSES: &[LossRow] = &[
         needs: LabelNeeds::SinglePositive,
         make: |given| resample(Variant::CbFocal, given),
     },
-    //CLASSROWS
+    LossRow {
+        info: Ldam::INFO,
+        reduction: Reduction::Mean,
+        needs: LabelNeeds::SinglePositive,
+        make: |given| {
+            let (max_m, s, reduction) = (given.get("max_m")?, given.get("s")?, given.reduction());
+            Ok(Box::new(Ldam::new(LdamConfig { max_m, s, reduction }, given.train()?)?))
+        },
+    },
+    LossRow {
+        info: Form::LogPrior.info(),
+        reduction: Reduction::Mean,
+        needs: LabelNeeds::SinglePositive,
+        make: |given| logit_adjust(Form::LogPrior, given),
+    },
+    LossRow {
+        info: Form::LogitPrior.info(),
+        reduction: Reduction::Mean,
+        needs: LabelNeeds::SinglePositive,
+        make: |given| logit_adjust(Form::LogitPrior, given),
+    },
+    LossRow {
+        info: info_of(Bound::Unbiased, Surrogate::Bce),
+        reduction: Reduction::Mean,
+        needs: LabelNeeds::SinglePositive,
+        make: |given| propensity(Bound::Unbiased, Surrogate::Bce, given),
+    },
+    LossRow {
+        info: info_of(Bound::Unbiased, Surrogate::SquaredHinge),
+        reduction: Reduction::Mean,
+        needs: LabelNeeds::SinglePositive,
+        make: |given| propensity(Bound::Unbiased, Surrogate::SquaredHinge, given),
+    },
+    LossRow {
+        info: info_of(Bound::Upper, Surrogate::Bce),
+        reduction: Reduction::Mean,
+        needs: LabelNeeds::SinglePositive,
+        make: |given| propensity(Bound::Upper, Surrogate::Bce, given),
+    },
+    LossRow {
+        info: info_of(Bound::Upper, Surrogate::SquaredHinge),
+        reduction: Reduction::Mean,
+        needs: LabelNeeds::SinglePositive,
+        make: |given| propensity(Bound::Upper, Surrogate::SquaredHinge, given),
+    },
 ];
 
 /// The row of this name, in either table.
@@ -496,6 +543,20 @@ fn resample(variant: Variant, given: &Given<'_>) -> Result<Box<dyn MultiLabelLos
         (config.neg_scale, config.init_bias) = (given.get("neg_scale")?, given.get("init_bias")?);
     }
     Ok(Box::new(Resample::new(variant, config, given.train()?)?))
+}
+
+fn logit_adjust(form: Form, given: &Given<'_>) -> Result<Box<dyn MultiLabelLoss>, LossError> {
+    let config = LogitAdjustConfig { tau: given.get("tau")?, reduction: given.reduction() };
+    Ok(Box::new(LogitAdjust::new(form, config, &given.train()?.priors(given.row.info.name)?)?))
+}
+
+fn propensity(
+    bound: Bound,
+    surrogate: Surrogate,
+    given: &Given<'_>,
+) -> Result<Box<dyn MultiLabelLoss>, LossError> {
+    let propensities = Propensities { a: given.get("a")?, b: given.get("b")? }.of(given.train()?)?;
+    Ok(Box::new(Propensity::new(bound, surrogate, &propensities, given.reduction())?))
 }
 
 fn expected_positives(given: &Given<'_>) -> Result<ExpectedPositivesConfig, LossError> {

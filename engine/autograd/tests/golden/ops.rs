@@ -11,7 +11,10 @@ pub(crate) fn check(case: &Case) -> Result<(), String> {
     let mut inputs = Inputs { vars: vec![] };
     for (name, array) in case.arrays("inputs")? {
         // These have no gradient.
-        let constant = name.starts_with("running") || name.starts_with("cond") || name.starts_with("target");
+        let constant = name.starts_with("running")
+            || name.starts_with("cond")
+            || name == "mask"
+            || name.starts_with("target");
         let shape = Shape::new(&array.shape);
         let var = if constant { tape.input(shape, &array.f32()) } else { tape.variable(shape, &array.f32()) };
         inputs.vars.push((name, var));
@@ -274,33 +277,68 @@ fn batch_norm(
         let momentum = case.number(&["momentum"]).unwrap_or(0.1) as f32;
         return Ok(tape.batch_norm(x, affine, running, momentum, eps));
     }
-    let given = RunningStats { mean: inputs.get(&["running_mean"])?, var: inputs.get(&["running_var"])? };
+    let mut constant = |name: &str| match (inputs.find(&[name]), case.param(&[name])) {
+        (Some(var), _) => Ok(var),
+        (None, Some(value)) => {
+            let data = crate::case::Array::of(value)?.f32();
+            Ok(tape.input([data.len()], &data))
+        }
+        _ => Err(format!("`{name}` is missing")),
+    };
+    let given = RunningStats { mean: constant("running_mean")?, var: constant("running_var")? };
     Ok(tape.batch_norm_eval(x, affine, given, eps))
 }
 
-fn concat(case: &Case, tape: &mut Tape, inputs: &Inputs, default: Axis) -> Result<Var, String> {
-    let (_, first) = inputs.vars.first().ok_or("nothing to put together")?;
-    let by_columns = matches!(axis(case, tape.shape(*first).rank(), default)?, Axis::Last);
-    let together =
-        |tape: &mut Tape, a, b| if by_columns { tape.concat_columns(a, b) } else { tape.concat_rows(a, b) };
-    Ok(inputs.vars[1..].iter().fold(*first, |a, (_, b)| together(tape, a, *b)))
+/// Elements before, along and behind the axis a case names; `default` counts from the first axis.
+fn around_axis(case: &Case, shape: Shape, default: usize) -> Result<(usize, usize), String> {
+    let rank = shape.rank() as i64;
+    let named = case.number(&["axis", "dim"]).map_or(default as i64, |a| a as i64);
+    let axis = if named < 0 { named + rank } else { named.min(rank - 1) };
+    let axis = usize::try_from(axis).map_err(|_| format!("axis {named} of {shape}"))?;
+    let (before, rest) = shape.sizes().split_at(axis);
+    Ok((before.iter().product(), rest[1..].iter().product()))
 }
 
-fn slice(case: &Case, tape: &mut Tape, x: Var, default: Axis) -> Result<Var, String> {
+/// Along any axis: what stands before it are rows, the axis and all behind it columns.
+fn concat(case: &Case, tape: &mut Tape, inputs: &Inputs, default: usize) -> Result<Var, String> {
+    let mut parts = Vec::new();
+    for (_, x) in &inputs.vars {
+        let shape = tape.shape(*x);
+        let (before, _) = around_axis(case, shape, default)?;
+        parts.push(tape.reshape(*x, [before, shape.len() / before]));
+    }
+    let (first, rest) = parts.split_first().ok_or("nothing to put together")?;
+    if tape.shape(*first).sizes()[0] == 1 && tape.shape(inputs.vars[0].1).rank() == 2 {
+        // rows above each other, by the method of that name
+        let vars: Vec<Var> = inputs.vars.iter().map(|(_, x)| *x).collect();
+        return Ok(match around_axis(case, tape.shape(vars[0]), default)? {
+            (1, cols) if cols == tape.shape(vars[0]).sizes()[1] => {
+                vars[1..].iter().fold(vars[0], |a, b| tape.concat_rows(a, *b))
+            }
+            _ => rest.iter().fold(*first, |a, b| tape.concat_columns(a, *b)),
+        });
+    }
+    Ok(rest.iter().fold(*first, |a, b| tape.concat_columns(a, *b)))
+}
+
+fn slice(case: &Case, tape: &mut Tape, x: Var, default: usize) -> Result<Var, String> {
     let from = case.number(&["start", "from", "begin"]).unwrap_or(0.0) as usize;
     let to = match case.number(&["end", "stop", "to"]) {
         Some(end) => end as usize,
         None => from + case.required(&["length", "len"])? as usize,
     };
-    Ok(match axis(case, tape.shape(x).rank(), default)? {
-        Axis::Last => tape.slice_columns(x, from..to),
-        _ => tape.slice_rows(x, from..to),
-    })
+    let shape = tape.shape(x);
+    let (before, behind) = around_axis(case, shape, default)?;
+    if shape.rank() == 2 && behind > 1 {
+        return Ok(tape.slice_rows(x, from..to));
+    }
+    let x = tape.reshape(x, [before, shape.len() / before]);
+    Ok(tape.slice_columns(x, from * behind..to * behind))
 }
 
 fn select(case: &Case, tape: &mut Tape, inputs: &Inputs) -> Result<Var, String> {
     let a = inputs.get(&["a", "x"])?;
-    let condition = match inputs.find(&["condition", "cond", "c"]) {
+    let condition = match inputs.find(&["condition", "cond", "c", "mask"]) {
         Some(var) => var,
         None => {
             let mask = case.param(&["mask", "condition", "cond"]).ok_or("a condition is missing")?;
@@ -337,6 +375,7 @@ fn record(
             "tanh" => t.gelu_tanh(x()?),
             other => return Err(format!("gelu by {other}")),
         },
+        "gelu_exact" => t.gelu(x()?),
         "gelu_tanh" => t.gelu_tanh(x()?),
         "leaky_relu" => {
             let slope = case.number(&["negative_slope", "slope", "alpha"]).unwrap_or(0.01);
@@ -389,11 +428,11 @@ fn record(
         "cross_entropy" => cross_entropy(case, t, inputs.get(&["x", "logits", "input"])?)?,
         "transpose" | "t" => t.transpose(x()?),
         "reshape" | "view" | "flatten" => t.reshape(x()?, Shape::new(&case.array("output")?.shape)),
-        "concat" | "cat" => concat(case, t, inputs, Axis::First)?,
-        "concat_rows" => concat(case, t, inputs, Axis::First)?,
-        "concat_columns" | "concat_cols" => concat(case, t, inputs, Axis::Last)?,
-        "slice" | "narrow" | "slice_rows" => slice(case, t, x()?, Axis::First)?,
-        "slice_columns" | "slice_cols" => slice(case, t, x()?, Axis::Last)?,
+        "concat" | "cat" => concat(case, t, inputs, 0)?,
+        "concat_rows" => concat(case, t, inputs, 0)?,
+        "concat_columns" | "concat_cols" => concat(case, t, inputs, 1)?,
+        "slice" | "narrow" | "slice_rows" => slice(case, t, x()?, 0)?,
+        "slice_columns" | "slice_cols" => slice(case, t, x()?, 1)?,
         "gather_rows" | "index_select" | "embedding" => {
             let rows = indices(case, &["rows", "index", "indices", "idx"])?;
             t.gather_rows(inputs.get(&["x", "input", "weight", "table"])?, &rows)

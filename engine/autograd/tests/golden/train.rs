@@ -63,8 +63,8 @@ fn layers<'a>(
     };
     let mut layers = Vec::new();
     let mut convolutions = 0;
-    // "pad 1" holds the only blank inside a layer.
-    for word in net.replace("pad ", "pad").split_whitespace() {
+    // "pad 1" and "stride 2" hold the only blanks inside a layer.
+    for word in net.replace("pad ", "pad").replace("stride ", "stride").split_whitespace() {
         layers.push(match word.split_once('(') {
             Some(("conv", rest)) => {
                 convolutions += 1;

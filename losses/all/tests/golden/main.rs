@@ -6,14 +6,17 @@
 mod asl;
 mod bce;
 mod case;
+mod class_balanced;
 mod distribution_balanced;
 mod em;
 mod focal;
 mod gr;
 mod hill;
 mod large_loss;
+mod logit_adjust;
 mod loss;
 mod metrics;
+mod propensity;
 mod rng;
 mod spml;
 mod training;
@@ -81,6 +84,14 @@ const METHODS: &[(&str, Adapter)] = &[
     ("cb_min_n", distribution_balanced::resample),
     ("db_focal_paper_bias", distribution_balanced::paper_bias),
     ("class_aware_sampler", distribution_balanced::class_aware_sampler),
+    ("effective_number_weights", class_balanced::weights),
+    ("ldam_bce", class_balanced::ldam_bce),
+    ("logit_adjust_bce", logit_adjust::logit_adjust_bce),
+    ("propensity", propensity::propensity),
+    ("propensity_unbiased_bce", propensity::unbiased_bce),
+    ("propensity_unbiased_squared_hinge", propensity::unbiased_hinge),
+    ("propensity_upper_bound_bce", propensity::upper_bce),
+    ("propensity_upper_bound_squared_hinge", propensity::upper_hinge),
     ("metrics_ap_sklearn", metrics::ap_sklearn),
     ("metrics_ap_asl", metrics::ap_asl),
     ("numpy_legacy_rng", rng::numpy_legacy_rng),
