@@ -163,11 +163,11 @@ mod tests {
             let mask = |class: usize| -> Vec<bool> {
                 (0..size * size).map(|i| covers(class, size, i % size, i / size)).collect()
             };
-            for a in 0..CLASSES.len() {
-                assert!(mask(a).iter().filter(|m| **m).count() > size, "class {a} is hardly there");
-                for b in 0..a {
+            for (a, name) in CLASSES.iter().enumerate() {
+                assert!(mask(a).iter().filter(|m| **m).count() > size, "{name} is hardly there");
+                for (b, other) in CLASSES[..a].iter().enumerate() {
                     let differ = mask(a).iter().zip(mask(b)).filter(|(a, b)| **a != *b).count();
-                    assert!(differ >= 6, "{} and {} at size {size}: {differ} pixels", CLASSES[a], CLASSES[b]);
+                    assert!(differ >= 6, "{name} and {other} at size {size}: {differ} pixels");
                 }
             }
         }
