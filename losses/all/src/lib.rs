@@ -36,6 +36,8 @@ pub use lacuna_large_loss as large_loss;
 pub use lacuna_logit_adjust as logit_adjust;
 pub use lacuna_loss_api::*;
 pub use lacuna_propensity as propensity;
+pub use lacuna_pu as pu;
+pub use lacuna_pu_mlc as pu_mlc;
 pub use lacuna_spml as spml;
 pub use options::{Context, Options};
 pub use table::{CLASS_LOSSES, LOSSES, LabelNeeds, LossRow, find};

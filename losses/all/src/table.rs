@@ -16,6 +16,8 @@ use crate::large_loss::{LargeLoss, LargeLossConfig, Scheme};
 use crate::logit_adjust::{Form, LogitAdjust, LogitAdjustConfig};
 use crate::nearest::nearest;
 use crate::propensity::{Bound, Propensities, Propensity, Surrogate, info_of};
+use crate::pu::{Pu, PuConfig, Risk, Vpu};
+use crate::pu_mlc::{Preset as PuPreset, PuMlc, PuMlcConfig};
 use crate::spml::{Epr, ExpectedPositivesConfig, GuardedBce, GuardedConfig, Kind, PairwiseRank, Role};
 use crate::{ClassStatistics, LossError, LossInfo, MultiLabelLoss, Options, Reduction};
 
@@ -302,6 +304,24 @@ pub static LOSSES: &[LossRow] = &[
         needs: LabelNeeds::SinglePositive,
         make: |given| gr_repository(Simple::Weight, given),
     },
+    LossRow {
+        info: PuPreset::Coco.info(),
+        reduction: Reduction::Sum,
+        needs: LabelNeeds::SinglePositive,
+        make: |given| pu_mlc(PuPreset::Coco, given),
+    },
+    LossRow {
+        info: PuPreset::Voc.info(),
+        reduction: Reduction::Sum,
+        needs: LabelNeeds::SinglePositive,
+        make: |given| pu_mlc(PuPreset::Voc, given),
+    },
+    LossRow {
+        info: Vpu::INFO,
+        reduction: Reduction::Mean,
+        needs: LabelNeeds::SinglePositive,
+        make: |given| Ok(Box::new(Vpu::new(given.reduction()))),
+    },
 ];
 
 /// Losses that are built from the class frequencies of a training set: [`LossRow::build_for`].
@@ -398,6 +418,18 @@ pub static CLASS_LOSSES: &[LossRow] = &[
         reduction: Reduction::Mean,
         needs: LabelNeeds::SinglePositive,
         make: |given| propensity(Bound::Upper, Surrogate::SquaredHinge, given),
+    },
+    LossRow {
+        info: Risk::Unbiased.info(),
+        reduction: Reduction::Mean,
+        needs: LabelNeeds::SinglePositive,
+        make: |given| pu(Risk::Unbiased, given),
+    },
+    LossRow {
+        info: Risk::NonNegative.info(),
+        reduction: Reduction::Mean,
+        needs: LabelNeeds::SinglePositive,
+        make: |given| pu(Risk::NonNegative, given),
     },
 ];
 
@@ -557,6 +589,26 @@ fn propensity(
 ) -> Result<Box<dyn MultiLabelLoss>, LossError> {
     let propensities = Propensities { a: given.get("a")?, b: given.get("b")? }.of(given.train()?)?;
     Ok(Box::new(Propensity::new(bound, surrogate, &propensities, given.reduction())?))
+}
+
+fn pu_mlc(preset: PuPreset, given: &Given<'_>) -> Result<Box<dyn MultiLabelLoss>, LossError> {
+    Ok(Box::new(PuMlc::new(PuMlcConfig {
+        preset,
+        alpha: given.get("alpha")?,
+        gamma: given.get("gamma")?,
+        eps: given.get("eps")?,
+        reduction: given.reduction(),
+    })?))
+}
+
+fn pu(risk: Risk, given: &Given<'_>) -> Result<Box<dyn MultiLabelLoss>, LossError> {
+    let mut config = PuConfig { reduction: given.reduction(), ..PuConfig::default() };
+    if risk == Risk::NonNegative {
+        (config.beta, config.gamma) = (given.get("beta")?, given.get("gamma")?);
+    }
+    let (kept, observed) = (given.get("kept")?, given.train()?.priors(given.row.info.name)?);
+    let priors: Vec<f64> = observed.iter().map(|share| share / kept).collect();
+    Ok(Box::new(Pu::new(risk, config, &priors)?))
 }
 
 fn expected_positives(given: &Given<'_>) -> Result<ExpectedPositivesConfig, LossError> {

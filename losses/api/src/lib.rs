@@ -38,6 +38,7 @@
 //! # Ok::<(), lacuna_loss_api::LossError>(())
 //! ```
 
+pub mod columns;
 pub mod conformance;
 mod error;
 pub mod guarded;

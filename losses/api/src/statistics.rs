@@ -9,8 +9,8 @@ use crate::{Label, LossError};
 ///
 /// let (p, u) = (Label::Positive, Label::Unknown);
 /// let train = ClassStatistics::of(&[p, u, p, p, p, u], 2)?; // three rows of two classes
-/// assert_eq!((train.rows(), train.positives()), (3.0, &[2.0, 2.0][..]));
-/// assert_eq!(train.co_occurrence(), Some(&[2.0, 1.0, 1.0, 2.0][..]));
+/// assert_eq!((train.rows(), train.positives()), (3.0, &[3.0, 1.0][..]));
+/// assert_eq!(train.co_occurrence(), Some(&[3.0, 1.0, 1.0, 1.0][..]));
 /// # Ok::<(), lacuna_loss_api::LossError>(())
 /// ```
 #[derive(Clone, Debug, PartialEq)]

@@ -17,6 +17,8 @@ mod logit_adjust;
 mod loss;
 mod metrics;
 mod propensity;
+mod pu;
+mod pu_mlc;
 mod rng;
 mod spml;
 mod training;
@@ -92,6 +94,10 @@ const METHODS: &[(&str, Adapter)] = &[
     ("propensity_unbiased_squared_hinge", propensity::unbiased_hinge),
     ("propensity_upper_bound_bce", propensity::upper_bce),
     ("propensity_upper_bound_squared_hinge", propensity::upper_hinge),
+    ("pu_mlc", pu_mlc::pu_mlc),
+    ("upu", pu::upu),
+    ("nnpu", pu::nnpu),
+    ("vpu", pu::vpu),
     ("metrics_ap_sklearn", metrics::ap_sklearn),
     ("metrics_ap_asl", metrics::ap_asl),
     ("numpy_legacy_rng", rng::numpy_legacy_rng),

@@ -1,0 +1,23 @@
+//! Positive-unlabelled risk estimators, class by class: uPU (du Plessis, Niu and Sugiyama, ICML 2015), nnPU (Kiryo, Niu, du
+//! Plessis and Sugiyama, NeurIPS 2017) and VPU (Chen, Liu, Wang, Zhao and Wu, NeurIPS 2020). Losses are means over
+//! classes; the extension to several labels is ours.
+//!
+//! ```
+//! use lacuna_loss_api::{Label, LossGrad, LossInput, MultiLabelLoss};
+//! use lacuna_pu::{Pu, PuConfig, Risk};
+//!
+//! let z = [2.0, -1.0, 0.5, -2.0]; // four rows of one class
+//! let labels = [Label::Positive, Label::Unknown, Label::Unknown, Label::Unknown];
+//! let (logits, mut dz) = ([&z[..]], [0.0; 4]);
+//! let mut loss = Pu::new(Risk::NonNegative, PuConfig::default(), &[0.3])?;
+//! loss.evaluate(&LossInput::new(&logits, 4, 1, &labels), LossGrad::Into(&mut [&mut dz]))?;
+//! assert!(dz[0] < 0.0 && dz[1] > 0.0);
+//! # Ok::<(), lacuna_loss_api::LossError>(())
+//! ```
+
+mod pu;
+pub mod reference;
+mod vpu;
+
+pub use pu::{Pu, PuConfig, Risk, Surrogate};
+pub use vpu::Vpu;

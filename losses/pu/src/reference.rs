@@ -1,0 +1,39 @@
+//! The formulas of one class, scalar.
+
+use crate::Surrogate;
+use lacuna_loss_api::{Label, Real};
+
+/// What it costs to predict the sign of m wrongly: sigma(-m), or softplus(-m).
+pub fn surrogate<R: Real>(m: R, of: Surrogate) -> R {
+    match of {
+        Surrogate::Sigmoid => (-m).sigmoid(),
+        Surrogate::Logistic => (-m).softplus(),
+    }
+}
+
+/// (R+, R-): pi mean_P l(z), and mean_U l(-z) - pi mean_P l(-z). U is the rest, or everything if `all_unlabelled`.
+pub fn risks<R: Real>(z: &[R], labels: &[Label], prior: f64, of: Surrogate, all_unlabelled: bool) -> (R, R) {
+    let mean = |terms: Vec<R>| {
+        let n = terms.len().max(1) as f64;
+        R::sum(terms.into_iter()) / R::of(n)
+    };
+    let rows = || z.iter().zip(labels);
+    let positive = |sign: f64| {
+        rows().filter(|(_, l)| l.is_positive()).map(|(&z, _)| surrogate(R::of(sign) * z, of)).collect()
+    };
+    let unlabelled = rows().filter(|(_, l)| all_unlabelled || !l.is_positive());
+    let negative = mean(unlabelled.map(|(&z, _)| surrogate(-z, of)).collect());
+    let pi = R::of(prior);
+    (pi * mean(positive(1.0)), negative - pi * mean(positive(-1.0)))
+}
+
+/// ln mean phi - mean_P ln phi with phi = sigma(z); the first term alone without positives.
+pub fn vpu<R: Real>(z: &[R], labels: &[Label]) -> R {
+    let mean = R::sum(z.iter().map(|z| z.sigmoid())) / R::of(z.len() as f64);
+    let positives = z.iter().zip(labels).filter(|(_, l)| l.is_positive());
+    let count = positives.clone().count();
+    if count == 0 {
+        return mean.ln();
+    }
+    mean.ln() + R::sum(positives.map(|(&z, _)| (-z).softplus())) / R::of(count as f64)
+}
