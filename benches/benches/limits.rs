@@ -4,6 +4,7 @@
 //! measures every row once, briefly.
 
 use lacuna_benches::{against_peak, copy_rate, fma_peak};
+use lacuna_engine::Tape;
 use lacuna_kernels::gemm::{Matrix, gemm};
 use lacuna_kernels::{Exec, Write, f32x8, map, math};
 use std::hint::black_box;
@@ -47,6 +48,30 @@ impl Bench {
                 rate.percent() * (8 * n.div_ceil(8)) as f64 / n as f64
             ),
             None => println!("{name:<34} the machine's speed changed during every attempt"),
+        }
+    }
+
+    /// What a node costs beside its arithmetic: a chain of multiplications of eight floats, forward and backward.
+    fn tape(&self) {
+        const NODES: usize = 1000;
+        if self.skips("tape node") {
+            return;
+        }
+        let mut tape = Tape::new();
+        tape.seal();
+        let rate = against_peak(self.attempts, self.seconds, NODES as f64, || {
+            tape.reset();
+            let mut x = tape.variable([8], &[1.0; 8]);
+            for _ in 0..NODES {
+                x = tape.scale(x, black_box(1.000_1));
+            }
+            tape.backward_from(x, &[1.0; 8]);
+        });
+        match rate {
+            Some(rate) => {
+                println!("{:<34} {:6.1} ns    peak {:5.1}", "tape node", 1.0 / rate.giga, rate.peak)
+            }
+            None => println!("{:<34} the machine's speed changed during every attempt", "tape node"),
         }
     }
 
@@ -116,6 +141,7 @@ fn main() {
     for size in [256, 512, 1024] {
         bench.product("square", (size, size, size), Kind::Plain);
     }
+    bench.tape();
     bench.function("exp", -10.0, 10.0, math::exp);
     bench.function("exp_sat", -10.0, 10.0, math::exp_sat);
     bench.function("ln", 0.01, 10.0, math::ln);

@@ -97,6 +97,13 @@ fn a_steady_step_allocates_nothing() {
     // matrixmultiply, which serves the portable build, allocates once for each product.
     let products = |per_step: usize| if cfg!(target_feature = "fma") { 0 } else { per_step * STEPS };
     let pool = rayon::ThreadPoolBuilder::new().num_threads(2).build().unwrap();
+    // Which thread of the pool takes which task is chance, so both have to be warm: started, and with the scratch
+    // of every shape. Otherwise the first task that a cold thread steals in the middle of the count shows.
+    pool.broadcast(|_| {
+        train(Exec::Serial, 320, linear);
+        train(Exec::Serial, 64, mlp);
+        train_cnn(Exec::Serial);
+    });
     for exec in [Exec::Serial, Exec::Rayon] {
         let linear = pool.install(|| train(exec, 320, linear));
         let mlp = pool.install(|| train(exec, 64, mlp));
