@@ -4,7 +4,7 @@ use crate::{
     Benchmark, DataSource, HarnessError, LossReport, LossSpec, MaskSource, Published, Report, RunRecord,
     RunSettings, Spec, Trainer, TrainingSpec,
 };
-use lacuna_losses::{Context, LabelNeeds, LossRow, Options, Reduction};
+use lacuna_losses::{ClassStatistics, Context, LabelNeeds, LossRow, MultiLabelLoss, Options, Reduction};
 use rayon::prelude::*;
 use std::time::Instant;
 
@@ -54,7 +54,22 @@ pub struct Plan {
     /// The specification as it was written, with which published numbers compare.
     published: Spec,
     data: Benchmark,
-    losses: Vec<(&'static LossRow, Options)>,
+    losses: Vec<PlannedLoss>,
+}
+
+/// A loss with everything it is built from.
+#[derive(Debug)]
+struct PlannedLoss {
+    row: &'static LossRow,
+    options: Options,
+    /// Class frequencies among the labels it sees.
+    statistics: ClassStatistics,
+}
+
+impl PlannedLoss {
+    fn build(&self) -> Result<Box<dyn MultiLabelLoss>, HarnessError> {
+        Ok(self.row.build_for(&self.options, &self.statistics)?)
+    }
 }
 
 impl Plan {
@@ -107,8 +122,11 @@ impl Plan {
         let mut losses = Vec::new();
         for (row, loss) in rows.into_iter().zip(&spec.losses) {
             let options = Options { params: loss.params.clone(), reduction, context };
-            row.build(&options)?; // found now, not in the middle of the grid
-            losses.push((row, options));
+            let seen = data.observed(row.needs).select(&data.split.train);
+            let statistics = ClassStatistics::of(seen.cells(), data.classes())?;
+            let planned = PlannedLoss { row, options, statistics };
+            planned.build()?; // found now, not in the middle of the grid
+            losses.push(planned);
         }
         spec.training.head.check(data.train.features.columns())?;
         let train = data.split.train.len();
@@ -156,9 +174,7 @@ impl Plan {
         let losses = runs
             .chunks(seeds as usize)
             .zip(&self.losses)
-            .map(|(runs, (row, options))| {
-                LossReport::of(runs, sees(row.needs), &self.conventions_of(row, options))
-            })
+            .map(|(runs, loss)| LossReport::of(runs, sees(loss.row.needs), &self.conventions_of(loss)))
             .collect();
         Ok(Report {
             name: self.spec.name.clone(),
@@ -181,7 +197,8 @@ impl Plan {
         seed: u64,
         progress: &(dyn Fn(Progress) + Sync),
     ) -> Result<RunRecord, HarnessError> {
-        let (row, options) = &self.losses[loss];
+        let loss = &self.losses[loss];
+        let row = loss.row;
         let training = &self.spec.training;
         let settings = RunSettings {
             head: training.head.clone(),
@@ -190,7 +207,7 @@ impl Plan {
             lr: training.lr,
             seed,
         };
-        let trainer = Trainer::new(&self.data, self.data.observed(row.needs), row.build(options)?, settings);
+        let trainer = Trainer::new(&self.data, self.data.observed(row.needs), loss.build()?, settings);
         let record = trainer.run(|epoch, val_map| {
             progress(Progress::Epoch { loss: row.info.name.to_string(), seed, epoch, val_map });
         })?;
@@ -272,7 +289,8 @@ impl Plan {
     }
 
     /// The conventions of one loss as one line: the labels it sees and its parameters included.
-    fn conventions_of(&self, row: &LossRow, options: &Options) -> String {
+    fn conventions_of(&self, loss: &PlannedLoss) -> String {
+        let PlannedLoss { row, options, .. } = loss;
         let mut lines = self.conventions();
         lines.retain(|line| !line.starts_with("Parameters"));
         lines.push(format!("{} sees {}", row.info.name, sees(row.needs)));

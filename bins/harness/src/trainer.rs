@@ -4,7 +4,7 @@ use crate::{Benchmark, HarnessError, Head, RunRecord};
 use lacuna_engine::{Exec, Tape, Tensor, Var};
 use lacuna_labels::{Features, Label, ObservedLabels};
 use lacuna_losses::spml::{ESTIMATOR_LR_FACTOR, estimator_init};
-use lacuna_losses::{LossGrad, LossInput, MultiLabelLoss, Targets};
+use lacuna_losses::{LossGrad, LossInput, MultiLabelLoss, Targets, TrainPass};
 use lacuna_metrics::{ApScratch, MapConvention};
 use lacuna_nn::{Adam, AdamConfig, Layer, Optimizer, ParamGroup};
 use lacuna_protocols::Stream;
@@ -162,6 +162,25 @@ impl<'a> Trainer<'a> {
         Ok(tape.value(value)[0])
     }
 
+    /// Shows the loss the predictions of all rows that train, if it relabels after this epoch.
+    fn end_epoch(&mut self, epoch: usize, logits: &mut Vec<f32>) -> Result<(), HarnessError> {
+        if !self.loss.wants_train_pass(epoch) {
+            return Ok(());
+        }
+        let data = self.data;
+        self.predict(&data.train.features, RowSet::Some(&data.split.train), logits);
+        let labels = self.observed.select(&data.split.train);
+        let (rows, classes) = (labels.rows(), labels.classes());
+        let pass = TrainPass { epoch, logits, labels: labels.cells(), rows, classes };
+        self.loss.end_epoch(&pass).map_err(|source| HarnessError::Training {
+            loss: self.loss.info().name.to_string(),
+            seed: self.settings.seed,
+            epoch: epoch + 1,
+            step: self.step,
+            source,
+        })
+    }
+
     /// Logits of rows `rows` of `features`, `[rows, classes]`, into `out`.
     pub fn predict(&mut self, features: &Features, rows: RowSet<'_>, out: &mut Vec<f32>) {
         out.clear();
@@ -201,6 +220,7 @@ impl<'a> Trainer<'a> {
                 sum += f64::from(self.step(epoch, batch)?);
             }
             losses.push(sum / self.steps_per_epoch() as f64);
+            self.end_epoch(epoch, &mut logits)?;
             self.predict(&data.train.features, RowSet::Some(&data.split.val), &mut logits);
             let map = ap.evaluate(&logits, &val_truth).map_err(&failed)?.percent();
             val_maps.push(map);

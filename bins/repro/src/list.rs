@@ -2,7 +2,7 @@
 
 use crate::specs;
 use lacuna_harness::sees;
-use lacuna_losses::LOSSES;
+use lacuna_losses::{CLASS_LOSSES, LOSSES};
 use lacuna_synthetic::SETS;
 use std::fmt::Write as _;
 
@@ -15,7 +15,7 @@ pub(crate) fn text() -> anyhow::Result<String> {
         writeln!(out, "  {:<14} after {}", "", spec.source)?;
     }
     writeln!(out, "\nLosses (--loss NAME,NAME; --set NAME.PARAM=VALUE):")?;
-    for row in LOSSES {
+    for row in LOSSES.iter().chain(CLASS_LOSSES) {
         writeln!(
             out,
             "  {:<18} {} ({}); sees {}",

@@ -88,6 +88,41 @@ fn published_numbers_stand_beside_equal_settings_only() {
 }
 
 #[test]
+fn every_loss_of_the_tables_runs() {
+    let names: Vec<String> = lacuna_losses::LOSSES
+        .iter()
+        .chain(lacuna_losses::CLASS_LOSSES)
+        .map(|row| row.info.name.to_string())
+        .collect();
+    let count = names.len();
+    let overrides =
+        Overrides { losses: Some(names), epochs: Some(2), seeds: Some(1), ..Overrides::default() };
+    let report = Plan::new(&spec(), &overrides).unwrap().run(2, &|_| {}).unwrap();
+    assert_eq!(report.losses.len(), count);
+    for loss in &report.losses {
+        // 7.4 is what random scores get on this set, and what a loss of positives alone learns.
+        let learns = loss.loss != "gr-repo-epr";
+        assert_eq!(loss.test_map_mean > 15.0, learns, "{}: {}", loss.loss, loss.test_map_mean);
+    }
+}
+
+#[test]
+fn relabelling_losses_see_the_training_rows() {
+    let run = |loss: &str| {
+        let overrides = Overrides {
+            losses: Some(vec![loss.to_string()]),
+            epochs: Some(16),
+            seeds: Some(1),
+            ..Overrides::default()
+        };
+        Plan::new(&spec(), &overrides).unwrap().run(2, &|_| {}).unwrap().runs.remove(0)
+    };
+    let (plain, relabelled) = (run("em"), run("em-apl"));
+    assert_eq!(plain.epoch_losses[..4], relabelled.epoch_losses[..4], "the same before any label is written");
+    assert_ne!(plain.epoch_losses[15], relabelled.epoch_losses[15], "and different afterwards");
+}
+
+#[test]
 fn the_embedded_set_behaves_like_real_features() {
     let losses = ["bce-full", "an", "hill", "epr"].map(String::from).to_vec();
     let overrides = Overrides { losses: Some(losses), seeds: Some(1), ..Overrides::default() };
