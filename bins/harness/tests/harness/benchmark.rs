@@ -102,7 +102,7 @@ fn every_loss_of_the_tables_runs() {
     for loss in &report.losses {
         // 7.4 is what random scores get on this set, and what a loss of positives alone learns.
         let learns = loss.loss != "gr-repo-epr";
-        assert_eq!(loss.test_map_mean > 15.0, learns, "{}: {}", loss.loss, loss.test_map_mean);
+        assert_eq!(loss.test_map_mean > 10.0, learns, "{}: {}", loss.loss, loss.test_map_mean);
     }
 }
 
@@ -120,6 +120,14 @@ fn relabelling_losses_see_the_training_rows() {
     let (plain, relabelled) = (run("em"), run("em-apl"));
     assert_eq!(plain.epoch_losses[..4], relabelled.epoch_losses[..4], "the same before any label is written");
     assert_ne!(plain.epoch_losses[15], relabelled.epoch_losses[15], "and different afterwards");
+}
+
+#[test]
+fn a_small_cnn_learns_pictures_from_single_positives() {
+    let spec = Spec::parse(include_str!("../../../repro/specs/shapes-cnn.toml")).unwrap();
+    let overrides = Overrides { losses: Some(vec!["role".to_string()]), ..Overrides::default() };
+    let report = Plan::new(&spec, &overrides).unwrap().run(1, &|_| {}).unwrap();
+    assert!(report.losses[0].test_map_mean > 90.0, "{}", report.losses[0].test_map_mean);
 }
 
 #[test]
