@@ -247,7 +247,10 @@ impl Plan {
             format!(
                 "Training: {} head, Adam lr {}, batch {} (last incomplete batch dropped), {}, loss \
                  reduction {reduction}",
-                t.head, t.lr, t.batch, t.epochs
+                t.head,
+                t.lr,
+                t.batch,
+                plural(t.epochs as u64, "epoch")
             ),
             format!(
                 "Metric: test mAP in percent, {}, at the epoch with the best validation mAP on true labels (the \

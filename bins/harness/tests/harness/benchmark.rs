@@ -39,6 +39,8 @@ fn numbers_do_not_depend_on_threads() {
     };
     let one = run(1);
     assert_eq!(one.len(), plan.runs());
+    let said = plan.conventions().join(" ");
+    assert!(said.contains("2 epochs") && said.contains("2 seeds") && said.contains("batch 16"), "{said}");
     for jobs in [2, 3, 8] {
         assert_eq!(run(jobs), one, "{jobs} threads");
     }
