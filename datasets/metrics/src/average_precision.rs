@@ -1,68 +1,8 @@
 //! Average precision of a class, and its mean over the classes.
 
-use crate::error::{MetricError, UnknownName};
 use crate::ranking::Score;
-use lacuna_labels::TrueLabels;
-use std::fmt;
-use std::str::FromStr;
-
-/// How the average precision of one class is computed.
-///
-/// With `P` positives, precision `p(k)` and recall `r(k)` among the first `k` rows of the ranking:
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum ApFlavour {
-    /// `sum (r(k) - r(k')) p(k)` over the distinct scores, `k` rows down to this score, `k'` to the one before.
-    ///
-    /// Rows of equal score are taken together, so their order does not matter. scikit-learn's
-    /// `average_precision_score`; the single-positive papers, GR loss, large-loss methods.
-    Sklearn,
-    /// `sum p(k) / (P + 1e-8)` over the ranks `k` of the positives.
-    ///
-    /// The asymmetric loss code, which Hill, PU-MLC and COMIC took over. There the order of equal
-    /// scores is that of an unstable sort; here the later row comes first (a stable ascending sort,
-    /// reversed). Without ties it equals [`ApFlavour::Sklearn`] up to the 1e-8.
-    Asl,
-    /// `sum max { p(k') : k' >= k } / P` over the ranks `k` of the positives: the area under the
-    /// precision made monotone.
-    ///
-    /// VOC 2010 and later; of equal scores the earlier row comes first (a stable descending sort), as in
-    /// the PU-MLC code.
-    Voc12,
-}
-
-/// What a class without positives counts in the mean.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum EmptyClass {
-    /// It counts as 0.
-    Zero,
-    /// It is left out; its own value is not a number.
-    Skip,
-    /// It is not a number, and so is the mean.
-    Nan,
-}
-
-/// Everything two values of mAP must have in common to be comparable.
-///
-/// ```
-/// use lacuna_metrics::{ApFlavour, EmptyClass, MapConvention};
-///
-/// let convention = MapConvention { flavour: ApFlavour::Asl, empty_class: EmptyClass::Skip };
-/// assert_eq!(convention.to_string(), "AP asl, empty class skip");
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct MapConvention {
-    /// How the value of a class is computed.
-    pub flavour: ApFlavour,
-    /// What a class without positives counts.
-    pub empty_class: EmptyClass,
-}
-
-impl MapConvention {
-    /// The tables of the single-positive papers.
-    pub const SPML: Self = Self { flavour: ApFlavour::Sklearn, empty_class: EmptyClass::Zero };
-    /// The tables of ASL, Hill, SPLC, PU-MLC and COMIC.
-    pub const ASL: Self = Self { flavour: ApFlavour::Asl, empty_class: EmptyClass::Zero };
-}
+use crate::{ApFlavour, EmptyClass, Judged, MapConvention, MetricError};
+use rayon::prelude::*;
 
 /// Average precisions and their mean.
 #[derive(Clone, Debug, PartialEq)]
@@ -86,21 +26,99 @@ impl MapResult {
 
 /// Average precision of every class and their mean.
 ///
-/// `scores` are `[rows, classes]`, row-major, logits or probabilities: only their order counts.
+/// `scores` are `[rows, classes]`, row-major, logits or probabilities: only their order counts. An unknown cell
+/// takes its row out of the ranking of its class. Classes are spread over threads; the result does not depend on
+/// how many there are.
 ///
 /// # Errors
 /// [`MetricError::Size`] unless there is one score for each label, [`MetricError::NotANumber`] with
 /// the first score that is not a number, [`MetricError::Empty`] where there are no labels.
 ///
 /// For a metric that is computed every epoch see [`ApScratch`].
-pub fn mean_average_precision<S: Score>(
+pub fn mean_average_precision<'a, S: Score>(
     scores: &[S],
-    truth: &TrueLabels,
+    truth: impl Into<Judged<'a>>,
     convention: MapConvention,
 ) -> Result<MapResult, MetricError> {
-    let mut scratch = ApScratch::new(convention);
-    scratch.evaluate(scores, truth)?;
-    Ok(scratch.result)
+    let truth = truth.into();
+    truth.check(scores)?;
+    let classes = (0..truth.classes()).into_par_iter();
+    let values = classes.map_init(Sorting::default, |sorting, class| {
+        sorting.rank(scores, truth, class);
+        sorting.average_precision(convention.flavour)
+    });
+    let values: Vec<Option<f64>> = values.collect();
+    let mut result = MapResult::empty(convention);
+    result.fill(values.into_iter());
+    Ok(result)
+}
+
+impl MapResult {
+    fn empty(convention: MapConvention) -> Self {
+        Self { per_class: Vec::new(), map: f64::NAN, empty_classes: Vec::new(), convention }
+    }
+
+    /// Takes over the values of the classes, `None` for one without positives, and their mean.
+    fn fill(&mut self, values: impl Iterator<Item = Option<f64>>) {
+        let Self { per_class, map, empty_classes, convention } = self;
+        per_class.clear();
+        empty_classes.clear();
+        for (class, value) in values.enumerate() {
+            if value.is_none() {
+                empty_classes.push(class);
+            }
+            let empty = if convention.empty_class == EmptyClass::Zero { 0.0 } else { f64::NAN };
+            per_class.push(value.unwrap_or(empty));
+        }
+        let skipped = if convention.empty_class == EmptyClass::Skip { empty_classes.len() } else { 0 };
+        let counted = per_class.iter().filter(|value| skipped == 0 || !value.is_nan());
+        *map = counted.sum::<f64>() / (per_class.len() - skipped) as f64;
+    }
+}
+
+/// The rows of one class, and room to sort them.
+#[derive(Clone, Debug)]
+struct Sorting<S: Score> {
+    /// Best last.
+    ranking: Vec<S::Bits>,
+    spare: Vec<S::Bits>,
+    positives: usize,
+}
+
+impl<S: Score> Default for Sorting<S> {
+    fn default() -> Self {
+        Self { ranking: Vec::new(), spare: Vec::new(), positives: 0 }
+    }
+}
+
+impl<S: Score> Sorting<S> {
+    /// Ranks the known rows of a class; without a positive there is nothing to sort.
+    fn rank(&mut self, scores: &[S], truth: Judged<'_>, class: usize) {
+        let classes = truth.classes();
+        let column = scores[class..].iter().step_by(classes);
+        let labels = truth.cells()[class..].iter().step_by(classes);
+        let mut positives = 0;
+        self.ranking.clear();
+        self.ranking.extend(column.zip(labels).enumerate().filter(|(_, (_, label))| label.is_known()).map(
+            |(row, (score, label))| {
+                positives += usize::from(label.is_positive());
+                score.pack(row, label.is_positive())
+            },
+        ));
+        self.positives = positives;
+        if positives > 0 {
+            S::sort(&mut self.ranking, &mut self.spare);
+        }
+    }
+
+    fn average_precision(&self, flavour: ApFlavour) -> Option<f64> {
+        (self.positives > 0).then(|| match flavour {
+            ApFlavour::Sklearn => sklearn::<S>(&self.ranking, self.positives),
+            ApFlavour::Asl => asl::<S>(&self.ranking, self.positives),
+            ApFlavour::Voc07 => voc07::<S>(&self.ranking, self.positives),
+            ApFlavour::Voc12 => voc12::<S>(&self.ranking, self.positives),
+        })
+    }
 }
 
 /// Memory for computing [`mean_average_precision`] again and again without allocating.
@@ -120,63 +138,32 @@ pub fn mean_average_precision<S: Score>(
 /// ```
 #[derive(Clone, Debug)]
 pub struct ApScratch<S: Score = f32> {
-    /// The rows of one class, best last.
-    ranking: Vec<S::Bits>,
-    /// Room to sort them.
-    spare: Vec<S::Bits>,
+    sorting: Sorting<S>,
     result: MapResult,
 }
 
 impl<S: Score> ApScratch<S> {
     /// Empty memory; it grows with the first use.
     pub fn new(convention: MapConvention) -> Self {
-        let result =
-            MapResult { per_class: Vec::new(), map: f64::NAN, empty_classes: Vec::new(), convention };
-        Self { ranking: Vec::new(), spare: Vec::new(), result }
+        Self { sorting: Sorting::default(), result: MapResult::empty(convention) }
     }
 
-    /// As [`mean_average_precision`]. The result stays here until the next call.
+    /// As [`mean_average_precision`], on one thread. The result stays here until the next call.
     ///
     /// # Errors
     /// As for [`mean_average_precision`].
-    pub fn evaluate(&mut self, scores: &[S], truth: &TrueLabels) -> Result<&MapResult, MetricError> {
-        let (rows, classes) = (truth.rows(), truth.classes());
-        if rows == 0 || classes == 0 {
-            return Err(MetricError::Empty { rows, classes });
-        }
-        if scores.len() != rows * classes {
-            return Err(MetricError::Size { rows, classes, scores: scores.len() });
-        }
-        if let Some(i) = scores.iter().position(|score| score.is_not_a_number()) {
-            return Err(MetricError::NotANumber { row: i / classes, class: i % classes });
-        }
-        let MapResult { per_class, map, empty_classes, convention } = &mut self.result;
-        per_class.clear();
-        empty_classes.clear();
-        for class in 0..classes {
-            let column = scores[class..].iter().step_by(classes);
-            let labels = truth.cells()[class..].iter().step_by(classes);
-            let mut positives = 0;
-            self.ranking.clear();
-            self.ranking.extend(column.zip(labels).enumerate().map(|(row, (score, label))| {
-                positives += usize::from(label.is_positive());
-                score.pack(row, label.is_positive())
-            }));
-            if positives == 0 {
-                empty_classes.push(class);
-                per_class.push(if convention.empty_class == EmptyClass::Zero { 0.0 } else { f64::NAN });
-                continue;
-            }
-            S::sort(&mut self.ranking, &mut self.spare);
-            per_class.push(match convention.flavour {
-                ApFlavour::Sklearn => sklearn::<S>(&self.ranking, positives),
-                ApFlavour::Asl => asl::<S>(&self.ranking, positives),
-                ApFlavour::Voc12 => voc12::<S>(&self.ranking, positives),
-            });
-        }
-        let skipped = if convention.empty_class == EmptyClass::Skip { empty_classes.len() } else { 0 };
-        let counted = per_class.iter().filter(|value| skipped == 0 || !value.is_nan());
-        *map = counted.sum::<f64>() / (classes - skipped) as f64;
+    pub fn evaluate<'a>(
+        &mut self,
+        scores: &[S],
+        truth: impl Into<Judged<'a>>,
+    ) -> Result<&MapResult, MetricError> {
+        let truth = truth.into();
+        truth.check(scores)?;
+        let (sorting, flavour) = (&mut self.sorting, self.result.convention.flavour);
+        self.result.fill((0..truth.classes()).map(|class| {
+            sorting.rank(scores, truth, class);
+            sorting.average_precision(flavour)
+        }));
         Ok(&self.result)
     }
 }
@@ -210,6 +197,33 @@ fn asl<S: Score>(ranking: &[S::Bits], positives: usize) -> f64 {
     sum / (positives as f64 + 1e-8)
 }
 
+/// [`ApFlavour::Voc07`] of a ranking, best last; of equal scores the earlier row is better.
+fn voc07<S: Score>(ranking: &[S::Bits], positives: usize) -> f64 {
+    // From the worst row to the best: `best` is the best precision at this recall or a higher one, and a level of
+    // recall is done with once fewer hits than it needs are left. Levels are compared in whole numbers: with
+    // floats a recall of 3/10 does not reach the level 0.3 of `arange(0, 1.1, 0.1)`.
+    let (mut above, mut hits, mut best, mut sum) = (ranking.len(), positives, 0.0_f64, 0.0);
+    let mut level = LEVELS;
+    for tied in ranking.chunk_by(|&one, &other| S::tied(one, other)) {
+        for &row in tied.iter().rev() {
+            if S::positive(row) {
+                best = best.max(hits as f64 / above as f64);
+                hits -= 1;
+                while level > 0 && LEVELS * hits < level * positives {
+                    sum += best;
+                    level -= 1;
+                }
+            }
+            above -= 1;
+        }
+    }
+    // Recall 0 is reached everywhere.
+    (sum + best) / (LEVELS + 1) as f64
+}
+
+/// Levels of recall beside 0.
+const LEVELS: usize = 10;
+
 /// [`ApFlavour::Voc12`] of a ranking, best last; of equal scores the earlier row is better.
 fn voc12<S: Score>(ranking: &[S::Bits], positives: usize) -> f64 {
     // From the worst row to the best, so that the best precision further down is at hand. Between
@@ -228,63 +242,10 @@ fn voc12<S: Score>(ranking: &[S::Bits], positives: usize) -> f64 {
     sum / positives as f64
 }
 
-impl ApFlavour {
-    /// Every flavour.
-    pub const ALL: [Self; 3] = [Self::Sklearn, Self::Asl, Self::Voc12];
-}
-
-impl EmptyClass {
-    /// Every policy.
-    pub const ALL: [Self; 3] = [Self::Zero, Self::Skip, Self::Nan];
-}
-
-impl FromStr for ApFlavour {
-    type Err = UnknownName;
-
-    fn from_str(name: &str) -> Result<Self, UnknownName> {
-        let found = Self::ALL.into_iter().find(|flavour| flavour.to_string() == name);
-        found.ok_or_else(|| UnknownName::new("AP flavour", name, &Self::ALL))
-    }
-}
-
-impl FromStr for EmptyClass {
-    type Err = UnknownName;
-
-    fn from_str(name: &str) -> Result<Self, UnknownName> {
-        let found = Self::ALL.into_iter().find(|policy| policy.to_string() == name);
-        found.ok_or_else(|| UnknownName::new("policy for empty classes", name, &Self::ALL))
-    }
-}
-
-impl fmt::Display for ApFlavour {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            ApFlavour::Sklearn => "sklearn",
-            ApFlavour::Asl => "asl",
-            ApFlavour::Voc12 => "voc12",
-        })
-    }
-}
-
-impl fmt::Display for EmptyClass {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            EmptyClass::Zero => "zero",
-            EmptyClass::Skip => "skip",
-            EmptyClass::Nan => "nan",
-        })
-    }
-}
-
-impl fmt::Display for MapConvention {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(&format!("AP {}, empty class {}", self.flavour, self.empty_class))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use lacuna_labels::{Label, LabelMatrix, ObservedLabels, TrueLabels};
     use lacuna_protocols::Stream;
 
     /// The definitions, without sorting: for each positive, count who stands above it.
@@ -294,7 +255,9 @@ mod tests {
         let at_least_as_good = |row: usize, other: usize| match flavour {
             ApFlavour::Sklearn => scores[other] >= scores[row],
             ApFlavour::Asl => scores[other] > scores[row] || (scores[other] == scores[row] && other >= row),
-            ApFlavour::Voc12 => scores[other] > scores[row] || (scores[other] == scores[row] && other <= row),
+            ApFlavour::Voc07 | ApFlavour::Voc12 => {
+                scores[other] > scores[row] || (scores[other] == scores[row] && other <= row)
+            }
         };
         let precision = |row: usize| {
             let above: Vec<usize> = rows().filter(|&other| at_least_as_good(row, other)).collect();
@@ -304,13 +267,21 @@ mod tests {
             let below = rows().filter(|&other| at_least_as_good(other, row));
             below.map(precision).fold(0.0, f64::max)
         };
+        let at_recall = |level: f64| {
+            let reached = |&row: &usize| {
+                let hits = rows().filter(|&other| at_least_as_good(row, other) && positive[other]).count();
+                hits as f64 * 10.0 >= level * positives
+            };
+            rows().filter(reached).map(precision).fold(0.0, f64::max)
+        };
         let hits = rows().filter(|&row| positive[row]);
         let sum: f64 = match flavour {
+            ApFlavour::Voc07 => return (0..=10).map(|level| at_recall(level.into())).sum::<f64>() / 11.0,
             ApFlavour::Sklearn | ApFlavour::Asl => hits.map(precision).sum(),
             ApFlavour::Voc12 => hits.map(best_below).sum(),
         };
         match flavour {
-            ApFlavour::Sklearn | ApFlavour::Voc12 => sum / positives,
+            ApFlavour::Sklearn | ApFlavour::Voc07 | ApFlavour::Voc12 => sum / positives,
             ApFlavour::Asl => sum / (positives + 1e-8),
         }
     }
@@ -423,7 +394,7 @@ mod tests {
         let mut memory = || {
             scratch.evaluate(&scores, &truth).unwrap();
             // Sorting may swap the first two.
-            let mut rankings = [scratch.ranking.as_ptr(), scratch.spare.as_ptr()];
+            let mut rankings = [scratch.sorting.ranking.as_ptr(), scratch.sorting.spare.as_ptr()];
             rankings.sort_unstable();
             (rankings, scratch.result.per_class.as_ptr(), scratch.result.empty_classes.as_ptr())
         };
@@ -431,19 +402,39 @@ mod tests {
     }
 
     #[test]
-    fn names_are_read_as_they_are_shown() {
-        for (flavour, policy) in ApFlavour::ALL.into_iter().zip(EmptyClass::ALL) {
-            assert_eq!(flavour.to_string().parse(), Ok(flavour));
-            assert_eq!(policy.to_string().parse(), Ok(policy));
+    fn unknown_rows_leave_the_ranking() {
+        let mut stream = Stream::new(25, "unknown");
+        let (rows, classes) = (60, 4);
+        let labels = [Label::Positive, Label::Negative, Label::Unknown];
+        let cells = (0..rows * classes).map(|_| labels[stream.below(3)]).collect();
+        let observed = ObservedLabels::from(LabelMatrix::new(rows, classes, cells).unwrap());
+        let scores: Vec<f64> = (0..rows * classes).map(|_| stream.below(15) as f64).collect();
+        for flavour in ApFlavour::ALL {
+            let convention = MapConvention { flavour, empty_class: EmptyClass::Zero };
+            let masked = mean_average_precision(&scores, Judged::known_cells(&observed), convention).unwrap();
+            for class in 0..classes {
+                let known: Vec<usize> =
+                    (0..rows).filter(|&row| observed.get(row, class).is_known()).collect();
+                let column: Vec<f64> = known.iter().map(|&row| scores[row * classes + class]).collect();
+                let positive: Vec<bool> =
+                    known.iter().map(|&row| observed.get(row, class).is_positive()).collect();
+                let expected = naive(&column, &positive, flavour);
+                assert!((masked.per_class[class] - expected).abs() < 1e-12, "{flavour}, class {class}");
+            }
         }
-        let error = "coco".parse::<ApFlavour>().unwrap_err().to_string();
-        assert_eq!(error, "there is no AP flavour \"coco\"; there are sklearn, asl, voc12");
     }
 
     #[test]
-    fn conventions_are_shown_as_tables_print_them() {
-        assert_eq!(MapConvention::SPML.to_string(), "AP sklearn, empty class zero");
-        assert_eq!(MapConvention::ASL.to_string(), "AP asl, empty class zero");
-        assert_eq!(format!("{:>8}|{:<8}|", ApFlavour::Sklearn, EmptyClass::Nan), " sklearn|nan     |");
+    fn the_number_of_threads_does_not_show() {
+        let mut stream = Stream::new(26, "threads");
+        let truth = TrueLabels::from_fn(700, 9, |_, _| stream.uniform_f64() < 0.1);
+        let scores: Vec<f32> = (0..700 * 9).map(|_| stream.uniform_f32()).collect();
+        let map = |threads| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            pool.install(|| mean_average_precision(&scores, &truth, MapConvention::SPML).unwrap())
+        };
+        let one = map(1);
+        assert_eq!(one, map(4));
+        assert_eq!(&one, ApScratch::new(MapConvention::SPML).evaluate(&scores, &truth).unwrap());
     }
 }

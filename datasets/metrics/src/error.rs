@@ -1,7 +1,7 @@
 //! Why a metric could not be computed.
 
 /// Why a metric could not be computed. Rows and classes are counted from 0.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum MetricError {
     /// There are not as many scores as labels.
@@ -29,6 +29,30 @@ pub enum MetricError {
         row: usize,
         /// Class of that score.
         class: usize,
+    },
+    /// A score has to be a probability and is none.
+    #[error("the score of row {row}, class {class} (counted from 0) is {value}, which is no probability")]
+    NoProbability {
+        /// Row of the first such score.
+        row: usize,
+        /// Class of that score.
+        class: usize,
+        /// The score.
+        value: f64,
+    },
+    /// The first 0 classes of a row, or 0 bins.
+    #[error("the number of places or bins is 0; at least 1 is needed")]
+    NoPlaces,
+    /// Inverse propensities do not fit.
+    #[error(
+        "{classes} classes need an inverse propensity of at least 1 each; that of class {class} (counted from 0) is \
+         not"
+    )]
+    Propensity {
+        /// The first class that has none, or none that fits.
+        class: usize,
+        /// Classes of the labels.
+        classes: usize,
     },
 }
 

@@ -5,8 +5,24 @@
 //! every metric takes its convention, and the convention can be printed: a table without one is not
 //! comparable.
 //!
-//! Metrics take [`TrueLabels`](lacuna_labels::TrueLabels), so an unknown label never counts as
-//! anything. All values are fractions between 0 and 1 unless a name says `percent`.
+//! Metrics take [`TrueLabels`](lacuna_labels::TrueLabels) or, asked for by name, the known cells of observed
+//! labels ([`Judged`]), so an unknown label never counts as anything.
+//!
+//! | what | where | what its convention is |
+//! |---|---|---|
+//! | AP, mAP | [`mean_average_precision`] | [`ApFlavour`], [`EmptyClass`] |
+//! | head, medium, tail | [`ClassGroups`] | counts of training rows |
+//! | CP, CR, CF1, OP, OR, OF1 | [`Confusions::overall`] | [`OverallFlavour`], [`Cut`] |
+//! | F1, Jaccard, MCC, precision, recall | [`Confusions::f1`] and its neighbours | [`Average`], [`Undefined`], [`Cut`] |
+//! | Hamming loss, subset accuracy | [`Confusions::hamming_loss`], [`Confusions::subset_accuracy`] | [`Cut`] |
+//! | best F1 over thresholds | [`BestThreshold`] | the evaluation set itself: an oracle |
+//! | ranking loss, one-error, coverage, LRAP | [`RowRanking`] | [`OneSidedRows`] |
+//! | P@k, R@k, top@k, nDCG@k | [`AtK`] | first class first among equals |
+//! | PSP@k, PSnDCG@k | [`PropensityAtK`] | propensities |
+//! | AUROC | [`auroc`] | [`Undefined`] |
+//! | ECE, Brier | [`calibration_error`], [`brier`] | bins, [`Pooling`] |
+//!
+//! All values are fractions between 0 and 1 unless a name says `percent`.
 //!
 //! ```
 //! use lacuna_labels::TrueLabels;
@@ -25,12 +41,36 @@
 //! # Ok::<(), lacuna_metrics::MetricError>(())
 //! ```
 
+mod agreement;
+mod at_k;
+mod auroc;
 mod average_precision;
+mod calibration;
+mod confusion;
+mod convention;
 mod error;
+mod groups;
+mod judged;
+mod overall;
+#[cfg(test)]
+mod random_case;
 mod ranking;
+mod rows;
+mod sweep;
+mod undefined;
 
-pub use average_precision::{
-    ApFlavour, ApScratch, EmptyClass, MapConvention, MapResult, mean_average_precision,
-};
+pub use agreement::Average;
+pub use at_k::{AtK, PropensityAtK};
+pub use auroc::{auroc, mean_auroc};
+pub use average_precision::{ApScratch, MapResult, mean_average_precision};
+pub use calibration::{Pooling, brier, calibration_error};
+pub use confusion::{Confusion, Confusions, Cut};
+pub use convention::{ApFlavour, EmptyClass, MapConvention};
 pub use error::{MetricError, UnknownName};
+pub use groups::{ClassGroups, Group, GroupMeans};
+pub use judged::Judged;
+pub use overall::{Overall, OverallFlavour};
 pub use ranking::Score;
+pub use rows::{OneSidedRows, RowRanking};
+pub use sweep::{BestThreshold, hundredths};
+pub use undefined::Undefined;

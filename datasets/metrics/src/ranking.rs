@@ -3,7 +3,7 @@
 /// A score that rows can be ranked by: `f32` or `f64`.
 ///
 /// Infinities are scores like any other, 0 and -0 are equal; what is not a number has no rank.
-pub trait Score: packed::Packed {}
+pub trait Score: packed::Packed + Into<f64> + Sync + Send {}
 
 impl Score for f32 {}
 impl Score for f64 {}
@@ -16,7 +16,7 @@ pub(crate) mod packed {
     /// score are ordered by row, so the result does not depend on the algorithm that sorts.
     pub trait Packed: Copy {
         /// The integer.
-        type Bits: Copy + Ord + std::fmt::Debug;
+        type Bits: Copy + Ord + Send + std::fmt::Debug;
 
         /// Whether the score has no rank.
         fn is_not_a_number(self) -> bool;

@@ -100,6 +100,15 @@ const METHODS: &[(&str, Adapter)] = &[
     ("vpu", pu::vpu),
     ("metrics_ap_sklearn", metrics::ap_sklearn),
     ("metrics_ap_asl", metrics::ap_asl),
+    ("metrics_ap_voc_interp", metrics::ap_voc_interp),
+    ("metrics_shot_map", metrics::shot_map),
+    ("metrics_overall_asl", metrics::overall_asl),
+    ("metrics_overall_pu_mlc", metrics::overall_pu_mlc),
+    ("metrics_best_threshold_f1", metrics::best_threshold_f1),
+    ("metrics_f1_db", metrics::f1_db),
+    ("metrics_at_k", metrics::at_k),
+    ("metrics_psp", metrics::psp),
+    ("metrics_mll", metrics::mll),
     ("numpy_legacy_rng", rng::numpy_legacy_rng),
 ];
 

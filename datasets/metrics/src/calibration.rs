@@ -1,0 +1,160 @@
+//! Whether probabilities mean what they say: expected calibration error and Brier score.
+
+use crate::{Judged, MetricError, Score, Undefined};
+
+/// What is binned together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Pooling {
+    /// All known cells.
+    Pooled,
+    /// Every class by itself, then the mean over the classes with a known cell.
+    PerClass,
+}
+
+/// Expected calibration error: `sum_b (n_b / n) |share of positives in b - mean probability in b|` over `bins` bins
+/// of equal width. Bin `b` holds `b / bins <= p < (b + 1) / bins`, the last one 1 as well.
+///
+/// ```
+/// use lacuna_labels::TrueLabels;
+/// use lacuna_metrics::{Pooling, calibration_error};
+///
+/// // Says 80 % four times and is right three times.
+/// let truth = TrueLabels::from_fn(4, 1, |row, _| row < 3);
+/// let error = calibration_error(&[0.8; 4], &truth, 10, Pooling::Pooled)?;
+/// assert!((error - 0.05).abs() < 1e-12);
+/// # Ok::<(), lacuna_metrics::MetricError>(())
+/// ```
+///
+/// Guo et al., ICML 2017, applied to every cell.
+///
+/// # Errors
+/// As for [`mean_average_precision`](crate::mean_average_precision); [`MetricError::NoProbability`] for a score
+/// outside of [0, 1], [`MetricError::NoPlaces`] for 0 bins.
+pub fn calibration_error<'a, S: Score>(
+    probabilities: &'a [S],
+    truth: impl Into<Judged<'a>>,
+    bins: usize,
+    pooling: Pooling,
+) -> Result<f64, MetricError> {
+    let truth = truth.into();
+    check(probabilities, truth)?;
+    if bins == 0 {
+        return Err(MetricError::NoPlaces);
+    }
+    let groups = match pooling {
+        Pooling::Pooled => 1,
+        Pooling::PerClass => truth.classes(),
+    };
+    let mut found = vec![Bin::default(); groups * bins]; // [groups, bins]
+    for (probabilities, labels) in truth.each_row(probabilities) {
+        for (class, (&p, label)) in probabilities.iter().zip(labels).enumerate() {
+            if label.is_known() {
+                let p: f64 = p.into();
+                let group = if pooling == Pooling::Pooled { 0 } else { class };
+                let bin = &mut found[group * bins + ((p * bins as f64) as usize).min(bins - 1)];
+                bin.cells += 1;
+                bin.positives += u64::from(label.is_positive());
+                bin.probability += p;
+            }
+        }
+    }
+    Ok(Undefined::Skip.mean(found.chunks_exact(bins).map(|bins| {
+        let cells: u64 = bins.iter().map(|bin| bin.cells).sum();
+        let error: f64 = bins.iter().map(|bin| (bin.positives as f64 - bin.probability).abs()).sum();
+        (cells > 0).then(|| error / cells as f64)
+    })))
+}
+
+#[derive(Clone, Copy, Default)]
+struct Bin {
+    cells: u64,
+    positives: u64,
+    probability: f64,
+}
+
+/// Brier score: the mean of `(p - y)^2` over the known cells. Not a number where none is known.
+///
+/// # Errors
+/// As for [`calibration_error`].
+pub fn brier<'a, S: Score>(probabilities: &'a [S], truth: impl Into<Judged<'a>>) -> Result<f64, MetricError> {
+    let truth = truth.into();
+    check(probabilities, truth)?;
+    let cells = probabilities.iter().zip(truth.cells()).filter(|(_, label)| label.is_known());
+    Ok(Undefined::Skip.mean(cells.map(|(&p, label)| {
+        let p: f64 = p.into();
+        Some((p - f64::from(label.is_positive())).powi(2))
+    })))
+}
+
+fn check<S: Score>(probabilities: &[S], truth: Judged<'_>) -> Result<(), MetricError> {
+    truth.check(probabilities)?;
+    let outside = |&p: &S| !(0.0..=1.0).contains(&p.into());
+    match probabilities.iter().position(outside) {
+        None => Ok(()),
+        Some(i) => Err(MetricError::NoProbability {
+            row: i / truth.classes(),
+            class: i % truth.classes(),
+            value: probabilities[i].into(),
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::random_case::RandomCase;
+    use lacuna_labels::TrueLabels;
+
+    #[test]
+    fn random_cells_agree_with_the_definitions() {
+        for seed in 0..40 {
+            let case = RandomCase::new(seed);
+            let p: Vec<f64> = case.scores.iter().map(|score| score / 9.0).collect();
+            let error = |of_class: Option<usize>| {
+                let mut sum = 0.0;
+                let known: Vec<_> = case
+                    .cells()
+                    .filter(|&(r, c)| of_class.is_none_or(|k| k == c) && case.cell(r, c).1.is_known())
+                    .collect();
+                for bin in 0..7 {
+                    let (low, high) = (f64::from(bin) / 7.0, f64::from(bin + 1) / 7.0);
+                    let inside: Vec<_> = known
+                        .iter()
+                        .map(|&(r, c)| (p[r * case.classes + c], case.cell(r, c).1.is_positive()))
+                        .filter(|&(p, _)| p >= low && (p < high || (bin == 6 && p <= 1.0)))
+                        .collect();
+                    if !inside.is_empty() {
+                        let n = inside.len() as f64;
+                        let positives = inside.iter().filter(|cell| cell.1).count() as f64 / n;
+                        let mean = inside.iter().map(|cell| cell.0).sum::<f64>() / n;
+                        sum += n / known.len() as f64 * (positives - mean).abs();
+                    }
+                }
+                (sum, known.is_empty())
+            };
+            let pooled = calibration_error(&p, case.judged(), 7, Pooling::Pooled).unwrap();
+            assert!((pooled - error(None).0).abs() < 1e-12, "{seed}");
+            let classes: Vec<f64> =
+                (0..case.classes).map(|c| error(Some(c))).filter(|e| !e.1).map(|e| e.0).collect();
+            let expected = classes.iter().sum::<f64>() / classes.len() as f64;
+            let found = calibration_error(&p, case.judged(), 7, Pooling::PerClass).unwrap();
+            assert!((found - expected).abs() < 1e-12, "{seed}");
+
+            let (mut sum, mut known) = (0.0, 0.0);
+            for (r, c) in case.cells().filter(|&(r, c)| case.cell(r, c).1.is_known()) {
+                let y = if case.cell(r, c).1.is_positive() { 1.0 } else { 0.0 };
+                sum += (p[r * case.classes + c] - y) * (p[r * case.classes + c] - y);
+                known += 1.0;
+            }
+            assert!((brier(&p, case.judged()).unwrap() - sum / known).abs() < 1e-12);
+        }
+    }
+
+    #[test]
+    fn logits_are_refused() {
+        let truth = TrueLabels::from_fn(1, 2, |_, _| true);
+        let error = brier(&[0.5, 1.5], &truth).unwrap_err().to_string();
+        assert_eq!(error, "the score of row 0, class 1 (counted from 0) is 1.5, which is no probability");
+        assert!(calibration_error(&[0.5, 0.5], &truth, 0, Pooling::Pooled).is_err());
+    }
+}
