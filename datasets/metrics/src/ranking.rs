@@ -73,21 +73,32 @@ pub(crate) mod packed {
         };
     }
 
-    packed!(f32, u32, i32, u64, radix_sort);
-    // Six passes over 16 bytes gain nothing.
-    packed!(f64, u64, i64, u128, |ranking: &mut Vec<u128>, _: &mut Vec<u128>| ranking.sort_unstable());
+    packed!(f32, u32, i32, u64, |ranking: &mut Vec<u64>, spare: &mut Vec<u64>| {
+        radix_sort(ranking, spare, |bits| bits >> 32);
+    });
+    packed!(f64, u64, i64, u128, |ranking: &mut Vec<u128>, spare: &mut Vec<u128>| {
+        let high = |bits: u128| (bits >> 63) as u64;
+        radix_sort(ranking, spare, high);
+        // What the high bits leave equal is next to each other, and seldom long.
+        ranking.chunk_by_mut(|&one, &other| high(one) == high(other)).for_each(<[u128]>::sort_unstable);
+    });
 
     const DIGITS: usize = 3;
     const DIGIT_BITS: usize = 11;
 
-    /// Three stable passes over the 32 bits of the score, which keep the order of the rows. All of mAP for
-    /// 5,823 rows x 20 classes takes 1.4 ms with it and 3.2 ms with `sort_unstable`.
-    fn radix_sort(ranking: &mut Vec<u64>, spare: &mut Vec<u64>) {
+    /// Three stable passes over the lowest 33 bits of a key, which keep the order of the rows. All of mAP for
+    /// 5,823 rows x 20 classes takes 1.4 ms with it and 3.2 ms with `sort_unstable`; for 40,000 x 80 of `f64`, whose
+    /// keys are the highest 33 bits, it saves half.
+    fn radix_sort<T: Copy + Ord + Default>(
+        ranking: &mut Vec<T>,
+        spare: &mut Vec<T>,
+        key: impl Fn(T) -> u64 + Copy,
+    ) {
         if ranking.len() < RADIX_FROM {
             ranking.sort_unstable();
             return;
         }
-        let digit = |bits: u64, pass: usize| (bits >> (32 + pass * DIGIT_BITS)) as usize % (1 << DIGIT_BITS);
+        let digit = |bits: T, pass: usize| (key(bits) >> (pass * DIGIT_BITS)) as usize % (1 << DIGIT_BITS);
         let mut starts = [[0_usize; 1 << DIGIT_BITS]; DIGITS];
         for &bits in ranking.iter() {
             for (pass, counts) in starts.iter_mut().enumerate() {
@@ -95,7 +106,7 @@ pub(crate) mod packed {
             }
         }
         spare.clear();
-        spare.resize(ranking.len(), 0);
+        spare.resize(ranking.len(), T::default());
         for (pass, starts) in starts.iter_mut().enumerate() {
             let mut start = 0;
             for count in starts.iter_mut() {
@@ -147,6 +158,19 @@ mod tests {
                 let mut expected = ranking.clone();
                 expected.sort_unstable();
                 f32::sort(&mut ranking, &mut Vec::new());
+                assert_eq!(ranking, expected, "{rows} rows");
+
+                // Differences beyond the bits that the passes look at, and ties.
+                let mut ranking: Vec<u128> = (0..rows)
+                    .map(|row| {
+                        let score = 1.0 + stream.below(distinct) as f64 * f64::EPSILON;
+                        let score = if row % 3 == 0 { -score } else { score };
+                        score.pack(row, stream.uniform_f64() < 0.2)
+                    })
+                    .collect();
+                let mut expected = ranking.clone();
+                expected.sort_unstable();
+                f64::sort(&mut ranking, &mut Vec::new());
                 assert_eq!(ranking, expected, "{rows} rows");
             }
         }
