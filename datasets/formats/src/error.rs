@@ -100,6 +100,68 @@ pub enum FormatError {
         /// The other's count.
         other_count: usize,
     },
+    /// Text is not what the format has there.
+    #[error("{}: line {line}, column {column}: {problem}", path.display())]
+    Text {
+        /// The file.
+        path: PathBuf,
+        /// The line, counted from 1 as editors do.
+        line: u64,
+        /// The byte of the line, counted from 1.
+        column: u64,
+        /// What is wrong there, and what to do.
+        problem: String,
+    },
+    /// Bytes are not what the format has there.
+    #[error("{}: byte {offset}: {problem}", path.display())]
+    Bytes {
+        /// The file.
+        path: PathBuf,
+        /// The byte, counted from 0.
+        offset: u64,
+        /// What is wrong there, and what to do.
+        problem: String,
+    },
+    /// A file asks for more than is allowed.
+    #[error("{}: {found} {what} are more than the {limit} that are allowed", path.display())]
+    Limit {
+        /// The file.
+        path: PathBuf,
+        /// What there is too much of.
+        what: &'static str,
+        /// How much the file has or claims.
+        found: u64,
+        /// How much is allowed; see [`Limits`](crate::Limits).
+        limit: u64,
+    },
+    /// An array that is needed is not in a file that has several, or it is not clear which one is meant.
+    #[error("{}: {problem}; it has {}", path.display(), if found.is_empty() { "nothing".into() } else { found.join(", ") })]
+    Array {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        problem: String,
+        /// The arrays there are.
+        found: Vec<String>,
+    },
+    /// Nothing says what a file or folder is.
+    #[error("{}: {problem}. Formats: {formats}", path.display())]
+    Unrecognised {
+        /// The file or folder.
+        path: PathBuf,
+        /// What was looked at.
+        problem: &'static str,
+        /// The names of the formats that can be read.
+        formats: String,
+    },
+    /// Something cannot be written in a format.
+    #[error("{}: {problem}", path.display())]
+    Unwritable {
+        /// The file.
+        path: PathBuf,
+        /// What cannot be written, and what to do.
+        problem: String,
+    },
     /// A list of class names is not usable.
     #[error("{}: line {line} (counted from 1) {problem}", path.display())]
     ClassName {
@@ -124,5 +186,22 @@ impl FormatError {
     /// Adds the path to what the operating system said.
     pub(crate) fn io(path: &Path) -> impl FnOnce(io::Error) -> Self {
         move |source| FormatError::Io { path: path.into(), source }
+    }
+
+    pub(crate) fn text(path: &Path, line: u64, column: u64, problem: impl Into<String>) -> Self {
+        FormatError::Text { path: path.into(), line, column, problem: problem.into() }
+    }
+
+    pub(crate) fn bytes(path: &Path, offset: u64, problem: impl Into<String>) -> Self {
+        FormatError::Bytes { path: path.into(), offset, problem: problem.into() }
+    }
+
+    /// Whether a count is within its limit.
+    pub(crate) fn within(path: &Path, what: &'static str, found: u64, limit: u64) -> Result<(), Self> {
+        if found <= limit {
+            Ok(())
+        } else {
+            Err(FormatError::Limit { path: path.into(), what, found, limit })
+        }
     }
 }

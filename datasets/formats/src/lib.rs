@@ -3,7 +3,9 @@
 //! * [`NpyArray`] reads and writes NumPy's `.npy` files, byte for byte as `numpy.save` does.
 //! * [`SpmlFolder`] reads the folder layout of the single-positive papers and everything built on it.
 //! * [`write_atomic`] replaces a file as a whole or not at all.
-//! * [`FORMATS`] lists what there is.
+//! * [`NpzArchive`] and [`SafetensorsFile`] read files of several arrays, [`write_npz`] and [`write_safetensors`] write them.
+//! * [`open_data`] reads anything that [`FORMATS`] lists; [`RowJoin`] brings features and labels together by name.
+//! * [`write_labels_csv`], [`write_labels_jsonl`] and [`write_label_list`] write labels.
 //!
 //! Two rules hold for every reader. A file is hostile until proven otherwise: sizes are checked
 //! before anything is allocated, and a cut or lengthened file is an error that says how many bytes
@@ -22,14 +24,48 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod arff;
+mod arrays;
 mod atomic;
+mod chunks;
+mod coco;
+mod content;
+mod convention;
+mod delimited;
 mod error;
+mod hill;
+mod join;
+mod json_guard;
+mod jsonl;
+mod label_lists;
+mod labels_csv;
+mod libsvm;
+mod limits;
+mod lines;
+mod mmap;
 mod npy;
+mod npz;
+mod safetensors;
+mod shards;
+mod sparse;
 mod spml;
+mod strings;
 mod table;
 
 pub use atomic::write_atomic;
+pub use content::{Content, FeatureTable, LabelSheet, LabelTable, ReadOptions, Table};
+pub use convention::{LabelConvention, UnknownConvention};
 pub use error::FormatError;
-pub use npy::{ByteOrder, Dtype, Kind, MAX_HEADER, NpyArray, NpyData, NpyError};
-pub use spml::{LabelConvention, Part, SpmlFolder, SpmlSets, UnknownConvention};
-pub use table::{FORMATS, Format, format};
+pub use hill::write_label_list;
+pub use join::{NameMatch, RowJoin, join_tables};
+pub use jsonl::write_labels_jsonl;
+pub use label_lists::LabelLists;
+pub use labels_csv::{CsvLayout, write_labels_csv};
+pub use limits::Limits;
+pub use npy::{ByteOrder, Dtype, FixedBytes, Kind, MAX_HEADER, NpyArray, NpyData, NpyError};
+pub use npz::{Compression, NpzArchive, write_npz};
+pub use safetensors::{SafetensorsFile, write_safetensors};
+pub use sparse::SparseFeatures;
+pub use spml::{Part, SpmlFolder, SpmlSets};
+pub use strings::Strings;
+pub use table::{Cut, FORMATS, Format, format, open_data};

@@ -1,18 +1,38 @@
 //! The table of formats: adding one is a file and a row here.
 
+use crate::{
+    Content, FormatError, ReadOptions, arff, arrays, coco, hill, jsonl, labels_csv, libsvm, npz, safetensors,
+    shards, spml,
+};
+use std::path::Path;
+
 /// One row of [`FORMATS`].
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct Format {
     /// Name in options and tables.
     pub name: &'static str,
-    /// Endings of its files, without the dot; empty for a folder.
+    /// Endings of its files, without the dot; empty for a folder and for endings that say nothing.
     pub extensions: &'static [&'static str],
-    /// Whether it can be read.
-    pub reads: bool,
     /// Whether it can be written.
     pub writes: bool,
+    /// What a file that was cut is noticed by.
+    pub cut: Cut,
     /// One sentence.
     pub doc: &'static str,
+    read: fn(&Path, &ReadOptions) -> Result<Content, FormatError>,
+    recognises: fn(&Path) -> bool,
+}
+
+/// What a file that was cut is noticed by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Cut {
+    /// Every strict prefix of a file is an error.
+    Always,
+    /// Lines say nothing about those that follow, so that a file cut between two lines is a shorter file; a cut inside a
+    /// line is noticed wherever what is left of the line is no line.
+    BetweenLines,
+    /// As between lines, but a first line that announces the number of rows makes lost rows an error.
+    WithoutHeader,
 }
 
 /// Every format of this crate.
@@ -20,22 +40,176 @@ pub const FORMATS: &[Format] = &[
     Format {
         name: "npy",
         extensions: &["npy"],
-        reads: true,
         writes: true,
-        doc: "One NumPy array a file: features, labels or names.",
+        cut: Cut::Always,
+        doc: "One NumPy array a file: features or names of rows.",
+        read: arrays::read_npy,
+        recognises: is_file,
+    },
+    Format {
+        name: "npz",
+        extensions: &["npz"],
+        writes: true,
+        cut: Cut::Always,
+        doc: "An archive of NumPy arrays, stored or deflated: features, labels, names, classes.",
+        read: npz::read,
+        recognises: is_file,
+    },
+    Format {
+        name: "safetensors",
+        extensions: &["safetensors"],
+        writes: true,
+        cut: Cut::Always,
+        doc: "Tensors with a header in JSON: features and labels.",
+        read: safetensors::read,
+        recognises: is_file,
     },
     Format {
         name: "spml",
         extensions: &[],
-        reads: true,
         writes: true,
+        cut: Cut::Always,
         doc: "The folder of .npy files of the single-positive papers; written are observed labels.",
+        read: spml::read,
+        recognises: |path| path.join("formatted_train_labels.npy").is_file(),
+    },
+    Format {
+        name: "mulan",
+        extensions: &["arff"],
+        writes: false,
+        cut: Cut::BetweenLines,
+        doc: "ARFF of Mulan (with its XML list of labels) and MEKA (`-C n`), dense or sparse; a folder has a train and a test file.",
+        read: arff::read,
+        recognises: |path| path.is_file() || has_extension(path, "arff"),
+    },
+    Format {
+        name: "shards",
+        extensions: &[],
+        writes: false,
+        cut: Cut::Always,
+        doc: "A folder of numbered .npy shards of features, as clip-retrieval writes them (img_emb_0.npy, ...).",
+        read: shards::read,
+        recognises: |path| path.is_dir() && shards::recognises(path),
+    },
+    Format {
+        name: "csv",
+        extensions: &["csv", "tsv"],
+        writes: true,
+        cut: Cut::BetweenLines,
+        doc: "Labels as CSV or TSV, wide (a column a class) or long (a line a label).",
+        read: labels_csv::read,
+        recognises: is_file,
+    },
+    Format {
+        name: "jsonl",
+        extensions: &["jsonl", "ndjson"],
+        writes: true,
+        cut: Cut::BetweenLines,
+        doc: "Labels as JSON, an object a line.",
+        read: jsonl::read,
+        recognises: is_file,
+    },
+    Format {
+        name: "coco",
+        extensions: &["json"],
+        writes: false,
+        cut: Cut::Always,
+        doc: "COCO's instances_*.json, streamed: a class is positive where it has an annotation.",
+        read: coco::read,
+        recognises: is_file,
+    },
+    Format {
+        name: "label-list",
+        extensions: &["txt"],
+        writes: true,
+        cut: Cut::BetweenLines,
+        doc: "The label lists of the Hill and SPLC code: `filename,ids`.",
+        read: hill::read,
+        recognises: is_file,
+    },
+    Format {
+        name: "libsvm",
+        extensions: &["svm", "libsvm", "xmc"],
+        writes: false,
+        cut: Cut::WithoutHeader,
+        doc: "LIBSVM with several labels, and the text of the extreme-classification repository.",
+        read: libsvm::read,
+        recognises: is_file,
     },
 ];
+
+impl Format {
+    /// Reads a file or folder in this format.
+    ///
+    /// # Errors
+    /// A [`FormatError`] with the file and the place in it.
+    pub fn read(&self, path: &Path, options: &ReadOptions) -> Result<Content, FormatError> {
+        (self.read)(path, options)
+    }
+
+    /// Whether the name of a file, or what lies in a folder, speaks for this format.
+    pub fn recognises(&self, path: &Path) -> bool {
+        let by_name = || self.extensions.iter().any(|extension| has_own_extension(path, extension));
+        (path.is_dir() || by_name()) && (self.recognises)(path)
+    }
+}
+
+impl std::fmt::Debug for Format {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Format").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+fn is_file(path: &Path) -> bool {
+    path.is_file()
+}
+
+fn has_own_extension(path: &Path, extension: &str) -> bool {
+    path.extension().is_some_and(|own| own.eq_ignore_ascii_case(extension))
+}
+
+fn has_extension(folder: &Path, extension: &str) -> bool {
+    let mut entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    entries.any(|entry| has_own_extension(&entry.path(), extension))
+}
 
 /// The row of [`FORMATS`] called `name`.
 pub fn format(name: &str) -> Option<&'static Format> {
     FORMATS.iter().find(|format| format.name == name)
+}
+
+/// Reads a file or folder in the format that its name, or what lies in it, speaks for.
+///
+/// ```
+/// use lacuna_formats::{ReadOptions, open_data};
+///
+/// let folder = tempfile::tempdir()?;
+/// let path = folder.path().join("labels.csv");
+/// std::fs::write(&path, "id,cat,dog\na.jpg,1,0\n")?;
+/// let content = open_data(&path, &ReadOptions::default())?;
+/// assert_eq!(content.train.classes.to_vec(), ["cat", "dog"]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// # Errors
+/// [`FormatError::Unrecognised`] where nothing speaks for a format, else what the format answers.
+pub fn open_data(path: &Path, options: &ReadOptions) -> Result<Content, FormatError> {
+    if let Err(error) = std::fs::metadata(path) {
+        return Err(FormatError::io(path)(error));
+    }
+    match FORMATS.iter().find(|format| format.recognises(path)) {
+        Some(format) => format.read(path, options),
+        None => Err(FormatError::Unrecognised {
+            path: path.into(),
+            problem: match path.is_dir() {
+                true => {
+                    "the folder has no formatted_train_labels.npy, no .arff files and no numbered .npy shards"
+                }
+                false => "the ending of the file stands for no format: say which one it is",
+            },
+            formats: FORMATS.iter().map(|format| format.name).collect::<Vec<_>>().join(", "),
+        }),
+    }
 }
 
 #[cfg(test)]
@@ -45,11 +219,30 @@ mod tests {
     #[test]
     fn names_are_unique_and_every_row_is_documented() {
         for (i, row) in FORMATS.iter().enumerate() {
-            assert!(FORMATS[..i].iter().all(|other| other.name != row.name), "{} twice", row.name);
-            assert!(row.doc.ends_with('.') && (row.reads || row.writes), "{}", row.name);
-            assert!(row.extensions.iter().all(|e| !e.is_empty() && !e.starts_with('.')), "{}", row.name);
+            let before = &FORMATS[..i];
+            assert!(before.iter().all(|other| other.name != row.name), "{} twice", row.name);
+            for extension in row.extensions {
+                assert!(
+                    before.iter().all(|other| !other.extensions.contains(extension)),
+                    "{extension} twice"
+                );
+                assert!(!extension.is_empty() && !extension.starts_with('.'), "{}", row.name);
+            }
+            assert!(row.doc.ends_with('.'), "{}", row.name);
             assert_eq!(format(row.name).map(|found| found.doc), Some(row.doc));
         }
         assert!(format("xls").is_none());
+    }
+
+    #[test]
+    fn what_is_nothing_is_said_so() {
+        let folder = tempfile::tempdir().unwrap();
+        let error = open_data(folder.path(), &ReadOptions::default()).unwrap_err().to_string();
+        assert!(error.contains("no numbered .npy shards") && error.contains("npy, npz"), "{error}");
+        let file = folder.path().join("x.xls");
+        std::fs::write(&file, "").unwrap();
+        let error = open_data(&file, &ReadOptions::default()).unwrap_err().to_string();
+        assert!(error.contains("the ending of the file"), "{error}");
+        assert!(open_data(&folder.path().join("nothing"), &ReadOptions::default()).is_err());
     }
 }

@@ -1,6 +1,7 @@
 //! A rows x columns matrix of features, what a head is trained on.
 
 use std::fmt;
+use std::sync::Arc;
 
 /// Finite features of `rows` x `columns`, row-major.
 ///
@@ -13,11 +14,27 @@ use std::fmt;
 /// assert!(Features::new(1, 1, vec![f32::NAN]).is_err());
 /// # Ok::<(), FeatureError>(())
 /// ```
-#[derive(Clone, PartialEq)]
+#[derive(Clone)]
 pub struct Features {
     rows: usize,
     columns: usize,
-    values: Vec<f32>,
+    values: Values,
+}
+
+/// Where the values are.
+#[derive(Clone)]
+enum Values {
+    Owned(Vec<f32>),
+    Shared(Arc<dyn AsRef<[f32]> + Send + Sync>),
+}
+
+impl Values {
+    fn as_slice(&self) -> &[f32] {
+        match self {
+            Values::Owned(values) => values,
+            Values::Shared(values) => (**values).as_ref(),
+        }
+    }
 }
 
 /// Why a matrix of features was refused.
@@ -67,14 +84,44 @@ impl Features {
     /// [`FeatureError::Size`] unless there are exactly `rows * columns` values,
     /// [`FeatureError::NotFinite`] with the first value that is infinite or not a number.
     pub fn new(rows: usize, columns: usize, values: Vec<f32>) -> Result<Self, FeatureError> {
+        Self::check(rows, columns, &values)?;
+        Ok(Self { rows, columns, values: Values::Owned(values) })
+    }
+
+    /// A matrix whose values stay where they are: a file that is mapped into memory, somebody else's array. Clones
+    /// share them.
+    ///
+    /// ```
+    /// use lacuna_labels::Features;
+    /// use std::sync::Arc;
+    ///
+    /// let features = Features::shared(1, 2, Arc::new([0.5, 1.0]))?;
+    /// assert_eq!(features.row(0), [0.5, 1.0]);
+    /// # Ok::<(), lacuna_labels::FeatureError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As for [`Features::new`].
+    pub fn shared(
+        rows: usize,
+        columns: usize,
+        values: Arc<dyn AsRef<[f32]> + Send + Sync>,
+    ) -> Result<Self, FeatureError> {
+        Self::check(rows, columns, (*values).as_ref())?;
+        Ok(Self { rows, columns, values: Values::Shared(values) })
+    }
+
+    fn check(rows: usize, columns: usize, values: &[f32]) -> Result<(), FeatureError> {
         if rows.checked_mul(columns) != Some(values.len()) {
             return Err(FeatureError::Size { rows, columns, values: values.len() });
         }
-        if let Some(i) = values.iter().position(|v| !v.is_finite()) {
-            let (row, column) = (i / columns, i % columns);
-            return Err(FeatureError::NotFinite { row, column, value: values[i] });
+        match values.iter().position(|v| !v.is_finite()) {
+            Some(i) => {
+                let (row, column) = (i / columns, i % columns);
+                Err(FeatureError::NotFinite { row, column, value: values[i] })
+            }
+            None => Ok(()),
         }
-        Ok(Self { rows, columns, values })
     }
 
     /// Number of rows.
@@ -89,12 +136,12 @@ impl Features {
 
     /// All values, row-major.
     pub fn values(&self) -> &[f32] {
-        &self.values
+        self.values.as_slice()
     }
 
     /// The features of one row, `[columns]`.
     pub fn row(&self, row: usize) -> &[f32] {
-        &self.values[row * self.columns..(row + 1) * self.columns]
+        &self.values()[row * self.columns..(row + 1) * self.columns]
     }
 
     /// The rows named by `rows`, in that order.
@@ -103,7 +150,13 @@ impl Features {
         for &row in rows {
             values.extend_from_slice(self.row(row));
         }
-        Self { rows: rows.len(), columns: self.columns, values }
+        Self { rows: rows.len(), columns: self.columns, values: Values::Owned(values) }
+    }
+}
+
+impl PartialEq for Features {
+    fn eq(&self, other: &Self) -> bool {
+        (self.rows, self.columns) == (other.rows, other.columns) && self.values() == other.values()
     }
 }
 

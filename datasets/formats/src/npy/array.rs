@@ -2,6 +2,7 @@
 
 use super::header::shape_text;
 use super::{Kind, NpyError};
+use crate::Strings;
 use half::f16;
 
 /// An array as `.npy` files hold it: a shape and the elements in row-major ("C") order.
@@ -9,7 +10,7 @@ use half::f16;
 /// ```
 /// use lacuna_formats::{NpyArray, NpyData};
 ///
-/// let names = NpyArray::new(vec![2], NpyData::Text(vec!["cat.jpg".into(), "dog.jpg".into()]))?;
+/// let names = NpyArray::new(vec![2], NpyData::Text(vec!["cat.jpg", "dog.jpg"].into()))?;
 /// let mut file = Vec::new();
 /// names.write_to(&mut file)?;
 /// assert_eq!(NpyArray::parse(&file)?, names);
@@ -52,9 +53,82 @@ pub enum NpyData {
     /// Floats of double precision.
     F64(Vec<f64>),
     /// Text (`U`), without the zeros that fill it up.
-    Text(Vec<String>),
+    Text(Strings),
     /// Bytes (`S`), without the zeros that fill them up.
-    Bytes(Vec<Vec<u8>>),
+    Bytes(FixedBytes),
+}
+
+/// Byte strings of one width, filled up with zeros.
+///
+/// ```
+/// use lacuna_formats::FixedBytes;
+///
+/// let words = FixedBytes::from(vec!["ab", "c"]);
+/// assert!(words.iter().eq([b"ab".as_slice(), b"c"]));
+/// ```
+#[derive(Clone, Debug)]
+pub struct FixedBytes {
+    width: usize,
+    bytes: Vec<u8>,
+}
+
+impl FixedBytes {
+    /// Strings of `width` bytes each, one behind the other. The width is not 0.
+    pub(super) fn new(width: usize, bytes: Vec<u8>) -> Self {
+        debug_assert!(width > 0 && bytes.len() % width == 0);
+        Self { width, bytes }
+    }
+
+    /// Bytes of a string, with the zeros at its end.
+    pub fn width(&self) -> usize {
+        self.width
+    }
+
+    /// Number of strings.
+    pub fn len(&self) -> usize {
+        self.bytes.len() / self.width
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
+    }
+
+    /// The strings without the zeros at their end.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = &[u8]> {
+        self.bytes.chunks_exact(self.width).map(|bytes| {
+            let end = bytes.iter().rposition(|&byte| byte != 0).map_or(0, |last| last + 1);
+            &bytes[..end]
+        })
+    }
+
+    pub(super) fn reorder(&self, places: impl Iterator<Item = usize>) -> Self {
+        let mut bytes = Vec::with_capacity(self.bytes.len());
+        places.for_each(|place| bytes.extend(&self.bytes[place * self.width..][..self.width]));
+        Self { width: self.width, bytes }
+    }
+}
+
+impl PartialEq for FixedBytes {
+    /// Zeros at the end do not count, and with them the width.
+    fn eq(&self, other: &Self) -> bool {
+        self.iter().eq(other.iter())
+    }
+}
+
+impl<B: AsRef<[u8]>> From<Vec<B>> for FixedBytes {
+    fn from(strings: Vec<B>) -> Self {
+        let width = strings.iter().map(|string| string.as_ref().len()).max().unwrap_or(1).max(1);
+        let mut bytes = Vec::with_capacity(width * strings.len());
+        for string in &strings {
+            bytes.extend(string.as_ref());
+            bytes.resize(bytes.len().next_multiple_of(width), 0);
+            if string.as_ref().is_empty() {
+                bytes.resize(bytes.len() + width, 0);
+            }
+        }
+        Self { width, bytes }
+    }
 }
 
 impl NpyArray {
@@ -133,7 +207,7 @@ impl NpyData {
             NpyData::F32(_) => Kind::F32,
             NpyData::F64(_) => Kind::F64,
             NpyData::Text(v) => Kind::Text(v.iter().map(|s| s.chars().count()).max().unwrap_or(1).max(1)),
-            NpyData::Bytes(v) => Kind::Bytes(v.iter().map(Vec::len).max().unwrap_or(1).max(1)),
+            NpyData::Bytes(v) => Kind::Bytes(v.iter().map(<[u8]>::len).max().unwrap_or(1).max(1)),
         }
     }
 
@@ -171,8 +245,8 @@ mod tests {
 
     #[test]
     fn text_is_as_wide_as_its_longest_element() {
-        assert_eq!(NpyData::Text(vec!["é".into(), "abc".into()]).kind(), Kind::Text(3));
-        assert_eq!(NpyData::Text(vec![String::new()]).kind(), Kind::Text(1));
-        assert_eq!(NpyData::Bytes(vec![]).kind(), Kind::Bytes(1));
+        assert_eq!(NpyData::Text(vec!["é", "abc"].into()).kind(), Kind::Text(3));
+        assert_eq!(NpyData::Text(vec![""].into()).kind(), Kind::Text(1));
+        assert_eq!(NpyData::Bytes(Vec::<&str>::new().into()).kind(), Kind::Bytes(1));
     }
 }

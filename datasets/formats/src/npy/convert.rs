@@ -2,6 +2,7 @@
 
 use super::header::shape_text;
 use super::{NpyArray, NpyData, NpyError};
+use crate::Strings;
 use half::slice::HalfFloatSliceExt;
 
 impl NpyArray {
@@ -16,7 +17,7 @@ impl NpyArray {
         let values = match self.into_data() {
             NpyData::F32(values) => values,
             NpyData::F16(values) => values.to_f32_vec(),
-            other => other.to_f64()?.into_iter().map(|value| value as f32).collect(),
+            other => other.numbers()?.map(|value| value as f32).collect(),
         };
         Ok((rows, columns, values))
     }
@@ -37,17 +38,24 @@ impl NpyArray {
     /// # Errors
     /// [`NpyError::Rank`] unless there is one dimension, [`NpyError::Kind`] for numbers and for bytes
     /// that are no UTF-8.
-    pub fn into_strings(self) -> Result<Vec<String>, NpyError> {
+    pub fn into_strings(self) -> Result<Strings, NpyError> {
         if self.shape().len() != 1 {
             let (shape, found) = (shape_text(self.shape()), self.shape().len());
             return Err(NpyError::Rank { shape, found, wanted: 1 });
         }
         match self.into_data() {
             NpyData::Text(strings) => Ok(strings),
-            NpyData::Bytes(strings) => strings
-                .into_iter()
-                .map(|bytes| String::from_utf8(bytes).map_err(|_| kind("bytes that are no UTF-8", "text")))
-                .collect(),
+            NpyData::Bytes(strings) => {
+                let mut texts = Strings::with_capacity(strings.len());
+                for bytes in strings.iter() {
+                    let text = std::str::from_utf8(bytes);
+                    let text = text.map_err(|_| kind("bytes that are no UTF-8", "text"))?;
+                    if !texts.push(text) {
+                        return Err(kind("more than 4 GiB of text", "less"));
+                    }
+                }
+                Ok(texts)
+            }
             other => Err(kind(other.kind_name(), "text")),
         }
     }
@@ -59,8 +67,19 @@ impl NpyData {
     /// # Errors
     /// [`NpyError::Kind`] for text.
     pub fn to_f64(&self) -> Result<Vec<f64>, NpyError> {
-        fn all<T: Copy>(values: &[T], convert: impl Fn(T) -> f64) -> Vec<f64> {
-            values.iter().map(|&value| convert(value)).collect()
+        Ok(self.numbers()?.collect())
+    }
+
+    /// As [`NpyData::to_f64`], one after the other.
+    ///
+    /// # Errors
+    /// [`NpyError::Kind`] for text.
+    pub fn numbers(&self) -> Result<Box<dyn ExactSizeIterator<Item = f64> + '_>, NpyError> {
+        fn all<'a, T: Copy>(
+            values: &'a [T],
+            convert: impl Fn(T) -> f64 + 'a,
+        ) -> Box<dyn ExactSizeIterator<Item = f64> + 'a> {
+            Box::new(values.iter().map(move |&value| convert(value)))
         }
         Ok(match self {
             NpyData::Bool(v) => all(v, f64::from),
@@ -74,7 +93,7 @@ impl NpyData {
             NpyData::I64(v) => all(v, |v| v as f64),
             NpyData::F16(v) => all(v, f64::from),
             NpyData::F32(v) => all(v, f64::from),
-            NpyData::F64(v) => v.clone(),
+            NpyData::F64(v) => all(v, |v| v),
             NpyData::Text(_) | NpyData::Bytes(_) => return Err(kind(self.kind_name(), "numbers")),
         })
     }
@@ -106,10 +125,10 @@ mod tests {
         assert_eq!(error, "shape (2,) has rank 1, where rank 2 is needed");
         let error = list.into_strings().unwrap_err().to_string();
         assert_eq!(error, "the elements are floats, where text must be");
-        let text = NpyArray::new(vec![1], NpyData::Bytes(vec![b"a.jpg".to_vec()])).unwrap();
+        let text = NpyArray::new(vec![1], NpyData::Bytes(vec!["a.jpg"].into())).unwrap();
         assert!(text.data().to_f64().is_err());
-        assert_eq!(text.into_strings().unwrap(), ["a.jpg"]);
-        let broken = NpyArray::new(vec![1], NpyData::Bytes(vec![vec![0xff]])).unwrap();
+        assert_eq!(text.into_strings().unwrap().to_vec(), ["a.jpg"]);
+        let broken = NpyArray::new(vec![1], NpyData::Bytes(vec![[0xff]].into())).unwrap();
         assert!(broken.into_strings().is_err());
     }
 }

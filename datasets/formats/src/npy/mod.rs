@@ -14,7 +14,8 @@ mod header;
 mod read;
 mod write;
 
-pub use array::{NpyArray, NpyData};
+pub use array::{FixedBytes, NpyArray, NpyData};
 pub use dtype::{ByteOrder, Dtype, Kind};
 pub use error::NpyError;
 pub use header::MAX_HEADER;
+pub(crate) use read::{MatrixFile, fill_f32, read_f32_sized, read_numbers_of, read_sized};

@@ -2,8 +2,8 @@
 
 use super::array::element_count;
 use super::header::{Header, MAGIC, MAX_HEADER, shape_text};
-use super::{ByteOrder, Dtype, Kind, NpyArray, NpyData, NpyError};
-use crate::FormatError;
+use super::{ByteOrder, Dtype, FixedBytes, Kind, NpyArray, NpyData, NpyError};
+use crate::{FormatError, Strings};
 use half::f16;
 use std::fs::File;
 use std::io::{self, Read};
@@ -59,22 +59,201 @@ fn open(path: &Path) -> Result<(File, u64), NpyError> {
 }
 
 fn read(reader: &mut impl Read, length: u64) -> Result<NpyArray, NpyError> {
-    let (Header { dtype, fortran_order, shape }, header_bytes) = read_header(reader, length)?;
-    let count = element_count(&shape);
-    let bytes = count.zip(dtype.kind.bytes()).and_then(|(count, bytes)| count.checked_mul(bytes));
-    let (Some(count), Some(bytes)) = (count, bytes) else {
-        return Err(NpyError::TooLarge { shape: shape_text(&shape), dtype: dtype.to_string() });
-    };
-    let (expected, found) = (bytes as u64, length - header_bytes);
-    if expected != found {
-        let (shape, dtype) = (shape_text(&shape), dtype.to_string());
-        return Err(NpyError::DataSize { shape, dtype, expected, found });
-    }
+    let (Header { dtype, fortran_order, shape }, count) = read_checked(reader, length)?;
     let mut data = read_data(reader, dtype, count)?;
     if fortran_order && shape.len() > 1 {
         data = data.to_row_major(&shape);
     }
     NpyArray::new(shape, data)
+}
+
+/// Reads an `.npy` file of `length` bytes that is part of something else.
+pub(crate) fn read_sized(reader: &mut impl Read, length: u64) -> Result<NpyArray, NpyError> {
+    read(reader, length)
+}
+
+/// Reads elements that are known to be there, without a header.
+pub(crate) fn read_numbers_of(
+    reader: &mut impl Read,
+    dtype: Dtype,
+    count: usize,
+) -> Result<NpyData, NpyError> {
+    read_data(reader, dtype, count)
+}
+
+/// The header, and the number of elements that the rest of the file has room for.
+fn read_checked(reader: &mut impl Read, length: u64) -> Result<(Header, usize), NpyError> {
+    let (header, header_bytes) = read_header(reader, length)?;
+    let Header { dtype, ref shape, .. } = header;
+    let count = element_count(shape);
+    let bytes = count.zip(dtype.kind.bytes()).and_then(|(count, bytes)| count.checked_mul(bytes));
+    let (Some(count), Some(bytes)) = (count, bytes) else {
+        return Err(NpyError::TooLarge { shape: shape_text(shape), dtype: dtype.to_string() });
+    };
+    let (expected, found) = (bytes as u64, length - header_bytes);
+    if expected != found {
+        let (shape, dtype) = (shape_text(shape), dtype.to_string());
+        return Err(NpyError::DataSize { shape, dtype, expected, found });
+    }
+    Ok((header, count))
+}
+
+/// A matrix of numbers in a file, whose elements have not been read.
+#[derive(Debug)]
+pub(crate) struct MatrixFile {
+    file: File,
+    /// Where the elements start.
+    pub(crate) start: u64,
+    pub(crate) dtype: Dtype,
+    pub(crate) fortran_order: bool,
+    pub(crate) rows: usize,
+    pub(crate) columns: usize,
+}
+
+impl MatrixFile {
+    /// Reads the header; the file has as many bytes as it says.
+    pub(crate) fn open(path: &Path) -> Result<Self, FormatError> {
+        let header = || {
+            let (mut file, length) = open(path)?;
+            let ((Header { dtype, fortran_order, shape }, count), start) = {
+                let found = read_checked(&mut file, length)?;
+                let bytes = (found.1 * found.0.dtype.kind.bytes().expect("it was counted")) as u64;
+                (found, length - bytes)
+            };
+            let &[rows, columns] = &shape[..] else {
+                return Err(NpyError::Rank { shape: shape_text(&shape), found: shape.len(), wanted: 2 });
+            };
+            debug_assert_eq!(rows * columns, count);
+            Ok(Self { file, start, dtype, fortran_order, rows, columns })
+        };
+        header().map_err(FormatError::npy(path))
+    }
+
+    pub(crate) fn file(&self) -> &File {
+        &self.file
+    }
+
+    /// Reads the elements as `f32`, row by row.
+    pub(crate) fn read_f32(mut self, values: &mut [f32]) -> Result<(), NpyError> {
+        let shape = (self.rows, self.columns);
+        fill_f32(&mut self.file, self.dtype, self.fortran_order, shape, values)
+    }
+}
+
+/// Rows, columns and values of a matrix in an `.npy` file of `length` bytes that is part of something else.
+pub(crate) fn read_f32_sized(
+    reader: &mut impl Read,
+    length: u64,
+) -> Result<(usize, usize, Vec<f32>), NpyError> {
+    let (Header { dtype, fortran_order, shape }, count) = read_checked(reader, length)?;
+    let &[rows, columns] = &shape[..] else {
+        return Err(NpyError::Rank { shape: shape_text(&shape), found: shape.len(), wanted: 2 });
+    };
+    if matches!(dtype.kind, Kind::Text(_) | Kind::Bytes(_)) {
+        return Err(NpyError::Kind { found: "text".into(), wanted: "numbers" });
+    }
+    let mut values = vec![0.0; count];
+    fill_f32(reader, dtype, fortran_order, (rows, columns), &mut values)?;
+    Ok((rows, columns, values))
+}
+
+/// Reads elements as `f32`, row by row, whatever they are: nothing but a block is held besides.
+pub(crate) fn fill_f32(
+    reader: &mut impl Read,
+    dtype: Dtype,
+    fortran_order: bool,
+    (rows, columns): (usize, usize),
+    values: &mut [f32],
+) -> Result<(), NpyError> {
+    assert_eq!(values.len(), rows * columns, "room for every element");
+    // Element `i` of the file.
+    let mut put: Box<dyn FnMut(usize, f32)> = match fortran_order {
+        false => Box::new(|i, value| values[i] = value),
+        true => Box::new(move |i, value| values[i % rows * columns + i / rows] = value),
+    };
+    let (count, order) = (rows * columns, dtype.order);
+    macro_rules! numbers {
+        ($number:ty, $convert:expr) => {
+            match order {
+                ByteOrder::Little => {
+                    each_number(reader, count, |i, b| put(i, $convert(<$number>::from_le_bytes(b))))?
+                }
+                ByteOrder::Big => {
+                    each_number(reader, count, |i, b| put(i, $convert(<$number>::from_be_bytes(b))))?
+                }
+            }
+        };
+    }
+    match dtype.kind {
+        Kind::Bool => {
+            let mut wrong = None;
+            each_number(reader, count, |i, [byte]: [u8; 1]| {
+                if byte > 1 && wrong.is_none() {
+                    wrong = Some((i, byte));
+                }
+                put(i, f32::from(byte));
+            })?;
+            if let Some((element, byte)) = wrong {
+                return Err(NpyError::Element { element, what: "truth value", value: byte.into() });
+            }
+        }
+        Kind::U8 => numbers!(u8, f32::from),
+        Kind::I8 => numbers!(i8, f32::from),
+        Kind::U16 => numbers!(u16, f32::from),
+        Kind::I16 => numbers!(i16, f32::from),
+        Kind::U32 => numbers!(u32, |v| v as f32),
+        Kind::I32 => numbers!(i32, |v| v as f32),
+        Kind::U64 => numbers!(u64, |v| v as f32),
+        Kind::I64 => numbers!(i64, |v| v as f32),
+        Kind::F16 => numbers!(f16, f32::from),
+        Kind::F32 => numbers!(f32, |v| v),
+        Kind::F64 => numbers!(f64, |v| v as f32),
+        Kind::Text(_) | Kind::Bytes(_) => {
+            return Err(NpyError::Kind { found: "text".into(), wanted: "numbers" });
+        }
+    }
+    Ok(())
+}
+
+impl NpyArray {
+    /// Rows, columns and row-major values of a matrix of numbers in a file, as `f32`.
+    ///
+    /// As [`NpyArray::open`] and [`NpyArray::into_f32_matrix`], without holding the elements in their own type besides.
+    ///
+    /// # Errors
+    /// As for both.
+    pub fn open_f32_matrix(path: impl AsRef<Path>) -> Result<(usize, usize, Vec<f32>), FormatError> {
+        let path = path.as_ref();
+        let matrix = MatrixFile::open(path)?;
+        if matches!(matrix.dtype.kind, Kind::Text(_) | Kind::Bytes(_)) {
+            let wanted = NpyError::Kind { found: "text".into(), wanted: "numbers" };
+            return Err(FormatError::npy(path)(wanted));
+        }
+        let (rows, columns) = (matrix.rows, matrix.columns);
+        let mut values = vec![0.0; rows * columns];
+        matrix.read_f32(&mut values).map_err(FormatError::npy(path))?;
+        Ok((rows, columns, values))
+    }
+}
+
+/// Reads `count` elements block by block and hands on their bytes.
+fn each_number<const N: usize>(
+    reader: &mut impl Read,
+    count: usize,
+    mut take: impl FnMut(usize, [u8; N]),
+) -> io::Result<()> {
+    let mut block = vec![0; BLOCK.min(count * N)];
+    let mut at = 0;
+    while at < count {
+        let bytes = &mut block[..BLOCK.min((count - at) * N)];
+        reader.read_exact(bytes)?;
+        let (elements, _) = bytes.as_chunks();
+        for &element in elements {
+            take(at, element);
+            at += 1;
+        }
+    }
+    Ok(())
 }
 
 /// The header, and how many bytes it took from the start of the file.
@@ -142,32 +321,36 @@ fn read_data(reader: &mut impl Read, dtype: Dtype, count: usize) -> Result<NpyDa
         Kind::F64 => NpyData::F64(numbers!(f64)),
         Kind::Text(width) => {
             let mut reader = io::BufReader::with_capacity(BLOCK, reader);
-            let mut texts = Vec::with_capacity(count);
+            let mut texts = Strings::with_capacity(count);
             // Only a file with elements has shown that it is as large as its type says.
-            let mut bytes = vec![0; if count == 0 { 0 } else { width * 4 }];
+            let width = if count == 0 { 0 } else { width };
+            let mut bytes = vec![0; width * 4];
+            let mut characters = Vec::with_capacity(width);
             for element in 0..count {
                 reader.read_exact(&mut bytes)?;
-                let (characters, _) = bytes.as_chunks();
-                texts.push(text(
-                    element,
-                    characters.iter().map(|&character| match dtype.order {
+                characters.clear();
+                for &character in bytes.as_chunks().0 {
+                    let value = match dtype.order {
                         ByteOrder::Little => u32::from_le_bytes(character),
                         ByteOrder::Big => u32::from_be_bytes(character),
-                    }),
-                )?);
+                    };
+                    let what = "character";
+                    characters.push(char::from_u32(value).ok_or(NpyError::Element {
+                        element,
+                        what,
+                        value,
+                    })?);
+                }
+                if !texts.push_characters(characters.iter().copied()) {
+                    return Err(NpyError::Kind { found: "more than 4 GiB of text".into(), wanted: "less" });
+                }
             }
             NpyData::Text(texts)
         }
         Kind::Bytes(width) => {
-            let mut reader = io::BufReader::with_capacity(BLOCK, reader);
-            let mut strings = Vec::with_capacity(count);
-            for _ in 0..count {
-                let mut bytes = vec![0; width];
-                reader.read_exact(&mut bytes)?;
-                bytes.truncate(bytes.iter().rposition(|&byte| byte != 0).map_or(0, |last| last + 1));
-                strings.push(bytes);
-            }
-            NpyData::Bytes(strings)
+            let mut bytes = vec![0; if count == 0 { 0 } else { width * count }];
+            reader.read_exact(&mut bytes)?;
+            NpyData::Bytes(FixedBytes::new(width, bytes))
         }
     })
 }
@@ -197,59 +380,49 @@ fn booleans(bytes: Vec<u8>) -> Result<Vec<bool>, NpyError> {
     }
 }
 
-/// The characters up to the zeros that fill the element up; zeros in between belong to the text.
-fn text(element: usize, characters: impl Iterator<Item = u32>) -> Result<String, NpyError> {
-    let mut text = String::new();
-    for value in characters {
-        text.push(char::from_u32(value).ok_or(NpyError::Element { element, what: "character", value })?);
-    }
-    text.truncate(text.trim_end_matches('\0').len());
-    Ok(text)
-}
-
 impl NpyData {
     /// Reorders elements stored column by column ("Fortran order").
     fn to_row_major(&self, shape: &[usize]) -> Self {
-        fn reorder<T: Clone>(elements: &[T], shape: &[usize]) -> Vec<T> {
-            let mut strides = Vec::with_capacity(shape.len());
-            let mut stride = 1;
-            for &dimension in shape {
-                strides.push(stride);
-                stride *= dimension;
-            }
-            let mut index = vec![0; shape.len()];
-            let mut source = 0;
-            let mut reordered = Vec::with_capacity(elements.len());
-            for _ in 0..elements.len() {
-                reordered.push(elements[source].clone());
-                // Count up the last index; where one is full, reset it and count up the one before.
-                for axis in (0..shape.len()).rev() {
-                    index[axis] += 1;
-                    source += strides[axis];
-                    if index[axis] < shape[axis] {
-                        break;
-                    }
-                    source -= strides[axis] * shape[axis];
-                    index[axis] = 0;
+        // Where in the file the elements are, in row-major order.
+        let mut strides = Vec::with_capacity(shape.len());
+        let mut stride = 1_usize;
+        for &dimension in shape {
+            strides.push(stride);
+            stride = stride.saturating_mul(dimension);
+        }
+        let (count, mut index, mut source) = (self.len(), vec![0; shape.len()], 0);
+        let places = (0..count).map(move |_| {
+            let place = source;
+            // Count up the last index; where one is full, reset it and count up the one before.
+            for axis in (0..shape.len()).rev() {
+                index[axis] += 1;
+                source += strides[axis];
+                if index[axis] < shape[axis] {
+                    break;
                 }
+                source -= strides[axis] * shape[axis];
+                index[axis] = 0;
             }
-            reordered
+            place
+        });
+        fn reorder<T: Copy>(elements: &[T], places: impl Iterator<Item = usize>) -> Vec<T> {
+            places.map(|place| elements[place]).collect()
         }
         match self {
-            NpyData::Bool(v) => NpyData::Bool(reorder(v, shape)),
-            NpyData::U8(v) => NpyData::U8(reorder(v, shape)),
-            NpyData::I8(v) => NpyData::I8(reorder(v, shape)),
-            NpyData::U16(v) => NpyData::U16(reorder(v, shape)),
-            NpyData::I16(v) => NpyData::I16(reorder(v, shape)),
-            NpyData::U32(v) => NpyData::U32(reorder(v, shape)),
-            NpyData::I32(v) => NpyData::I32(reorder(v, shape)),
-            NpyData::U64(v) => NpyData::U64(reorder(v, shape)),
-            NpyData::I64(v) => NpyData::I64(reorder(v, shape)),
-            NpyData::F16(v) => NpyData::F16(reorder(v, shape)),
-            NpyData::F32(v) => NpyData::F32(reorder(v, shape)),
-            NpyData::F64(v) => NpyData::F64(reorder(v, shape)),
-            NpyData::Text(v) => NpyData::Text(reorder(v, shape)),
-            NpyData::Bytes(v) => NpyData::Bytes(reorder(v, shape)),
+            NpyData::Bool(v) => NpyData::Bool(reorder(v, places)),
+            NpyData::U8(v) => NpyData::U8(reorder(v, places)),
+            NpyData::I8(v) => NpyData::I8(reorder(v, places)),
+            NpyData::U16(v) => NpyData::U16(reorder(v, places)),
+            NpyData::I16(v) => NpyData::I16(reorder(v, places)),
+            NpyData::U32(v) => NpyData::U32(reorder(v, places)),
+            NpyData::I32(v) => NpyData::I32(reorder(v, places)),
+            NpyData::U64(v) => NpyData::U64(reorder(v, places)),
+            NpyData::I64(v) => NpyData::I64(reorder(v, places)),
+            NpyData::F16(v) => NpyData::F16(reorder(v, places)),
+            NpyData::F32(v) => NpyData::F32(reorder(v, places)),
+            NpyData::F64(v) => NpyData::F64(reorder(v, places)),
+            NpyData::Text(v) => NpyData::Text(places.map(|place| &v[place]).collect()),
+            NpyData::Bytes(v) => NpyData::Bytes(v.reorder(places)),
         }
     }
 }
@@ -298,9 +471,9 @@ mod tests {
         assert_eq!(one("<f4", &1.25_f32.to_le_bytes()), NpyData::F32(vec![1.25]));
         assert_eq!(one(">f4", &1.25_f32.to_be_bytes()), NpyData::F32(vec![1.25]));
         assert_eq!(one(">f8", &(-0.5_f64).to_be_bytes()), NpyData::F64(vec![-0.5]));
-        assert_eq!(one("|S3", b"ab\0"), NpyData::Bytes(vec![b"ab".to_vec()]));
-        assert_eq!(one("<U2", &[0xe9, 0, 0, 0, 0, 0, 0, 0]), NpyData::Text(vec!["é".into()]));
-        assert_eq!(one(">U2", &[0, 0, 0, 0, 0, 0, 0, 0x41]), NpyData::Text(vec!["\0A".into()]));
+        assert_eq!(one("|S3", b"ab\0"), NpyData::Bytes(vec!["ab"].into()));
+        assert_eq!(one("<U2", &[0xe9, 0, 0, 0, 0, 0, 0, 0]), NpyData::Text(vec!["é"].into()));
+        assert_eq!(one(">U2", &[0, 0, 0, 0, 0, 0, 0, 0x41]), NpyData::Text(vec!["\0A"].into()));
     }
 
     #[test]
@@ -339,7 +512,7 @@ mod tests {
         let error = parse("|u1", "(9223372036854775807,)", &[0; 3]).unwrap_err();
         assert!(matches!(error, NpyError::DataSize { expected: 0x7fff_ffff_ffff_ffff, found: 3, .. }));
         // No element, no matter how wide.
-        assert_eq!(parse("<U100000000000000", "(0,)", &[]).unwrap().data(), &NpyData::Text(vec![]));
+        assert_eq!(parse("<U100000000000000", "(0,)", &[]).unwrap().data(), &NpyData::Text(Strings::new()));
         let error = parse("<U4611686018427387904", "(1,)", &[]).unwrap_err();
         assert!(matches!(error, NpyError::TooLarge { .. }), "{error}");
         let error = parse("<f4", "(2, 3)", &[0; 25]).unwrap_err().to_string();

@@ -36,6 +36,13 @@ impl NpyArray {
     }
 }
 
+impl NpyArray {
+    /// Writes the elements alone, little-endian and row by row.
+    pub(crate) fn write_elements_to(&self, writer: &mut dyn Write) -> io::Result<()> {
+        write_data(self.data(), ByteOrder::Little, writer)
+    }
+}
+
 impl NpyData {
     /// Small integers as elements of any numeric type: labels in the type of another file.
     ///
@@ -78,6 +85,11 @@ fn write(array: &NpyArray, order: ByteOrder, writer: &mut dyn Write) -> io::Resu
         io::Error::new(io::ErrorKind::InvalidInput, "the array has too many dimensions for a header")
     })?;
     writer.write_all(&header)?;
+    write_data(array.data(), order, writer)
+}
+
+fn write_data(data: &NpyData, order: ByteOrder, writer: &mut dyn Write) -> io::Result<()> {
+    let kind = data.kind();
     macro_rules! numbers {
         ($values:expr) => {
             match order {
@@ -86,7 +98,7 @@ fn write(array: &NpyArray, order: ByteOrder, writer: &mut dyn Write) -> io::Resu
             }
         };
     }
-    match array.data() {
+    match data {
         NpyData::Bool(v) => write_elements(writer, v, |v, out| out.push(u8::from(*v))),
         NpyData::U8(v) => writer.write_all(v),
         NpyData::I8(v) => numbers!(v),
@@ -101,7 +113,7 @@ fn write(array: &NpyArray, order: ByteOrder, writer: &mut dyn Write) -> io::Resu
         NpyData::F64(v) => numbers!(v),
         NpyData::Text(v) => {
             let Kind::Text(width) = kind else { unreachable!("text has text's type") };
-            write_elements(writer, v, |text, out| {
+            write_each(writer, v.iter(), |text, out| {
                 let filled = text.chars().chain(std::iter::repeat('\0')).take(width);
                 for character in filled.map(u32::from) {
                     match order {
@@ -113,7 +125,7 @@ fn write(array: &NpyArray, order: ByteOrder, writer: &mut dyn Write) -> io::Resu
         }
         NpyData::Bytes(v) => {
             let Kind::Bytes(width) = kind else { unreachable!("bytes have bytes' type") };
-            write_elements(writer, v, |bytes, out| {
+            write_each(writer, v.iter(), |bytes, out| {
                 out.extend(bytes);
                 out.extend(std::iter::repeat_n(0, width - bytes.len()));
             })
@@ -121,21 +133,30 @@ fn write(array: &NpyArray, order: ByteOrder, writer: &mut dyn Write) -> io::Resu
     }
 }
 
-/// Hands the writer blocks, not elements.
 fn write_elements<T>(
     writer: &mut dyn Write,
     elements: &[T],
     to_bytes: impl Fn(&T, &mut Vec<u8>),
 ) -> io::Result<()> {
-    let mut bytes = Vec::new();
-    for block in elements.chunks(8_192) {
-        bytes.clear();
-        for element in block {
-            to_bytes(element, &mut bytes);
+    write_each(writer, elements.iter(), to_bytes)
+}
+
+/// Hands the writer blocks, not elements.
+fn write_each<T>(
+    writer: &mut dyn Write,
+    elements: impl Iterator<Item = T>,
+    to_bytes: impl Fn(T, &mut Vec<u8>),
+) -> io::Result<()> {
+    const BLOCK: usize = 1 << 16;
+    let mut bytes = Vec::with_capacity(BLOCK);
+    for element in elements {
+        to_bytes(element, &mut bytes);
+        if bytes.len() >= BLOCK - 64 {
+            writer.write_all(&bytes)?;
+            bytes.clear();
         }
-        writer.write_all(&bytes)?;
     }
-    Ok(())
+    writer.write_all(&bytes)
 }
 
 #[cfg(test)]
@@ -167,8 +188,8 @@ mod tests {
         let mut data: Vec<NpyData> =
             kinds.into_iter().map(|kind| NpyData::from_integers(kind, &numbers).unwrap()).collect();
         let words = ["", "a", "2008_000008.jpg", "żółw", "漢字", "🐈"];
-        data.push(NpyData::Text(words.map(String::from).to_vec()));
-        data.push(NpyData::Bytes(words.map(|word| word.as_bytes().to_vec()).to_vec()));
+        data.push(NpyData::Text(words.to_vec().into()));
+        data.push(NpyData::Bytes(words.to_vec().into()));
         let shapes = [vec![6], vec![2, 3], vec![1, 3, 2]];
         data.iter().flat_map(|d| shapes.clone().map(|s| NpyArray::new(s, d.clone()).unwrap())).collect()
     }
@@ -194,7 +215,7 @@ mod tests {
     #[test]
     fn the_bytes_are_those_of_numpy() {
         // numpy.save of numpy.array([["ab", "é"]])
-        let array = NpyArray::new(vec![1, 2], NpyData::Text(vec!["ab".into(), "é".into()])).unwrap();
+        let array = NpyArray::new(vec![1, 2], NpyData::Text(vec!["ab", "é"].into())).unwrap();
         let file = bytes(&array, ByteOrder::Little);
         let text = "{'descr': '<U2', 'fortran_order': False, 'shape': (1, 2), }";
         let expected = format!("\u{1}\0v\0{text:<117}\na\0\0\0b\0\0\0");

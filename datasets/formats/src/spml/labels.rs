@@ -1,7 +1,8 @@
 //! From numbers to labels, refusing what could mean two things.
 
-use super::{LabelConvention, missing};
-use crate::{FormatError, NpyArray};
+use super::missing;
+use crate::convention::MINUS_ONE;
+use crate::{FormatError, LabelConvention, NpyArray};
 use lacuna_labels::{Label, LabelMatrix, ObservedLabels, TrueLabels};
 use std::path::Path;
 
@@ -27,24 +28,31 @@ pub(super) fn read_observed(
         (-1.0, Some(Spml)) => Ok(Label::Negative),
         (-1.0, Some(Csl)) => Ok(Label::Unknown),
         (-1.0, Some(BinaryAn)) => Err("with the convention binary-an labels are 0 or 1"),
-        (-1.0, None) => Err("-1 means 'observed negative' in one convention (spml) and 'unknown' in \
-                             another (csl): say which one this file follows"),
+        (-1.0, None) => Err(MINUS_ONE),
         _ => Err("observed labels are -1, 0 or 1"),
     })?;
     Ok(matrix.into())
 }
 
 fn read(path: &Path, label: impl Fn(f64) -> Result<Label, &'static str>) -> Result<LabelMatrix, FormatError> {
-    let array = NpyArray::open(path).map_err(missing(path))?;
+    cells(&NpyArray::open(path).map_err(missing(path))?, path, label)
+}
+
+/// The numbers of an array as labels.
+pub(crate) fn cells(
+    array: &NpyArray,
+    path: &Path,
+    label: impl Fn(f64) -> Result<Label, &'static str>,
+) -> Result<LabelMatrix, FormatError> {
     let (rows, classes) = array.matrix_shape().map_err(FormatError::npy(path))?;
     for (count, what) in [(rows, "rows"), (classes, "classes")] {
         if count == 0 {
             return Err(FormatError::Empty { path: path.into(), what });
         }
     }
-    let values = array.data().to_f64().map_err(FormatError::npy(path))?;
+    let values = array.data().numbers().map_err(FormatError::npy(path))?;
     let mut cells = Vec::with_capacity(values.len());
-    for (i, &value) in values.iter().enumerate() {
+    for (i, value) in values.enumerate() {
         cells.push(label(value).map_err(|advice| {
             let (row, column) = (i / classes, i % classes);
             FormatError::Label { path: path.into(), row, column, value, advice }

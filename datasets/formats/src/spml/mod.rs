@@ -2,59 +2,16 @@
 
 mod labels;
 
-use crate::{Dtype, FormatError, NpyArray, NpyData};
+use crate::arrays::npy_features;
+use crate::{
+    Content, Dtype, FeatureTable, FormatError, LabelConvention, LabelTable, Limits, NpyArray, NpyData,
+    ReadOptions, Table,
+};
+pub(crate) use labels::cells;
 use labels::{read_observed, read_truth};
-use lacuna_labels::{FeatureError, FeatureSet, Features, ObservedLabels};
-use std::fmt;
+use lacuna_labels::{FeatureSet, ObservedLabels};
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
-
-/// What the numbers of a file of observed labels mean, for files in which -1 occurs.
-///
-/// The same three numbers are in use with two meanings, so a reader that guesses is wrong for half
-/// of its users.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum LabelConvention {
-    /// 1 positive, 0 unknown, -1 observed negative: the single-positive papers, PU-MLC.
-    Spml,
-    /// 1 positive, 0 unobserved (which these papers then take as negative); -1 does not occur.
-    BinaryAn,
-    /// 1 positive, 0 observed negative, -1 unknown: class-aware selective loss, Open Images.
-    Csl,
-}
-
-/// A name that is none of the choices.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("there is no label convention {name:?}; there are spml, binary-an and csl")]
-pub struct UnknownConvention {
-    /// The name.
-    pub name: String,
-}
-
-impl LabelConvention {
-    /// Every convention.
-    pub const ALL: [Self; 3] = [Self::Spml, Self::BinaryAn, Self::Csl];
-}
-
-impl FromStr for LabelConvention {
-    type Err = UnknownConvention;
-
-    fn from_str(name: &str) -> Result<Self, UnknownConvention> {
-        let found = Self::ALL.into_iter().find(|convention| convention.to_string() == name);
-        found.ok_or_else(|| UnknownConvention { name: name.into() })
-    }
-}
-
-impl fmt::Display for LabelConvention {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            LabelConvention::Spml => "spml",
-            LabelConvention::BinaryAn => "binary-an",
-            LabelConvention::Csl => "csl",
-        })
-    }
-}
 
 /// A folder with features, labels and names as `.npy` files.
 ///
@@ -79,7 +36,7 @@ impl fmt::Display for LabelConvention {
 ///     };
 ///     save(format!("{part}_features_clip.npy"), &[2, 3], NpyData::F32(vec![0.5; 6]))?;
 ///     save(format!("formatted_{part}_labels.npy"), &[2, 2], NpyData::U8(vec![1, 0, 1, 1]))?;
-///     save(format!("formatted_{part}_images.npy"), &[2], NpyData::Text(vec!["a".into(), "b".into()]))?;
+///     save(format!("formatted_{part}_images.npy"), &[2], NpyData::Text(vec!["a", "b"].into()))?;
 /// }
 ///
 /// let sets = SpmlFolder::new(folder.path()).load()?;
@@ -94,6 +51,7 @@ pub struct SpmlFolder {
     root: PathBuf,
     features: Option<String>,
     convention: Option<LabelConvention>,
+    limits: Limits,
 }
 
 /// Which files of the folder.
@@ -131,7 +89,7 @@ impl Part {
 impl SpmlFolder {
     /// The folder at `root`; nothing is read yet.
     pub fn new(root: impl Into<PathBuf>) -> Self {
-        Self { root: root.into(), features: None, convention: None }
+        Self { root: root.into(), features: None, convention: None, limits: Limits::default() }
     }
 
     /// Names the features to read where the folder has several: the part of the file name after
@@ -144,6 +102,12 @@ impl SpmlFolder {
     /// Says what the numbers of the observed labels mean. Without it 0 is unknown and -1 an error.
     pub fn convention(mut self, convention: LabelConvention) -> Self {
         self.convention = Some(convention);
+        self
+    }
+
+    /// Changes what a file may claim, and from which size on features are mapped into memory.
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
         self
     }
 
@@ -200,7 +164,7 @@ impl SpmlFolder {
 
     fn read(&self, part: Part, name: &str, classes: Option<&[String]>) -> Result<FeatureSet, FormatError> {
         let features_path = self.features_path(part, name);
-        let features = read_features(&features_path)?;
+        let features = npy_features(&features_path, &self.limits).map_err(missing(&features_path))?;
         let labels_path = self.labels_path(part);
         let truth = read_truth(&labels_path)?;
         let rows = (features_path, features.rows());
@@ -229,7 +193,7 @@ impl SpmlFolder {
             }
             None => (0..truth.classes()).map(|class| format!("class {class}")).collect(),
         };
-        Ok(FeatureSet { features, truth, observed, names: Some(names), classes })
+        Ok(FeatureSet { features, truth, observed, names: Some(names.to_vec()), classes })
     }
 
     fn labels_path(&self, part: Part) -> PathBuf {
@@ -293,20 +257,24 @@ impl SpmlFolder {
 
 const CLASSES: &str = "classes.txt";
 
-fn read_features(path: &Path) -> Result<Features, FormatError> {
-    let array = NpyArray::open(path).map_err(missing(path))?;
-    let (rows, columns, values) = array.into_f32_matrix().map_err(FormatError::npy(path))?;
-    for (count, what) in [(rows, "rows"), (columns, "columns")] {
-        if count == 0 {
-            return Err(FormatError::Empty { path: path.into(), what });
-        }
-    }
-    Features::new(rows, columns, values).map_err(|error| match error {
-        FeatureError::NotFinite { row, column, value } => {
-            FormatError::NotFinite { path: path.into(), row, column, value }
-        }
-        FeatureError::Size { .. } => unreachable!("an array has as many values as its shape says"),
-    })
+/// The two parts of a folder as tables.
+pub(crate) fn read(path: &Path, options: &ReadOptions) -> Result<Content, FormatError> {
+    let folder = SpmlFolder {
+        root: path.into(),
+        features: options.features.clone(),
+        convention: options.convention,
+        limits: options.limits,
+    };
+    let table = |set: FeatureSet| Table {
+        path: path.into(),
+        names: set.names.map(Into::into),
+        features: Some(FeatureTable::Dense(set.features)),
+        labels: Some(LabelTable::Dense(set.truth.into())),
+        observed: set.observed,
+        classes: set.classes.into(),
+    };
+    let sets = folder.load()?;
+    Ok(Content { train: table(sets.train), test: Some(table(sets.test)) })
 }
 
 /// Turns "not found" into a sentence about what such a folder has.

@@ -30,7 +30,7 @@ impl Folder {
 
     fn names(&self, name: &str, names: &[&str]) {
         let names: Vec<String> = names.iter().map(|&name| name.into()).collect();
-        self.array(name, &[names.len()], NpyData::Text(names));
+        self.array(name, &[names.len()], NpyData::Text(names.into()));
     }
 
     fn text(&self, name: &str, text: &str) {
@@ -81,7 +81,7 @@ fn labels_of_every_numeric_type_are_read() {
         folder.labels("formatted_train_labels", kind, &[3, 3], &TRAIN_LABELS);
         assert_eq!(folder.spml().load().unwrap().train.truth, expected, "{kind:?}");
     }
-    folder.array("formatted_train_labels", &[3, 3], NpyData::Text(vec!["1".into(); 9]));
+    folder.array("formatted_train_labels", &[3, 3], NpyData::Text(vec!["1"; 9].into()));
     assert_eq!(folder.error(), "formatted_train_labels.npy: the elements are text, where numbers must be");
 }
 

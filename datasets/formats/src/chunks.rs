@@ -1,0 +1,64 @@
+//! A list that grows without moving.
+
+/// Values in pieces of a fixed size. A vector that grows holds its values twice for a moment, and so breaks the promise
+/// that reading takes at most four times the file; this one never does.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Chunks<T> {
+    pieces: Vec<Vec<T>>,
+}
+
+/// Values of a piece.
+const PIECE: usize = 1 << 13;
+
+impl<T> Default for Chunks<T> {
+    fn default() -> Self {
+        Self { pieces: Vec::new() }
+    }
+}
+
+impl<T: Copy> Chunks<T> {
+    pub(crate) fn push(&mut self, value: T) {
+        if self.pieces.last().is_none_or(|piece| piece.len() == PIECE) {
+            // The first piece grows as small lists do.
+            let room = if self.pieces.is_empty() { 0 } else { PIECE };
+            self.pieces.push(Vec::with_capacity(room));
+        }
+        self.pieces.last_mut().expect("a piece was added").push(value);
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.pieces.last().map_or(0, |last| (self.pieces.len() - 1) * PIECE + last.len())
+    }
+
+    /// # Panics
+    /// Beyond the end.
+    pub(crate) fn get(&self, i: usize) -> T {
+        self.pieces[i / PIECE][i % PIECE]
+    }
+
+    /// All values in one vector; pieces are given back as they are copied.
+    pub(crate) fn into_vec(self) -> Vec<T> {
+        let mut values = Vec::with_capacity(self.len());
+        for piece in self.pieces {
+            values.extend(piece);
+        }
+        values
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_come_back_across_pieces() {
+        let mut list = Chunks::default();
+        assert_eq!(list.len(), 0);
+        for i in 0..3 * PIECE + 5 {
+            list.push(i);
+        }
+        assert_eq!(list.len(), 3 * PIECE + 5);
+        assert_eq!([list.get(0), list.get(PIECE), list.get(2 * PIECE - 1)], [0, PIECE, 2 * PIECE - 1]);
+        assert!(list.into_vec().into_iter().eq(0..3 * PIECE + 5));
+    }
+}

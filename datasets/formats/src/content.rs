@@ -1,0 +1,216 @@
+//! What a file or folder holds, whatever its format.
+
+use crate::{FormatError, LabelConvention, LabelLists, Limits, SparseFeatures, Strings};
+use lacuna_labels::{FeatureSet, Features, Label, LabelMatrix, ObservedLabels, TrueLabels};
+use std::path::{Path, PathBuf};
+
+/// How to read what a format leaves open.
+#[derive(Clone, Debug, Default)]
+pub struct ReadOptions {
+    /// What 0 and -1 mean; needed where -1 occurs.
+    pub convention: Option<LabelConvention>,
+    /// What a class is that a list does not name. Each format says what it takes without this.
+    pub unlisted: Option<Label>,
+    /// Which features, where there are several.
+    pub features: Option<String>,
+    /// The classes, for formats that only mention those they need; another one is then an error.
+    pub classes: Option<Strings>,
+    /// Whether columns of LIBSVM rows are counted from 1.
+    pub one_based: bool,
+    /// What a file may claim.
+    pub limits: Limits,
+}
+
+/// Rows of one part of a data set, as a file has them.
+#[derive(Clone, Debug, Default)]
+pub struct Table {
+    /// Where they come from, for messages.
+    pub path: PathBuf,
+    /// One name a row.
+    pub names: Option<Strings>,
+    /// Features.
+    pub features: Option<FeatureTable>,
+    /// Labels; true ones where no cell is unknown.
+    pub labels: Option<LabelTable>,
+    /// Observed labels, where a format keeps them beside the true ones.
+    pub observed: Option<ObservedLabels>,
+    /// One name a class.
+    pub classes: Strings,
+}
+
+/// Features as a file has them.
+#[derive(Clone, Debug, PartialEq)]
+pub enum FeatureTable {
+    /// Every value.
+    Dense(Features),
+    /// The values that are not 0.
+    Sparse(SparseFeatures),
+}
+
+/// Labels as a file has them.
+#[derive(Clone, Debug, PartialEq)]
+pub enum LabelTable {
+    /// Every cell.
+    Dense(ObservedLabels),
+    /// The cells that are named.
+    Lists(LabelLists),
+}
+
+/// The parts of a data set.
+#[derive(Clone, Debug)]
+pub struct Content {
+    /// The rows of a file; of a folder with two parts those to train on.
+    pub train: Table,
+    /// The rows to test on, where they are apart.
+    pub test: Option<Table>,
+}
+
+impl From<Table> for Content {
+    fn from(train: Table) -> Self {
+        Self { train, test: None }
+    }
+}
+
+impl FeatureTable {
+    /// Number of rows.
+    pub fn rows(&self) -> usize {
+        match self {
+            FeatureTable::Dense(features) => features.rows(),
+            FeatureTable::Sparse(features) => features.rows(),
+        }
+    }
+
+    /// Number of columns.
+    pub fn columns(&self) -> usize {
+        match self {
+            FeatureTable::Dense(features) => features.columns(),
+            FeatureTable::Sparse(features) => features.columns(),
+        }
+    }
+
+    /// Every value.
+    ///
+    /// # Errors
+    /// As for [`SparseFeatures::to_dense`].
+    pub fn into_dense(self, path: &Path, limits: &Limits) -> Result<Features, FormatError> {
+        match self {
+            FeatureTable::Dense(features) => Ok(features),
+            FeatureTable::Sparse(features) => features.to_dense(path, limits),
+        }
+    }
+}
+
+impl LabelTable {
+    /// Number of rows.
+    pub fn rows(&self) -> usize {
+        match self {
+            LabelTable::Dense(labels) => labels.rows(),
+            LabelTable::Lists(labels) => labels.rows(),
+        }
+    }
+
+    /// Number of classes.
+    pub fn classes(&self) -> usize {
+        match self {
+            LabelTable::Dense(labels) => labels.classes(),
+            LabelTable::Lists(labels) => labels.classes.len(),
+        }
+    }
+
+    /// Every cell.
+    ///
+    /// # Errors
+    /// As for [`LabelLists::to_observed`].
+    pub fn to_observed(&self, path: &Path, limits: &Limits) -> Result<ObservedLabels, FormatError> {
+        match self {
+            LabelTable::Dense(labels) => Ok(labels.clone()),
+            LabelTable::Lists(labels) => labels.to_observed(path, limits),
+        }
+    }
+}
+
+impl Table {
+    /// Number of rows: of the features, else of the labels, else of the names.
+    pub fn rows(&self) -> usize {
+        let features = self.features.as_ref().map(FeatureTable::rows);
+        let labels = || self.labels.as_ref().map(LabelTable::rows);
+        features.or_else(labels).or_else(|| self.names.as_ref().map(Strings::len)).unwrap_or_default()
+    }
+
+    /// A table of labels in lists, with their names and classes.
+    pub(crate) fn of_lists(path: &Path, names: Option<Strings>, labels: LabelLists) -> Self {
+        let classes = labels.classes.clone();
+        let labels = Some(LabelTable::Lists(labels));
+        Self { path: path.into(), names, labels, classes, ..Self::default() }
+    }
+
+    /// Features, labels, names and classes as one set. Where cells are unknown the labels are observed ones and
+    /// their unknown cells negative in the truth.
+    ///
+    /// # Errors
+    /// [`FormatError::Empty`] where features or labels are missing, [`FormatError::Limit`] where they are too many to
+    /// be made dense, [`FormatError::Mismatch`] where their rows differ.
+    pub fn into_set(self, limits: &Limits) -> Result<FeatureSet, FormatError> {
+        let path = self.path;
+        let empty = |what| FormatError::Empty { path: path.clone(), what };
+        let features = self.features.ok_or_else(|| empty("features"))?.into_dense(&path, limits)?;
+        let labels = self.labels.ok_or_else(|| empty("labels"))?.to_observed(&path, limits)?;
+        if features.rows() != labels.rows() {
+            return Err(FormatError::Mismatch {
+                what: "rows",
+                path: path.clone(),
+                count: features.rows(),
+                other: path.clone(),
+                other_count: labels.rows(),
+            });
+        }
+        let (truth, observed) = match TrueLabels::try_from(labels.matrix().clone()) {
+            Ok(truth) => (truth, self.observed),
+            Err(_) => (labels.assume_negative(), Some(labels)),
+        };
+        let names = self.names.map(|names| names.to_vec());
+        Ok(FeatureSet { features, truth, observed, names, classes: self.classes.to_vec() })
+    }
+}
+
+/// Names of classes that have none.
+pub(crate) fn numbered_classes(classes: usize) -> Strings {
+    (0..classes).map(|class| format!("class {class}")).collect()
+}
+
+/// What somebody wants to write: a name for each row, a name for each class, a label for each cell.
+#[derive(Clone, Copy, Debug)]
+pub struct LabelSheet<'a> {
+    /// One name a row.
+    pub names: &'a Strings,
+    /// One name a class.
+    pub classes: &'a Strings,
+    /// `[rows, classes]`.
+    pub labels: &'a LabelMatrix,
+}
+
+impl LabelSheet<'_> {
+    /// Whether the parts fit and every name occurs once.
+    pub(crate) fn check(&self, path: &Path) -> Result<(), FormatError> {
+        let refuse = |problem| Err(FormatError::Unwritable { path: path.into(), problem });
+        let Self { names, classes, labels } = *self;
+        if (names.len(), classes.len()) != (labels.rows(), labels.classes()) {
+            return refuse(format!(
+                "{} rows x {} classes of labels need as many names, not {} and {}",
+                labels.rows(),
+                labels.classes(),
+                names.len(),
+                classes.len()
+            ));
+        }
+        for (list, what) in [(names, "row"), (classes, "class")] {
+            if let Some((later, earlier)) = list.duplicate() {
+                return refuse(format!(
+                    "the name {:?} stands for {what} {earlier} and for {what} {later} (counted from 0)",
+                    &list[later]
+                ));
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,180 @@
+//! Records of delimited text: CSV after RFC 4180, and TSV.
+
+use crate::lines::Lines;
+use crate::{FormatError, Limits};
+use std::io::BufRead;
+use std::ops::Range;
+use std::path::Path;
+
+/// Reads one record after the other. Fields may stand in double quotes, which are doubled inside; a quoted field may
+/// go on over several lines. Blank lines are skipped.
+pub(crate) struct Records<'a, R> {
+    lines: Lines<'a, R>,
+    limit: u64,
+    delimiter: u8,
+    /// The fields of the record, unquoted, one behind the other.
+    text: String,
+    fields: Vec<(Range<usize>, u64)>,
+    line: u64,
+}
+
+impl<'a, R: BufRead> Records<'a, R> {
+    /// The records of a file whose first record has been looked at to find the delimiter: the one of comma, tab and
+    /// semicolon that it has most of.
+    pub(crate) fn new(reader: R, path: &'a Path, limits: &Limits) -> Self {
+        let lines = Lines::new(reader, path, limits);
+        Self { lines, limit: limits.line, delimiter: 0, text: String::new(), fields: Vec::new(), line: 0 }
+    }
+
+    pub(crate) fn path(&self) -> &'a Path {
+        self.lines.path()
+    }
+
+    /// Reads the next record; `false` behind the last.
+    pub(crate) fn read(&mut self) -> Result<bool, FormatError> {
+        self.text.clear();
+        self.fields.clear();
+        let path = self.lines.path();
+        let Some((first, mut line)) = self.lines.next_filled()? else { return Ok(false) };
+        let mut number = first;
+        if self.delimiter == 0 {
+            self.delimiter = delimiter(line);
+        }
+        self.line = first;
+        let mut column = 0;
+        'fields: loop {
+            let start = self.text.len();
+            let from = column as u64 + 1;
+            if line.as_bytes().get(column) == Some(&b'"') {
+                column += 1;
+                loop {
+                    let rest = &line[column..];
+                    let Some(quote) = rest.find('"') else {
+                        // The field goes on in the next line.
+                        self.text.push_str(rest);
+                        self.text.push('\n');
+                        if self.text.len() as u64 > self.limit {
+                            let problem = format!("the record is longer than {} bytes", self.limit);
+                            return Err(FormatError::text(path, number, 1, problem));
+                        }
+                        match self.lines.next()? {
+                            Some(next) => (number, line) = next,
+                            None => {
+                                let problem = "a quoted field is not closed";
+                                return Err(FormatError::text(path, number, from, problem));
+                            }
+                        }
+                        column = 0;
+                        continue;
+                    };
+                    self.text.push_str(&rest[..quote]);
+                    column += quote + 1;
+                    if line.as_bytes().get(column) != Some(&b'"') {
+                        break;
+                    }
+                    self.text.push('"');
+                    column += 1;
+                }
+                self.fields.push((start..self.text.len(), from));
+                match line.as_bytes().get(column) {
+                    None => break 'fields,
+                    Some(&byte) if byte == self.delimiter => column += 1,
+                    Some(_) => {
+                        let at = column as u64 + 1;
+                        let problem = "something follows a quoted field";
+                        return Err(FormatError::text(path, number, at, problem));
+                    }
+                }
+            } else {
+                let rest = &line[column..];
+                let end = rest.bytes().position(|byte| byte == self.delimiter);
+                self.text.push_str(&rest[..end.unwrap_or(rest.len())]);
+                self.fields.push((start..self.text.len(), from));
+                match end {
+                    None => break,
+                    Some(end) => column += end + 1,
+                }
+            }
+        }
+        Ok(true)
+    }
+
+    /// The line on which the record starts, counted from 1.
+    pub(crate) fn line(&self) -> u64 {
+        self.line
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.fields.len()
+    }
+
+    /// A field without blanks around it.
+    pub(crate) fn field(&self, i: usize) -> &str {
+        self.text[self.fields[i].0.clone()].trim()
+    }
+
+    /// An error at a field, or at the end of the record where there is no such field.
+    pub(crate) fn error(&self, field: usize, problem: impl Into<String>) -> FormatError {
+        let column = self.fields.get(field).or(self.fields.last()).map_or(1, |field| field.1);
+        FormatError::text(self.lines.path(), self.line, column, problem.into())
+    }
+}
+
+fn delimiter(header: &str) -> u8 {
+    let count = |wanted: u8| header.bytes().filter(|&byte| byte == wanted).count();
+    // The first of equals wins.
+    let mut best = b',';
+    for other in [b'\t', b';'] {
+        if count(other) > count(best) {
+            best = other;
+        }
+    }
+    best
+}
+
+/// Writes a field, in quotes where it needs them.
+pub(crate) fn push_field(line: &mut String, field: &str, delimiter: char) {
+    let blank = |c: char| c.is_whitespace();
+    let quoted = field.contains([delimiter, '"', '\n', '\r', '\t', ';', ','])
+        || field.starts_with(blank)
+        || field.ends_with(blank);
+    if quoted {
+        line.push('"');
+        line.push_str(&field.replace('"', "\"\""));
+        line.push('"');
+    } else {
+        line.push_str(field);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Result<Vec<Vec<String>>, String> {
+        let mut records = Records::new(text.as_bytes(), Path::new("x.csv"), &Limits::default());
+        let mut found = Vec::new();
+        while records.read().map_err(|error| error.to_string())? {
+            found.push((0..records.len()).map(|i| records.field(i).to_string()).collect());
+        }
+        Ok(found)
+    }
+
+    #[test]
+    fn fields_quotes_and_delimiters() {
+        assert_eq!(read("a,b\n1,\n\n ,2 \n").unwrap(), [["a", "b"], ["1", ""], ["", "2"]]);
+        assert_eq!(read("a\tb,c\td\n1\t2\t3").unwrap(), [["a", "b,c", "d"], ["1", "2", "3"]]);
+        assert_eq!(read("a;b\n1;2\n").unwrap(), [["a", "b"], ["1", "2"]]);
+        assert_eq!(
+            read("\"a,\"\"x\"\"\",b\n\"two\nlines\",2\n").unwrap(),
+            [["a,\"x\"", "b"], ["two\nlines", "2"]]
+        );
+    }
+
+    #[test]
+    fn broken_quotes_are_named() {
+        assert_eq!(read("a,b\n1,\"x").unwrap_err(), "x.csv: line 2, column 3: a quoted field is not closed");
+        let error = read("a,\"b\"c\n").unwrap_err();
+        assert_eq!(error, "x.csv: line 1, column 6: something follows a quoted field");
+    }
+}

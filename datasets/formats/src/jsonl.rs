@@ -1,0 +1,298 @@
+//! Labels as JSON, one object a line.
+
+use crate::convention::{MINUS_ONE, shown};
+use crate::labels_csv::{Classes, unique};
+use crate::lines::Lines;
+use crate::{
+    Content, FormatError, LabelConvention, LabelLists, LabelSheet, ReadOptions, Strings, Table, write_atomic,
+};
+use lacuna_labels::Label;
+use serde::Deserialize;
+use serde::de::{IgnoredAny, MapAccess, SeqAccess, Visitor};
+use std::fmt;
+use std::fs::File;
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+
+/// Reads `{"id": "a.jpg", "labels": ["cat"], "absent": ["dog"]}`, one object a line.
+///
+/// `labels` are the positives, `absent` the observed negatives; or `labels` is an object, `{"cat": 1, "dog": 0}`, whose values
+/// are 1, 0, -1, true, false or null as the convention has them. Everything else in a line is passed over. What is not
+/// listed is unknown unless [`ReadOptions::unlisted`] says otherwise.
+///
+/// # Errors
+/// [`FormatError::Text`] with line and column.
+pub(crate) fn read(path: &Path, options: &ReadOptions) -> Result<Content, FormatError> {
+    let file = File::open(path).map_err(FormatError::io(path))?;
+    parse(BufReader::with_capacity(1 << 16, file), path, options).map(Content::from)
+}
+
+pub(crate) fn parse(reader: impl BufRead, path: &Path, options: &ReadOptions) -> Result<Table, FormatError> {
+    let mut lines = Lines::new(reader, path, &options.limits);
+    let mut classes = Classes::new(options);
+    let mut names = Strings::new();
+    // The classes are only known at the end, so the lists get them then.
+    let mut lists = LabelLists::new(Strings::new(), options.unlisted.unwrap_or(Label::Unknown));
+    let mut of_row: Vec<(u32, Label)> = Vec::new();
+    while let Some((number, line)) = lines.next_filled()? {
+        let object: Line<'_> = match serde_json::from_str(line) {
+            Ok(object) => object,
+            Err(error) => {
+                let (column, problem) = (error.column() as u64, json_problem(&error));
+                return Err(FormatError::text(path, number, column.max(1), problem));
+            }
+        };
+        let mut listed = || -> Result<(), String> {
+            if object.id.is_empty() {
+                return Err("the row has no name".into());
+            }
+            of_row.clear();
+            for (class, value) in &object.labels {
+                let label = match value {
+                    None => Label::Positive,
+                    Some(value) => value.label(options.convention)?,
+                };
+                of_row.push((classes.find(class)?, label));
+            }
+            for class in &object.absent {
+                of_row.push((classes.find(class)?, Label::Negative));
+            }
+            of_row.sort_by_key(|entry| entry.0);
+            if let Some(pair) = of_row.windows(2).find(|pair| pair[0].0 == pair[1].0) {
+                let class = shown(&classes.names()[pair[0].0 as usize]);
+                return Err(format!("the class `{class}` is listed twice"));
+            }
+            of_row.iter().for_each(|&(class, label)| lists.push(class as usize, label));
+            match names.push(&object.id) {
+                true => Ok(()),
+                false => Err("there is room for 4 GiB of names".into()),
+            }
+        };
+        listed().map_err(|problem| FormatError::text(path, number, 1, problem))?;
+        lists.end_row();
+    }
+    if names.is_empty() {
+        return Err(FormatError::Empty { path: path.into(), what: "rows" });
+    }
+    unique(path, &names)?;
+    lists.classes = classes.into_names();
+    Ok(Table::of_lists(path, Some(names), lists))
+}
+
+/// What serde_json says, without the position, which stands in front already.
+pub(crate) fn json_problem(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    let end = text.rfind(" at line ").unwrap_or(text.len());
+    shown(&text[..end])
+}
+
+/// A line. Names borrow from it where they can.
+#[derive(Deserialize)]
+struct Line<'a> {
+    #[serde(
+        borrow,
+        alias = "image",
+        alias = "file_name",
+        alias = "filename",
+        alias = "name",
+        deserialize_with = "name"
+    )]
+    id: std::borrow::Cow<'a, str>,
+    #[serde(borrow, default, deserialize_with = "labels")]
+    labels: Vec<(std::borrow::Cow<'a, str>, Option<Value>)>,
+    #[serde(borrow, default)]
+    absent: Vec<std::borrow::Cow<'a, str>>,
+}
+
+/// A name, or a number that is one.
+fn name<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<std::borrow::Cow<'de, str>, D::Error> {
+    struct Name;
+    impl<'de> Visitor<'de> for Name {
+        type Value = std::borrow::Cow<'de, str>;
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("the name of a row")
+        }
+        fn visit_borrowed_str<E>(self, name: &'de str) -> Result<Self::Value, E> {
+            Ok(name.into())
+        }
+        fn visit_str<E>(self, name: &str) -> Result<Self::Value, E> {
+            Ok(name.to_string().into())
+        }
+        fn visit_u64<E>(self, name: u64) -> Result<Self::Value, E> {
+            Ok(name.to_string().into())
+        }
+        fn visit_i64<E>(self, name: i64) -> Result<Self::Value, E> {
+            Ok(name.to_string().into())
+        }
+    }
+    deserializer.deserialize_any(Name)
+}
+
+enum Value {
+    Number(i64),
+    Null,
+}
+
+impl Value {
+    fn label(&self, convention: Option<LabelConvention>) -> Result<Label, String> {
+        match self {
+            Value::Null => Ok(Label::Unknown),
+            Value::Number(-1) if convention.is_none() => Err(MINUS_ONE.into()),
+            Value::Number(number) => LabelConvention::read(convention, &number.to_string()),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Value {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Cell;
+        impl Visitor<'_> for Cell {
+            type Value = Value;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("1, 0, -1, true, false or null")
+            }
+            fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
+                Ok(Value::Number(value.into()))
+            }
+            fn visit_u64<E: serde::de::Error>(self, value: u64) -> Result<Value, E> {
+                match value {
+                    0 | 1 => Ok(Value::Number(value as i64)),
+                    _ => Err(E::custom(format!("{value} is no label: 1, 0, -1, true, false or null"))),
+                }
+            }
+            fn visit_i64<E: serde::de::Error>(self, value: i64) -> Result<Value, E> {
+                match value {
+                    -1 => Ok(Value::Number(-1)),
+                    _ => Err(E::custom(format!("{value} is no label: 1, 0, -1, true, false or null"))),
+                }
+            }
+            fn visit_f64<E: serde::de::Error>(self, value: f64) -> Result<Value, E> {
+                match value {
+                    -1.0 | 0.0 | 1.0 => Ok(Value::Number(value as i64)),
+                    _ => Err(E::custom(format!("{value} is no label: 1, 0, -1, true, false or null"))),
+                }
+            }
+            fn visit_unit<E>(self) -> Result<Value, E> {
+                Ok(Value::Null)
+            }
+        }
+        deserializer.deserialize_any(Cell)
+    }
+}
+
+type Listed<'de> = Vec<(std::borrow::Cow<'de, str>, Option<Value>)>;
+
+fn labels<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Listed<'de>, D::Error> {
+    struct Labels;
+    impl<'de> Visitor<'de> for Labels {
+        type Value = Listed<'de>;
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a list of classes, or an object of classes and labels")
+        }
+        fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
+            let mut listed = Vec::new();
+            while let Some(Borrowed(class)) = seq.next_element()? {
+                listed.push((class, None));
+            }
+            Ok(listed)
+        }
+        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+            let mut listed = Vec::new();
+            while let Some((Borrowed(class), value)) = map.next_entry()? {
+                listed.push((class, Some(value)));
+            }
+            Ok(listed)
+        }
+        fn visit_unit<E>(self) -> Result<Self::Value, E> {
+            Ok(Vec::new())
+        }
+    }
+    deserializer.deserialize_any(Labels)
+}
+
+#[derive(Deserialize)]
+struct Borrowed<'a>(#[serde(borrow)] std::borrow::Cow<'a, str>);
+
+/// Reads over a value whatever it is.
+pub(crate) type Skipped = IgnoredAny;
+
+/// Writes labels as JSON, one object a line, whole or not at all: `id`, the positives as `labels`, the negatives as `absent`.
+///
+/// # Errors
+/// [`FormatError::Unwritable`] where names are missing or stand for two rows, [`FormatError::Io`].
+pub fn write_labels_jsonl(path: &Path, sheet: LabelSheet<'_>) -> Result<(), FormatError> {
+    sheet.check(path)?;
+    let LabelSheet { names, classes, labels } = sheet;
+    let quoted = |text: &str| serde_json::to_string(text).expect("text turns into JSON");
+    let written = write_atomic(path, |file| {
+        for (row, name) in names.iter().enumerate() {
+            let list = |wanted: Label| {
+                let of_label = labels.row(row).iter().enumerate().filter(|(_, label)| **label == wanted);
+                let of_label: Vec<String> = of_label.map(|(class, _)| quoted(&classes[class])).collect();
+                of_label.join(",")
+            };
+            let (positives, absent) = (list(Label::Positive), list(Label::Negative));
+            writeln!(file, "{{\"id\":{},\"labels\":[{positives}],\"absent\":[{absent}]}}", quoted(name))?;
+        }
+        Ok(())
+    });
+    written.map_err(FormatError::io(path))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use Label::{Negative as N, Positive as P, Unknown as U};
+    use lacuna_labels::LabelMatrix;
+
+    fn read_text(
+        text: &str,
+        options: &ReadOptions,
+    ) -> Result<(Vec<String>, Vec<String>, Vec<Label>), String> {
+        let path = Path::new("x.jsonl");
+        let table = parse(text.as_bytes(), path, options).map_err(|error| error.to_string())?;
+        let labels = table.labels.unwrap().to_observed(path, &options.limits).unwrap();
+        Ok((table.names.unwrap().to_vec(), table.classes.to_vec(), labels.cells().to_vec()))
+    }
+
+    #[test]
+    fn lists_and_objects() {
+        let text = r#"{"id": "a", "labels": ["cat", "dog"], "note": {"deep": [1, 2]}}
+{"image": 7, "labels": {"dog": 0, "cow": true, "cat": null}, "absent": ["fox"]}
+
+{"id": "\u00e9", "labels": null}"#;
+        let (names, classes, labels) = read_text(text, &ReadOptions::default()).unwrap();
+        assert_eq!(names, ["a", "7", "é"]);
+        assert_eq!(classes, ["cat", "dog", "cow", "fox"]);
+        assert_eq!(labels, [P, P, U, U, U, N, P, N, U, U, U, U]);
+    }
+
+    #[test]
+    fn mistakes_have_a_line_and_a_column() {
+        let error = |text: &str| read_text(text, &ReadOptions::default()).unwrap_err();
+        assert!(
+            error("{\"id\":\"a\"}\n{\"id\":\"b\",")
+                .starts_with("x.jsonl: line 2, column 10: EOF while parsing")
+        );
+        assert!(error("{\"labels\":[]}").contains("missing field `id`"));
+        assert!(error("{\"id\":\"a\",\"labels\":{\"cat\":2}}").contains("2 is no label"));
+        assert!(error("{\"id\":\"a\",\"labels\":{\"cat\":-1}}").contains("say which one"));
+        assert!(error("{\"id\":\"a\",\"labels\":[\"x\",\"x\"]}").contains("the class `x` is listed twice"));
+        assert!(error("{\"id\":\"a\"}\n{\"id\":\"a\"}").contains("stands for row 0 and for row 1"));
+        assert!(error("").contains("there are no rows"));
+        assert!(error(&"[".repeat(100_000)).contains("invalid type"));
+    }
+
+    #[test]
+    fn what_is_written_can_be_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.jsonl");
+        let (names, classes) = (Strings::from(vec!["a\"\n", " é"]), Strings::from(vec!["cat", "\\", " "]));
+        let labels = LabelMatrix::new(2, 3, vec![P, N, U, N, U, P]).unwrap();
+        write_labels_jsonl(&path, LabelSheet { names: &names, classes: &classes, labels: &labels }).unwrap();
+        let options = ReadOptions { classes: Some(classes), ..ReadOptions::default() };
+        let table = read(&path, &options).unwrap().train;
+        assert_eq!(table.names, Some(names));
+        assert_eq!(table.labels.unwrap().to_observed(&path, &options.limits).unwrap().matrix(), &labels);
+    }
+}

@@ -1,0 +1,48 @@
+//! How much a file may claim before it is believed.
+
+/// Bounds that a reader checks before it allocates. The defaults are far above real files and far below what
+/// hurts; every refusal names the bound.
+///
+/// ```
+/// use lacuna_formats::Limits;
+///
+/// let limits = Limits { line: 64 << 20, ..Limits::default() };
+/// assert_eq!(limits.ratio, 200);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes of a line of text, and of a record that quotes several lines.
+    pub line: u64,
+    /// Bytes of a string, a number or a name inside JSON.
+    pub token: u64,
+    /// Levels of nesting inside JSON.
+    pub depth: u32,
+    /// Bytes of a document that is read as a whole: the header of a `.safetensors` file, an XML list of labels.
+    pub header: u64,
+    /// Tensors of a `.safetensors` file, entries of an `.npz` file.
+    pub entries: u64,
+    /// Inflated bytes for each compressed byte of an entry of an `.npz` file.
+    pub ratio: u64,
+    /// Inflated bytes of all entries of an `.npz` file together.
+    pub declared: u64,
+    /// Cells of a matrix of labels or features that is made dense from lists.
+    pub cells: u64,
+    /// Bytes from which on a `<f4` array of features is mapped into memory instead of being read.
+    pub map_from: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            line: 16 << 20,
+            token: 1 << 20,
+            depth: 100,
+            header: 16 << 20,
+            entries: 65_536,
+            ratio: 200,
+            declared: 64 << 30,
+            cells: 4 << 30,
+            map_from: 1 << 30,
+        }
+    }
+}

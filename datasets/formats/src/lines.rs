@@ -1,0 +1,113 @@
+//! Text line by line, with a bound on the length of a line.
+
+use crate::{FormatError, Limits};
+use std::io::{BufRead, Read};
+use std::path::Path;
+
+/// The lines of a file. A line may end with `\n` or `\r\n`, the last one with nothing; a byte order mark is skipped.
+pub(crate) struct Lines<'a, R> {
+    reader: R,
+    path: &'a Path,
+    limit: u64,
+    buffer: Vec<u8>,
+    number: u64,
+}
+
+impl<'a, R: BufRead> Lines<'a, R> {
+    pub(crate) fn new(reader: R, path: &'a Path, limits: &Limits) -> Self {
+        Self { reader, path, limit: limits.line, buffer: Vec::new(), number: 0 }
+    }
+
+    pub(crate) fn path(&self) -> &'a Path {
+        self.path
+    }
+
+    /// Number of the line that was read last, counted from 1.
+    pub(crate) fn number(&self) -> u64 {
+        self.number
+    }
+
+    /// The next line that is not blank.
+    pub(crate) fn next_filled(&mut self) -> Result<Option<(u64, &str)>, FormatError> {
+        loop {
+            match self.next()? {
+                None => return Ok(None),
+                Some((_, line)) if line.trim().is_empty() => {}
+                // What a loop returns it borrows in every round, so the line is looked at once more.
+                Some(_) => break,
+            }
+        }
+        let mark = self.mark();
+        let line = std::str::from_utf8(&self.buffer[mark..]).expect("it was read as text");
+        Ok(Some((self.number, line)))
+    }
+
+    /// Bytes of a byte order mark.
+    fn mark(&self) -> usize {
+        if self.number == 1 && self.buffer.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 }
+    }
+
+    /// The next line, its number counted from 1 and its text without its end; `None` behind the last.
+    pub(crate) fn next(&mut self) -> Result<Option<(u64, &str)>, FormatError> {
+        self.buffer.clear();
+        // One byte more than is allowed, and the line's end.
+        let mut reader = (&mut self.reader).take(self.limit.saturating_add(2));
+        reader.read_until(b'\n', &mut self.buffer).map_err(FormatError::io(self.path))?;
+        if self.buffer.is_empty() {
+            return Ok(None);
+        }
+        if self.buffer.last() == Some(&b'\n') {
+            self.buffer.pop();
+        }
+        if self.buffer.len() as u64 > self.limit {
+            let problem = format!("the line is longer than {} bytes", self.limit);
+            return Err(FormatError::text(self.path, self.number + 1, 1, problem));
+        }
+        self.number += 1;
+        if self.buffer.last() == Some(&b'\r') {
+            self.buffer.pop();
+        }
+        let mark = self.mark();
+        match std::str::from_utf8(&self.buffer[mark..]) {
+            Ok(line) => Ok(Some((self.number, line))),
+            Err(error) => {
+                let column = 1 + (mark + error.valid_up_to()) as u64;
+                let problem = "the bytes from here on are no UTF-8".to_string();
+                Err(FormatError::text(self.path, self.number, column, problem))
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lines(bytes: &[u8], limits: Limits) -> Result<Vec<String>, String> {
+        let mut lines = Lines::new(bytes, Path::new("x.txt"), &limits);
+        let mut found = Vec::new();
+        while let Some((_, line)) = lines.next().map_err(|error| error.to_string())? {
+            found.push(line.to_string());
+        }
+        Ok(found)
+    }
+
+    #[test]
+    fn ends_of_lines_and_byte_order_marks() {
+        let read = |bytes: &str| lines(bytes.as_bytes(), Limits::default()).unwrap();
+        assert_eq!(read("a\nb\r\n\nc"), ["a", "b", "", "c"]);
+        assert_eq!(read("\u{feff}a\n"), ["a"]);
+        assert!(read("").is_empty());
+        assert_eq!(read("\n"), [""]);
+    }
+
+    #[test]
+    fn what_is_no_text_and_what_is_too_long_is_named() {
+        let error = lines(b"ab\nc\xffd\n", Limits::default()).unwrap_err();
+        assert_eq!(error, "x.txt: line 2, column 2: the bytes from here on are no UTF-8");
+        let short = Limits { line: 3, ..Limits::default() };
+        assert_eq!(lines(b"abc\nabc", short).unwrap().len(), 2);
+        let error = lines(b"abc\nabcd", short).unwrap_err();
+        assert_eq!(error, "x.txt: line 2, column 1: the line is longer than 3 bytes");
+    }
+}

@@ -1,0 +1,27 @@
+//! An archive as a data set.
+
+use super::NpzArchive;
+use crate::arrays::{self, ArrayFile};
+use crate::{Content, FormatError, NpyArray, ReadOptions};
+use std::io::{Read, Seek};
+use std::path::Path;
+
+impl<R: Read + Seek> ArrayFile for NpzArchive<R> {
+    fn names(&self) -> Vec<String> {
+        NpzArchive::names(self).map(String::from).collect()
+    }
+
+    fn read(&mut self, name: &str) -> Result<NpyArray, FormatError> {
+        NpzArchive::read(self, name)
+    }
+
+    fn read_f32(&mut self, name: &str) -> Result<(usize, usize, Vec<f32>), FormatError> {
+        self.read_f32_matrix(name)
+    }
+}
+
+/// Reads a data set from an archive; see [`arrays::content`] for the names of its arrays.
+pub(crate) fn read(path: &Path, options: &ReadOptions) -> Result<Content, FormatError> {
+    let mut archive = NpzArchive::open_within(path, &options.limits)?;
+    arrays::content(&mut archive, path, options)
+}

@@ -1,0 +1,535 @@
+//! `.safetensors`: a header in JSON and tensors one behind the other.
+
+use crate::arrays::{self, ArrayFile};
+use crate::coco::json;
+use crate::convention::shown;
+use crate::npy::{fill_f32, read_numbers_of};
+use crate::{
+    ByteOrder, Content, Dtype, FormatError, Kind, Limits, NpyArray, NpyData, ReadOptions, Strings,
+    write_atomic,
+};
+use serde::Deserialize;
+use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
+use std::collections::BTreeMap;
+use std::fmt;
+use std::fs::File;
+use std::io::{BufReader, Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+
+/// An open file of tensors.
+///
+/// The header is read with bounds on its length, on the number of tensors and on every string, and checked as the
+/// format asks: tensors follow each other from the first byte to the last, without holes and without overlap.
+///
+/// ```
+/// use lacuna_formats::{NpyArray, NpyData, SafetensorsFile, write_safetensors};
+///
+/// let folder = tempfile::tempdir()?;
+/// let path = folder.path().join("head.safetensors");
+/// let weight = NpyArray::new(vec![2, 2], NpyData::F32(vec![0.0, 0.5, 1.0, 1.5]))?;
+/// write_safetensors(&path, &[("weight", &weight)], &[("format", "pt")])?;
+///
+/// let mut file = SafetensorsFile::open(&path)?;
+/// assert_eq!(file.metadata().get("format").map(String::as_str), Some("pt"));
+/// assert_eq!(file.read("weight")?, weight);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// Source: huggingface/safetensors, README.
+#[derive(Debug)]
+pub struct SafetensorsFile<R = BufReader<File>> {
+    reader: R,
+    path: PathBuf,
+    header: Header,
+    /// Where the tensors start.
+    start: u64,
+}
+
+impl SafetensorsFile {
+    /// Opens a file and checks its header; no tensor is read yet.
+    ///
+    /// # Errors
+    /// [`FormatError::Bytes`], [`FormatError::Text`] (inside the header) or [`FormatError::Limit`].
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, FormatError> {
+        Self::open_within(path, &Limits::default())
+    }
+
+    /// As [`SafetensorsFile::open`], with limits of one's own.
+    ///
+    /// # Errors
+    /// As for [`SafetensorsFile::open`].
+    pub fn open_within(path: impl AsRef<Path>, limits: &Limits) -> Result<Self, FormatError> {
+        let path = path.as_ref();
+        let file = File::open(path).map_err(FormatError::io(path))?;
+        Self::of(BufReader::new(file), path, limits)
+    }
+}
+
+impl<R: Read + Seek> SafetensorsFile<R> {
+    /// Reads the header from anything that can seek; `path` is for messages.
+    ///
+    /// # Errors
+    /// As for [`SafetensorsFile::open`].
+    pub fn of(mut reader: R, path: &Path, limits: &Limits) -> Result<Self, FormatError> {
+        let length = reader.seek(SeekFrom::End(0)).map_err(FormatError::io(path))?;
+        reader.rewind().map_err(FormatError::io(path))?;
+        if length < 8 {
+            return Err(FormatError::bytes(
+                path,
+                length,
+                "the file is cut: it starts with 8 bytes of length",
+            ));
+        }
+        let mut bytes = [0; 8];
+        reader.read_exact(&mut bytes).map_err(FormatError::io(path))?;
+        let header_length = u64::from_le_bytes(bytes);
+        FormatError::within(path, "bytes of header", header_length, limits.header)?;
+        if header_length > length - 8 {
+            let problem =
+                format!("the header has {header_length} bytes and the file ends after {}", length - 8);
+            return Err(FormatError::bytes(path, 0, problem));
+        }
+        let mut header = Header::default();
+        let text = BufReader::new((&mut reader).take(header_length));
+        json(text, path, limits, Entries { header: &mut header, limit: limits.entries })?;
+        let start = 8 + header_length;
+        header.check(path, start, length - start)?;
+        Ok(Self { reader, path: path.into(), header, start })
+    }
+
+    /// Names of the tensors, in the order of their data.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.header.order.iter().map(|&i| &self.header.names[i as usize])
+    }
+
+    /// The free text of the header.
+    pub fn metadata(&self) -> &BTreeMap<String, String> {
+        &self.header.metadata
+    }
+
+    /// Reads one tensor. `BF16` becomes `f32`, which holds all of its values.
+    ///
+    /// # Errors
+    /// [`FormatError::Array`] where there is none of this name, [`FormatError::Bytes`] for a type that cannot be read.
+    pub fn read(&mut self, name: &str) -> Result<NpyArray, FormatError> {
+        let (kind, shape, count) = self.find(name)?;
+        let (reader, path) = (&mut self.reader, &self.path);
+        let little = |kind| Dtype { kind, order: ByteOrder::Little };
+        let data = match kind {
+            TensorKind::Bf16 => match read_numbers_of(reader, little(Kind::U16), count) {
+                Ok(NpyData::U16(bits)) => Ok(NpyData::F32(bits.into_iter().map(bf16).collect())),
+                other => other,
+            },
+            TensorKind::Of(kind) => read_numbers_of(reader, little(kind), count),
+        };
+        NpyArray::new(shape, data.map_err(FormatError::npy(path))?).map_err(FormatError::npy(path))
+    }
+
+    /// Rows, columns and row-major values of one matrix of numbers, as `f32`.
+    ///
+    /// # Errors
+    /// As for [`SafetensorsFile::read`]; [`NpyError::Rank`](crate::NpyError::Rank) unless it has two dimensions.
+    pub fn read_f32_matrix(&mut self, name: &str) -> Result<(usize, usize, Vec<f32>), FormatError> {
+        let (kind, shape, count) = self.find(name)?;
+        let TensorKind::Of(kind) = kind else {
+            return self.read(name)?.into_f32_matrix().map_err(FormatError::npy(&self.path));
+        };
+        let &[rows, columns] = &shape[..] else {
+            let problem = format!("`{}` has shape {shape:?}, where two dimensions are needed", shown(name));
+            return Err(FormatError::bytes(&self.path, 8, problem));
+        };
+        let mut values = vec![0.0; count];
+        let dtype = Dtype { kind, order: ByteOrder::Little };
+        let filled = fill_f32(&mut self.reader, dtype, false, (rows, columns), &mut values);
+        filled.map_err(FormatError::npy(&self.path))?;
+        Ok((rows, columns, values))
+    }
+
+    /// Type, shape and number of elements of a tensor; the reader stands at its data.
+    fn find(&mut self, name: &str) -> Result<(TensorKind, Vec<usize>, usize), FormatError> {
+        let Some(number) = self.header.names.iter().position(|known| known == name) else {
+            let found = self.names().map(String::from).collect();
+            let problem = format!("there is no tensor called {name:?}");
+            return Err(FormatError::Array { path: self.path.clone(), problem, found });
+        };
+        let Tensor { kind, shape, rank, from, to } = self.header.tensors[number];
+        let path = &self.path;
+        self.reader.seek(SeekFrom::Start(self.start + from)).map_err(FormatError::io(path))?;
+        // The product was compared with the file, but a 0 beside it hides a dimension that is too large.
+        let dimensions = &self.header.dimensions[shape as usize..][..rank.into()];
+        let shape: Option<Vec<usize>> = dimensions.iter().map(|&d| usize::try_from(d).ok()).collect();
+        let shape = shape.ok_or_else(|| FormatError::bytes(path, 8, "a dimension is too large"))?;
+        Ok((kind, shape, ((to - from) / u64::from(kind.bytes())) as usize))
+    }
+}
+
+/// The upper half of an `f32`.
+fn bf16(bits: u16) -> f32 {
+    f32::from_bits(u32::from(bits) << 16)
+}
+
+impl<R: Read + Seek> ArrayFile for SafetensorsFile<R> {
+    fn names(&self) -> Vec<String> {
+        SafetensorsFile::names(self).map(String::from).collect()
+    }
+
+    fn read(&mut self, name: &str) -> Result<NpyArray, FormatError> {
+        SafetensorsFile::read(self, name)
+    }
+
+    fn read_f32(&mut self, name: &str) -> Result<(usize, usize, Vec<f32>), FormatError> {
+        self.read_f32_matrix(name)
+    }
+}
+
+/// Reads a data set from a file of tensors; see [`arrays::content`] for their names.
+pub(crate) fn read(path: &Path, options: &ReadOptions) -> Result<Content, FormatError> {
+    let mut file = SafetensorsFile::open_within(path, &options.limits)?;
+    arrays::content(&mut file, path, options)
+}
+
+#[derive(Debug, Default)]
+struct Header {
+    names: Strings,
+    tensors: Vec<Tensor>,
+    dimensions: Vec<u64>,
+    metadata: BTreeMap<String, String>,
+    /// Numbers of the tensors in the order of their data.
+    order: Vec<u32>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Tensor {
+    kind: TensorKind,
+    /// Where its dimensions start, and how many there are.
+    shape: u32,
+    rank: u8,
+    from: u64,
+    to: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum TensorKind {
+    Of(Kind),
+    Bf16,
+}
+
+impl TensorKind {
+    const ALL: [(&str, Self); 13] = [
+        ("BOOL", Self::Of(Kind::Bool)),
+        ("U8", Self::Of(Kind::U8)),
+        ("I8", Self::Of(Kind::I8)),
+        ("U16", Self::Of(Kind::U16)),
+        ("I16", Self::Of(Kind::I16)),
+        ("F16", Self::Of(Kind::F16)),
+        ("BF16", Self::Bf16),
+        ("U32", Self::Of(Kind::U32)),
+        ("I32", Self::Of(Kind::I32)),
+        ("F32", Self::Of(Kind::F32)),
+        ("U64", Self::Of(Kind::U64)),
+        ("I64", Self::Of(Kind::I64)),
+        ("F64", Self::Of(Kind::F64)),
+    ];
+
+    fn bytes(self) -> u32 {
+        match self {
+            TensorKind::Bf16 => 2,
+            TensorKind::Of(kind) => kind.bytes().expect("numbers have a size") as u32,
+        }
+    }
+}
+
+/// Most dimensions of a tensor.
+const RANK: usize = 32;
+
+impl Header {
+    /// Whether every tensor has as many bytes as its shape says, and the tensors cover the rest of the file.
+    fn check(&mut self, path: &Path, start: u64, length: u64) -> Result<(), FormatError> {
+        if let Some((later, _)) = self.names.duplicate() {
+            let problem = format!("there are two tensors called `{}`", shown(&self.names[later]));
+            return Err(FormatError::bytes(path, 8, problem));
+        }
+        let mut order: Vec<u32> = (0..self.tensors.len() as u32).collect();
+        order.sort_by_key(|&i| (self.tensors[i as usize].from, self.tensors[i as usize].to));
+        let mut free = 0;
+        for &i in &order {
+            let Tensor { kind, shape, rank, from, to } = self.tensors[i as usize];
+            let name = || shown(&self.names[i as usize]);
+            let shape = &self.dimensions[shape as usize..][..rank.into()];
+            let product = match shape.contains(&0) {
+                true => Some(0),
+                false => shape
+                    .iter()
+                    .try_fold(u64::from(kind.bytes()), |bytes, &dimension| bytes.checked_mul(dimension)),
+            };
+            let problem = if product != to.checked_sub(from) {
+                format!("`{}` of shape {shape:?} does not have the bytes from {from} to {to}", name())
+            } else if from != free {
+                format!(
+                    "`{}` starts at byte {from} of the data, where the tensors before it end at {free}",
+                    name()
+                )
+            } else if to > length {
+                format!(
+                    "`{}` ends at byte {to} of the data, of which the file has {length}: it was cut",
+                    name()
+                )
+            } else {
+                free = to;
+                continue;
+            };
+            return Err(FormatError::bytes(path, start, problem));
+        }
+        if free != length {
+            let problem = format!("the tensors have {free} bytes and the file has {length}");
+            return Err(FormatError::bytes(path, start + free, problem));
+        }
+        self.order = order;
+        Ok(())
+    }
+}
+
+/// The header as JSON: a tensor for each key, and `__metadata__`.
+struct Entries<'a> {
+    header: &'a mut Header,
+    limit: u64,
+}
+
+impl<'de> DeserializeSeed<'de> for Entries<'_> {
+    type Value = ();
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Entries<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object of tensors")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        while let Some(name) = map.next_key::<String>()? {
+            if name == "__metadata__" {
+                if !self.header.metadata.is_empty() {
+                    return Err(A::Error::custom("__metadata__ stands there twice"));
+                }
+                self.header.metadata = map.next_value()?;
+                continue;
+            }
+            if self.header.tensors.len() as u64 >= self.limit {
+                return Err(A::Error::custom(format!("there are more than {} tensors", self.limit)));
+            }
+            let Info { dtype, shape, data_offsets: (from, to) } = map.next_value()?;
+            let kind = TensorKind::ALL.iter().find(|(known, _)| *known == dtype);
+            let kind = kind
+                .ok_or_else(|| A::Error::custom(format!("`{}` is no type that is read", shown(&dtype))))?
+                .1;
+            let tensor = Tensor {
+                kind,
+                shape: self.header.dimensions.len() as u32,
+                rank: shape.0.len() as u8,
+                from,
+                to,
+            };
+            self.header.dimensions.extend(shape.0);
+            self.header.tensors.push(tensor);
+            if !self.header.names.push(&name) {
+                return Err(A::Error::custom("there is room for 4 GiB of names"));
+            }
+        }
+        Ok(())
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Info {
+    dtype: String,
+    shape: Shape,
+    data_offsets: (u64, u64),
+}
+
+/// A few dimensions.
+struct Shape(Vec<u64>);
+
+impl<'de> Deserialize<'de> for Shape {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Dimensions;
+        impl<'de> Visitor<'de> for Dimensions {
+            type Value = Shape;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a list of dimensions")
+            }
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Shape, A::Error> {
+                let mut shape = Vec::new();
+                while let Some(dimension) = seq.next_element()? {
+                    if shape.len() == RANK {
+                        return Err(A::Error::custom(format!("more than {RANK} dimensions are not read")));
+                    }
+                    shape.push(dimension);
+                }
+                Ok(Shape(shape))
+            }
+        }
+        deserializer.deserialize_seq(Dimensions)
+    }
+}
+
+/// Writes tensors, whole or not at all. The data start at a multiple of 8 bytes, the widest types come first, and
+/// tensors of one type are ordered by name, as the format's own writers do; text cannot be a tensor.
+///
+/// # Errors
+/// [`FormatError::Unwritable`] for text and for two tensors of one name, [`FormatError::Io`].
+pub fn write_safetensors(
+    path: &Path,
+    tensors: &[(&str, &NpyArray)],
+    metadata: &[(&str, &str)],
+) -> Result<(), FormatError> {
+    let refuse = |problem| Err(FormatError::Unwritable { path: path.into(), problem });
+    let mut order = Vec::new();
+    for (i, (name, array)) in tensors.iter().enumerate() {
+        if tensors[..i].iter().any(|(other, _)| other == name) || *name == "__metadata__" {
+            return refuse(format!("two tensors are called {name:?}, or one is called __metadata__"));
+        }
+        let kind = array.data().kind();
+        let Some((code, _)) = TensorKind::ALL.iter().find(|(_, known)| *known == TensorKind::Of(kind)) else {
+            return refuse(format!("{name:?} is text, which cannot be a tensor"));
+        };
+        order.push((std::cmp::Reverse(kind.bytes().unwrap_or(0)), *name, *code, *array));
+    }
+    order.sort_by_key(|&(width, name, code, _)| (width, code, name));
+    let quoted = |text: &str| serde_json::to_string(text).expect("text turns into JSON");
+    let mut parts = Vec::new();
+    if !metadata.is_empty() {
+        let texts: Vec<String> =
+            metadata.iter().map(|(key, value)| format!("{}:{}", quoted(key), quoted(value))).collect();
+        parts.push(format!("\"__metadata__\":{{{}}}", texts.join(",")));
+    }
+    let mut at = 0;
+    for (width, name, code, array) in &order {
+        let end = at + array.data().len() * width.0;
+        parts.push(format!(
+            "{}:{{\"dtype\":\"{code}\",\"shape\":{:?},\"data_offsets\":[{at},{end}]}}",
+            quoted(name),
+            array.shape()
+        ));
+        at = end;
+    }
+    let mut header = format!("{{{}}}", parts.join(","));
+    header.extend(std::iter::repeat_n(' ', header.len().next_multiple_of(8) - header.len()));
+    let written = write_atomic(path, |file| {
+        file.write_all(&(header.len() as u64).to_le_bytes())?;
+        file.write_all(header.as_bytes())?;
+        order.iter().try_for_each(|(.., array)| array.write_elements_to(file))
+    });
+    written.map_err(FormatError::io(path))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use half::f16;
+    use std::io::Cursor;
+
+    fn file(header: &str, data: &[u8]) -> Vec<u8> {
+        [&(header.len() as u64).to_le_bytes()[..], header.as_bytes(), data].concat()
+    }
+
+    fn read_all(bytes: &[u8], limits: Limits) -> Result<Vec<NpyArray>, String> {
+        let open = SafetensorsFile::of(Cursor::new(bytes), Path::new("x.safetensors"), &limits);
+        let mut file = open.map_err(|error| error.to_string())?;
+        let names: Vec<String> = file.names().map(String::from).collect();
+        names.iter().map(|name| file.read(name).map_err(|error| error.to_string())).collect()
+    }
+
+    const HEADER: &str = r#"{"__metadata__":{"format":"pt"},"b":{"dtype":"F32","shape":[2],"data_offsets":[2,10]},
+        "a":{"dtype":"F16","shape":[1,1],"data_offsets":[0,2]},"c":{"dtype":"I8","shape":[0,3],"data_offsets":[10,10]},
+        "d":{"dtype":"BF16","shape":[],"data_offsets":[10,12]}}"#;
+
+    fn data() -> Vec<u8> {
+        [&[0, 0x3c][..], &1.5_f32.to_le_bytes(), &(-2.0_f32).to_le_bytes(), &[0xc0, 0x3f]].concat()
+    }
+
+    #[test]
+    fn tensors_of_several_types() {
+        let found = read_all(&file(HEADER, &data()), Limits::default()).unwrap();
+        let data: Vec<&NpyData> = found.iter().map(NpyArray::data).collect();
+        assert_eq!(data[0], &NpyData::F16(vec![f16::ONE]));
+        assert_eq!(data[1], &NpyData::F32(vec![1.5, -2.0]));
+        assert_eq!(data[2], &NpyData::I8(vec![]));
+        assert_eq!(data[3], &NpyData::F32(vec![1.5]));
+        assert_eq!(found[2].shape(), [0, 3]);
+    }
+
+    #[test]
+    fn every_strict_prefix_is_an_error() {
+        let bytes = file(HEADER, &data());
+        for length in 0..bytes.len() {
+            assert!(read_all(&bytes[..length], Limits::default()).is_err(), "{length}");
+        }
+        assert!(read_all(&[&bytes[..], &[0]].concat(), Limits::default()).is_err());
+    }
+
+    #[test]
+    fn holes_overlaps_and_wrong_sizes_are_named() {
+        let change = |from: &str, to: &str| {
+            assert!(HEADER.contains(from), "{from}");
+            read_all(&file(&HEADER.replacen(from, to, 1), &data()), Limits::default()).unwrap_err()
+        };
+        assert!(change("[2,10]", "[4,12]").contains("`b` starts at byte 4 of the data"));
+        assert!(change("[2,10]", "[0,8]").contains("starts at byte"));
+        assert!(change("[2],\"data", "[3],\"data").contains("`b` of shape [3] does not have the bytes"));
+        assert!(change("[2],\"data", "[9223372036854775808,4],\"data").contains("does not have the bytes"));
+        assert!(change("[2,10]", "[10,2]").contains("does not have the bytes"));
+        assert!(change("\"F16\"", "\"F8_E4M3\"").contains("`F8_E4M3` is no type that is read"));
+        assert!(change("\"c\"", "\"a\"").contains("two tensors called `a`"));
+        assert!(change("\"shape\":[2]", "\"extra\":[2]").contains("unknown field"));
+        assert!(change("\"pt\"", "1").contains("invalid type"));
+        let ranks = format!("[{}]", vec!["1"; 40].join(","));
+        assert!(change("\"shape\":[2]", &format!("\"shape\":{ranks}")).contains("more than 32 dimensions"));
+        let error = read_all(&file("{}", &[0]), Limits::default()).unwrap_err();
+        assert!(error.contains("the tensors have 0 bytes and the file has 1"), "{error}");
+        let long = [&(1_u64 << 40).to_le_bytes()[..], b"{}"].concat();
+        assert!(read_all(&long, Limits::default()).unwrap_err().contains("bytes of header are more than"));
+        assert_eq!(read_all(&file("{}", &[]), Limits::default()), Ok(vec![]));
+    }
+
+    #[test]
+    fn too_many_tensors_are_noticed_while_they_are_read() {
+        let entries: Vec<String> = (0..100)
+            .map(|i| format!("\"{i}\":{{\"dtype\":\"U8\",\"shape\":[0],\"data_offsets\":[0,0]}}"))
+            .collect();
+        let bytes = file(&format!("{{{}}}", entries.join(",")), &[]);
+        assert_eq!(read_all(&bytes, Limits::default()).unwrap().len(), 100);
+        let error = read_all(&bytes, Limits { entries: 99, ..Limits::default() }).unwrap_err();
+        assert!(error.contains("there are more than 99 tensors"), "{error}");
+    }
+
+    #[test]
+    fn what_is_written_can_be_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.safetensors");
+        let array = |shape: &[usize], data| NpyArray::new(shape.to_vec(), data).unwrap();
+        let tensors = [
+            ("bias", array(&[3], NpyData::F32(vec![0.5, 1.0, -1.0]))),
+            ("z", array(&[1], NpyData::I64(vec![-7]))),
+            ("half \"x\"", array(&[2, 1], NpyData::F16(vec![f16::ONE, f16::NEG_ONE]))),
+            ("a", array(&[2], NpyData::Bool(vec![true, false]))),
+        ];
+        let all: Vec<(&str, &NpyArray)> = tensors.iter().map(|(name, array)| (*name, array)).collect();
+        write_safetensors(&path, &all, &[("format", "pt"), ("note", "a \"quoted\" one")]).unwrap();
+        let mut file = SafetensorsFile::open(&path).unwrap();
+        assert_eq!(file.metadata()["note"], "a \"quoted\" one");
+        assert_eq!(file.names().collect::<Vec<_>>(), ["z", "bias", "half \"x\"", "a"]);
+        assert_eq!(file.start % 8, 0);
+        for (name, array) in &tensors {
+            assert_eq!(&file.read(name).unwrap(), array);
+        }
+        assert!(file.read("b").unwrap_err().to_string().contains("it has z, bias"));
+        let text = array(&[1], NpyData::Text(vec!["x"].into()));
+        assert!(write_safetensors(&path, &[("t", &text)], &[]).is_err());
+        assert!(write_safetensors(&path, &[all[0], all[0]], &[]).is_err());
+    }
+}
