@@ -35,6 +35,8 @@ Exit codes: 0 done, 2 something in the command line, the files or the data has t
 pub(crate) enum Command {
     /// Lists benchmarks, losses and embedded data sets
     List,
+    /// Hides labels as a protocol says and writes what is left
+    Mask(Box<lacuna_cli::mask::MaskArgs>),
     /// Runs a benchmark and prints its table
     Run {
         /// Name of the benchmark, e.g. spml-linear

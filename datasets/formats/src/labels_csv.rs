@@ -334,10 +334,7 @@ mod tests {
     use Label::{Negative as N, Positive as P, Unknown as U};
     use lacuna_labels::LabelMatrix;
 
-    fn read_text(
-        text: &str,
-        options: &ReadOptions,
-    ) -> Result<(Vec<String>, Vec<String>, Vec<Label>), String> {
+    fn read_text(text: &str, options: &ReadOptions) -> Result<Read, String> {
         let path = Path::new("x.csv");
         let table = parse(text.as_bytes(), path, options).map_err(|error| error.to_string())?;
         let labels = table.labels.unwrap().to_observed(path, &options.limits).unwrap();

@@ -9,7 +9,10 @@
 //!   data. Its bits depend on the seed and on the stream's purpose alone, not on a library version.
 //! * [`PROTOCOLS`] lists what there is, with where it comes from.
 //!
-//! No protocol ever turns a negative into a positive or the other way round: it may only hide.
+//! * [`MissingnessCard`] says what a mask did; [`samplers`] say in which order rows are trained on.
+//!
+//! No mask ever turns a negative into a positive or the other way round: it may only hide. [`FalsePositives`] is no
+//! mask but noise, and says so.
 //!
 //! ```
 //! use lacuna_labels::{Label, TrueLabels};
@@ -27,19 +30,42 @@
 //! # Ok::<(), lacuna_protocols::ProtocolError>(())
 //! ```
 
+mod card;
+mod csl;
+mod false_positives;
+mod instance_drop;
+mod keep_share;
 mod known_cells;
+mod long_tail;
 mod numpy_legacy;
+mod propensity_drop;
+mod random_drop;
+pub mod samplers;
+mod semi_supervised;
 mod single_positive;
 mod split;
+mod stratified;
 mod stream;
 mod table;
 
+pub use card::{Cardinality, MissingnessCard};
+pub use csl::{FixedPerClass, RandomPerSample};
+pub use false_positives::FalsePositives;
+pub use instance_drop::{InstanceDrop, class_mean_evidence};
+pub use keep_share::KeepShare;
 pub use known_cells::KnownCells;
+pub use long_tail::{LongTail, PartialLongTail};
 pub use numpy_legacy::NumpyLegacy;
+pub use propensity_drop::PropensityDrop;
+pub use random_drop::RandomDrop;
+pub use semi_supervised::SemiSupervised;
 pub use single_positive::SinglePositive;
 pub use split::{Holdout, Split};
+pub use stratified::Stratified;
 pub use stream::Stream;
-pub use table::{PROTOCOLS, Protocol, Role, protocol};
+pub use table::{Outcome, PROTOCOLS, Protocol, Role, Setting, Subject, protocol};
+
+use lacuna_labels::{Label, LabelMatrix, ObservedLabels, TrueLabels};
 
 /// The seed of the published single-positive masks and validation splits.
 pub const PUBLISHED_SEED: u32 = 1200;
@@ -55,6 +81,58 @@ pub enum ProtocolError {
         /// Its value.
         value: f64,
     },
+    /// A setting is out of its range.
+    #[error("{what} is {value}, and has to be {wanted}")]
+    Setting {
+        /// The setting.
+        what: &'static str,
+        /// Its value.
+        value: f64,
+        /// What it may be.
+        wanted: &'static str,
+    },
+    /// Evidence does not fit the labels.
+    #[error("{cells} cells need a number of evidence each; there are {found}, or one is not a number")]
+    Evidence {
+        /// Cells of the labels.
+        cells: usize,
+        /// Numbers there are.
+        found: usize,
+    },
+    /// Features are needed to tell which labels are hard to see.
+    #[error("this protocol looks at features, and there are none")]
+    NoFeatures,
+    /// A split makes no labels.
+    #[error("{name} divides rows and makes no labels")]
+    NoLabels {
+        /// The protocol.
+        name: &'static str,
+    },
+}
+
+/// Keeps positives of each row: `keep` puts those to keep first and says how many they are. Everything else is
+/// unknown.
+fn keep_positives(truth: &TrueLabels, mut keep: impl FnMut(&mut [usize]) -> usize) -> ObservedLabels {
+    keep_positives_of(truth, |_, positives| keep(positives))
+}
+
+/// As [`keep_positives`], with the number of the row. Rows without positives are passed over.
+fn keep_positives_of(
+    truth: &TrueLabels,
+    mut keep: impl FnMut(usize, &mut [usize]) -> usize,
+) -> ObservedLabels {
+    let mut observed = LabelMatrix::filled(truth.rows(), truth.classes(), Label::Unknown);
+    let mut positives = Vec::with_capacity(truth.classes());
+    for row in 0..truth.rows() {
+        positives.clear();
+        positives.extend((0..truth.classes()).filter(|&class| truth.get(row, class).is_positive()));
+        if positives.is_empty() {
+            continue;
+        }
+        let kept = keep(row, &mut positives);
+        positives.iter().take(kept).for_each(|&class| observed.set(row, class, Label::Positive));
+    }
+    observed.into()
 }
 
 /// `value`, if it is a share.

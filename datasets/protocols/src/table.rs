@@ -1,16 +1,59 @@
 //! The table of protocols: adding one is a file and a row here.
 
+use crate::{
+    FalsePositives, FixedPerClass, InstanceDrop, KeepShare, KnownCells, LongTail, PUBLISHED_SEED,
+    PartialLongTail, PropensityDrop, ProtocolError, RandomDrop, RandomPerSample, SemiSupervised,
+    SinglePositive, class_mean_evidence,
+};
+use lacuna_labels::{Features, ObservedLabels, TrueLabels};
+
 /// What a protocol does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Role {
     /// Hides labels.
     Mask,
+    /// Changes labels.
+    Noise,
     /// Divides rows.
     Split,
+    /// Leaves rows out, and may hide labels of the others.
+    Select,
 }
 
-/// One row of [`PROTOCOLS`].
+/// A setting of a protocol.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Setting {
+    /// Its name.
+    pub name: &'static str,
+    /// Its value unless it is set.
+    pub default: f64,
+    /// What it is.
+    pub doc: &'static str,
+}
+
+/// What a protocol is applied to.
 #[derive(Clone, Copy, Debug)]
+pub struct Subject<'a> {
+    /// True labels.
+    pub truth: &'a TrueLabels,
+    /// Features of the same rows, where there are some.
+    pub features: Option<&'a Features>,
+}
+
+/// What a protocol made.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Outcome {
+    /// Rows that are left, ascending; all of them for a mask.
+    pub rows: Vec<usize>,
+    /// Labels of these rows.
+    pub observed: ObservedLabels,
+}
+
+/// Makes an outcome from a subject, a seed and the settings in their order.
+type Apply = fn(Subject<'_>, u64, &[f64]) -> Result<Outcome, ProtocolError>;
+
+/// One row of [`PROTOCOLS`].
+#[derive(Clone, Copy)]
 pub struct Protocol {
     /// Name in specs and tables.
     pub name: &'static str,
@@ -20,7 +63,76 @@ pub struct Protocol {
     pub doc: &'static str,
     /// The paper or the code it follows.
     pub source: &'static str,
+    /// What can be set.
+    pub settings: &'static [Setting],
+    /// The seed unless another is given: the published one where there is one.
+    pub seed: u64,
+    apply: Option<Apply>,
 }
+
+impl std::fmt::Debug for Protocol {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Protocol").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+impl Protocol {
+    /// Whether it makes labels, and is no split.
+    pub fn makes_labels(&self) -> bool {
+        self.apply.is_some()
+    }
+
+    /// Applies the protocol; `values` are the settings in the order of [`Protocol::settings`].
+    ///
+    /// ```
+    /// use lacuna_labels::TrueLabels;
+    /// use lacuna_protocols::{Subject, protocol};
+    ///
+    /// let truth = TrueLabels::from_fn(20, 4, |row, class| class <= row % 4);
+    /// let row = protocol("single-positive").expect("it is in the table");
+    /// let defaults: Vec<f64> = row.settings.iter().map(|setting| setting.default).collect();
+    /// let outcome = row.apply(Subject { truth: &truth, features: None }, row.seed, &defaults)?;
+    /// assert_eq!(outcome.observed.positives(), 20);
+    /// # Ok::<(), lacuna_protocols::ProtocolError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`ProtocolError::NoLabels`] for a split, else what the protocol refuses.
+    ///
+    /// # Panics
+    /// Unless there is a value for each setting.
+    pub fn apply(&self, subject: Subject<'_>, seed: u64, values: &[f64]) -> Result<Outcome, ProtocolError> {
+        assert_eq!(values.len(), self.settings.len(), "a value for each setting of {}", self.name);
+        let apply = self.apply.ok_or(ProtocolError::NoLabels { name: self.name })?;
+        apply(subject, seed, values)
+    }
+}
+
+/// All rows, with these labels.
+fn all(observed: ObservedLabels) -> Result<Outcome, ProtocolError> {
+    Ok(Outcome { rows: (0..observed.rows()).collect(), observed })
+}
+
+/// A seed of NumPy's generator.
+fn narrow(seed: u64) -> Result<u32, ProtocolError> {
+    u32::try_from(seed).map_err(|_| ProtocolError::Setting {
+        what: "seed",
+        value: seed as f64,
+        wanted: "below 2^32 for NumPy's generator",
+    })
+}
+
+/// A count.
+fn whole(what: &'static str, value: f64) -> Result<usize, ProtocolError> {
+    match value {
+        _ if value >= 0.0 && value <= f64::from(u32::MAX) && value.fract() == 0.0 => Ok(value as usize),
+        _ => Err(ProtocolError::Setting { what, value, wanted: "a whole number from 0 on" }),
+    }
+}
+
+const RATE: Setting = Setting { name: "rate", default: 0.4, doc: "probability that a positive is lost" };
+const MAX: Setting =
+    Setting { name: "max", default: 800.0, doc: "rows of the commonest class (VOC 800, COCO 1200)" };
 
 /// Every protocol of this crate.
 pub const PROTOCOLS: &[Protocol] = &[
@@ -29,18 +141,167 @@ pub const PROTOCOLS: &[Protocol] = &[
         role: Role::Mask,
         doc: "Of every row a fixed number of positives (1) and negatives (0) is observed, the rest unknown.",
         source: "Cole et al., CVPR 2021, preproc/generate_observed_labels.py, seed 1200",
+        settings: &[
+            Setting { name: "positives", default: 1.0, doc: "observed positives of a row" },
+            Setting { name: "negatives", default: 0.0, doc: "observed negatives of a row" },
+        ],
+        seed: PUBLISHED_SEED as u64,
+        apply: Some(|subject, seed, values| {
+            let (positives, negatives) = (whole("positives", values[0])?, whole("negatives", values[1])?);
+            all(SinglePositive { positives, negatives, seed: narrow(seed)? }.apply(subject.truth))
+        }),
     },
     Protocol {
         name: "known-cells",
         role: Role::Mask,
         doc: "Every cell is observed with the same probability, whatever its label.",
         source: "PU-MLC code, numpy.random.seed(0) and numpy.random.random(shape)",
+        settings: &[Setting { name: "known", default: 0.5, doc: "probability that a cell is known" }],
+        seed: 0,
+        apply: Some(|subject, seed, values| {
+            all(KnownCells { known: values[0], seed: narrow(seed)? }.apply(subject.truth)?)
+        }),
+    },
+    Protocol {
+        name: "keep-share",
+        role: Role::Mask,
+        doc: "Of k positives floor(k / divisor) + 1 stay: divisor 2 is called 75 % left, 5 is called 40 % left.",
+        source: "Zhang et al., arXiv 2112.07368, the published COCO lists",
+        settings: &[Setting { name: "divisor", default: 2.0, doc: "2 for 75 % left, 5 for 40 % left" }],
+        seed: 0,
+        apply: Some(|subject, seed, values| {
+            all(KeepShare { divisor: whole("divisor", values[0])?, seed }.apply(subject.truth)?)
+        }),
+    },
+    Protocol {
+        name: "random-drop",
+        role: Role::Mask,
+        doc: "Every positive is lost with the same probability, but never all of a row.",
+        source: "uniform missing labels; the settings of COMIC (40 %) among others",
+        settings: &[RATE],
+        seed: 0,
+        apply: Some(|subject, seed, values| all(RandomDrop { rate: values[0], seed }.apply(subject.truth)?)),
+    },
+    Protocol {
+        name: "propensity-drop",
+        role: Role::Mask,
+        doc: "Positives stay with the propensity of their class: rare classes lose more.",
+        source: "Jain, Prabhu and Varma, KDD 2016",
+        settings: &[
+            Setting { name: "a", default: 0.55, doc: "exponent of the propensity model" },
+            Setting { name: "b", default: 1.5, doc: "offset of the propensity model" },
+            Setting { name: "keep_one", default: 0.0, doc: "1: a row keeps at least one positive" },
+        ],
+        seed: 0,
+        apply: Some(|subject, seed, values| {
+            let keep_one = values[2] != 0.0;
+            all(PropensityDrop { a: values[0], b: values[1], keep_one, seed }.apply(subject.truth)?)
+        }),
+    },
+    Protocol {
+        name: "rps",
+        role: Role::Mask,
+        doc: "Random per sample: every label, positive or negative, becomes unknown with the same probability.",
+        source: "Ben-Baruch et al., CVPR 2022",
+        settings: &[Setting { name: "rate", default: 0.5, doc: "probability that a label is hidden" }],
+        seed: 0,
+        apply: Some(|subject, seed, values| {
+            all(RandomPerSample { rate: values[0], seed }.apply(subject.truth)?)
+        }),
+    },
+    Protocol {
+        name: "fpc",
+        role: Role::Mask,
+        doc: "Fixed per class: every class keeps N positives and N negatives.",
+        source: "Ben-Baruch et al., CVPR 2022",
+        settings: &[Setting { name: "labels", default: 1000.0, doc: "positives, and negatives, of a class" }],
+        seed: 0,
+        apply: Some(|subject, seed, values| {
+            all(FixedPerClass { labels: whole("labels", values[0])?, seed }.apply(subject.truth))
+        }),
+    },
+    Protocol {
+        name: "semi-supervised",
+        role: Role::Mask,
+        doc: "A share of the rows is labelled completely, nothing is known of the others.",
+        source: "the setting of Xie et al. (CAP), NeurIPS 2023",
+        settings: &[Setting { name: "labelled", default: 0.1, doc: "share of labelled rows" }],
+        seed: 0,
+        apply: Some(|subject, seed, values| {
+            all(SemiSupervised { labelled: values[0], seed }.apply(subject.truth)?)
+        }),
+    },
+    Protocol {
+        name: "instance-drop",
+        role: Role::Mask,
+        doc: "Of every row the positives that look least like their class are lost; needs features, draws nothing.",
+        source: "our own: instance-dependent missing labels",
+        settings: &[RATE],
+        seed: 0,
+        apply: Some(|subject, _, values| {
+            let features = subject.features.ok_or(ProtocolError::NoFeatures)?;
+            let evidence = class_mean_evidence(features, subject.truth);
+            all(InstanceDrop { rate: values[0] }.apply(subject.truth, &evidence)?)
+        }),
+    },
+    Protocol {
+        name: "false-positives",
+        role: Role::Noise,
+        doc: "Adds false positives, 5 for every 100 true ones, and hides nothing.",
+        source: "our own: label noise beside missing labels",
+        settings: &[Setting { name: "rate", default: 0.05, doc: "false positives for each true one" }],
+        seed: 0,
+        apply: Some(|subject, seed, values| {
+            all(FalsePositives { rate: values[0], seed }.apply(subject.truth)?)
+        }),
+    },
+    Protocol {
+        name: "long-tail",
+        role: Role::Select,
+        doc: "Rows whose class counts fall like a Pareto density; their labels stay complete.",
+        source: "Wu et al., ECCV 2020, tools/create_longtail_dataset.py",
+        settings: &[MAX, Setting { name: "min", default: 1.0, doc: "rows that are added to every target" }],
+        seed: 0,
+        apply: Some(|subject, seed, values| {
+            let (max, min) = (whole("max", values[0])?, whole("min", values[1])?);
+            let rows = LongTail { max, min, seed, ..LongTail::default() }.select(subject.truth)?;
+            let observed = subject.truth.select(&rows).into();
+            Ok(Outcome { rows, observed })
+        }),
+    },
+    Protocol {
+        name: "partial-long-tail",
+        role: Role::Select,
+        doc: "A long-tailed set whose positives are lost at random, with at least one kept.",
+        source: "Zhang et al. (COMIC), ICCV 2023",
+        settings: &[
+            MAX,
+            Setting { name: "missing", default: 0.4, doc: "probability that a positive is lost" },
+        ],
+        seed: 0,
+        apply: Some(|subject, seed, values| {
+            let long_tail = LongTail { max: whole("max", values[0])?, seed, ..LongTail::default() };
+            let (rows, observed) = PartialLongTail { long_tail, missing: values[1] }.apply(subject.truth)?;
+            Ok(Outcome { rows, observed })
+        }),
     },
     Protocol {
         name: "holdout",
         role: Role::Split,
         doc: "A share of the training rows (20 %) validates, drawn without looking at labels.",
         source: "Cole et al., CVPR 2021, datasets.py, seed 1200",
+        settings: &[],
+        seed: PUBLISHED_SEED as u64,
+        apply: None,
+    },
+    Protocol {
+        name: "stratified",
+        role: Role::Split,
+        doc: "Splits and folds that keep the share of every class, by iterative stratification.",
+        source: "Sechidis, Tsoumakas and Vlahavas, ECML PKDD 2011",
+        settings: &[],
+        seed: 0,
+        apply: None,
     },
 ];
 
@@ -52,6 +313,7 @@ pub fn protocol(name: &str) -> Option<&'static Protocol> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{MissingnessCard, Stream};
 
     #[test]
     fn names_are_unique_and_every_row_is_documented() {
@@ -60,7 +322,50 @@ mod tests {
             assert!(row.name.chars().all(|c| c.is_ascii_lowercase() || c == '-'), "{}", row.name);
             assert!(row.doc.ends_with('.') && !row.source.is_empty(), "{}", row.name);
             assert_eq!(protocol(row.name).map(|found| found.doc), Some(row.doc));
+            assert_eq!(row.makes_labels(), row.role != Role::Split);
         }
         assert!(protocol("no such protocol").is_none());
+    }
+
+    #[test]
+    fn every_row_keeps_its_promise_for_every_seed() {
+        let mut stream = Stream::new(9, "protocols");
+        let truth = TrueLabels::from_fn(300, 7, |_, class| class == 0 || stream.uniform_f64() < 0.3);
+        let values = (0..300 * 4).map(|_| stream.uniform_f32()).collect();
+        let features = Features::new(300, 4, values).unwrap();
+        let subject = Subject { truth: &truth, features: Some(&features) };
+        for row in PROTOCOLS.iter().filter(|row| row.makes_labels()) {
+            let defaults: Vec<f64> = row.settings.iter().map(|setting| setting.default).collect();
+            let apply = |seed| row.apply(subject, seed, &defaults).unwrap();
+            let found = apply(3);
+            assert_eq!(found, apply(3), "{}: the same seed", row.name);
+            if row.name != "instance-drop" && row.name != "fpc" {
+                assert_ne!(found, apply(4), "{}: another seed", row.name);
+            }
+            assert!(found.rows.is_sorted() && found.rows.len() == found.observed.rows());
+            assert_eq!(
+                row.role == Role::Mask,
+                found.rows.len() == 300 && row.role != Role::Noise,
+                "{}",
+                row.name
+            );
+            let of_rows = truth.select(&found.rows);
+            let card = MissingnessCard::of(&of_rows, &found.observed);
+            assert_eq!(card.false_positives > 0, row.role == Role::Noise, "{}", row.name);
+            for (seen, real) in found.observed.cells().iter().zip(of_rows.cells()) {
+                let hides = !seen.is_known() || seen == real;
+                assert!(hides || row.role == Role::Noise, "{} changes a label", row.name);
+            }
+            let never_empty =
+                ["single-positive", "keep-share", "random-drop", "instance-drop", "partial-long-tail"];
+            if never_empty.contains(&row.name) {
+                assert_eq!(card.rows_emptied, 0, "{}", row.name);
+            }
+        }
+        let split = protocol("holdout").unwrap().apply(subject, 0, &[]).unwrap_err();
+        assert!(split.to_string().contains("holdout"), "{split}");
+        let instance = protocol("instance-drop").unwrap();
+        let without = Subject { truth: &truth, features: None };
+        assert_eq!(instance.apply(without, 0, &[0.4]), Err(ProtocolError::NoFeatures));
     }
 }

@@ -2,9 +2,11 @@
 //! their hash. The inputs are not part of the repository: they are looked for where `LACUNA_GOLDEN` and
 //! `LACUNA_DATA` say, then beside the workspace.
 
-use lacuna_formats::{Part, SpmlFolder};
+use lacuna_formats::{NpyArray, NpyData, Part, SpmlFolder};
 use lacuna_labels::{Label, ObservedLabels, TrueLabels};
-use lacuna_protocols::{Holdout, KnownCells, NumpyLegacy, SinglePositive};
+use lacuna_protocols::{
+    Holdout, KeepShare, KnownCells, LongTail, MissingnessCard, NumpyLegacy, SinglePositive,
+};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use std::env;
@@ -113,4 +115,75 @@ fn whole_files_and_splits_have_the_published_hash() {
         let bytes: Vec<u8> = split.val.iter().flat_map(|&row| (row as i64).to_le_bytes()).collect();
         assert_eq!(hex(&Sha256::digest(&bytes)), expected["val_sha256_le_i64"].as_str().unwrap(), "{name}");
     }
+}
+
+/// A matrix of label_structure: an array of 0 and 1, or bits packed row by row.
+fn structure(data: &Path, name: &str, classes: usize) -> TrueLabels {
+    let array = NpyArray::open(data.join("label_structure").join(name)).unwrap();
+    let (rows, columns) = array.matrix_shape().unwrap();
+    let NpyData::U8(bytes) = array.into_data() else { panic!("{name}: bytes are expected") };
+    let packed = columns != classes;
+    TrueLabels::from_fn(rows, classes, |row, class| match packed {
+        true => bytes[row * columns + class / 8] >> (7 - class % 8) & 1 == 1,
+        false => bytes[row * columns + class] == 1,
+    })
+}
+
+#[test]
+fn the_published_lists_of_coco_and_ours_keep_to_the_same_rules() {
+    let Some(data) = folder("LACUNA_DATA", "data") else { return };
+    let full = structure(&data, "coco_train_full_packbits.npy", 80);
+    assert_eq!((full.rows(), full.positives()), (82_081, 241_035));
+    for (name, divisor, positives) in [
+        ("coco_train_0p75left_packbits.npy", 2, 181_422),
+        ("coco_train_0p4left_packbits.npy", 5, 96_251),
+        ("coco_train_singlelabel_packbits.npy", usize::MAX, 82_081),
+    ] {
+        let published = structure(&data, name, 80);
+        let ours = match divisor {
+            usize::MAX => SinglePositive::default().apply(&full),
+            divisor => KeepShare { divisor, seed: 1 }.apply(&full).unwrap(),
+        };
+        for (whose, list) in [("published", published.matrix()), ("ours", ours.matrix())] {
+            assert_eq!(list.positives(), positives, "{name}, {whose}");
+            for row in 0..full.rows() {
+                let count = |labels: &[Label]| labels.iter().filter(|label| label.is_positive()).count();
+                let (k, kept) = (count(full.row(row)), count(list.row(row)));
+                assert_eq!(kept, k / divisor + 1, "{name}, {whose}, row {row}: {kept} of {k}");
+                let subset =
+                    list.row(row).iter().zip(full.row(row)).all(|(l, f)| !l.is_positive() || f.is_positive());
+                assert!(subset, "{name}, {whose}, row {row}");
+            }
+        }
+        // Their cards say the same.
+        let [published, ours] =
+            [published.matrix(), ours.matrix()].map(|list| MissingnessCard::of(&full, list));
+        assert_eq!(published.by_cardinality, ours.by_cardinality);
+        assert_eq!(
+            (published.rows_affected, published.rows_emptied),
+            (ours.rows_affected, ours.rows_emptied)
+        );
+        let [(low, high), (our_low, our_high)] = [&published, &ours].map(|card| card.keep_range().unwrap());
+        println!(
+            "{name}: a class keeps {low:.2} to {high:.2} as published, {our_low:.2} to {our_high:.2} here"
+        );
+        assert!((low - our_low).abs() < 0.05 && (high - our_high).abs() < 0.05);
+    }
+}
+
+#[test]
+fn long_tails_of_voc_and_coco() {
+    let Some(data) = folder("LACUNA_DATA", "data") else { return };
+    let pool = structure(&data, "voc2012_trainval_labels.npy", 20);
+    let rows = LongTail { max: 800, ..LongTail::default() }.select(&pool).unwrap();
+    let mut counts = pool.select(&rows).positives_per_class();
+    counts.sort_unstable();
+    println!("VOC: {} rows, {}..{}; published 1,142 rows, 775..4", rows.len(), counts[19], counts[0]);
+    assert!((900..1_700).contains(&rows.len()) && counts[0] >= 1 && counts[19] <= 1_000);
+    let pool = structure(&data, "coco_train_full_packbits.npy", 80);
+    let rows = LongTail { max: 1_200, ..LongTail::default() }.select(&pool).unwrap();
+    let mut counts = pool.select(&rows).positives_per_class();
+    counts.sort_unstable();
+    println!("COCO: {} rows, {}..{}; published 1,909 rows, 1,128..6", rows.len(), counts[79], counts[0]);
+    assert!((1_000..6_000).contains(&rows.len()));
 }

@@ -14,6 +14,7 @@ mod gr;
 mod hill;
 mod large_loss;
 mod logit_adjust;
+mod longtail;
 mod loss;
 mod metrics;
 mod propensity;
@@ -109,6 +110,7 @@ const METHODS: &[(&str, Adapter)] = &[
     ("metrics_at_k", metrics::at_k),
     ("metrics_psp", metrics::psp),
     ("metrics_mll", metrics::mll),
+    ("longtail_reference", longtail::longtail_reference),
     ("numpy_legacy_rng", rng::numpy_legacy_rng),
 ];
 

@@ -1,0 +1,136 @@
+//! The program as a user meets it.
+
+use assert_cmd::Command;
+use lacuna_formats::{NpyArray, NpyData};
+use std::fs;
+use std::path::Path;
+
+/// Exit code, standard output, standard error.
+fn lacuna(folder: &Path, args: &[&str]) -> (i32, String, String) {
+    let output = Command::cargo_bin("lacuna").unwrap().current_dir(folder).args(args).output().unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
+}
+
+/// A folder in SPML layout: 40 and 20 rows, 3 features, 4 classes.
+fn write_set(folder: &Path) {
+    for (part, rows) in [("train", 40_usize), ("val", 20)] {
+        let save = |name: String, shape: &[usize], data| {
+            NpyArray::new(shape.to_vec(), data).unwrap().save(folder.join(name)).unwrap();
+        };
+        let start = if part == "train" { 0 } else { 1_000 };
+        let features = (0..rows * 3).map(|i| (start + i * 37 % 101) as f32 + i as f32 / 7.0).collect();
+        let labels = (0..rows * 4).map(|i| u8::from(i % 4 <= i / 4 % 3)).collect();
+        let names: Vec<String> = (0..rows).map(|i| format!("{part}_{i}.jpg")).collect();
+        save(format!("{part}_features_x.npy"), &[rows, 3], NpyData::F32(features));
+        save(format!("formatted_{part}_labels.npy"), &[rows, 4], NpyData::U8(labels));
+        save(format!("formatted_{part}_images.npy"), &[rows], NpyData::Text(names.into()));
+    }
+}
+
+#[test]
+fn the_doctor_finds_nothing_in_a_good_set_and_says_what_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    write_set(folder.path());
+    let (code, text, error) = lacuna(folder.path(), &["doctor", "."]);
+    assert_eq!(code, 0, "{text}{error}");
+    for word in ["train: 40 rows, 3 features, 4 classes", "cardinality 1.975", "fingerprint: ", "leakage: 0"]
+    {
+        assert!(text.contains(word), "{word}: {text}");
+    }
+    let (_, json, _) = lacuna(folder.path(), &["doctor", ".", "--json"]);
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(json["parts"][0]["rows"], 40);
+    assert_eq!(json["fingerprint"].as_str().unwrap().len(), 64);
+    // A single changed label shows in the fingerprint.
+    let path = folder.path().join("formatted_train_labels.npy");
+    let mut bytes = fs::read(&path).unwrap();
+    *bytes.last_mut().unwrap() ^= 1;
+    fs::write(&path, bytes).unwrap();
+    let (_, other, _) = lacuna(folder.path(), &["doctor", ".", "--json"]);
+    let other: serde_json::Value = serde_json::from_str(&other).unwrap();
+    assert_ne!(json["fingerprint"], other["fingerprint"]);
+}
+
+#[test]
+fn the_doctor_ends_with_1_for_errors_in_the_data_and_with_2_for_files_that_cannot_be_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    write_set(path);
+    let train = NpyArray::open(path.join("train_features_x.npy")).unwrap();
+    let (_, _, values) = train.into_f32_matrix().unwrap();
+    let save = |name: &str, rows: usize, values: Vec<f32>| {
+        NpyArray::new(vec![rows, 3], NpyData::F32(values)).unwrap().save(path.join(name)).unwrap();
+    };
+    save("val_features_x.npy", 20, values[..60].to_vec());
+    let (code, text, _) = lacuna(path, &["doctor", "."]);
+    assert_eq!(code, 1);
+    assert!(text.contains("error: 20 of 20 test rows have the features of a training row"), "{text}");
+
+    let mut broken = values.clone();
+    broken[7] = f32::NAN;
+    save("train_features_x.npy", 40, broken);
+    let (code, text, _) = lacuna(path, &["doctor", "."]);
+    assert_eq!(code, 1);
+    assert!(text.contains("row 2, column 1 (counted from 0) is NaN"), "{text}");
+
+    fs::write(path.join("train_features_x.npy"), b"nothing").unwrap();
+    let (code, _, error) = lacuna(path, &["doctor", "."]);
+    assert_eq!(code, 2);
+    assert!(error.contains("this is no .npy file"), "{error}");
+    let (code, _, error) = lacuna(path, &["doctor", "nowhere"]);
+    assert_eq!(code, 2);
+    assert!(error.starts_with("error: nowhere: "), "{error}");
+}
+
+#[test]
+fn masks_are_written_whole_in_every_form() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    write_set(path);
+    let (code, text, error) = lacuna(path, &["mask", "."]);
+    assert_eq!(code, 0, "{error}");
+    assert!(text.contains("single-positive positives=1 negatives=0 seed 1200"), "{text}");
+    assert!(text.contains("positives kept   40 of 79"), "{text}");
+    assert!(path.join("formatted_train_labels_obs.npy").is_file());
+    let args =
+        ["mask", ".", "--protocol", "random-drop", "--set", "rate=0.5", "--seed", "3", "--part", "test"];
+    for file in ["x.npy", "x.csv", "x.tsv", "x.jsonl", "x.txt"] {
+        let (code, _, error) = lacuna(path, &[&args[..], &["--out", file]].concat());
+        assert_eq!(code, 0, "{error}");
+        assert!(path.join(file).metadata().unwrap().len() > 0);
+    }
+    let again = fs::read(path.join("x.csv")).unwrap();
+    lacuna(path, &[&args[..], &["--out", "x.csv"]].concat());
+    assert_eq!(again, fs::read(path.join("x.csv")).unwrap());
+    let long_tail = ["mask", ".", "--protocol", "long-tail", "--set", "max=10", "--out", "tail.npy"];
+    assert_eq!(lacuna(path, &long_tail).0, 0);
+    assert!(path.join("tail.rows.npy").is_file());
+    assert_eq!(lacuna(path, &["mask", ".", "--protocol", "instance-drop", "--out", "i.csv"]).0, 0);
+}
+
+#[test]
+fn what_cannot_be_done_is_one_sentence_and_exit_code_2() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    write_set(path);
+    fs::write(path.join("csl.csv"), "id,cat,dog\na,1,-1\nb,0,1\n").unwrap();
+    for (args, expected) in [
+        (&["mask", ".", "--protocol", "x"][..], "there is no such protocol; there are single-positive"),
+        (&["mask", ".", "--set", "x=1"], "single-positive has no setting x"),
+        (&["mask", ".", "--set", "positives=x"], "x is no number"),
+        (&["mask", ".", "--protocol", "rps", "--set", "rate=2"], "rate is a share between 0 and 1, not 2"),
+        (&["mask", ".", "--out", "x.xls"], "none of npy, csv"),
+        (&["mask", ".", "--protocol", "long-tail"], "leaves rows out"),
+        (&["mask", ".", "--out", "no/such/folder/x.csv"], "no/such/folder/x.csv"),
+        (&["doctor", "csl.csv"], "--label-convention spml, binary-an or csl"),
+        (&["doctor", ".", "--format", "xls"], "there is no such format"),
+    ] {
+        let (code, text, error) = lacuna(path, args);
+        assert_eq!((code, text.as_str()), (2, ""), "{args:?}: {error}");
+        assert!(error.contains(expected), "{args:?}: {error}");
+    }
+    assert!(!path.join("x.xls").exists());
+    assert_eq!(lacuna(path, &["doctor", "csl.csv", "--label-convention", "csl"]).0, 0);
+    assert!(lacuna(path, &["mask", ".", "--protocol", "list"]).1.contains("keep-share"));
+}

@@ -1,0 +1,171 @@
+//! What a mask did, in numbers.
+
+use lacuna_labels::{Label, LabelMatrix, TrueLabels};
+use std::fmt;
+
+/// How much of the truth a mask left, by class and by the number of positives of a row.
+///
+/// ```
+/// use lacuna_labels::TrueLabels;
+/// use lacuna_protocols::{KeepShare, MissingnessCard};
+///
+/// let truth = TrueLabels::from_fn(90, 6, |row, class| class <= row % 3);
+/// let observed = KeepShare { divisor: 2, seed: 0 }.apply(&truth)?;
+/// let card = MissingnessCard::of(&truth, &observed);
+/// // "75 % left" touches no row with one or two labels.
+/// assert_eq!((card.rows, card.rows_affected), (90, 30));
+/// assert_eq!(card.by_cardinality[1].kept, 2.0);
+/// # Ok::<(), lacuna_protocols::ProtocolError>(())
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct MissingnessCard {
+    /// Rows.
+    pub rows: usize,
+    /// Rows that lost a positive.
+    pub rows_affected: usize,
+    /// Rows that had positives and have none left.
+    pub rows_emptied: usize,
+    /// True positives.
+    pub positives: usize,
+    /// True positives that are observed.
+    pub positives_kept: usize,
+    /// Observed positives that are none.
+    pub false_positives: usize,
+    /// True negatives.
+    pub negatives: usize,
+    /// True negatives that are observed as such.
+    pub negatives_known: usize,
+    /// Share of each class's positives that is observed; not a number for a class without.
+    pub keep_rates: Vec<f64>,
+    /// Rows by their number of positives, ascending.
+    pub by_cardinality: Vec<Cardinality>,
+}
+
+/// Rows with the same number of positives.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Cardinality {
+    /// Positives of a row.
+    pub positives: usize,
+    /// Rows that have as many.
+    pub rows: usize,
+    /// Mean number of them that is observed.
+    pub kept: f64,
+    /// Rows that lost one.
+    pub affected: usize,
+}
+
+impl MissingnessCard {
+    /// Compares a truth with what is observed of it.
+    ///
+    /// # Panics
+    /// Unless both are of one size.
+    #[track_caller]
+    pub fn of(truth: &TrueLabels, observed: &LabelMatrix) -> Self {
+        assert_eq!(
+            (truth.rows(), truth.classes()),
+            (observed.rows(), observed.classes()),
+            "labels of one size"
+        );
+        let mut card = Self {
+            rows: truth.rows(),
+            rows_affected: 0,
+            rows_emptied: 0,
+            positives: 0,
+            positives_kept: 0,
+            false_positives: 0,
+            negatives: 0,
+            negatives_known: 0,
+            keep_rates: Vec::new(),
+            by_cardinality: Vec::new(),
+        };
+        let mut kept_of_class = vec![0_usize; truth.classes()];
+        let mut by = vec![(0_usize, 0_usize, 0_usize); truth.classes() + 1]; // rows, kept, affected
+        for row in 0..truth.rows() {
+            let (mut positives, mut kept) = (0, 0);
+            for (class, (real, seen)) in truth.row(row).iter().zip(observed.row(row)).enumerate() {
+                if real.is_positive() {
+                    positives += 1;
+                    if seen.is_positive() {
+                        kept += 1;
+                        kept_of_class[class] += 1;
+                    }
+                } else {
+                    card.negatives += 1;
+                    card.negatives_known += usize::from(*seen == Label::Negative);
+                    card.false_positives += usize::from(seen.is_positive());
+                }
+            }
+            card.positives += positives;
+            card.positives_kept += kept;
+            card.rows_affected += usize::from(kept < positives);
+            card.rows_emptied += usize::from(kept == 0 && positives > 0);
+            let (rows, all_kept, affected) = &mut by[positives];
+            *rows += 1;
+            *all_kept += kept;
+            *affected += usize::from(kept < positives);
+        }
+        let counts = truth.positives_per_class();
+        card.keep_rates = kept_of_class.iter().zip(&counts).map(|(&k, &n)| k as f64 / n as f64).collect();
+        let used = by.into_iter().enumerate().filter(|(_, (rows, ..))| *rows > 0);
+        card.by_cardinality = used
+            .map(|(positives, (rows, kept, affected))| Cardinality {
+                positives,
+                rows,
+                kept: kept as f64 / rows as f64,
+                affected,
+            })
+            .collect();
+        card
+    }
+
+    /// Lowest and highest share that a class keeps; `None` without a class that has positives.
+    pub fn keep_range(&self) -> Option<(f64, f64)> {
+        let rates = self.keep_rates.iter().copied().filter(|rate| !rate.is_nan());
+        rates.fold(None, |range, rate| {
+            let (low, high) = range.unwrap_or((rate, rate));
+            Some((rate.min(low), rate.max(high)))
+        })
+    }
+}
+
+impl fmt::Display for MissingnessCard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let percent = |part: usize, whole: usize| 100.0 * part as f64 / whole.max(1) as f64;
+        writeln!(
+            f,
+            "positives kept   {} of {} ({:.1} %)",
+            self.positives_kept,
+            self.positives,
+            percent(self.positives_kept, self.positives)
+        )?;
+        if let Some((low, high)) = self.keep_range() {
+            writeln!(f, "kept per class   {low:.2} to {high:.2}")?;
+        }
+        writeln!(
+            f,
+            "negatives known  {} of {} ({:.1} %)",
+            self.negatives_known,
+            self.negatives,
+            percent(self.negatives_known, self.negatives)
+        )?;
+        if self.false_positives > 0 {
+            writeln!(f, "false positives  {}", self.false_positives)?;
+        }
+        writeln!(
+            f,
+            "rows affected    {} of {} ({:.1} %), {} emptied",
+            self.rows_affected,
+            self.rows,
+            percent(self.rows_affected, self.rows),
+            self.rows_emptied
+        )?;
+        writeln!(f, "positives of a row: rows, mean kept, rows affected")?;
+        for of in self.by_cardinality.iter().take(8) {
+            writeln!(f, "  {:>3}: {:>7} {:>7.2} {:>7}", of.positives, of.rows, of.kept, of.affected)?;
+        }
+        match self.by_cardinality.len() {
+            0..=8 => Ok(()),
+            more => writeln!(f, "  ... {} more", more - 8),
+        }
+    }
+}
