@@ -2,6 +2,7 @@
 
 mod data;
 pub mod doctor;
+pub mod make;
 pub mod mask;
 
 pub use data::DataArgs;

@@ -1,7 +1,7 @@
 //! Looks after data sets: what is wrong with one, and masks for it.
 
 use clap::{Parser, Subcommand};
-use lacuna_cli::{doctor, mask};
+use lacuna_cli::{doctor, make, mask};
 
 /// Version and instruction level.
 fn version() -> &'static str {
@@ -20,6 +20,7 @@ const EXAMPLES: &str = "Examples:
   lacuna doctor features/            what the data set is, and what is wrong with it
   lacuna doctor scene/ --json
   lacuna mask features/              the published single-positive mask, byte for byte
+  lacuna make coco-like --train-rows 2000 --out coco/
 
 Exit codes: 0 done, 1 the doctor found errors, 2 something in the command line or the files has to be mended.";
 
@@ -29,6 +30,8 @@ enum Command {
     Doctor(doctor::DoctorArgs),
     /// Hides labels as a protocol says and writes what is left
     Mask(mask::MaskArgs),
+    /// Writes an embedded synthetic set as a folder
+    Make(make::MakeArgs),
 }
 
 fn main() {
@@ -36,6 +39,7 @@ fn main() {
     let outcome = match Cli::parse().command {
         Command::Doctor(args) => doctor::run(&args),
         Command::Mask(args) => mask::run(&args).map(|()| false),
+        Command::Make(args) => make::run(&args).map(|()| false),
     };
     match outcome {
         Ok(false) => {}

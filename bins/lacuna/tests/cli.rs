@@ -121,7 +121,7 @@ fn what_cannot_be_done_is_one_sentence_and_exit_code_2() {
         (&["mask", ".", "--set", "positives=x"], "x is no number"),
         (&["mask", ".", "--protocol", "rps", "--set", "rate=2"], "rate is a share between 0 and 1, not 2"),
         (&["mask", ".", "--out", "x.xls"], "none of npy, csv"),
-        (&["mask", ".", "--protocol", "long-tail"], "leaves rows out"),
+        (&["mask", ".", "--protocol", "long-tail", "--set", "max=5"], "leaves rows out"),
         (&["mask", ".", "--out", "no/such/folder/x.csv"], "no/such/folder/x.csv"),
         (&["doctor", "csl.csv"], "--label-convention spml, binary-an or csl"),
         (&["doctor", ".", "--format", "xls"], "there is no such format"),
@@ -133,4 +133,27 @@ fn what_cannot_be_done_is_one_sentence_and_exit_code_2() {
     assert!(!path.join("x.xls").exists());
     assert_eq!(lacuna(path, &["doctor", "csl.csv", "--label-convention", "csl"]).0, 0);
     assert!(lacuna(path, &["mask", ".", "--protocol", "list"]).1.contains("keep-share"));
+}
+
+#[test]
+fn embedded_sets_are_written_in_any_size() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    let args =
+        ["make", "voc-like", "--train-rows", "300", "--test-rows", "200", "--features", "8", "--out", "set"];
+    let (code, text, error) = lacuna(path, &args);
+    assert_eq!(code, 0, "{error}");
+    assert!(
+        text.contains("300 + 200 rows, 8 features, 20 classes") && text.contains("no evidence"),
+        "{text}"
+    );
+    let (code, text, _) = lacuna(path, &["doctor", "set"]);
+    assert_eq!(code, 0, "{text}");
+    let (code, _, error) = lacuna(path, &args);
+    assert!(code == 2 && error.contains("has a data set already"), "{error}");
+    for wrong in [&["make", "x", "--out", "y"][..], &["make", "voc-like", "--train-rows", "0", "--out", "y"]]
+    {
+        assert_eq!(lacuna(path, wrong).0, 2);
+    }
+    assert!(!path.join("y").exists());
 }

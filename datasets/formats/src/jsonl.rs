@@ -245,6 +245,9 @@ mod tests {
     use Label::{Negative as N, Positive as P, Unknown as U};
     use lacuna_labels::LabelMatrix;
 
+    /// Names, classes and cells.
+    type Read = (Vec<String>, Vec<String>, Vec<Label>);
+
     fn read_text(text: &str, options: &ReadOptions) -> Result<Read, String> {
         let path = Path::new("x.jsonl");
         let table = parse(text.as_bytes(), path, options).map_err(|error| error.to_string())?;

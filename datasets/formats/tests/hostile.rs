@@ -161,6 +161,39 @@ fn no_changed_byte_makes_a_reader_panic() {
     }
 }
 
+/// What the fuzzer started from and what it found: every file of a corpus is read or refused, within four times its size
+/// and 1 MiB.
+#[test]
+fn the_corpus_of_the_fuzzer_is_replayed() {
+    let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(|e| e.into_inner());
+    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/corpus");
+    for format in FORMATS {
+        let folder = tempfile::tempdir().unwrap();
+        let path = write_sample(format, folder.path());
+        let files = sample(format.name);
+        let target = format.name.replace('-', "_");
+        let mut targets = vec![(target.clone(), files[0].0)];
+        if let Some((name, _)) = files.iter().find(|(name, _)| name.ends_with(".xml")) {
+            targets.push((target + "_xml", name));
+        }
+        for (target, name) in targets {
+            let entries =
+                fs::read_dir(corpus.join(&target)).unwrap_or_else(|e| panic!("{target} has no corpus: {e}"));
+            let mut count = 0;
+            for entry in entries {
+                let bytes = fs::read(entry.unwrap().path()).unwrap();
+                fs::write(folder.path().join(name), &bytes).unwrap();
+                let (_, peak, _) = measured(|| format.read(&path, &ReadOptions::default()).map(drop));
+                assert!(peak <= 4 * bytes.len() + MIB, "{target}: {peak} bytes");
+                count += 1;
+            }
+            assert!(count > 0, "{target} has an empty corpus");
+            fs::write(folder.path().join(name), &files.iter().find(|(other, _)| *other == name).unwrap().1)
+                .unwrap();
+        }
+    }
+}
+
 /// Writes a file, and reads it within four times its size and 1 MiB.
 #[track_caller]
 fn within_four_times(path: &Path, options: &ReadOptions, write: impl FnOnce(&mut BufWriter<File>)) {

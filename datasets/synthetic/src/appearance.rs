@@ -6,7 +6,7 @@ use lacuna_protocols::Stream;
 
 /// How a row looks, given its labels and its scene. `[columns]` vectors throughout.
 ///
-/// `x = relu(5 sum_c a_c (P_c + M_cm) + 2 S + 2 N(0, 1) + 0.5)` over the classes `c` of the row, with
+/// `x = relu(5 sum_c a_c (P_c + M_cm) + w S + 2 N(0, 1) + 0.5)`, w mostly 2, over the classes `c` of the row, with
 /// the class's prototype `P_c`, the prototype `M_cm` of one of its kinds (a sitting or a running
 /// dog), the scene's prototype `S` and shares `a_c = g_c / (sum g + 0.6 g_0)`, every `g` from
 /// Gamma(1.5). The shares are additive: a second object weakens the first, and its evidence is there
@@ -14,18 +14,25 @@ use lacuna_protocols::Stream;
 /// costs half as much, 3.3 mAP instead of 6.5.)
 pub(crate) struct Appearance {
     columns: usize,
+    look: Look,
     /// `P_c + M_cm`, `[classes * KINDS, columns]`.
     kinds: Vec<f32>,
     /// `S`, `[scenes, columns]`.
     scenes: Vec<f32>,
 }
 
+/// What differs between sets.
+#[derive(Clone, Copy)]
+pub(crate) struct Look {
+    /// Share of a class's prototype (of its variance) that it has in common with its group.
+    pub(crate) in_common: f64,
+    /// How much the scene shows.
+    pub(crate) scene: f32,
+}
+
 /// Kinds of a class.
 const KINDS: usize = 3;
-/// Share of a class's prototype (of its variance) that it has in common with its group.
-const IN_COMMON: f64 = 0.4;
 const OBJECTS: f32 = 5.0;
-const SCENE: f32 = 2.0;
 const NOISE: f32 = 2.0;
 const OFFSET: f32 = 0.5;
 const SHARE_SHAPE: f64 = 1.5;
@@ -33,11 +40,17 @@ const BACKGROUND: f64 = 0.6;
 
 impl Appearance {
     /// Draws the prototypes; `groups[c]` names the classes that look alike.
-    pub(crate) fn new(columns: usize, groups: &[usize], scenes: usize, stream: &mut Stream) -> Self {
+    pub(crate) fn new(
+        columns: usize,
+        groups: &[usize],
+        scenes: usize,
+        look: Look,
+        stream: &mut Stream,
+    ) -> Self {
         let mut normals = |count: usize| -> Vec<f64> { (0..count).map(|_| stream.normal()).collect() };
         let group_count = groups.iter().max().map_or(0, |group| group + 1);
         let group_prototypes = normals(group_count * columns);
-        let (own, common) = ((1.0 - IN_COMMON).sqrt(), IN_COMMON.sqrt());
+        let (own, common) = ((1.0 - look.in_common).sqrt(), look.in_common.sqrt());
         let mut kinds = Vec::with_capacity(groups.len() * KINDS * columns);
         for &group in groups {
             let class = normals(columns);
@@ -48,7 +61,7 @@ impl Appearance {
             }
         }
         let scenes = normals(scenes * columns).into_iter().map(|value| value as f32).collect();
-        Self { columns, kinds, scenes }
+        Self { columns, look, kinds, scenes }
     }
 
     /// Draws the features of labelled rows.
@@ -69,7 +82,8 @@ impl Appearance {
                 objects.iter().map(|object| object.1).sum::<f64>() + BACKGROUND * stream.gamma(SHARE_SHAPE);
             let start = values.len();
             let scene = &self.scenes[scene * columns..][..columns];
-            values.extend(scene.iter().map(|s| SCENE * s + NOISE * stream.normal() as f32 + OFFSET));
+            values
+                .extend(scene.iter().map(|s| self.look.scene * s + NOISE * stream.normal() as f32 + OFFSET));
             for &(kind, share) in &objects {
                 let amplitude = OBJECTS * (share / total) as f32;
                 let prototype = &self.kinds[kind * columns..][..columns];
@@ -93,7 +107,8 @@ mod tests {
     #[test]
     fn rows_of_a_class_look_more_alike_than_rows_of_others() {
         let mut stream = Stream::new(4, "appearance");
-        let appearance = Appearance::new(128, &[0, 0, 1], 1, &mut stream);
+        let appearance =
+            Appearance::new(128, &[0, 0, 1], 1, Look { in_common: 0.4, scene: 2.0 }, &mut stream);
         let rows = 300;
         let truth = TrueLabels::from_fn(rows, 3, |row, class| row % 3 == class);
         let features = appearance.draw(&SceneLabels { truth, scenes: vec![0; rows] }, &mut stream);

@@ -18,16 +18,20 @@
 //! ```
 
 mod appearance;
+mod coco_like;
 mod scenes;
 mod shapes;
 mod table;
 mod voc_like;
+mod voc_mlt_like;
 
 use lacuna_labels::FeatureSet;
 
+pub use coco_like::{coco_like, coco_mlt_like};
 pub use shapes::{CHANNELS, SIDE, shapes};
-pub use table::{SETS, SetEntry, synthetic_set};
+pub use table::{SETS, SetEntry, SetSize, synthetic_set};
 pub use voc_like::voc_like;
+pub use voc_mlt_like::voc_mlt_like;
 
 /// The seed of every number printed about these sets.
 pub const DEFAULT_SEED: u64 = 2012;

@@ -1,6 +1,6 @@
 //! `shapes`: small pictures with several shapes and digits each, for nets that look at pixels.
 
-use crate::SyntheticSet;
+use crate::{SetSize, SyntheticSet};
 use lacuna_labels::{FeatureSet, Features, TrueLabels};
 use lacuna_protocols::Stream;
 
@@ -49,9 +49,17 @@ const DIGITS: [[u8; 7]; 10] = [
 /// assert!(set.train.truth.mean_positives_per_row() > 2.0);
 /// ```
 pub fn shapes(seed: u64) -> SyntheticSet {
+    shapes_sized(seed, SIZE)
+}
+
+pub(crate) const SIZE: SetSize =
+    SetSize { train: TRAIN_ROWS, test: TEST_ROWS, columns: CHANNELS * SIDE * SIDE };
+
+/// As [`shapes`], in another number of rows; the size of a picture does not change.
+pub(crate) fn shapes_sized(seed: u64, size: SetSize) -> SyntheticSet {
     SyntheticSet {
-        train: part(seed, "shapes, train", TRAIN_ROWS),
-        test: part(seed, "shapes, test", TEST_ROWS),
+        train: part(seed, "shapes, train", size.train),
+        test: part(seed, "shapes, test", size.test),
     }
 }
 

@@ -1,8 +1,8 @@
 //! A set with the labels of VOC 2012.
 
-use crate::SyntheticSet;
-use crate::appearance::Appearance;
-use crate::scenes::SceneModel;
+use crate::appearance::{Appearance, Look};
+use crate::scenes::{SceneLabels, SceneModel};
+use crate::{SetSize, SyntheticSet};
 use lacuna_labels::FeatureSet;
 use lacuna_protocols::Stream;
 
@@ -26,28 +26,61 @@ use lacuna_protocols::Stream;
 /// assert!((set.train.truth.mean_positives_per_row() - 1.46).abs() < 0.05);
 /// ```
 pub fn voc_like(seed: u64) -> SyntheticSet {
-    let groups = CLASSES.map(|(_, group, _, _)| group as usize);
-    let mut prototypes = Stream::new(seed, "voc-like prototypes");
-    let appearance = Appearance::new(COLUMNS, &groups, SCENES.len(), &mut prototypes);
-    let model = scene_model();
-    let part = |part: &str, rows: usize, counts: [usize; 20]| {
-        let labels = model.draw(&counts, rows, &mut Stream::new(seed, &format!("voc-like {part} labels")));
+    voc_like_sized(seed, SIZE)
+}
+
+/// The size of VOC 2012 with 256 features.
+pub(crate) const SIZE: SetSize = SetSize { train: 5_717, test: 5_823, columns: 256 };
+
+/// As [`voc_like`], in another size: counts grow with the rows.
+pub(crate) fn voc_like_sized(seed: u64, size: SetSize) -> SyntheticSet {
+    let appearance = appearance(seed, "voc-like", size.columns, Look { in_common: 0.4, scene: 2.0 });
+    let part = |part: &str, rows: usize, counts: [usize; 20], of: usize| {
+        let counts = counts.map(|count| (count * rows).div_ceil(of));
+        let labels =
+            scene_model().draw(&counts, rows, &mut Stream::new(seed, &format!("voc-like {part} labels")));
         let mut stream = Stream::new(seed, &format!("voc-like {part} features"));
-        FeatureSet {
-            features: appearance.draw(&labels, &mut stream),
-            truth: labels.truth,
-            observed: None,
-            names: Some((0..rows).map(|row| format!("voc-like/{part}/{row:05}")).collect()),
-            classes: CLASSES.map(|(name, ..)| name.to_string()).to_vec(),
-        }
+        feature_set(&appearance, labels, &format!("voc-like/{part}"), &mut stream)
     };
     SyntheticSet {
-        train: part("train", 5_717, CLASSES.map(|(_, _, train, _)| train)),
-        test: part("test", 5_823, CLASSES.map(|(.., test)| test)),
+        train: part("train", size.train, CLASSES.map(|(_, _, train, _)| train), SIZE.train),
+        test: part("test", size.test, CLASSES.map(|(.., test)| test), SIZE.test),
     }
 }
 
-const COLUMNS: usize = 256;
+/// How the twenty classes look.
+pub(crate) fn appearance(seed: u64, set: &str, columns: usize, look: Look) -> Appearance {
+    let groups = CLASSES.map(|(_, group, _, _)| group as usize);
+    Appearance::new(
+        columns,
+        &groups,
+        SCENES.len(),
+        look,
+        &mut Stream::new(seed, &format!("{set} prototypes")),
+    )
+}
+
+/// Labelled rows with their features and names.
+pub(crate) fn feature_set(
+    appearance: &Appearance,
+    labels: SceneLabels,
+    name: &str,
+    stream: &mut Stream,
+) -> FeatureSet {
+    let rows = labels.truth.rows();
+    FeatureSet {
+        features: appearance.draw(&labels, stream),
+        truth: labels.truth,
+        observed: None,
+        names: Some((0..rows).map(|row| format!("{name}/{row:05}")).collect()),
+        classes: CLASSES.map(|(name, ..)| name.to_string()).to_vec(),
+    }
+}
+
+/// Rows with each class in train and val together.
+pub(crate) fn pool_counts() -> [usize; 20] {
+    CLASSES.map(|(_, _, train, val)| train + val)
+}
 
 /// Classes of a group look alike.
 #[derive(Clone, Copy)]
@@ -114,7 +147,7 @@ const SCENES: [&[(&str, f32)]; 8] = [
     &[],
 ];
 
-fn scene_model() -> SceneModel {
+pub(crate) fn scene_model() -> SceneModel {
     let loading = |scene: &[(&str, f32)], class: &str| {
         scene.iter().find(|favoured| favoured.0 == class).map_or(0.0, |favoured| favoured.1)
     };
