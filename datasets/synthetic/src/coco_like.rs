@@ -64,9 +64,7 @@ fn counts(rows: usize) -> Vec<usize> {
 /// What each scene favours.
 fn scene_model(stream: &mut Stream) -> SceneModel {
     let mut loadings = vec![vec![0.0_f32; CLASSES]; SCENES];
-    for class in 1..CLASSES {
-        loadings[stream.below(SCENES)][class] = stream.uniform(1.2, 2.2);
-    }
+    (1..CLASSES).for_each(|class| loadings[stream.below(SCENES)][class] = stream.uniform(1.2, 2.2));
     for (scene, loading) in loadings.iter_mut().enumerate() {
         for shared in 0..3 {
             let class = 1 + (3 * scene + shared) % 15;
