@@ -21,10 +21,10 @@ enum Layout {
 
 /// Layout of both operands, and the shape of the result.
 fn broadcast(a: Shape, b: Shape) -> Option<(Layout, Layout, Shape)> {
+    if a == b {
+        return Some((Layout::Full, Layout::Full, a));
+    }
     let against = |small: Shape, full: Shape| {
-        if small == full {
-            return Some(Layout::Full);
-        }
         if small.len() == 1 {
             return Some(Layout::Number);
         }
@@ -84,15 +84,43 @@ fn sweep(
     }
 }
 
+/// Both operands of an operation, and the shape of its result.
+#[derive(Clone, Copy)]
+struct Operands<'a> {
+    la: Layout,
+    a: &'a [f32],
+    lb: Layout,
+    b: &'a [f32],
+    shape: Shape,
+}
+
+/// Hands g * slope(a, b) to an operand, summed over the places where the operand stood.
+#[inline]
+fn give(
+    t: &mut Backward<'_>,
+    id: NodeId,
+    layout: Layout,
+    operands: Operands<'_>,
+    slope: impl Fn(f32x8, f32x8) -> f32x8 + Sync,
+) {
+    let (exec, g) = (t.exec, t.g);
+    if layout == Layout::Full {
+        t.give(id, |write, dx| sweep_with_gradient(exec, write, g, operands, dx, slope));
+    } else {
+        t.give_with_scratch(id, g.len(), |write, dx, full| {
+            sweep_with_gradient(exec, Write::Set, g, operands, full, slope);
+            fold(exec, write, layout, full, operands.shape, dx);
+        });
+    }
+}
+
 /// out = g * slope(a, b), or added, over the broadcast shape.
-#[allow(clippy::too_many_arguments)]
+#[inline]
 fn sweep_with_gradient(
     exec: Exec,
     write: Write,
     g: &[f32],
-    (la, a): (Layout, &[f32]),
-    (lb, b): (Layout, &[f32]),
-    shape: Shape,
+    Operands { la, a, lb, b, shape }: Operands<'_>,
     out: &mut [f32],
     slope: impl Fn(f32x8, f32x8) -> f32x8 + Sync,
 ) {
@@ -185,22 +213,9 @@ macro_rules! arithmetic {
             fn backward(&self, t: &mut Backward<'_>) {
                 let (la, lb, shape) =
                     broadcast(t.shape_of(self.a), t.shape_of(self.b)).expect("checked when recorded");
-                let (exec, g, a, b) = (t.exec, t.g, t.x(self.a), t.x(self.b));
-                for (id, layout, slope) in [
-                    (self.a, la, $da as fn(f32x8, f32x8) -> f32x8),
-                    (self.b, lb, $db as fn(f32x8, f32x8) -> f32x8),
-                ] {
-                    if layout == Layout::Full {
-                        t.give(id, |write, dx| {
-                            sweep_with_gradient(exec, write, g, (la, a), (lb, b), shape, dx, slope);
-                        });
-                    } else {
-                        t.give_with_scratch(id, g.len(), |write, dx, full| {
-                            sweep_with_gradient(exec, Write::Set, g, (la, a), (lb, b), shape, full, slope);
-                            fold(exec, write, layout, full, shape, dx);
-                        });
-                    }
-                }
+                let operands = Operands { la, a: t.x(self.a), lb, b: t.x(self.b), shape };
+                give(t, self.a, la, operands, $da);
+                give(t, self.b, lb, operands, $db);
             }
 
             fn reference<R: Real>(&self, r: &Reference<'_, R>) -> Vec<R> {
