@@ -18,6 +18,7 @@ const LINE: usize = LINE_BYTES / size_of::<f32>();
 
 impl Buffer {
     /// The buffer with `len` elements, whose contents are whatever stood there.
+    #[inline]
     pub(crate) fn resize(&mut self, len: usize) -> &mut [f32] {
         if self.start + len > self.data.len() {
             self.data.resize(len + LINE, 0.0);
@@ -29,10 +30,12 @@ impl Buffer {
         self.get_mut()
     }
 
+    #[inline]
     pub(crate) fn get(&self) -> &[f32] {
         &self.data[self.start..self.start + self.len]
     }
 
+    #[inline]
     pub(crate) fn get_mut(&mut self) -> &mut [f32] {
         &mut self.data[self.start..self.start + self.len]
     }
