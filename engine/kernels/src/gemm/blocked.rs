@@ -90,7 +90,8 @@ pub(super) fn multiply(write: Write, a: Matrix<'_>, b: Matrix<'_>, c: &mut [f32]
                         write,
                     }
                 };
-                let next = columns.column(first + width);
+                // The end of the second vector: where rows do not start at cache lines, its beginning is there already.
+                let next = columns.column(first + width + 1) + LANES - 1;
                 let next = match fetch && first + width < columns.vectors() {
                     true => Next { b: &b.data[k0 * b.row_stride + next..], stride: b.row_stride, rows },
                     false => Next { b: &[], stride: 0, rows: 0 },
