@@ -242,7 +242,7 @@ macro_rules! arithmetic {
             #[cfg(test)]
             fn cases() -> Vec<crate::gradcheck::Case> {
                 use crate::gradcheck::{Case, Domain};
-                let shapes: [[&[usize]; 2]; 12] = [
+                let shapes: [[&[usize]; 2]; 13] = [
                     [&[1, 1], &[1, 1]],
                     [&[1, 9], &[1, 9]],
                     [&[3, 5], &[3, 5]],
@@ -255,12 +255,16 @@ macro_rules! arithmetic {
                     [&[3, 6], &[1]],
                     [&[1], &[3, 6]],
                     [&[], &[3, 2]],
+                    [&[21, 20], &[21, 20]],
                 ];
                 let domain = Domain::$domain;
                 let mut cases: Vec<Case> = shapes
                     .iter()
                     .map(|s| Case::new(s, |t, x| t.$method(x[0], x[1])).on(domain))
                     .collect();
+                cases.extend(
+                    (1..=17).map(|n| Case::new(&[&[1, n], &[1, n]], |t, x| t.$method(x[0], x[1])).on(domain)),
+                );
                 cases.push(Case::new(&[&[2, 7]], |t, x| t.$method(x[0], x[0])).on(domain));
                 cases
             }
