@@ -3,11 +3,12 @@
 use anyhow::{Context, bail};
 use clap::{Args, ValueEnum};
 use lacuna_formats::{
-    Content, FeatureTable, LabelConvention, LabelTable, ReadOptions, Table, format, open_data,
+    Content, FeatureTable, LabelConvention, LabelTable, NameMatch, ReadOptions, Strings, Table, format,
+    join_tables, open_data,
 };
 use lacuna_labels::{FeatureSet, Label};
 use lacuna_synthetic::{DEFAULT_SEED, synthetic_set};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// A data set, and how to read what its format leaves open.
 #[derive(Args, Debug)]
@@ -26,6 +27,26 @@ pub struct DataArgs {
     /// Which features, where there are several
     #[arg(long, value_name = "NAME")]
     pub features: Option<String>,
+    /// Labels in a file of their own; rows are joined by name where both sides have names, else by position
+    #[arg(long, value_name = "FILE")]
+    pub labels: Option<PathBuf>,
+    /// Names of the rows of features, one a row: a .npy file of text, or lines
+    #[arg(long, value_name = "FILE", requires = "labels")]
+    pub names: Option<PathBuf>,
+    /// What two names must have in common
+    #[arg(long = "match", value_name = "HOW", default_value = "exact", requires = "labels")]
+    pub by: Match,
+}
+
+/// See [`NameMatch`].
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum Match {
+    /// They are the same
+    Exact,
+    /// The same behind the last slash
+    FileName,
+    /// The same file name without its ending
+    Stem,
 }
 
 /// See [`LabelConvention`].
@@ -86,6 +107,32 @@ impl DataArgs {
             };
             return Ok(Content { train: table(set.train), test: Some(table(set.test)) });
         }
+        let content = self.open_features()?;
+        let Some(path) = &self.labels else { return Ok(content) };
+        let options = self.options();
+        let labels = open_data(path, &options)?.train;
+        let mut features = content.train;
+        if let Some(names) = &self.names {
+            features.names = Some(read_names(names, &options)?);
+            let named = features.names.as_ref().map_or(0, Strings::len);
+            if named != features.rows() {
+                bail!("{} names {named} rows, and there are {}", names.display(), features.rows());
+            }
+        }
+        let by = match self.by {
+            Match::Exact => NameMatch::Exact,
+            Match::FileName => NameMatch::FileName,
+            Match::Stem => NameMatch::Stem,
+        };
+        let (table, join) = join_tables(features, labels, by, &options.limits)?;
+        match join {
+            Some(join) => eprintln!("joined by name: {join}"),
+            None => eprintln!("joined by position: one side has no names (--names FILE)"),
+        }
+        Ok(table.into())
+    }
+
+    fn open_features(&self) -> anyhow::Result<Content> {
         let options = self.options();
         match &self.format {
             None => Ok(open_data(&self.data, &options)?),
@@ -110,4 +157,14 @@ impl DataArgs {
             true => of_test.with_context(|| format!("{} has no rows to test on", self.data.display())),
         }
     }
+}
+
+/// Names of rows: a `.npy` file of text, else lines.
+fn read_names(path: &Path, options: &ReadOptions) -> anyhow::Result<Strings> {
+    if path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("npy")) {
+        let names = open_data(path, options)?.train.names;
+        return names.with_context(|| format!("{} has numbers where names must be", path.display()));
+    }
+    let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
+    Ok(text.lines().map(str::trim).collect())
 }

@@ -157,3 +157,23 @@ fn embedded_sets_are_written_in_any_size() {
     }
     assert!(!path.join("y").exists());
 }
+
+#[test]
+fn features_and_labels_in_files_of_their_own_are_joined_by_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    let x = NpyArray::new(vec![3, 2], NpyData::F32(vec![0.0, 1.0, 2.0, 3.0, 4.0, 5.0])).unwrap();
+    x.save(path.join("x.npy")).unwrap();
+    fs::write(path.join("names.txt"), "img/a.jpg\nimg/b.jpg\nimg/c.jpg\n").unwrap();
+    fs::write(path.join("y.csv"), "id,cat,dog\nc.jpg,1,0\na.jpg,0,1\nx.jpg,1,1\n").unwrap();
+    let args = ["doctor", "x.npy", "--labels", "y.csv", "--names", "names.txt", "--match", "file-name"];
+    let (code, text, error) = lacuna(path, &args);
+    assert_eq!(code, 0, "{text}{error}");
+    assert!(text.contains("train: 2 rows, 2 features, 2 classes"), "{text}");
+    let report = "2 rows have features and labels; 1 of 3 rows of features has no labels (img/b.jpg); 1 of 3 rows of labels";
+    assert!(error.contains(report), "{error}");
+    let (code, _, error) = lacuna(path, &["doctor", "x.npy", "--labels", "y.csv"]);
+    assert!(code == 0 && error.contains("joined by position"), "{error}");
+    fs::write(path.join("names.txt"), "a\n").unwrap();
+    assert!(lacuna(path, &args).2.contains("names.txt names 1 rows, and there are 3"));
+}
