@@ -10,7 +10,10 @@ use lacuna_protocols::{LongTail, Stream};
 /// fall like a Pareto density (at most 800, see [`LongTail`]); 5,952 natural rows to test on, the last 1,000 of them to
 /// validate on where a recipe asks for that.
 ///
-/// Counts are those of a single pass: they come near the targets and do not meet them.
+/// Counts are those of a single pass: they come near the targets and do not meet them. With the default seed 1,510 rows,
+/// counts from 788 to 4, 6 / 5 / 9 classes in head, medium and tail. Test mAP of a linear head as for
+/// [`voc_like`](crate::voc_like()) (one run): 86.2 with all labels, 70.7 with one positive a row known and the rest taken as
+/// negative.
 ///
 /// ```
 /// use lacuna_synthetic::voc_mlt_like;
