@@ -208,3 +208,17 @@ fn a_processor_without_the_instructions_gets_one_sentence() {
         assert!(output.status.success(), "a portable build needs none of them: {error}");
     }
 }
+
+#[test]
+fn masks_are_written_as_by_the_program_for_data() {
+    let dir = tempfile::tempdir().unwrap();
+    write_set(dir.path());
+    let args = ["mask", ".", "--protocol", "random-drop", "--set", "rate=0.5", "--out", "observed.npy"];
+    let output = repro(dir.path()).args(args).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(String::from_utf8(output.stdout).unwrap().contains("rows affected"));
+    assert_eq!(NpyArray::open(dir.path().join("observed.npy")).unwrap().shape(), [60, 4]);
+    assert!(
+        refused(dir.path(), &["mask", ".", "--protocol", "nothing"]).contains("there is no such protocol")
+    );
+}
