@@ -24,9 +24,13 @@ mod nearest;
 mod options;
 mod table;
 
+pub use lacuna_anyloss as anyloss;
 pub use lacuna_asl as asl;
 pub use lacuna_bce as bce;
+pub use lacuna_cap as cap;
 pub use lacuna_class_balanced as class_balanced;
+pub use lacuna_comic as comic;
+pub use lacuna_csl as csl;
 pub use lacuna_distribution_balanced as distribution_balanced;
 pub use lacuna_em as em;
 pub use lacuna_focal as focal;

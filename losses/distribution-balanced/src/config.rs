@@ -173,7 +173,16 @@ const fn info(
     formula: &'static str,
     params: &'static [ParamInfo],
 ) -> LossInfo {
-    LossInfo { name, title, paper, year, labels: LabelUse::UnknownAsNegative, formula, params }
+    LossInfo {
+        name,
+        title,
+        paper,
+        year,
+        experimental: false,
+        labels: LabelUse::UnknownAsNegative,
+        formula,
+        params,
+    }
 }
 
 static R_BCE: LossInfo = info(

@@ -14,6 +14,7 @@ static INFO: LossInfo = LossInfo {
     title: "entropy maximisation with asymmetric pseudo-labelling",
     paper: PAPER,
     year: 2022,
+    experimental: false,
     labels: LabelUse::UnknownAsUnknown,
     formula: "as em; pseudo-negatives with target s: beta (s Lp + (1-s) Ln)",
     params: &[

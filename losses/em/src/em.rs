@@ -13,6 +13,7 @@ static INFO: LossInfo = LossInfo {
     title: "entropy maximisation",
     paper: PAPER,
     year: 2022,
+    experimental: false,
     labels: LabelUse::UnknownAsUnknown,
     formula: "L = Lp on positives, Ln on observed negatives, -alpha (p Lp + n Ln) on unknown cells",
     params: &[ALPHA, LOG_EPSILON],

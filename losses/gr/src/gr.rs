@@ -65,6 +65,7 @@ const fn info(name: &'static str, title: &'static str, params: &'static [ParamIn
         title,
         paper: PAPER,
         year: 2024,
+        experimental: false,
         labels: LabelUse::UnknownAsUnknown,
         formula: "L = Lp on positives; v [k (1-p^q2)/q2 + (1-k) (1-n^q3)/q3] on unknown cells",
         params,
