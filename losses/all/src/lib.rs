@@ -3,6 +3,7 @@
 //! [`LOSSES`] has a row for each loss that a command line can name. A row says what the loss is
 //! ([`LossInfo`]), which labels a benchmark has to hand it ([`LabelNeeds`]), and builds it from named numbers
 //! ([`Options`]). [`CLASS_LOSSES`] are those that are built from the class frequencies of a training set as well.
+//! [`BRANCH_LOSSES`] take the logits of several heads, or of mixed rows.
 //! The crates themselves are here too, for those who want a typed configuration: [`bce`],
 //! [`spml`], [`hill`].
 //!
@@ -44,4 +45,4 @@ pub use lacuna_pu as pu;
 pub use lacuna_pu_mlc as pu_mlc;
 pub use lacuna_spml as spml;
 pub use options::{Context, Options};
-pub use table::{CLASS_LOSSES, LOSSES, LabelNeeds, LossRow, find};
+pub use table::{BRANCH_LOSSES, CLASS_LOSSES, LOSSES, LabelNeeds, LossRow, all, find};

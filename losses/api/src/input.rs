@@ -45,7 +45,7 @@ pub struct Mix<'a> {
     /// The row with the share 1 - lambda.
     pub second: &'a [u32],
     /// The share, in [0, 1].
-    pub lambda: f32,
+    pub lambda: f64,
 }
 
 impl Mix<'_> {

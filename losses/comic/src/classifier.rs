@@ -110,7 +110,7 @@ impl CausalClassifier {
     /// formula has.
     pub fn new(config: CausalConfig, width: usize) -> Result<Self, LossError> {
         let CausalConfig { groups, tau, gamma, alpha, .. } = config;
-        if groups == 0 || width == 0 || width % groups != 0 {
+        if groups == 0 || width == 0 || !width.is_multiple_of(groups) {
             let message = format!("features of {width} numbers do not make {groups} equal groups");
             return Err(LossError::Unsupported(message));
         }

@@ -1,5 +1,6 @@
 //! The multi-focal modifier of the authors' code.
 
+use crate::config::{MFM, MFM_CLASS};
 use crate::paper::check_classes;
 use crate::{MfmConfig, reference};
 use lacuna_loss_api::pointwise::{self, ByClass, ClassVector, Entry};
@@ -37,6 +38,11 @@ struct Attention {
 }
 
 impl Mfm {
+    /// What the loss says about itself, with attention.
+    pub const INFO: &LossInfo = &MFM;
+    /// What the loss says about itself, without.
+    pub const INFO_BY_CLASS: &LossInfo = &MFM_CLASS;
+
     /// The loss for these class frequencies; with attention they have to say which classes occur together.
     ///
     /// # Errors

@@ -19,6 +19,7 @@ impl Top {
         let candidates = &mut self.candidates;
         candidates.clear();
         let capacity = 2 * k + 64;
+        candidates.reserve(capacity);
         let mut bound = f32::NEG_INFINITY;
         if k > 0 {
             for (place, x) in values {

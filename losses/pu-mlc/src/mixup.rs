@@ -108,7 +108,7 @@ impl MixupTerm {
         let labels = input.targets.labels;
         let (zero, one) = (f32x8::splat(0.0), f32x8::splat(1.0));
         let (e, leak) = (f32x8::splat(self.eps as f32), f32x8::splat(reference::LEAK as f32));
-        let shares = [f32x8::splat(mix.lambda), f32x8::splat(1.0 - mix.lambda)];
+        let shares = [mix.lambda, 1.0 - mix.lambda].map(|share| f32x8::splat(share as f32));
         let two = f32x8::splat(2.0 * by as f32);
         let (mut dz, mut dm) = match gradients {
             Some([dz, dm]) => (Some(dz), Some(dm)),
@@ -172,7 +172,7 @@ impl MixupTerm {
         let cell = |i: usize| {
             let (row, class) = (i / classes, i % classes);
             let (a, b) = (target(mix.first[row], class), target(mix.second[row], class));
-            reference::mixup(a, b, z[1][i], f64::from(mix.lambda), self.eps)
+            reference::mixup(a, b, z[1][i], mix.lambda, self.eps)
         };
         Real::sum((0..mix.rows() * classes).map(cell)) / Dual::of(mix.rows() as f64)
     }
@@ -326,14 +326,14 @@ mod tests {
         let z = [0.0f32; 4];
         let logits = [&z[..], &z[..2]];
         let mut loss = MixupTerm::new(1e-10).unwrap();
-        let mut run = |first: &[u32], second: &[u32], lambda: f32| {
+        let mut run = |first: &[u32], second: &[u32], lambda: f64| {
             let mut input = LossInput::new(&logits, 2, 2, &[Label::Unknown; 4]);
             input.targets.mix = Some(Mix { first, second, lambda });
             loss.evaluate(&input, LossGrad::Unneeded)
         };
         assert!(run(&[0], &[1], 0.5).is_ok());
         for (first, second, lambda) in
-            [(&[0][..], &[2][..], 0.5), (&[0], &[], 0.5), (&[0], &[1], 1.5), (&[0], &[1], f32::NAN)]
+            [(&[0][..], &[2][..], 0.5), (&[0], &[], 0.5), (&[0], &[1], 1.5), (&[0], &[1], f64::NAN)]
         {
             assert!(matches!(run(first, second, lambda), Err(LossError::Unsupported(_))));
         }
