@@ -1,151 +1,204 @@
-//! Kernels beside the machine's own limit: products as a share of the FMA peak, vector math beside it.
+//! Kernels beside the machine's own limit: products as a share of the FMA peak, vector math and the tape at the
+//! reference peak, and what a second core adds.
 //!
-//! `cargo bench --bench limits` prints a table; a word behind `--` keeps the rows that contain it. Run as a test it
-//! measures every row once, briefly.
+//! `cargo bench --bench limits` prints under each of criterion's lines the share of the limit; a word behind `--` keeps
+//! the rows that contain it.
 
-use lacuna_benches::{against_peak, copy_rate, fma_peak};
+use criterion::{Criterion, criterion_group, criterion_main};
+use lacuna_benches::{Aligned, Beside, Copy, REFERENCE_PEAK, Rate};
 use lacuna_engine::Tape;
 use lacuna_kernels::gemm::{Matrix, gemm};
-use lacuna_kernels::{Exec, Write, f32x8, map, math};
+use lacuna_kernels::{Exec, Write, map, math};
 use std::hint::black_box;
-
-fn noise(n: usize) -> Vec<f32> {
-    (0..n as u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 8) as f32 / (1 << 24) as f32 - 0.5).collect()
-}
-
-struct Bench {
-    attempts: usize,
-    seconds: f64,
-    filter: Option<String>,
-}
-
-impl Bench {
-    fn skips(&self, name: &str) -> bool {
-        self.filter.as_ref().is_some_and(|f| !name.contains(f.as_str()))
-    }
-
-    /// A product as a share of the peak.
-    fn product(&self, name: &str, (m, k, n): (usize, usize, usize), kind: Kind) {
-        let name = format!("{name} {m} x {k} x {n}");
-        if self.skips(&name) {
-            return;
-        }
-        let (a, b, mut c) = (noise(m * k), noise(k * n), vec![0.0; m * n]);
-        let rate = against_peak(self.attempts, self.seconds, (2 * m * k * n) as f64, || {
-            let (a, b) = match kind {
-                Kind::Plain => (Matrix::new(&a, m, k), Matrix::new(&b, k, n)),
-                Kind::LeftTransposed => (Matrix::new(&a, k, m).transposed(), Matrix::new(&b, k, n)),
-            };
-            gemm(Exec::Serial, Write::Set, black_box(a), black_box(b), &mut c);
-        });
-        match rate {
-            // Vectors of eight lanes cannot use more than N of 8 ceil(N / 8) of the peak.
-            Some(rate) => println!(
-                "{name:<34} {:6.1} GF/s  peak {:5.1}  {:5.1} %  ({:.1} % of what N = {n} allows)",
-                rate.giga,
-                rate.peak,
-                rate.percent(),
-                rate.percent() * (8 * n.div_ceil(8)) as f64 / n as f64
-            ),
-            None => println!("{name:<34} the machine's speed changed during every attempt"),
-        }
-    }
-
-    /// What a node costs beside its arithmetic: a chain of multiplications of eight floats, forward and backward.
-    fn tape(&self) {
-        const NODES: usize = 1000;
-        if self.skips("tape node") {
-            return;
-        }
-        let mut tape = Tape::new();
-        tape.seal();
-        let rate = against_peak(self.attempts, self.seconds, NODES as f64, || {
-            tape.reset();
-            let mut x = tape.variable([8], &[1.0; 8]);
-            for _ in 0..NODES {
-                x = tape.scale(x, black_box(1.000_1));
-            }
-            tape.backward_from(x, &[1.0; 8]);
-        });
-        match rate {
-            Some(rate) => {
-                println!("{:<34} {:6.1} ns    peak {:5.1}", "tape node", 1.0 / rate.giga, rate.peak)
-            }
-            None => println!("{:<34} the machine's speed changed during every attempt", "tape node"),
-        }
-    }
-
-    /// A function of one variable over 32 k floats, which stay in the second-level cache.
-    fn function(&self, name: &str, lo: f32, hi: f32, f: fn(f32x8) -> f32x8) {
-        if self.skips(name) {
-            return;
-        }
-        let x: Vec<f32> = noise(32 * 1024).iter().map(|u| lo + (hi - lo) * (u + 0.5)).collect();
-        // Large allocations start at the same place in a page, and a store then looks like a store to the load
-        // 4096 bytes on. An output that starts elsewhere measures the function and not that accident.
-        let mut room = vec![0.0; x.len() + 512];
-        let y = &mut room[512..];
-        macro_rules! measure {
-            ($($candidate:ident)*) => {
-                // A function pointer would keep the loop from being compiled around the function.
-                $(if f as usize == math::$candidate as fn(f32x8) -> f32x8 as usize {
-                    return self.show(name, against_peak(self.attempts, self.seconds, x.len() as f64, || {
-                        map::unary(Exec::Serial, Write::Set, black_box(&x), y, math::$candidate);
-                    }));
-                })*
-            };
-        }
-        measure!(exp exp_sat ln sigmoid softplus tanh);
-    }
-
-    fn show(&self, name: &str, rate: Option<lacuna_benches::Rate>) {
-        match rate {
-            Some(rate) => println!(
-                "{name:<34} {:6.2} G/s   peak {:5.1}  ({:.2} G/s at 81.6)",
-                rate.giga,
-                rate.peak,
-                rate.giga * 81.6 / rate.peak
-            ),
-            None => println!("{name:<34} the machine's speed changed during every attempt"),
-        }
-    }
-}
+use std::time::{Duration, Instant};
 
 #[derive(Clone, Copy)]
 enum Kind {
     Plain,
     LeftTransposed,
+    RightTransposed,
 }
 
-fn main() {
-    lacuna_kernels::cpu::check_or_exit();
-    let args: Vec<String> = std::env::args().skip(1).collect();
-    let measuring = args.iter().any(|a| a == "--bench");
-    let filter = args.into_iter().find(|a| !a.starts_with('-'));
-    let bench = match measuring {
-        true => Bench { attempts: 15, seconds: 0.02, filter },
-        false => Bench { attempts: 1, seconds: 0.0, filter },
-    };
-    println!("FMA peak {:.1} GF/s, copy {:.1} GB/s", fma_peak(), copy_rate());
-    for batch in [8, 16, 64, 256] {
-        bench.product("forward", (batch, 2048, 80), Kind::Plain);
+/// Sizes M, K, N of a product and how its operands lie.
+type Product = (&'static str, [usize; 3], Kind);
+
+const PRODUCTS: &[Product] = &[
+    // z = x w for COCO's classes, at the batches of the papers
+    ("forward", [8, 2048, 80], Kind::Plain),
+    ("forward", [16, 2048, 80], Kind::Plain),
+    ("forward", [64, 2048, 80], Kind::Plain),
+    ("forward", [256, 2048, 80], Kind::Plain),
+    // classes of UC Merced, VOC, NUS and CUB
+    ("forward", [64, 2048, 17], Kind::Plain),
+    ("forward", [64, 2048, 20], Kind::Plain),
+    ("forward", [64, 2048, 81], Kind::Plain),
+    ("forward", [64, 2048, 312], Kind::Plain),
+    ("forward", [16, 1280, 17], Kind::Plain),
+    // dw = x^T dz
+    ("weight gradient", [2048, 16, 80], Kind::LeftTransposed),
+    ("weight gradient", [2048, 64, 80], Kind::LeftTransposed),
+    ("weight gradient", [2048, 256, 80], Kind::LeftTransposed),
+    ("weight gradient", [1280, 16, 17], Kind::LeftTransposed),
+    // dx = dz w^T, of an MLP's second layer
+    ("input gradient", [64, 80, 512], Kind::RightTransposed),
+    ("square", [256, 256, 256], Kind::Plain),
+    ("square", [512, 512, 512], Kind::Plain),
+    ("square", [1024, 1024, 1024], Kind::Plain),
+];
+
+fn matrices<'a>([m, k, n]: [usize; 3], kind: Kind, a: &'a [f32], b: &'a [f32]) -> [Matrix<'a>; 2] {
+    match kind {
+        Kind::Plain => [Matrix::new(a, m, k), Matrix::new(b, k, n)],
+        Kind::LeftTransposed => [Matrix::new(a, k, m).transposed(), Matrix::new(b, k, n)],
+        Kind::RightTransposed => [Matrix::new(a, m, k), Matrix::new(b, n, k).transposed()],
     }
-    for classes in [17, 20, 81, 312] {
-        bench.product("forward", (64, 2048, classes), Kind::Plain);
-    }
-    bench.product("forward", (16, 1280, 17), Kind::Plain);
-    for batch in [16, 64, 256] {
-        bench.product("weight gradient", (2048, batch, 80), Kind::LeftTransposed);
-    }
-    bench.product("weight gradient", (1280, 16, 17), Kind::LeftTransposed);
-    for size in [256, 512, 1024] {
-        bench.product("square", (size, size, size), Kind::Plain);
-    }
-    bench.tape();
-    bench.function("exp", -10.0, 10.0, math::exp);
-    bench.function("exp_sat", -10.0, 10.0, math::exp_sat);
-    bench.function("ln", 0.01, 10.0, math::ln);
-    bench.function("sigmoid", -10.0, 10.0, math::sigmoid);
-    bench.function("softplus", -10.0, 10.0, math::softplus);
-    bench.function("tanh", -10.0, 10.0, math::tanh);
 }
+
+fn products(c: &mut Criterion) {
+    let mut beside = Beside::default();
+    let mut group = c.benchmark_group("gemm");
+    for (name, size, kind) in PRODUCTS {
+        let [m, k, n] = *size;
+        let (mut a, mut b, mut out) = (Aligned::noise(m * k), Aligned::noise(k * n), Aligned::noise(m * n));
+        let (a, b, out) = (a.get(), b.get(), out.get());
+        // Vectors of eight lanes cannot use more than N / (8 ceil(N / 8)) of the peak.
+        let ceiling = n as f64 / (8 * n.div_ceil(8)) as f64;
+        let work = || {
+            let [a, b] = matrices(*size, *kind, a, b);
+            gemm(Exec::Serial, Write::Set, black_box(a), black_box(b), out);
+        };
+        beside.bench(&mut group, &format!("{name} {m}x{k}x{n}"), (2 * m * k * n) as f64, work, |rate| {
+            let share = 100.0 * rate.giga / rate.limits.peak;
+            let of_ceiling = match ceiling < 1.0 {
+                true => format!(" ({:.1} % of what {n} columns allow)", share / ceiling),
+                false => String::new(),
+            };
+            format!("{:.1} GF/s, {share:.1} % of the peak{of_ceiling}", rate.giga)
+        });
+    }
+    group.finish();
+}
+
+/// Functions of one variable over 32 k floats, which stay in the second-level cache.
+fn functions(c: &mut Criterion) {
+    let mut beside = Beside::default();
+    let mut group = c.benchmark_group("math");
+    let (mut x, mut y) = (Aligned::noise(32 * 1024), Aligned::noise(33 * 1024));
+    // Large allocations start at the same place in a page, and a store then looks like a store to the load 4096
+    // bytes on. An output that starts elsewhere measures the function and not that accident.
+    let (x, y) = (x.get(), &mut y.get()[512..][..32 * 1024]);
+    // A macro, since a function pointer would keep the loop from being compiled around the function.
+    macro_rules! measure {
+        ($($function:ident on $domain:expr;)*) => {$(
+            let domain: std::ops::Range<f32> = $domain;
+            for (x, i) in x.iter_mut().zip(0u32..) {
+                let u = (i.wrapping_mul(2_654_435_761) >> 8) as f32 / (1 << 24) as f32;
+                *x = domain.start + (domain.end - domain.start) * u;
+            }
+            let work = || map::unary(Exec::Serial, Write::Set, black_box(&*x), y, math::$function);
+            beside.bench(&mut group, stringify!($function), x.len() as f64, work, at_reference);
+        )*};
+    }
+    measure! {
+        exp on -10.0..10.0;
+        exp_sat on -10.0..10.0;
+        ln on 0.01..10.0;
+        sigmoid on -10.0..10.0;
+        softplus on -10.0..10.0;
+        tanh on -10.0..10.0;
+    }
+    group.finish();
+}
+
+fn at_reference(rate: Rate) -> String {
+    let scaled = rate.giga * REFERENCE_PEAK / rate.limits.peak;
+    format!("{:.2} G/s, {scaled:.2} at a peak of {REFERENCE_PEAK}", rate.giga)
+}
+
+/// What a node costs beside its arithmetic: operations on eight floats, recorded and differentiated.
+fn tape(c: &mut Criterion) {
+    const NODES: usize = 1000;
+    let mut beside = Beside::default();
+    let mut group = c.benchmark_group("tape");
+    let mut tape = Tape::new();
+    tape.seal();
+    let show = |rate: Rate| {
+        let scaled = rate.limits.peak / REFERENCE_PEAK / rate.giga;
+        format!("{:.1} ns a node, {scaled:.1} at a peak of {REFERENCE_PEAK}", 1.0 / rate.giga)
+    };
+    let chain = || {
+        tape.reset();
+        let mut x = tape.variable([8], &[1.0; 8]);
+        for _ in 0..NODES {
+            x = tape.scale(x, black_box(1.000_1));
+        }
+        tape.backward_from(x, &[1.0; 8]);
+    };
+    beside.bench(&mut group, "scale", NODES as f64, chain, show);
+    let chain = || {
+        tape.reset();
+        let one = tape.variable([8], &[1.000_1; 8]);
+        let mut x = tape.variable([8], &[1.0; 8]);
+        for _ in 0..NODES {
+            x = tape.mul(x, one);
+        }
+        tape.backward_from(x, &[1.0; 8]);
+    };
+    beside.bench(&mut group, "mul", NODES as f64, chain, show);
+    group.finish();
+}
+
+/// Two threads against one, beside what two cores copy against what one does.
+fn threads(c: &mut Criterion) {
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(2).build().expect("two threads start");
+    let mut copies = [Copy::default(), Copy::default()];
+    let mut group = c.benchmark_group("two threads");
+    let sizes = [([1024, 2048, 80], Kind::Plain), ([1024, 1024, 1024], Kind::Plain)];
+    for (size, kind) in sizes {
+        let [m, k, n] = size;
+        let (mut a, mut b, mut out) = (Aligned::noise(m * k), Aligned::noise(k * n), Aligned::noise(m * n));
+        let (a, b, out) = (a.get(), b.get(), out.get());
+        let mut seconds = |exec: Exec, iterations: u64| {
+            let start = Instant::now();
+            for _ in 0..iterations {
+                let [a, b] = matrices(size, kind, a, b);
+                gemm(exec, Write::Set, black_box(a), black_box(b), out);
+            }
+            start.elapsed().as_secs_f64()
+        };
+        let (mut ratios, mut copy_ratios) = (Vec::new(), Vec::new());
+        group.bench_function(format!("forward {m}x{k}x{n}"), |bencher| {
+            bencher.iter_custom(|iterations| {
+                let one_core = copies[0].rate();
+                let [first, second] = &mut copies;
+                let (x, y) = pool.join(|| first.rate(), || second.rate());
+                let one = seconds(Exec::Serial, iterations);
+                let two = pool.install(|| seconds(Exec::Rayon, iterations));
+                copy_ratios.push((x + y) / one_core);
+                ratios.push(one / two);
+                Duration::from_secs_f64(two)
+            });
+        });
+        if ratios.len() > 2 {
+            let median = |x: &mut Vec<f64>| {
+                x.sort_by(f64::total_cmp);
+                x[x.len() / 2]
+            };
+            let (copy, product) = (median(&mut copy_ratios), median(&mut ratios));
+            println!(
+                "    {product:.2} times one thread, where two cores copy {copy:.2} times what one does\n"
+            );
+        }
+    }
+    group.finish();
+}
+
+criterion_group! {
+    name = benches;
+    config = Criterion::default()
+        .sample_size(20)
+        .warm_up_time(Duration::from_millis(300))
+        .measurement_time(Duration::from_secs(1));
+    targets = products, functions, tape, threads
+}
+criterion_main!(benches);

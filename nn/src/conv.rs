@@ -82,4 +82,8 @@ impl Layer for Conv2d {
     fn forward(&self, tape: &mut Tape, x: Var) -> Var {
         tape.conv2d(x, self.weight, self.bias, self.options)
     }
+
+    fn parameters(&self) -> Vec<Var> {
+        [self.weight].into_iter().chain(self.bias).collect()
+    }
 }

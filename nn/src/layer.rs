@@ -12,6 +12,30 @@ pub trait Layer {
         let _ = mode;
         self.forward(tape, x)
     }
+
+    /// The layer's own parameters, in the order in which they were made; none for a layer that only computes.
+    fn parameters(&self) -> Vec<Var> {
+        Vec::new()
+    }
+
+    /// The parameters under their names on the tape: for a [`Sequential`](crate::Sequential), those that PyTorch's
+    /// `nn.Sequential` gives.
+    ///
+    /// ```
+    /// use lacuna_engine::Tape;
+    /// use lacuna_nn::{Activation, Layer, Mlp};
+    /// use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
+    ///
+    /// let mut tape = Tape::new();
+    /// let mlp = Mlp::new(&mut tape, &[8, 16, 3], Activation::Relu, &mut ChaCha8Rng::seed_from_u64(0));
+    /// let list = mlp.named_parameters(&tape);
+    /// let shown: Vec<String> = list.iter().map(|(name, w)| format!("{name} {}", tape.shape(*w))).collect();
+    /// assert_eq!(shown, ["0.weight [8, 16]", "0.bias [16]", "2.weight [16, 3]", "2.bias [3]"]);
+    /// ```
+    fn named_parameters(&self, tape: &Tape) -> Vec<(String, Var)> {
+        let name = |var| tape.entry_name(var).expect("parameters have names").to_string();
+        self.parameters().into_iter().map(|var| (name(var), var)).collect()
+    }
 }
 
 /// Prediction or training: what dropout and batch normalisation want to know.

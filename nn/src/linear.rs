@@ -40,4 +40,8 @@ impl Layer for Linear {
         let z = tape.matmul(x, self.weight);
         tape.add(z, self.bias)
     }
+
+    fn parameters(&self) -> Vec<Var> {
+        vec![self.weight, self.bias]
+    }
 }

@@ -52,4 +52,8 @@ impl Layer for Mlp {
         }
         x
     }
+
+    fn parameters(&self) -> Vec<Var> {
+        self.layers.iter().flat_map(Layer::parameters).collect()
+    }
 }

@@ -78,6 +78,10 @@ impl Layer for BatchNorm {
             }
         }
     }
+
+    fn parameters(&self) -> Vec<Var> {
+        vec![self.weight, self.bias]
+    }
 }
 
 /// Layer normalisation along the last axis.
@@ -109,5 +113,9 @@ impl LayerNorm {
 impl Layer for LayerNorm {
     fn forward(&self, tape: &mut Tape, x: Var) -> Var {
         tape.layer_norm(x, Some((self.weight, self.bias)), self.eps)
+    }
+
+    fn parameters(&self) -> Vec<Var> {
+        vec![self.weight, self.bias]
     }
 }

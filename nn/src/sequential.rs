@@ -25,9 +25,11 @@ use lacuna_engine::{Tape, Var};
 /// let x = tape.input([2, 1, 4, 4], &[0.5; 32]);
 /// let z = net.forward(&mut tape, x);
 /// assert_eq!(tape.shape(z).to_string(), "[2, 3]");
-/// let names: Vec<_> = tape.entries().map(|e| e.name.to_string()).collect();
-/// let expected = ["0.weight", "0.bias", "1.weight", "1.bias", "1.running_mean", "1.running_var", "5.weight", "5.bias"];
-/// assert_eq!(names, expected);
+/// let names: Vec<String> = net.named_parameters(&tape).into_iter().map(|(name, _)| name).collect();
+/// assert_eq!(names, ["0.weight", "0.bias", "1.weight", "1.bias", "5.weight", "5.bias"]);
+/// // The tape's entries are these and the state, which is saved with them.
+/// let kept: Vec<_> = tape.entries().map(|e| e.name.to_string()).filter(|name| !names.contains(name)).collect();
+/// assert_eq!(kept, ["1.running_mean", "1.running_var"]);
 /// ```
 pub struct Sequential {
     prefix: String,
@@ -65,5 +67,9 @@ impl Layer for Sequential {
 
     fn forward_in(&self, tape: &mut Tape, x: Var, mode: Mode) -> Var {
         self.layers.iter().fold(x, |x, layer| layer.forward_in(tape, x, mode))
+    }
+
+    fn parameters(&self) -> Vec<Var> {
+        self.layers.iter().flat_map(|layer| layer.parameters()).collect()
     }
 }

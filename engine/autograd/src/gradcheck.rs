@@ -234,7 +234,7 @@ mod cases {
         /// One input of every length that matters for eight lanes, and of every rank.
         pub(crate) fn unary(domain: Domain, build: fn(&mut Tape, &[Var]) -> Var) -> Vec<Self> {
             let mut cases: Vec<Case> = (1..=17).map(|n| Case::new(&[&[1, n]], build).on(domain)).collect();
-            for shape in [&[] as &[usize], &[23], &[3, 5], &[2, 3, 4], &[2, 2, 3, 5]] {
+            for shape in [&[] as &[usize], &[23], &[3, 5], &[2, 3, 4], &[2, 2, 3, 5], &[6, 73]] {
                 cases.push(Case::new(&[shape], build).on(domain));
             }
             cases
@@ -242,7 +242,7 @@ mod cases {
 
         /// One matrix of several sizes.
         pub(crate) fn matrix(domain: Domain, build: fn(&mut Tape, &[Var]) -> Var) -> Vec<Self> {
-            [[1, 1], [1, 9], [7, 1], [3, 5], [4, 17], [2, 8], [19, 3]]
+            [[1, 1], [1, 9], [7, 1], [3, 5], [4, 17], [2, 8], [19, 3], [23, 19]]
                 .iter()
                 .map(|s| Case::new(&[s], build).on(domain))
                 .collect()
@@ -315,6 +315,25 @@ mod cases {
                     }
                 }
             }
+        }
+    }
+
+    /// What every operation is checked on: at least five shapes, a single row among them, and a leaf so large that
+    /// it is checked along random directions.
+    #[test]
+    fn every_operation_is_checked_on_enough_shapes() {
+        let most = GradCheck::default().most_elements;
+        // a leaf computes nothing
+        for op in OPS.iter().filter(|op| op.name != "leaf") {
+            let cases = (op.cases)();
+            let mut shapes: Vec<&[Shape]> = cases.iter().map(|case| case.shapes.as_slice()).collect();
+            let any =
+                |wanted: &dyn Fn(&Shape) -> bool| cases.iter().flat_map(|case| &case.shapes).any(wanted);
+            assert!(any(&|shape| shape.sizes().first() == Some(&1)), "{}: no single row", op.name);
+            assert!(any(&|shape| shape.len() > most), "{}: no leaf of more than {most} elements", op.name);
+            shapes.sort_by_key(|shapes| format!("{shapes:?}"));
+            shapes.dedup();
+            assert!(shapes.len() >= 5, "{}: {} different shapes", op.name, shapes.len());
         }
     }
 

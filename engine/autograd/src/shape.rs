@@ -44,7 +44,8 @@ impl Shape {
     /// Number of elements; 1 for a scalar.
     #[expect(clippy::len_without_is_empty, reason = "a shape is no collection")]
     pub fn len(self) -> usize {
-        self.sizes().iter().product()
+        // sizes beyond the rank are 1
+        self.sizes.iter().product()
     }
 
     /// Rows and columns of a matrix; a vector `[C]` is one row.

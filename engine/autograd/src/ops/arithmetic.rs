@@ -20,11 +20,13 @@ enum Layout {
 }
 
 /// Layout of both operands, and the shape of the result.
+#[inline]
 fn broadcast(a: Shape, b: Shape) -> Option<(Layout, Layout, Shape)> {
+    if a == b { Some((Layout::Full, Layout::Full, a)) } else { broadcast_unequal(a, b) }
+}
+
+fn broadcast_unequal(a: Shape, b: Shape) -> Option<(Layout, Layout, Shape)> {
     let against = |small: Shape, full: Shape| {
-        if small == full {
-            return Some(Layout::Full);
-        }
         if small.len() == 1 {
             return Some(Layout::Number);
         }
@@ -63,39 +65,71 @@ fn operand(layout: Layout, x: &[f32], row: usize, cols: usize) -> Operand<'_> {
     }
 }
 
-/// out = f(a, b), or added, over the broadcast shape.
+/// Both operands of an operation, and the shape of its result.
+#[derive(Clone, Copy)]
+struct Operands<'a> {
+    la: Layout,
+    a: &'a [f32],
+    lb: Layout,
+    b: &'a [f32],
+    shape: Shape,
+}
+
+/// out = f(a, b) over the broadcast shape.
+#[inline]
 fn sweep(
     exec: Exec,
-    write: Write,
-    (la, a): (Layout, &[f32]),
-    (lb, b): (Layout, &[f32]),
-    shape: Shape,
+    Operands { la, a, lb, b, shape }: Operands<'_>,
     out: &mut [f32],
     f: impl Fn(f32x8, f32x8) -> f32x8 + Sync,
 ) {
+    if (la, lb) == (Layout::Full, Layout::Full) {
+        return map::binary(exec, Write::Set, a, b, out, f);
+    }
     let (_, cols) = loop_sizes(la, lb, shape);
     for (row, out) in out.chunks_exact_mut(cols.max(1)).enumerate() {
         match (operand(la, a, row, cols), operand(lb, b, row, cols)) {
-            (Operand::Slice(a), Operand::Slice(b)) => map::binary(exec, write, a, b, out, &f),
-            (Operand::Slice(a), Operand::Splat(b)) => map::unary(exec, write, a, out, |a| f(a, b)),
-            (Operand::Splat(a), Operand::Slice(b)) => map::unary(exec, write, b, out, |b| f(a, b)),
+            (Operand::Slice(a), Operand::Slice(b)) => map::binary(exec, Write::Set, a, b, out, &f),
+            (Operand::Slice(a), Operand::Splat(b)) => map::unary(exec, Write::Set, a, out, |a| f(a, b)),
+            (Operand::Splat(a), Operand::Slice(b)) => map::unary(exec, Write::Set, b, out, |b| f(a, b)),
             (Operand::Splat(_), Operand::Splat(_)) => unreachable!("one operand has the shape of the result"),
         }
     }
 }
 
+/// Hands g * slope(a, b) to an operand, summed over the places where the operand stood.
+#[inline]
+fn give(
+    t: &mut Backward<'_>,
+    id: NodeId,
+    layout: Layout,
+    operands: Operands<'_>,
+    slope: impl Fn(f32x8, f32x8) -> f32x8 + Sync,
+) {
+    let (exec, g) = (t.exec, t.g);
+    if layout == Layout::Full {
+        t.give(id, |write, dx| sweep_with_gradient(exec, write, g, operands, dx, slope));
+    } else {
+        t.give_with_scratch(id, g.len(), |write, dx, full| {
+            sweep_with_gradient(exec, Write::Set, g, operands, full, slope);
+            fold(exec, write, layout, full, operands.shape, dx);
+        });
+    }
+}
+
 /// out = g * slope(a, b), or added, over the broadcast shape.
-#[allow(clippy::too_many_arguments)]
+#[inline]
 fn sweep_with_gradient(
     exec: Exec,
     write: Write,
     g: &[f32],
-    (la, a): (Layout, &[f32]),
-    (lb, b): (Layout, &[f32]),
-    shape: Shape,
+    Operands { la, a, lb, b, shape }: Operands<'_>,
     out: &mut [f32],
     slope: impl Fn(f32x8, f32x8) -> f32x8 + Sync,
 ) {
+    if (la, lb) == (Layout::Full, Layout::Full) {
+        return map::ternary(exec, write, [g, a, b], out, |g, a, b| g * slope(a, b));
+    }
     let (_, cols) = loop_sizes(la, lb, shape);
     let rows = g.chunks_exact(cols.max(1)).zip(out.chunks_exact_mut(cols.max(1)));
     for (row, (g, out)) in rows.enumerate() {
@@ -147,6 +181,8 @@ macro_rules! arithmetic {
         pub(crate) struct $op {
             a: NodeId,
             b: NodeId,
+            la: Layout,
+            lb: Layout,
         }
 
         impl Tape {
@@ -158,11 +194,11 @@ macro_rules! arithmetic {
             /// If the shapes fit in none of these ways.
             #[track_caller]
             pub fn $method(&mut self, a: Var, b: Var) -> Var {
-                let op = $op { a: self.id(a, $op::NAME), b: self.id(b, $op::NAME) };
                 let (left, right) = (self.shape(a), self.shape(b));
-                let Some((_, _, shape)) = broadcast(left, right) else {
+                let Some((la, lb, shape)) = broadcast(left, right) else {
                     panic!("{}: {left} and {right} do not broadcast against each other", $op::NAME);
                 };
+                let op = $op { a: self.id(a, $op::NAME), b: self.id(b, $op::NAME), la, lb };
                 self.record(Op::$op(op), shape)
             }
         }
@@ -176,36 +212,28 @@ macro_rules! arithmetic {
             }
 
             fn forward(&self, f: Forward<'_>) {
-                let (la, lb, shape) =
-                    broadcast(f.values.shape(self.a), f.values.shape(self.b)).expect("checked when recorded");
-                let (a, b) = (f.values.of(self.a), f.values.of(self.b));
-                sweep(f.exec, Write::Set, (la, a), (lb, b), shape, f.out, $f);
+                let Self { a, b, la, lb } = *self;
+                let full = if la == Layout::Full { a } else { b };
+                let operands = Operands {
+                    la,
+                    a: f.values.of(a),
+                    lb,
+                    b: f.values.of(b),
+                    shape: f.values.shape(full),
+                };
+                sweep(f.exec, operands, f.out, $f);
             }
 
             fn backward(&self, t: &mut Backward<'_>) {
-                let (la, lb, shape) =
-                    broadcast(t.shape_of(self.a), t.shape_of(self.b)).expect("checked when recorded");
-                let (exec, g, a, b) = (t.exec, t.g, t.x(self.a), t.x(self.b));
-                for (id, layout, slope) in [
-                    (self.a, la, $da as fn(f32x8, f32x8) -> f32x8),
-                    (self.b, lb, $db as fn(f32x8, f32x8) -> f32x8),
-                ] {
-                    if layout == Layout::Full {
-                        t.give(id, |write, dx| {
-                            sweep_with_gradient(exec, write, g, (la, a), (lb, b), shape, dx, slope);
-                        });
-                    } else {
-                        t.give_with_scratch(id, g.len(), |write, dx, full| {
-                            sweep_with_gradient(exec, Write::Set, g, (la, a), (lb, b), shape, full, slope);
-                            fold(exec, write, layout, full, shape, dx);
-                        });
-                    }
-                }
+                let Self { a, b, la, lb } = *self;
+                let full = if la == Layout::Full { a } else { b };
+                let operands = Operands { la, a: t.x(a), lb, b: t.x(b), shape: t.shape_of(full) };
+                give(t, a, la, operands, $da);
+                give(t, b, lb, operands, $db);
             }
 
             fn reference<R: Real>(&self, r: &Reference<'_, R>) -> Vec<R> {
-                let (la, lb, shape) =
-                    broadcast(r.shape_of(self.a), r.shape_of(self.b)).expect("checked when recorded");
+                let (la, lb, shape) = (self.la, self.lb, r.shape());
                 let (a, b) = (r.x(self.a), r.x(self.b));
                 let f: fn(R, R) -> R = $reference;
                 (0..shape.len()).map(|e| f(a[place(la, e, shape)], b[place(lb, e, shape)])).collect()
@@ -214,7 +242,7 @@ macro_rules! arithmetic {
             #[cfg(test)]
             fn cases() -> Vec<crate::gradcheck::Case> {
                 use crate::gradcheck::{Case, Domain};
-                let shapes: [[&[usize]; 2]; 12] = [
+                let shapes: [[&[usize]; 2]; 13] = [
                     [&[1, 1], &[1, 1]],
                     [&[1, 9], &[1, 9]],
                     [&[3, 5], &[3, 5]],
@@ -227,12 +255,16 @@ macro_rules! arithmetic {
                     [&[3, 6], &[1]],
                     [&[1], &[3, 6]],
                     [&[], &[3, 2]],
+                    [&[21, 20], &[21, 20]],
                 ];
                 let domain = Domain::$domain;
                 let mut cases: Vec<Case> = shapes
                     .iter()
                     .map(|s| Case::new(s, |t, x| t.$method(x[0], x[1])).on(domain))
                     .collect();
+                cases.extend(
+                    (1..=17).map(|n| Case::new(&[&[1, n], &[1, n]], |t, x| t.$method(x[0], x[1])).on(domain)),
+                );
                 cases.push(Case::new(&[&[2, 7]], |t, x| t.$method(x[0], x[0])).on(domain));
                 cases
             }

@@ -239,7 +239,7 @@ impl Operation for BatchNorm {
                 t.input_with([c], |v| v.iter_mut().enumerate().for_each(|(i, v)| *v = 0.5 + 0.2 * i as f32));
             t.batch_norm_eval(x, affine, RunningStats { mean, var }, 1e-5)
         }
-        let shapes: [&[usize]; 8] = [
+        let shapes: [&[usize]; 9] = [
             &[2, 1],
             &[9, 7],
             &[3, 17],
@@ -248,6 +248,7 @@ impl Operation for BatchNorm {
             &[1, 2, 3, 3],
             &[2, 3, 1, 9],
             &[1, 1, 1, 5],
+            &[6, 73],
         ];
         let mut cases = Vec::new();
         for s in shapes {

@@ -110,6 +110,10 @@ impl Operation for Concat {
             Case::new(&[&[2, 5], &[3, 5]], |t, x| t.concat_rows(x[0], x[1])),
             Case::new(&[&[1, 9], &[1, 9]], |t, x| t.concat_rows(x[0], x[1])),
             Case::new(&[&[3, 4]], |t, x| t.concat_rows(x[0], x[0])),
+            Case::new(&[&[20, 21], &[20, 3]], |t, x| t.concat_columns(x[0], x[1])),
         ]
+        .into_iter()
+        .chain((1..=17).map(|n| Case::new(&[&[2, n], &[2, 18 - n]], |t, x| t.concat_columns(x[0], x[1]))))
+        .collect()
     }
 }

@@ -153,6 +153,7 @@ impl Operation for Conv2d {
             Case::new(&[&[1, 3, 4, 4], &[3, 1, 3, 3], &[3]], |t, x| conv(t, x, 1, 1, 3)),
             Case::new(&[&[2, 1, 7, 6], &[2, 1, 3, 3]], |t, x| conv(t, x, 3, 0, 1)),
             Case::new(&[&[1, 1, 6, 17], &[1, 1, 5, 2], &[1]], |t, x| conv(t, x, 1, 2, 1)),
+            Case::new(&[&[2, 3, 9, 8], &[5, 3, 3, 3], &[5]], |t, x| conv(t, x, 1, 1, 1)),
             Case::new(&[&[2, 1, 4, 4], &[1, 1, 2, 2], &[1]], |t, x| {
                 // an image that is used twice, and padding of one direction only
                 let options = ConvOptions { stride: [1, 2], padding: [0, 1], groups: 1 };
@@ -161,5 +162,8 @@ impl Operation for Conv2d {
                 t.mul(y, z)
             }),
         ]
+        .into_iter()
+        .chain((1..=17).map(|n| Case::new(&[&[1, 1, 3, n], &[2, 1, 3, 3]], |t, x| conv(t, x, 1, 1, 1))))
+        .collect()
     }
 }

@@ -175,3 +175,78 @@ fn what_is_not_selected_does_not_matter() {
     assert_eq!(tape.grad(a), Some(&[1.0, 0.0, 0.0, 4.0][..]));
     assert_eq!(tape.grad(b), Some(&[0.0, 2.0, 3.0, 0.0][..]));
 }
+
+/// A function of two variables: how it is recorded, and what it is in dual numbers.
+type Binary = (&'static str, fn(&mut Tape, Var, Var) -> Var, fn(Dual, Dual) -> Dual);
+
+const BINARY: [Binary; 4] = [
+    ("add", |t, a, b| t.add(a, b), |a, b| a + b),
+    ("sub", |t, a, b| t.sub(a, b), |a, b| a - b),
+    ("mul", |t, a, b| t.mul(a, b), |a, b| a * b),
+    ("div", |t, a, b| t.div(a, b), |a, b| a / b),
+];
+
+#[test]
+fn arithmetic_has_its_values_and_slopes_at_every_pair_of_extremes() {
+    let numbers: Vec<f32> = FINITE.into_iter().chain([f32::INFINITY, f32::NEG_INFINITY, f32::NAN]).collect();
+    let pairs: Vec<(f32, f32)> = numbers.iter().flat_map(|a| numbers.iter().map(move |b| (*a, *b))).collect();
+    let (left, right): (Vec<f32>, Vec<f32>) = pairs.iter().copied().unzip();
+    for (name, build, exact) in BINARY {
+        let mut tape = Tape::new();
+        tape.seal();
+        let (a, b) = (tape.variable([pairs.len()], &left), tape.variable([pairs.len()], &right));
+        let y = build(&mut tape, a, b);
+        tape.backward_from(y, &vec![1.0; pairs.len()]);
+        for (i, (l, r)) in pairs.iter().enumerate() {
+            let (x, z) = (f64::from(*l), f64::from(*r));
+            let by_left = exact(Dual::variable(x), Dual::of(z));
+            let by_right = exact(Dual::of(x), Dual::variable(z));
+            let (y, da, db) = (tape.value(y)[i], tape.grad(a).unwrap()[i], tape.grad(b).unwrap()[i]);
+            assert!(agrees(y, by_left.value()), "{name}({l}, {r}) = {y}, not {}", by_left.value());
+            // Slopes at finite numbers; what a dual number multiplies by infinity is nobody's business.
+            if l.is_finite() && r.is_finite() && by_left.value().is_finite() {
+                let (left, right) = (by_left.derivative(), by_right.derivative());
+                assert!(agrees(da, left), "d {name}({l}, {r}) / da = {da}, not {left}");
+                assert!(agrees(db, right), "d {name}({l}, {r}) / db = {db}, not {right}");
+            }
+        }
+    }
+}
+
+/// Operations whose elements depend on one place of each input: each has to stand in a table above.
+#[test]
+fn no_pointwise_operation_is_left_out() {
+    let others = [
+        "leaf",
+        "matmul",
+        "softmax",
+        "log_softmax",
+        "sum",
+        "sum_rows",
+        "sum_columns",
+        "detach",
+        "reshape",
+        "transpose",
+        "gather_rows",
+        "concat",
+        "slice",
+        "dropout",
+        "layer_norm",
+        "batch_norm",
+        "l2_normalize",
+        "conv2d",
+        "max_pool2d",
+        "avg_pool2d",
+        "global_avg_pool",
+        "cross_entropy",
+        "fused_loss",
+    ];
+    let named = |name: &str| {
+        rows().iter().any(|row| row.name.split(' ').next() == Some(name))
+            || BINARY.iter().any(|row| row.0 == name)
+            || ["max", "min", "select"].contains(&name)
+    };
+    for op in crate::OPS {
+        assert!(others.contains(&op.name) != named(op.name), "{}: in no table, or in two", op.name);
+    }
+}

@@ -120,7 +120,7 @@ impl Operation for FusedLoss {
             let Ok(loss) = loss;
             t.scale(loss, 0.5)
         }
-        let shapes: [&[usize]; 5] = [&[1, 1], &[1, 17], &[3, 5], &[8], &[2, 20]];
+        let shapes: [&[usize]; 6] = [&[1, 1], &[1, 17], &[3, 5], &[8], &[2, 20], &[20, 21]];
         shapes.iter().map(|s| Case::new(&[s, s], product)).collect()
     }
 }

@@ -89,6 +89,10 @@ impl Operation for GatherRows {
                 let (a, b) = (t.gather_rows(x[0], &[1, 5]), t.gather_rows(x[0], &[5, 0]));
                 t.mul(a, b)
             }),
+            Case::new(&[&[40, 11]], |t, x| t.gather_rows(x[0], &[39, 7, 7, 20])),
         ]
+        .into_iter()
+        .chain((1..=17).map(|n| Case::new(&[&[3, n]], |t, x| t.gather_rows(x[0], &[2, 0, 2]))))
+        .collect()
     }
 }

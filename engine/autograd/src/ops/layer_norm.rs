@@ -90,8 +90,8 @@ impl Operation for LayerNorm {
     #[cfg(test)]
     fn cases() -> Vec<crate::gradcheck::Case> {
         use crate::gradcheck::Case;
-        let shapes: [&[usize]; 8] =
-            [&[1, 3], &[1, 9], &[7, 2], &[3, 5], &[4, 17], &[2, 8], &[2, 3, 6], &[11]];
+        let shapes: [&[usize]; 9] =
+            [&[1, 3], &[1, 9], &[7, 2], &[3, 5], &[4, 17], &[2, 8], &[2, 3, 6], &[11], &[20, 21]];
         let with = shapes.iter().map(|s| {
             let cols: &[usize] = &s[s.len() - 1..];
             Case::new(&[s, cols, cols], |t, x| t.layer_norm(x[0], Some((x[1], x[2])), 0.1))

@@ -67,10 +67,12 @@ impl Operation for MatMul {
     #[cfg(test)]
     fn cases() -> Vec<crate::gradcheck::Case> {
         use crate::gradcheck::Case;
-        let mut cases: Vec<Case> = [(1, 1, 1), (1, 5, 3), (4, 3, 17), (7, 9, 8), (2, 16, 20), (13, 2, 5)]
-            .into_iter()
-            .map(|(m, k, n)| Case::new(&[&[m, k], &[k, n]], |t, x| t.matmul(x[0], x[1])))
-            .collect();
+        let mut cases: Vec<Case> =
+            [(1, 1, 1), (1, 5, 3), (4, 3, 17), (7, 9, 8), (2, 16, 20), (13, 2, 5), (21, 25, 18)]
+                .into_iter()
+                .chain((1..=17).map(|n| (1, 3, n)))
+                .map(|(m, k, n)| Case::new(&[&[m, k], &[k, n]], |t, x| t.matmul(x[0], x[1])))
+                .collect();
         cases.push(Case::new(&[&[4, 4]], |t, x| t.matmul(x[0], x[0])));
         cases
     }

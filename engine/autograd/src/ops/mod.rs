@@ -72,22 +72,28 @@ pub(crate) type StateUpdates<'a> = dyn FnMut(NodeId, &mut dyn FnMut(&mut [f32]))
 /// Up to five inputs, by value.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Inputs {
-    ids: [Option<NodeId>; Inputs::MOST],
+    ids: [NodeId; Inputs::MOST],
+    len: u8,
 }
 
 impl Inputs {
     pub(crate) const MOST: usize = 5;
 
+    #[inline]
     pub(crate) fn new<const N: usize>(ids: [NodeId; N]) -> Self {
-        Self { ids: std::array::from_fn(|i| ids.get(i).copied()) }
+        Self::from_slice(&ids)
     }
 
-    pub(crate) fn from_slice(ids: &[NodeId]) -> Self {
-        Self { ids: std::array::from_fn(|i| ids.get(i).copied()) }
+    #[inline]
+    pub(crate) fn from_slice(list: &[NodeId]) -> Self {
+        let mut ids = [NodeId::FIRST; Inputs::MOST];
+        ids[..list.len()].copy_from_slice(list);
+        Self { ids, len: list.len() as u8 }
     }
 
-    pub(crate) fn iter(self) -> impl Iterator<Item = NodeId> {
-        self.ids.into_iter().flatten()
+    #[inline]
+    pub(crate) fn iter(&self) -> impl Iterator<Item = NodeId> {
+        self.ids[..usize::from(self.len)].iter().copied()
     }
 }
 
@@ -120,9 +126,11 @@ macro_rules! table {
             pub(crate) fn name(&self) -> &'static str {
                 match self { $(Op::$variant(_) => <$op>::NAME,)* }
             }
+            #[inline]
             pub(crate) fn inputs(&self) -> Inputs {
                 match self { $(Op::$variant(op) => op.inputs(),)* }
             }
+            #[inline]
             pub(crate) fn passes_gradient(&self) -> bool {
                 match self { $(Op::$variant(op) => op.passes_gradient(),)* }
             }

@@ -173,7 +173,7 @@ impl Operation for AvgPool2d {
 fn cases(pool: fn(&mut Tape, Var, Window) -> Var) -> Vec<crate::gradcheck::Case> {
     use crate::gradcheck::{Case, Domain};
     let uneven = Window { kernel: [1, 3], stride: [2, 1], padding: [0, 1] };
-    let shapes: [(&[usize], Window); 9] = [
+    let shapes: [(&[usize], Window); 10] = [
         (&[1, 1, 2, 2], Window::square(2, 2, 0)),
         (&[2, 3, 4, 4], Window::square(2, 2, 0)),
         (&[1, 2, 5, 7], Window::square(2, 2, 0)),
@@ -183,10 +183,13 @@ fn cases(pool: fn(&mut Tape, Var, Window) -> Var) -> Vec<crate::gradcheck::Case>
         (&[1, 1, 4, 4], Window::square(2, 2, 1)),
         (&[1, 2, 3, 9], uneven),
         (&[1, 3, 3, 3], Window::square(1, 1, 0)),
+        (&[2, 3, 8, 9], Window::square(3, 2, 1)),
     ];
     shapes
         .into_iter()
-        .map(|(s, w)| Case::new(&[s], move |t, x| pool(t, x[0], w)).on(Domain::Distinct))
+        .map(|(s, w)| (s.to_vec(), w))
+        .chain((1..=17).map(|n| (vec![1, 1, 3, n + 1], Window::square(2, 1, 0))))
+        .map(|(s, w)| Case::new(&[&s], move |t, x| pool(t, x[0], w)).on(Domain::Distinct))
         .collect()
 }
 
@@ -219,8 +222,15 @@ impl Operation for GlobalAvgPool {
     #[cfg(test)]
     fn cases() -> Vec<crate::gradcheck::Case> {
         use crate::gradcheck::Case;
-        let shapes: [&[usize]; 6] =
-            [&[1, 1, 1, 1], &[2, 5, 4, 6], &[1, 3, 1, 9], &[3, 1, 17, 1], &[2, 2, 2, 4], &[1, 7, 3, 5]];
+        let shapes: [&[usize]; 7] = [
+            &[1, 1, 1, 1],
+            &[2, 5, 4, 6],
+            &[1, 3, 1, 9],
+            &[3, 1, 17, 1],
+            &[2, 2, 2, 4],
+            &[1, 7, 3, 5],
+            &[3, 7, 5, 5],
+        ];
         shapes.iter().map(|s| Case::new(&[s], |t, x| t.global_avg_pool(x[0]))).collect()
     }
 }

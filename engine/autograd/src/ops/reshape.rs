@@ -55,6 +55,7 @@ impl Operation for Reshape {
             Case::new(&[&[2, 3, 2, 2]], |t, x| t.reshape(x[0], [2, 12])),
             Case::new(&[&[1, 1]], |t, x| t.reshape(x[0], [])),
             Case::new(&[&[4, 5]], |t, x| t.reshape(x[0], [20])),
+            Case::new(&[&[20, 21]], |t, x| t.reshape(x[0], [21, 20])),
         ]
     }
 }

@@ -64,10 +64,11 @@ impl Operation for Select {
     #[cfg(test)]
     fn cases() -> Vec<crate::gradcheck::Case> {
         use crate::gradcheck::{Case, Domain};
-        let shapes: [&[usize]; 7] = [&[], &[1, 1], &[1, 9], &[3, 5], &[4, 17], &[2, 8], &[2, 3, 2, 2]];
-        let mut cases: Vec<Case> = shapes
-            .iter()
-            .map(|s| Case::new(&[s, s, s], |t, x| t.select(x[0], x[1], x[2])).on(Domain::AwayFromZero))
+        let shapes: [&[usize]; 6] = [&[], &[3, 5], &[4, 17], &[2, 8], &[2, 3, 2, 2], &[20, 21]];
+        let mut cases: Vec<Case> = (1..=17)
+            .map(|n| vec![1, n])
+            .chain(shapes.map(<[usize]>::to_vec))
+            .map(|s| Case::new(&[&s, &s, &s], |t, x| t.select(x[0], x[1], x[2])).on(Domain::AwayFromZero))
             .collect();
         cases.push(
             Case::new(&[&[3, 7]], |t, x| {

@@ -90,6 +90,10 @@ impl Operation for Slice {
                 let (a, b) = (t.slice_columns(x[0], 0..5), t.slice_columns(x[0], 3..8));
                 t.mul(a, b)
             }),
+            Case::new(&[&[20, 21]], |t, x| t.slice_columns(x[0], 2..20)),
         ]
+        .into_iter()
+        .chain((1..=17).map(|n| Case::new(&[&[2, 18]], move |t, x| t.slice_columns(x[0], 1..1 + n))))
+        .collect()
     }
 }

@@ -28,10 +28,12 @@ impl Tape {
         let last = self.id(var, "backward").index();
         let shape = self.nodes[last].shape;
         assert_eq!(seed.len(), shape.len(), "the seed of a {shape} has {} elements", shape.len());
-        for (node, marks) in self.nodes[..self.len].iter_mut().zip(&mut self.row_marks) {
-            node.has_grad = false;
-            marks.clear();
-        }
+        // Nodes of a step are recorded without a gradient, so a first sweep only has to forget those of the prefix.
+        let prefix = self.sealed.unwrap_or(self.len);
+        let old = if self.swept { self.len } else { prefix };
+        self.nodes[..old].iter_mut().for_each(|node| node.has_grad = false);
+        self.row_marks[..prefix].iter_mut().for_each(RowMarks::clear);
+        self.swept = true;
         if !self.nodes[last].needs_grad {
             return;
         }
@@ -39,12 +41,12 @@ impl Tape {
         self.nodes[last].has_grad = true;
 
         for i in (0..=last).rev() {
-            let node = self.nodes[i];
+            let (nodes, here) = self.nodes.split_at_mut(i);
+            let node = &here[0];
             if !node.has_grad {
                 continue;
             }
             let (grads, rest) = self.grads.split_at_mut(i);
-            let (nodes, _) = self.nodes.split_at_mut(i);
             node.op.backward(&mut Backward {
                 exec: self.exec,
                 g: rest[0].get(),
@@ -88,22 +90,26 @@ pub(crate) struct Backward<'a> {
 
 impl<'a> Backward<'a> {
     /// The values of the inputs.
+    #[inline]
     pub(crate) fn x(&self, id: NodeId) -> &'a [f32] {
         self.buffers[id.index()].get()
     }
 
     /// Shape of an input.
+    #[inline]
     pub(crate) fn shape_of(&self, id: NodeId) -> Shape {
         Values { nodes: self.nodes, buffers: self.buffers }.shape(id)
     }
 
     /// Whether anybody wants this input's gradient. If not, do not compute it.
+    #[inline]
     pub(crate) fn wants(&self, id: NodeId) -> bool {
         self.nodes[id.index()].needs_grad
     }
 
     /// Lends the gradient of an input to `write`, with the word whether to set or to add. Does nothing for
     /// an input that needs no gradient.
+    #[inline]
     pub(crate) fn give(&mut self, id: NodeId, write: impl FnOnce(Write, &mut [f32])) {
         let i = id.index();
         if self.wants(id) {
@@ -148,6 +154,7 @@ impl<'a> Backward<'a> {
     }
 
     /// Makes a gradient ready for a writer of all its elements.
+    #[inline]
     fn open(&mut self, i: usize) -> Write {
         let len = self.nodes[i].shape.len();
         if !self.nodes[i].has_grad {

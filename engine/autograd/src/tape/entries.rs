@@ -1,6 +1,6 @@
 //! Parameters and state by name: what optimisers, averages and checkpoints work on.
 
-use super::Tape;
+use super::{Tape, Var};
 use crate::Shape;
 use crate::ops::{LeafKind, Op};
 
@@ -71,6 +71,12 @@ impl Tape {
             value: self.values[i].get(),
             grad: self.entry_grad(i),
         })
+    }
+
+    /// The name of a parameter or piece of state; `None` for any other value.
+    #[track_caller]
+    pub fn entry_name(&self, var: Var) -> Option<&str> {
+        self.names.get(self.id(var, "entry_name").index()).map(String::as_str)
     }
 
     fn kind(&self, i: usize) -> EntryKind {

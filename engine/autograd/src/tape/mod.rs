@@ -45,6 +45,9 @@ pub struct Var {
 pub(crate) struct NodeId(u32);
 
 impl NodeId {
+    /// The first position, where a list has to hold something.
+    pub(crate) const FIRST: NodeId = NodeId(0);
+
     pub(crate) fn index(self) -> usize {
         self.0 as usize
     }
@@ -105,6 +108,8 @@ pub struct Tape {
     len: usize,
     /// Length of the prefix, once sealed.
     sealed: Option<usize>,
+    /// Whether the current step has been differentiated.
+    swept: bool,
     /// Nodes whose changes of state have been applied.
     committed: usize,
     names: Vec<String>,
@@ -143,6 +148,7 @@ impl Tape {
             scratch: Buffer::default(),
             len: 0,
             sealed: None,
+            swept: false,
             committed: 0,
             names: Vec::new(),
             prefix_stamp: next_stamp(),
@@ -200,6 +206,7 @@ impl Tape {
         self.len =
             self.sealed.expect("seal the tape before the first step: everything recorded would be lost");
         self.stamp = next_stamp();
+        self.swept = false;
         self.committed = self.len;
     }
 
@@ -254,6 +261,7 @@ impl Tape {
 
     /// The shape of a value.
     #[track_caller]
+    #[inline]
     pub fn shape(&self, var: Var) -> Shape {
         self.nodes[self.id(var, "shape").index()].shape
     }
@@ -314,6 +322,7 @@ impl Tape {
 
     /// Checks a handle: of this tape, and of this step or of the prefix.
     #[track_caller]
+    #[inline]
     pub(crate) fn id(&self, var: Var, op: &str) -> NodeId {
         let prefix = (var.index as usize) < self.sealed.unwrap_or(self.len);
         let expected = if prefix { self.prefix_stamp } else { self.stamp };
@@ -335,6 +344,7 @@ impl Tape {
 
     /// Appends a node; its value is still that of the last step.
     #[track_caller]
+    #[inline]
     fn push(&mut self, op: Op, shape: Shape, needs_grad: bool) -> usize {
         assert!(
             self.sealed.is_some() || op.is_prefix(),
@@ -359,12 +369,14 @@ impl Tape {
 
     /// Appends an operation and computes its value.
     #[track_caller]
+    #[inline]
     pub(crate) fn record(&mut self, op: Op, shape: Shape) -> Var {
         self.record_with(op, shape, |_, _| {})
     }
 
     /// Appends an operation whose saved area or row numbers are filled by `prepare` first.
     #[track_caller]
+    #[inline]
     pub(crate) fn record_with(
         &mut self,
         op: Op,
@@ -391,6 +403,7 @@ impl Tape {
     }
 
     /// Tells the observer and hands out the position.
+    #[inline]
     fn recorded(&mut self, index: usize) -> Var {
         if let Some(observer) = &mut self.observer {
             let node = &self.nodes[index];
@@ -415,10 +428,12 @@ pub(crate) struct Values<'a> {
 }
 
 impl<'a> Values<'a> {
+    #[inline]
     pub(crate) fn of(self, id: NodeId) -> &'a [f32] {
         self.buffers[id.index()].get()
     }
 
+    #[inline]
     pub(crate) fn shape(self, id: NodeId) -> Shape {
         self.nodes[id.index()].shape
     }

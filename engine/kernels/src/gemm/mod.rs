@@ -6,8 +6,8 @@
 //! The portable build, whose vectors have no fused multiply-add, leaves every product to
 //! `matrixmultiply`.
 //!
-//! The choice between the ways to walk looks at K and N, never at the number of rows, and every element
-//! of C is one chain of fused multiply-adds over k = 0, 1, ..., K-1. So row i of a product does not depend
+//! Every element of C is a sum over pieces of 256 steps of K, added in order, each piece one chain of fused
+//! multiply-adds. Neither tiles nor packing nor threads can show in it, and row i of a product does not depend
 //! on how many rows stand beside it: predicting one row gives the bits of predicting many.
 
 #[cfg(target_feature = "fma")]
@@ -81,7 +81,7 @@ pub fn gemm(exec: Exec, write: Write, a: Matrix<'_>, b: Matrix<'_>, c: &mut [f32
         }
         return;
     }
-    let rows = rows_per_task(a.cols, b.cols);
+    let rows = rows_per_task(a.rows, a.cols, b.cols);
     if exec == Exec::Serial || a.rows <= rows {
         multiply(write, a, b, c);
     } else {
@@ -89,9 +89,11 @@ pub fn gemm(exec: Exec, write: Write, a: Matrix<'_>, b: Matrix<'_>, c: &mut [f32
     }
 }
 
-/// Rows of C that one task computes: fixed by K and N, a multiple of every tile height.
-fn rows_per_task(k: usize, n: usize) -> usize {
-    (GEMM_BLOCK_FLOP / (2 * k * n).max(1)).clamp(24, 4096).next_multiple_of(24)
+/// Rows of C that one task computes: an eighth of the product, so that B is read rarely and the tasks still even out,
+/// within limits. A multiple of the tile heights 4 and 6.
+fn rows_per_task(m: usize, k: usize, n: usize) -> usize {
+    let least = GEMM_BLOCK_FLOP / (2 * k * n).max(1);
+    m.div_ceil(8).min(192).max(least).clamp(24, 4096).next_multiple_of(12)
 }
 
 fn multiply_in_parallel(write: Write, a: Matrix<'_>, b: Matrix<'_>, c: &mut [f32], rows: usize) {

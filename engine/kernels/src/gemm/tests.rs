@@ -36,6 +36,8 @@ fn every_layout_and_size_agrees_with_a_naive_product() {
         }
     }
     sizes.extend([(16, 1280, 17), (50, 600, 130), (3, 257, 20), (130, 16, 20), (64, 1, 3), (1, 300, 1)]);
+    // B beyond the second-level cache, in rows that fall into the same cache sets, and in rows that do not
+    sizes.extend([(33, 300, 1024), (40, 900, 300), (200, 280, 1000)]);
     for (m, k, n) in sizes {
         let (a, b) = (noise(m * k, 1), noise(k * n, 2));
         let (at, bt) = (transpose(m, k, &a), transpose(k, n, &b));

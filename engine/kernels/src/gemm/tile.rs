@@ -18,6 +18,16 @@ pub(super) struct Tile<const NV: usize> {
     pub(super) c_at: [usize; NV],
     /// Length of this piece of K.
     pub(super) k: usize,
+    /// What the next column tile will want.
+    pub(super) ahead: Ahead,
+}
+
+/// Cache lines to be fetched while the tile computes.
+#[derive(Clone, Copy)]
+pub(super) struct Ahead {
+    pub(super) from: *const f32,
+    pub(super) stride: usize,
+    pub(super) lines: usize,
 }
 
 /// How the rows of A lie.
@@ -40,8 +50,25 @@ unsafe fn load(p: *const f32) -> f32x8 {
     f32x8::new(unsafe { p.cast::<[f32; 8]>().read_unaligned() })
 }
 
+/// Asks for the cache line at `p`, which need not be a valid address.
+#[inline(always)]
+fn prefetch<const HINT: i32>(p: *const f32) {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: a prefetch reads nothing and cannot fault, whatever the address.
+    unsafe {
+        use std::arch::x86_64::_mm_prefetch;
+        _mm_prefetch::<HINT>(p.cast());
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = p;
+}
+
+/// Hints of [`prefetch`], as the instruction encodes them: into all caches, and into the second on.
+const INTO_L1: i32 = 3;
+const INTO_L2: i32 = 2;
+
 impl<const NV: usize> Tile<NV> {
-    /// Computes MR x NV vectors of C, continuing the sums that stand there unless `write` is `Set`.
+    /// Computes MR x NV vectors of C: the sum over this piece of K, stored or added to what stands there.
     ///
     /// All vectors of C are read before the first is written: the last one may overlap its neighbour, and
     /// both then hold the same sums in the shared columns.
@@ -51,41 +78,37 @@ impl<const NV: usize> Tile<NV> {
     /// C must not overlap A or B.
     #[inline(always)]
     unsafe fn run<const MR: usize>(self, write: Write) {
-        let mut acc = [[f32x8::splat(0.0); NV]; MR];
-        if write == Write::Add {
-            for (i, acc) in acc.iter_mut().enumerate() {
-                for (v, acc) in acc.iter_mut().enumerate() {
-                    // SAFETY: row i < MR and vector v of C are in bounds by the contract.
-                    *acc = unsafe { load(self.c.add(i * self.c_row + self.c_at[v])) };
-                }
-            }
+        // C is wanted k steps from now.
+        for i in 0..MR {
+            let row = self.c.wrapping_add(i * self.c_row).cast_const();
+            prefetch::<INTO_L1>(row.wrapping_add(self.c_at[0]));
+            prefetch::<INTO_L1>(row.wrapping_add(self.c_at[NV - 1] + 7));
         }
+        let mut acc = [[f32x8::splat(0.0); NV]; MR];
         // Two loops and not one with strides: here the compiler sees either a pointer a row and one index, or
         // one pointer and constant offsets. With a stride it adds its way from row to row (a third slower).
         match self.a {
             ARows::InPlace { a, row } => {
                 // SAFETY: row i < MR of A is in bounds by the contract.
                 let rows: [*const f32; MR] = std::array::from_fn(|i| unsafe { a.add(i * row) });
-                for p in 0..self.k {
-                    // SAFETY: step p < k of A is in bounds by the contract.
-                    unsafe { self.step(&mut acc, p, |i| *rows[i].add(p)) };
-                }
+                // SAFETY: step p < k of A is in bounds by the contract.
+                self.steps(&mut acc, |p, i| unsafe { *rows[i].add(p) });
             }
-            ARows::Packed { a } => {
-                for p in 0..self.k {
-                    // SAFETY: step p < k of the packed block is in bounds by the contract.
-                    unsafe { self.step(&mut acc, p, |i| *a.add(p * PACKED_ROWS + i)) };
-                }
-            }
+            // SAFETY: step p < k of the packed block is in bounds by the contract.
+            ARows::Packed { a } => self.steps(&mut acc, |p, i| unsafe { *a.add(p * PACKED_ROWS + i) }),
         }
-        for (i, acc) in acc.iter().enumerate() {
-            for (v, acc) in acc.iter().enumerate() {
-                // SAFETY: as for the loads of C.
-                unsafe {
-                    self.c
-                        .add(i * self.c_row + self.c_at[v])
-                        .cast::<[f32; 8]>()
-                        .write_unaligned(acc.to_array());
+        for (i, acc) in acc.iter_mut().enumerate() {
+            // SAFETY: row i < MR and its vectors of C are in bounds by the contract.
+            unsafe {
+                let row = self.c.add(i * self.c_row);
+                if write == Write::Add {
+                    let old = self.c_at.map(|at| load(row.add(at)));
+                    for (acc, old) in acc.iter_mut().zip(old) {
+                        *acc += old;
+                    }
+                }
+                for (acc, at) in acc.iter().zip(self.c_at) {
+                    row.add(at).cast::<[f32; 8]>().write_unaligned(acc.to_array());
                 }
             }
         }
@@ -93,6 +116,21 @@ impl<const NV: usize> Tile<NV> {
 }
 
 impl<const NV: usize> Tile<NV> {
+    /// acc(i, v) += a(p, i) b(p, v) for all steps, fetching a line for the next column tile in each of the first few.
+    #[inline(always)]
+    fn steps<const MR: usize>(&self, acc: &mut [[f32x8; NV]; MR], a: impl Fn(usize, usize) -> f32) {
+        let fetched = self.ahead.lines.min(self.k);
+        for p in 0..fetched {
+            prefetch::<INTO_L2>(self.ahead.from.wrapping_add(p * self.ahead.stride));
+            // SAFETY: p < k.
+            unsafe { self.step(acc, p, |i| a(p, i)) };
+        }
+        for p in fetched..self.k {
+            // SAFETY: p < k.
+            unsafe { self.step(acc, p, |i| a(p, i)) };
+        }
+    }
+
     /// acc(i, v) += a(i) b(p, v).
     ///
     /// # Safety
