@@ -32,8 +32,10 @@
 //! panic!("not learned");
 //! ```
 
+pub mod clip;
 mod conv;
 mod dropout;
+pub mod ema;
 pub mod init;
 mod layer;
 mod linear;
@@ -41,14 +43,18 @@ mod mlp;
 mod norm;
 pub mod optim;
 mod pooling;
+pub mod schedule;
 mod sequential;
 
+pub use clip::clip_grad_norm;
 pub use conv::Conv2d;
 pub use dropout::Dropout;
+pub use ema::ModelEma;
 pub use layer::{Activation, Layer, Mode};
 pub use linear::Linear;
 pub use mlp::Mlp;
 pub use norm::{BatchNorm, BatchNorm1d, BatchNorm2d, LayerNorm};
 pub use optim::{Adam, AdamConfig, Decay, Optimizer, ParamGroup, Sgd, SgdConfig};
 pub use pooling::{AvgPool2d, Flatten, GlobalAvgPool, MaxPool2d};
+pub use schedule::{Anneal, OneCycle, Schedule, StepDecay, WarmupSteps};
 pub use sequential::Sequential;

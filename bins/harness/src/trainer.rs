@@ -142,7 +142,7 @@ impl<'a> Trainer<'a> {
                 logits,
                 rows,
                 classes,
-                targets: Targets { labels, soft: None },
+                targets: Targets { labels, soft: None, mix: None },
                 sample_ids: ids,
                 epoch,
                 step: *step,

@@ -3,6 +3,7 @@
 //! [`LOSSES`] has a row for each loss that a command line can name. A row says what the loss is
 //! ([`LossInfo`]), which labels a benchmark has to hand it ([`LabelNeeds`]), and builds it from named numbers
 //! ([`Options`]). [`CLASS_LOSSES`] are those that are built from the class frequencies of a training set as well.
+//! [`BRANCH_LOSSES`] take the logits of several heads, or of mixed rows.
 //! The crates themselves are here too, for those who want a typed configuration: [`bce`],
 //! [`spml`], [`hill`].
 //!
@@ -24,9 +25,13 @@ mod nearest;
 mod options;
 mod table;
 
+pub use lacuna_anyloss as anyloss;
 pub use lacuna_asl as asl;
 pub use lacuna_bce as bce;
+pub use lacuna_cap as cap;
 pub use lacuna_class_balanced as class_balanced;
+pub use lacuna_comic as comic;
+pub use lacuna_csl as csl;
 pub use lacuna_distribution_balanced as distribution_balanced;
 pub use lacuna_em as em;
 pub use lacuna_focal as focal;
@@ -40,4 +45,4 @@ pub use lacuna_pu as pu;
 pub use lacuna_pu_mlc as pu_mlc;
 pub use lacuna_spml as spml;
 pub use options::{Context, Options};
-pub use table::{CLASS_LOSSES, LOSSES, LabelNeeds, LossRow, find};
+pub use table::{BRANCH_LOSSES, CLASS_LOSSES, LOSSES, LabelNeeds, LossRow, all, find};

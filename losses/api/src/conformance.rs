@@ -4,12 +4,14 @@
 //! it breaks. The oracle is the loss's own formula ([`MultiLabelLoss::reference`]) differentiated by
 //! [`differentiate`], which shares no code with the fast path.
 
-use crate::{Gradients, Label, LabelUse, LossError, LossGrad, LossInput, MultiLabelLoss, differentiate};
+use crate::{Gradients, Label, LabelUse, LossError, LossGrad, LossInput, Mix, MultiLabelLoss, differentiate};
 
 /// Largest difference between the f32 kernel and the f64 formula, relative to the entry ...
 const RELATIVE: f64 = 1e-4;
 /// ... and relative to the largest entry of the same array.
 const OF_LARGEST: f64 = 2e-6;
+/// ... or what rounding in f64 leaves of terms of size 1 that cancel.
+const CANCELLED: f64 = 1e-15;
 
 /// Makes a loss for so many classes.
 pub type Build<'a> = &'a dyn Fn(usize) -> Box<dyn MultiLabelLoss>;
@@ -38,6 +40,7 @@ pub fn check_by_class(build: Build<'_>) {
     stays_finite(build);
     names_a_logit_that_is_not_finite(build);
     refuses_wrong_shapes(build);
+    names_a_row_without_its_positive(build);
     restores_its_state(build);
 }
 
@@ -55,9 +58,11 @@ pub fn agrees_with_its_formula(build: Build<'_>) {
         evaluated += usize::from(agrees(build, &batch));
     }
     for label in [Label::Negative, Label::Unknown, Label::Positive] {
-        let mut batch = Batch::random(build, 3, 11, 3.0);
-        batch.labels.fill(label);
-        evaluated += usize::from(agrees(build, &batch));
+        for rows in [1, 3] {
+            let mut batch = Batch::random(build, rows, 11, 3.0);
+            batch.labels.fill(label);
+            evaluated += usize::from(agrees(build, &batch));
+        }
     }
     for epoch in [1, 2, 5, 100] {
         let batch = Batch { epoch, ..Batch::random(build, 4, 9, 2.0) };
@@ -120,16 +125,24 @@ pub fn commutes_with_permutations_of(build: Build<'_>, what: &str) {
     let by_row = |i: usize| (i / classes * 3 % rows) * classes + i % classes;
     let by_class = |i: usize| i / classes * classes + (i % classes) * 3 % classes;
     let from: &dyn Fn(usize) -> usize = if what == "rows" { &by_row } else { &by_class };
+    // Mixed rows stay where they are when rows are permuted, but are made of rows that stand elsewhere.
+    let stays = |matrix: usize| batch.is_mixed(matrix) && what == "rows";
+    let place = |matrix: usize, i: usize| if stays(matrix) { i } else { from(i) };
+    let moved = |row: u32| (0..rows).find(|r| r * 3 % rows == row as usize).expect("a permutation") as u32;
     let permuted = Batch {
-        z: batch.z.iter().map(|z| (0..z.len()).map(|i| z[from(i)]).collect()).collect(),
+        z: (0..).zip(&batch.z).map(|(m, z)| (0..z.len()).map(|i| z[place(m, i)]).collect()).collect(),
         labels: (0..rows * classes).map(|i| batch.labels[from(i)]).collect(),
+        mix: batch.mix.as_ref().map(|[a, b]| match what {
+            "rows" => [a, b].map(|list| list.iter().map(|&row| moved(row)).collect()),
+            _ => [a.clone(), b.clone()],
+        }),
         ..batch
     };
     let name = build(classes).info().name;
     let other = permuted.evaluate(&mut *build(classes)).expect("a permuted batch is as legal");
     assert_close(&[other.0], &[f64::from(plain.0)], || format!("{name}: value after permuting {what}"));
-    for (dz, plain) in other.1.iter().zip(&plain.1) {
-        let expected: Vec<f64> = (0..dz.len()).map(|i| f64::from(plain[from(i)])).collect();
+    for (matrix, (dz, plain)) in other.1.iter().zip(&plain.1).enumerate() {
+        let expected: Vec<f64> = (0..dz.len()).map(|i| f64::from(plain[place(matrix, i)])).collect();
         assert_close(dz, &expected, || format!("{name}: gradient after permuting {what}"));
     }
 }
@@ -157,6 +170,9 @@ pub fn stays_finite(build: Build<'_>) {
         for (i, label) in batch.labels.iter_mut().enumerate() {
             *label = labels[i / levels.len()];
         }
+        if build(levels.len()).info().labels == LabelUse::OnePositive {
+            batch.one_positive();
+        }
         for epoch in [0, 100] {
             batch.epoch = epoch;
             let Some((value, gradients)) = batch.evaluate(&mut *build(levels.len())) else { continue };
@@ -179,7 +195,8 @@ pub fn names_a_logit_that_is_not_finite(build: Build<'_>) {
     let (rows, classes) = (3, 7);
     for matrix in 0..build(classes).logit_matrices() {
         for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
-            for at in [0, 9, rows * classes - 1] {
+            let last = Batch::random(build, rows, classes, 3.0).z[matrix].len() - 1;
+            for at in [0, last / 2, last] {
                 let mut batch = Batch::random(build, rows, classes, 3.0);
                 batch.z[matrix][at] = bad;
                 let mut loss = build(classes);
@@ -236,6 +253,28 @@ pub fn refuses_wrong_shapes(build: Build<'_>) {
     refused("a short gradient", &input, LossGrad::Into(&mut buffers));
 }
 
+/// A row without a positive and a row with two are [`LossError::Label`] with row and class, where
+/// [`LabelUse::OnePositive`] is claimed.
+///
+/// # Panics
+/// If a rule is broken.
+pub fn names_a_row_without_its_positive(build: Build<'_>) {
+    let (rows, classes) = (3, 5);
+    if build(classes).info().labels != LabelUse::OnePositive {
+        return;
+    }
+    let mut batch = Batch::random(build, rows, classes, 1.0);
+    let name = build(classes).info().name;
+    for (labels, at) in [([Label::Unknown; 5], 0), ([Label::Positive; 5], 1)] {
+        batch.labels[classes..2 * classes].copy_from_slice(&labels);
+        let error = batch.with_input(|input| build(classes).evaluate(input, LossGrad::Unneeded));
+        assert!(
+            matches!(error, Err(LossError::Label { row: 1, class, .. }) if class == at),
+            "{name}: {labels:?} gives {error:?}"
+        );
+    }
+}
+
 /// A loss restored from a saved state goes on with the same bits, and a foreign state is an error.
 ///
 /// # Panics
@@ -265,6 +304,8 @@ struct Batch {
     z: Vec<Vec<f32>>,
     labels: Vec<Label>,
     epoch: usize,
+    /// First and second row of every mixed row, for losses that mix.
+    mix: Option<[Vec<u32>; 2]>,
 }
 
 impl Batch {
@@ -281,17 +322,43 @@ impl Batch {
         };
         let mut unit = || (next() >> 40) as f32 / (1u32 << 24) as f32;
         let n = rows * classes;
-        let matrices = build(classes).logit_matrices();
-        let z = (0..matrices).map(|_| (0..n).map(|_| (2.0 * unit() - 1.0) * spread).collect()).collect();
+        let loss = build(classes);
+        let matrices = loss.logit_matrices();
+        let half = rows / 2;
+        let entries = |matrix: usize| if loss.mixes() && matrix + 1 == matrices { half * classes } else { n };
+        let z: Vec<Vec<f32>> = (0..matrices)
+            .map(|matrix| (0..entries(matrix)).map(|_| (2.0 * unit() - 1.0) * spread).collect())
+            .collect();
         let kinds = [Label::Positive, Label::Negative, Label::Unknown];
         let labels = (0..n).map(|_| kinds[(unit() * 3.0) as usize]).collect();
-        Self { rows, classes, z, labels, epoch: 0 }
+        let mix = loss.mixes().then(|| {
+            let first = (0..half as u32).rev().collect();
+            [first, (rows as u32 - half as u32..rows as u32).collect()]
+        });
+        let mut batch = Self { rows, classes, z, labels, epoch: 0, mix };
+        if loss.info().labels == LabelUse::OnePositive {
+            batch.one_positive();
+        }
+        batch
+    }
+
+    /// Leaves one positive in every row, at places that differ.
+    fn one_positive(&mut self) {
+        for (row, labels) in self.labels.chunks_mut(self.classes).enumerate() {
+            labels.iter_mut().filter(|l| l.is_positive()).for_each(|l| *l = Label::Unknown);
+            labels[row * 7 % labels.len()] = Label::Positive;
+        }
+    }
+
+    fn is_mixed(&self, matrix: usize) -> bool {
+        self.mix.is_some() && matrix + 1 == self.z.len()
     }
 
     fn with_input<T>(&self, f: impl FnOnce(&LossInput<'_>) -> T) -> T {
         let logits: Vec<&[f32]> = self.z.iter().map(Vec::as_slice).collect();
         let mut input = LossInput::new(&logits, self.rows, self.classes, &self.labels);
         input.epoch = self.epoch;
+        input.targets.mix = self.mix.as_ref().map(|[first, second]| Mix { first, second, lambda: 0.3 });
         f(&input)
     }
 
@@ -318,7 +385,7 @@ fn assert_close(found: &[f32], expected: &[f64], what: impl Fn() -> String) {
     assert_eq!(found.len(), expected.len(), "{}", what());
     let largest = expected.iter().fold(0.0, |m: f64, x| m.max(x.abs()));
     for (i, (&f, &e)) in found.iter().zip(expected).enumerate() {
-        let bound = RELATIVE * e.abs() + OF_LARGEST * largest;
+        let bound = (RELATIVE * e.abs() + OF_LARGEST * largest).max(CANCELLED);
         let difference = (f64::from(f) - e).abs();
         assert!(difference <= bound, "{}: entry {i} is {f}, not {e}", what());
     }

@@ -14,6 +14,9 @@ pub struct LossInfo {
     pub paper: &'static str,
     /// Year of publication.
     pub year: u16,
+    /// Whether nobody has published numbers that this code could be held against: the formula is derived in the
+    /// crate's README, from a paper's text or by us, and its derivative is checked, but that is all.
+    pub experimental: bool,
     /// What the method makes of the labels it sees.
     pub labels: LabelUse,
     /// The formula in one line of plain text.
@@ -31,6 +34,19 @@ pub enum LabelUse {
     KnownOnly,
     /// Unknown cells take part in a way of their own.
     UnknownAsUnknown,
+    /// Every row has exactly one positive and the classes exclude each other; everything else is read as negative.
+    OnePositive,
+}
+
+impl fmt::Display for LabelUse {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            LabelUse::UnknownAsNegative => "unknown is negative",
+            LabelUse::KnownOnly => "unknown is left out",
+            LabelUse::UnknownAsUnknown => "unknown is unknown",
+            LabelUse::OnePositive => "one positive a row",
+        })
+    }
 }
 
 /// One parameter of a loss.

@@ -31,17 +31,68 @@ pub struct Targets<'a> {
     /// Target probabilities in [0, 1], `[rows, classes]`, for methods that accept them (mixup,
     /// pseudo-labels); they take the place of `labels`.
     pub soft: Option<&'a [f32]>,
+    /// How the rows of the last logit matrix were mixed, for losses that compare mixed rows with whole ones
+    /// ([`MultiLabelLoss::mixes`](crate::MultiLabelLoss::mixes)).
+    pub mix: Option<Mix<'a>>,
+}
+
+/// Rows that were made of two rows of the batch each: row i is lambda x row `first[i]` + (1 - lambda) x row
+/// `second[i]`, taken of the features. The last logit matrix then has a row for each of these.
+#[derive(Clone, Copy, Debug)]
+pub struct Mix<'a> {
+    /// The row with the share lambda.
+    pub first: &'a [u32],
+    /// The row with the share 1 - lambda.
+    pub second: &'a [u32],
+    /// The share, in [0, 1].
+    pub lambda: f64,
+}
+
+impl Mix<'_> {
+    /// How many rows were made.
+    pub fn rows(&self) -> usize {
+        self.first.len()
+    }
+
+    /// Checks the share and that both lists are equally long and name rows of the batch.
+    ///
+    /// # Errors
+    /// [`LossError::Unsupported`] saying what is wrong.
+    pub fn check(&self, rows: usize) -> Result<(), LossError> {
+        let wrong = |message: String| Err(LossError::Unsupported(message));
+        if self.first.len() != self.second.len() {
+            let (a, b) = (self.first.len(), self.second.len());
+            return wrong(format!("{a} rows are mixed with {b} rows; a mixed row is made of two"));
+        }
+        if !(0.0..=1.0).contains(&self.lambda) {
+            return wrong(format!("the mixing share is {}, which is not in [0, 1]", self.lambda));
+        }
+        match self.first.iter().chain(self.second).find(|&&row| row as usize >= rows) {
+            Some(row) => wrong(format!("row {row} is mixed, of a batch of {rows} rows")),
+            None => Ok(()),
+        }
+    }
 }
 
 impl<'a> LossInput<'a> {
     /// A batch of the first step of the first epoch, without sample ids or soft targets.
     pub fn new(logits: &'a [&'a [f32]], rows: usize, classes: usize, labels: &'a [Label]) -> Self {
-        let targets = Targets { labels, soft: None };
+        let targets = Targets { labels, soft: None, mix: None };
         Self { logits, rows, classes, targets, sample_ids: &[], epoch: 0, step: 0 }
     }
 
+    /// Entries that a logit matrix has to have: those of the batch, or of the mixed rows for the last matrix of a
+    /// batch with any.
+    pub fn entries(&self, matrix: usize) -> usize {
+        let rows = match &self.targets.mix {
+            Some(mix) if matrix > 0 && matrix + 1 == self.logits.len() => mix.rows(),
+            _ => self.rows,
+        };
+        rows.saturating_mul(self.classes)
+    }
+
     /// Checks that every matrix has `rows * classes` > 0 entries and that there are `matrices` of them,
-    /// and the same of the buffers for the derivatives.
+    /// and the same of the buffers for the derivatives. The last matrix may belong to mixed rows.
     ///
     /// # Errors
     /// [`LossError::Matrices`] or [`LossError::Shape`].
@@ -57,8 +108,8 @@ impl<'a> LossInput<'a> {
         }
         let expected = rows.saturating_mul(classes);
         let shape = |what, found| Err(LossError::Shape { what, found, rows, classes });
-        for z in self.logits {
-            if z.len() != expected || expected == 0 {
+        for (matrix, z) in self.logits.iter().enumerate() {
+            if z.len() != self.entries(matrix) || expected == 0 {
                 return shape("the logits", z.len());
             }
         }
@@ -69,7 +120,8 @@ impl<'a> LossInput<'a> {
             if buffers.len() != matrices {
                 return Err(LossError::Matrices { loss, expected: matrices, found: buffers.len() });
             }
-            if let Some(dz) = buffers.iter().find(|dz| dz.len() != expected) {
+            let mut buffers = buffers.iter().enumerate();
+            if let Some((_, dz)) = buffers.find(|(matrix, dz)| dz.len() != self.entries(*matrix)) {
                 return shape("the gradient", dz.len());
             }
         }
@@ -88,6 +140,23 @@ impl<'a> LossInput<'a> {
             Some(_) => Err(LossError::Unsupported(format!("{loss} does not take soft targets"))),
             None => Ok(()),
         }
+    }
+
+    /// Checks that every row has exactly one positive.
+    ///
+    /// # Errors
+    /// [`LossError::Label`] naming the row and its second positive, or its first cell where it has none.
+    pub fn check_one_positive(&self, loss: &'static str) -> Result<(), LossError> {
+        for (row, labels) in self.targets.labels.chunks(self.classes).enumerate() {
+            let mut positives = (0..labels.len()).filter(|&class| labels[class].is_positive());
+            let why = "the classes exclude each other, so that a row has exactly one positive";
+            let error = |class: usize| LossError::Label { loss, row, class, label: labels[class], why };
+            match (positives.next(), positives.next()) {
+                (Some(_), None) => {}
+                (_, second) => return Err(error(second.unwrap_or(0))),
+            }
+        }
+        Ok(())
     }
 
     /// Checks that every soft target is a probability.

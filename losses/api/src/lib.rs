@@ -41,6 +41,7 @@
 pub mod columns;
 pub mod conformance;
 mod error;
+pub mod exclusive;
 pub mod guarded;
 mod info;
 mod input;
@@ -51,7 +52,7 @@ mod statistics;
 
 pub use error::LossError;
 pub use info::{Interval, LabelUse, LossInfo, ParamInfo};
-pub use input::{LossGrad, LossInput, Reduction, Targets};
+pub use input::{LossGrad, LossInput, Mix, Reduction, Targets};
 pub use lacuna_kernels::{Dual, Real, f32x8, math};
 pub use lacuna_labels::Label;
 pub use reference::{Gradients, differentiate};
@@ -137,6 +138,11 @@ pub trait MultiLabelLoss: Send {
     /// How many logit matrices the loss takes; the first is the prediction.
     fn logit_matrices(&self) -> usize {
         1
+    }
+
+    /// Whether the last logit matrix belongs to mixed rows, which [`Targets::mix`] describes.
+    fn mixes(&self) -> bool {
+        false
     }
 
     /// Called before the first batch of every epoch (counted from 0).

@@ -58,7 +58,7 @@ const NONE: &str = "focusing exponent. 0 where the class stands for cross-entrop
 
 const fn info(name: &'static str, title: &'static str, params: &'static [ParamInfo]) -> LossInfo {
     let labels = LabelUse::UnknownAsNegative;
-    LossInfo { name, title, paper: PAPER, year: 2021, labels, formula: FORMULA, params }
+    LossInfo { name, title, paper: PAPER, year: 2021, experimental: false, labels, formula: FORMULA, params }
 }
 
 static ASL: LossInfo = info(

@@ -11,6 +11,7 @@ static INFO: LossInfo = LossInfo {
     title: "binary cross-entropy over known labels",
     paper: "maximum likelihood of independent Bernoulli labels",
     year: 1958,
+    experimental: false,
     labels: LabelUse::KnownOnly,
     formula: "L = y lp + (1-y) ln; unknown: 0",
     params: &[],

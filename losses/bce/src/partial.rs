@@ -14,6 +14,7 @@ static INFO: LossInfo = LossInfo {
     paper: "Durand, Mehrasa and Mori, Learning a Deep ConvNet for Multi-label Classification with Partial \
             Labels, CVPR",
     year: 2019,
+    experimental: false,
     labels: LabelUse::KnownOnly,
     formula: "L = g(r) [y lp + (1-y) ln], g(r) = alpha r^gamma + beta, r = known share of the row",
     params: &[

@@ -13,6 +13,7 @@ static INFO: LossInfo = LossInfo {
     paper: "Zhang et al., Simple and Robust Loss Design for Multi-Label Learning with Missing Labels, \
             arXiv 2112.07368 (as the baseline WAN)",
     year: 2021,
+    experimental: false,
     labels: LabelUse::UnknownAsNegative,
     formula: "L = y lp + w (1-y) ln",
     params: &[ParamInfo {

@@ -13,6 +13,9 @@
 //! ```
 
 pub mod reference;
+mod softmax;
+
+pub use softmax::LdamSoftmax;
 
 use lacuna_loss_api::pointwise::{self, ByClass, ClassVector, Entry};
 use lacuna_loss_api::{
@@ -50,6 +53,7 @@ static INFO: LossInfo = LossInfo {
     paper: "Cao, Wei, Gaidon, Arechiga and Ma, Learning Imbalanced Datasets with Label-Distribution-Aware Margin \
             Loss, NeurIPS",
     year: 2019,
+    experimental: false,
     labels: LabelUse::UnknownAsNegative,
     formula: "L = lp(s (z - m_c)) on positives, ln(s z) on the rest, m_c = n_c^(-1/4) scaled to max_m",
     params: &[

@@ -63,6 +63,8 @@ pub struct Focal {
 /// Parameters of [`Resample`](crate::Resample).
 #[derive(Clone, Debug, PartialEq)]
 pub struct ResampleConfig {
+    /// Whose values these vary: decides the name where values differ.
+    pub preset: Preset,
     /// What a cell weighs.
     pub reweight: Reweight,
     /// What weights are divided by.
@@ -133,12 +135,14 @@ const MAP_GAMMA: ParamInfo = param(
     Interval::ANY,
     "centre mu of the weight. In the authors' configurations 0.2 for COCO-MLT, 0.3 for VOC-MLT",
 );
+const VOC_MAP_GAMMA: ParamInfo = ParamInfo { default: Some(0.3), ..MAP_GAMMA };
 const NEG_SCALE: ParamInfo = param(
     "neg_scale",
     2.0,
     Interval::above(0.0),
     "scale lambda of negative logits. In the authors' configurations 2 for COCO-MLT, 5 for VOC-MLT",
 );
+const VOC_NEG_SCALE: ParamInfo = ParamInfo { default: Some(5.0), ..NEG_SCALE };
 const INIT_BIAS: ParamInfo = param(
     "init_bias",
     0.05,
@@ -173,7 +177,16 @@ const fn info(
     formula: &'static str,
     params: &'static [ParamInfo],
 ) -> LossInfo {
-    LossInfo { name, title, paper, year, labels: LabelUse::UnknownAsNegative, formula, params }
+    LossInfo {
+        name,
+        title,
+        paper,
+        year,
+        experimental: false,
+        labels: LabelUse::UnknownAsNegative,
+        formula,
+        params,
+    }
 }
 
 static R_BCE: LossInfo = info(
@@ -184,6 +197,14 @@ static R_BCE: LossInfo = info(
     "L = W [y lp + (1-y) ln], W = alpha + sigma(beta (r - mu)), r = (1/n_c) / sum over positives 1/n_j",
     &[MAP_ALPHA, MAP_BETA, MAP_GAMMA],
 );
+static R_BCE_VOC: LossInfo = info(
+    "r-bce-voc",
+    "re-balanced cross-entropy, settings of VOC-MLT",
+    PAPER,
+    2020,
+    "L = W [y lp + (1-y) ln], W = alpha + sigma(beta (r - mu)), r = (1/n_c) / sum over positives 1/n_j",
+    &[MAP_ALPHA, MAP_BETA, VOC_MAP_GAMMA],
+);
 static R_BCE_FOCAL: LossInfo = info(
     "r-bce-focal",
     "re-balanced focal loss",
@@ -191,6 +212,14 @@ static R_BCE_FOCAL: LossInfo = info(
     2020,
     "L = balance W u^g bce, u = 1 - e^-bce",
     &[MAP_ALPHA, MAP_BETA, MAP_GAMMA, BALANCE, GAMMA],
+);
+static R_BCE_FOCAL_VOC: LossInfo = info(
+    "r-bce-focal-voc",
+    "re-balanced focal loss, settings of VOC-MLT",
+    PAPER,
+    2020,
+    "L = balance W u^g bce, u = 1 - e^-bce",
+    &[MAP_ALPHA, MAP_BETA, VOC_MAP_GAMMA, BALANCE, GAMMA],
 );
 static DB: LossInfo = info(
     "db",
@@ -200,6 +229,14 @@ static DB: LossInfo = info(
     "L = W [y lp(s) + (1-y) ln(lambda s)/lambda], s = z + kappa/lambda logit(n_c/N)",
     &[MAP_ALPHA, MAP_BETA, MAP_GAMMA, NEG_SCALE, INIT_BIAS],
 );
+static DB_VOC: LossInfo = info(
+    "db-voc",
+    "re-balanced, negative-tolerant cross-entropy, settings of VOC-MLT",
+    PAPER,
+    2020,
+    "L = W [y lp(s) + (1-y) ln(lambda s)/lambda], s = z + kappa/lambda logit(n_c/N)",
+    &[MAP_ALPHA, MAP_BETA, VOC_MAP_GAMMA, VOC_NEG_SCALE, INIT_BIAS],
+);
 static DB_FOCAL: LossInfo = info(
     "db-focal",
     "distribution-balanced loss",
@@ -207,6 +244,14 @@ static DB_FOCAL: LossInfo = info(
     2020,
     "L = balance W u^g [y lp(s) + (1-y) ln(lambda s)/lambda], u = 1 - e^-bce, s = z + kappa/lambda logit(n_c/N)",
     &[MAP_ALPHA, MAP_BETA, MAP_GAMMA, NEG_SCALE, INIT_BIAS, BALANCE, GAMMA],
+);
+static DB_FOCAL_VOC: LossInfo = info(
+    "db-focal-voc",
+    "distribution-balanced loss, settings of VOC-MLT",
+    PAPER,
+    2020,
+    "L = balance W u^g [y lp(s) + (1-y) ln(lambda s)/lambda], u = 1 - e^-bce, s = z + kappa/lambda logit(n_c/N)",
+    &[MAP_ALPHA, MAP_BETA, VOC_MAP_GAMMA, VOC_NEG_SCALE, INIT_BIAS, BALANCE, GAMMA],
 );
 static RW: LossInfo =
     info("rw-inv", "inverse-frequency cross-entropy", PAPER, 2020, "L = N/n_c [y lp + (1-y) ln]", &[]);
@@ -236,7 +281,18 @@ static CB_FOCAL: LossInfo = info(
 );
 
 impl Variant {
-    /// What the loss says about itself.
+    /// What the loss says about itself with the values of a data set.
+    pub const fn info_for(self, preset: Preset) -> &'static LossInfo {
+        match (self, preset) {
+            (Variant::RBce, Preset::Voc) => &R_BCE_VOC,
+            (Variant::RBceFocal, Preset::Voc) => &R_BCE_FOCAL_VOC,
+            (Variant::Db, Preset::Voc) => &DB_VOC,
+            (Variant::DbFocal, Preset::Voc) => &DB_FOCAL_VOC,
+            _ => self.info(),
+        }
+    }
+
+    /// What the loss says about itself with the values of COCO-MLT.
     pub const fn info(self) -> &'static LossInfo {
         match self {
             Variant::RBce => &R_BCE,
@@ -267,6 +323,7 @@ impl Variant {
         let focal = matches!(self, Variant::RBceFocal | Variant::DbFocal | Variant::CbFocal);
         let tolerant = matches!(self, Variant::Db | Variant::DbFocal);
         ResampleConfig {
+            preset,
             reweight,
             norm: Norm::None,
             focal: focal.then_some(Focal { balance: 2.0, gamma: 2.0 }),

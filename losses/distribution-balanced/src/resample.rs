@@ -41,7 +41,7 @@ impl Resample {
     /// [`LossError::Parameter`] for a parameter out of its range, [`LossError::Unsupported`] for a class that is
     /// positive in no row or, where the shift is not 0, in all rows.
     pub fn new(variant: Variant, config: ResampleConfig, train: &ClassStatistics) -> Result<Self, LossError> {
-        let loss = variant.info().name;
+        let loss = variant.info_for(config.preset).name;
         let check = |parameter, value, range: Interval| match range.contains(value) {
             true => Ok(()),
             false => Err(LossError::Parameter { loss, parameter, value, range }),
@@ -81,7 +81,7 @@ impl Resample {
 
     /// The shift nu of every class.
     pub fn shifts(&self) -> Vec<f64> {
-        shifts(&self.config, &self.statistics, self.variant.info().name).expect("checked in new")
+        shifts(&self.config, &self.statistics, self.info().name).expect("checked in new")
     }
 
     /// The sum of 1 / n_j over the positives of a row.
@@ -155,7 +155,7 @@ impl Resample {
             let norm = if self.config.norm == Norm::ByInstance { self.row_largest(labels) } else { largest };
             (kernel, balance * self.row_factor(labels) / norm)
         };
-        pointwise::evaluate_rows(self.variant.info().name, input, grad, self.config.reduction, row)
+        pointwise::evaluate_rows(self.info().name, input, grad, self.config.reduction, row)
     }
 }
 
@@ -174,12 +174,12 @@ fn shifts(
 
 impl MultiLabelLoss for Resample {
     fn info(&self) -> &'static LossInfo {
-        self.variant.info()
+        self.variant.info_for(self.config.preset)
     }
 
     fn evaluate(&mut self, input: &LossInput<'_>, grad: LossGrad<'_, '_>) -> Result<f32, LossError> {
-        input.check(self.variant.info().name, 1, &grad)?;
-        self.statistics.check_classes(self.variant.info().name, input.classes)?;
+        input.check(self.info().name, 1, &grad)?;
+        self.statistics.check_classes(self.info().name, input.classes)?;
         let rebalance = matches!(self.config.reweight, Reweight::Rebalance { .. });
         match (self.config.focal, rebalance) {
             (None, true) => self.run::<true, Whole<0>>(None, input, grad),

@@ -1,57 +1,19 @@
 //! Entropy maximisation with asymmetric pseudo-labelling.
 
+use crate::Preset;
 use crate::em::{Kernel, NEGATIVE};
 use crate::reference::{self, Target, lowest_open, quota};
-use crate::{ALPHA, LOG_EPSILON, PAPER};
 use lacuna_loss_api::pointwise;
 use lacuna_loss_api::{
-    Dual, Interval, Label, LabelUse, LossError, LossGrad, LossInfo, LossInput, MultiLabelLoss, ParamInfo,
-    Real, Reduction, StateEntry, TrainPass,
-};
-
-static INFO: LossInfo = LossInfo {
-    name: "em-apl",
-    title: "entropy maximisation with asymmetric pseudo-labelling",
-    paper: PAPER,
-    year: 2022,
-    labels: LabelUse::UnknownAsUnknown,
-    formula: "as em; pseudo-negatives with target s: beta (s Lp + (1-s) Ln)",
-    params: &[
-        ALPHA,
-        ParamInfo {
-            name: "beta",
-            default: Some(0.02),
-            range: Interval::at_least(0.0),
-            doc: "weight of pseudo-negatives. In the authors' code 0.02 for VOC, 0.9 for COCO, 0.2 for NUS, 0.4 \
-                  for CUB",
-        },
-        ParamInfo {
-            name: "neg_proportion",
-            default: Some(0.9),
-            range: Interval::closed(0.0, 1.0),
-            doc: "share of the unknown cells of a class that become pseudo-negatives in the end. 0.9 in the \
-                  authors' code",
-        },
-        ParamInfo {
-            name: "num_epochs",
-            default: Some(10.0),
-            range: Interval::whole_from(1.0),
-            doc: "epochs of the run, over which the share is spread. 10 in the authors' code",
-        },
-        ParamInfo {
-            name: "warmup_epoch",
-            default: Some(5.0),
-            range: Interval::whole_from(0.0),
-            doc: "first epoch, counted from 1, after which cells are relabelled; less than num_epochs. In the \
-                  authors' code 5 for VOC and COCO, 4 for NUS, 3 for CUB",
-        },
-        LOG_EPSILON,
-    ],
+    Dual, Interval, Label, LossError, LossGrad, LossInfo, LossInput, MultiLabelLoss, Real, Reduction,
+    StateEntry, TrainPass,
 };
 
 /// Parameters of [`EmApl`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct EmAplConfig {
+    /// Decides the name.
+    pub preset: Preset,
     /// Weight >= 0 of the entropy of unknown cells.
     pub alpha: f64,
     /// Weight >= 0 of pseudo-negatives.
@@ -68,31 +30,12 @@ pub struct EmAplConfig {
     pub reduction: Reduction,
 }
 
-/// The data sets for which the authors publish parameters.
-///
-/// Correr-Zhou/SPML-AckTheUnknown@ae1ccafe0b03, config.py.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Preset {
-    /// Pascal VOC 2012.
-    Voc,
-    /// MS-COCO 2014.
-    Coco,
-    /// NUS-WIDE.
-    Nus,
-    /// CUB attributes.
-    Cub,
-}
-
 impl EmAplConfig {
     /// The published parameters: 10 epochs, share 0.9, guard 1e-5, mean.
     pub fn preset(preset: Preset) -> Self {
-        let (alpha, beta, warmup_epoch) = match preset {
-            Preset::Voc => (0.2, 0.02, 5),
-            Preset::Coco => (0.1, 0.9, 5),
-            Preset::Nus => (0.1, 0.2, 4),
-            Preset::Cub => (0.01, 0.4, 3),
-        };
+        let (alpha, beta, warmup_epoch) = preset.numbers();
         Self {
+            preset,
             alpha,
             beta,
             neg_proportion: 0.9,
@@ -153,23 +96,21 @@ pub struct EmApl {
 }
 
 impl EmApl {
-    /// What the loss says about itself.
-    pub const INFO: &LossInfo = &INFO;
-
     /// The loss with these parameters.
     ///
     /// # Errors
     /// [`LossError::Parameter`] if one is out of its range or the warm-up is as long as the run.
     pub fn new(config: EmAplConfig) -> Result<Self, LossError> {
-        INFO.check("alpha", config.alpha)?;
-        INFO.check("beta", config.beta)?;
-        INFO.check("neg_proportion", config.neg_proportion)?;
-        INFO.check("num_epochs", config.num_epochs as f64)?;
-        INFO.check("warmup_epoch", config.warmup_epoch as f64)?;
-        INFO.check("log_epsilon", config.log_epsilon)?;
+        let info = config.preset.em_apl();
+        info.check("alpha", config.alpha)?;
+        info.check("beta", config.beta)?;
+        info.check("neg_proportion", config.neg_proportion)?;
+        info.check("num_epochs", config.num_epochs as f64)?;
+        info.check("warmup_epoch", config.warmup_epoch as f64)?;
+        info.check("log_epsilon", config.log_epsilon)?;
         if config.warmup_epoch >= config.num_epochs {
             let range = Interval { high: config.num_epochs as f64 - 1.0, ..Interval::whole_from(0.0) };
-            let (loss, parameter, value) = (INFO.name, "warmup_epoch", config.warmup_epoch as f64);
+            let (loss, parameter, value) = (info.name, "warmup_epoch", config.warmup_epoch as f64);
             return Err(LossError::Parameter { loss, parameter, value, range });
         }
         let (overlay, unknown, targets) = (Vec::new(), Vec::new(), Vec::new());
@@ -226,7 +167,7 @@ impl EmApl {
         if input.sample_ids.len() != input.rows {
             return Err(LossError::Unsupported(format!(
                 "{} has pseudo-labels by sample id and needs the ids of the {} rows, not {}",
-                INFO.name,
+                self.info().name,
                 input.rows,
                 input.sample_ids.len()
             )));
@@ -237,7 +178,8 @@ impl EmApl {
             Some(cells) => Ok(Some(cells)),
             None => Err(LossError::Unsupported(format!(
                 "{}: no pseudo-labels for sample {id} with {} classes",
-                INFO.name, input.classes
+                self.info().name,
+                input.classes
             ))),
         }
     }
@@ -245,12 +187,12 @@ impl EmApl {
 
 impl MultiLabelLoss for EmApl {
     fn info(&self) -> &'static LossInfo {
-        &INFO
+        self.config.preset.em_apl()
     }
 
     fn evaluate(&mut self, input: &LossInput<'_>, grad: LossGrad<'_, '_>) -> Result<f32, LossError> {
-        input.check(INFO.name, 1, &grad)?;
-        input.check_hard(INFO.name)?;
+        input.check(self.info().name, 1, &grad)?;
+        input.check_hard(self.info().name)?;
         let mut targets = std::mem::take(&mut self.targets);
         targets.clear();
         let label = |label: &Label| match label {
@@ -341,7 +283,7 @@ impl MultiLabelLoss for EmApl {
     }
 
     fn restore(&mut self, entries: &[StateEntry]) -> Result<(), LossError> {
-        let bad = |what: &str| LossError::State(format!("{}: {what}", INFO.name));
+        let bad = |what: &str| LossError::State(format!("{}: {what}", self.info().name));
         let [cells, unknown] = entries else { return Err(bad("two state entries are expected")) };
         if (cells.name.as_str(), unknown.name.as_str()) != ("pseudo_labels", "unknown") {
             return Err(bad("the state entries are pseudo_labels and unknown"));

@@ -1,26 +1,18 @@
 //! Entropy maximisation.
 
+use crate::Preset;
 use crate::reference::{self, Target};
-use crate::{ALPHA, LOG_EPSILON, PAPER};
 use lacuna_loss_api::guarded::BothLogs;
 use lacuna_loss_api::pointwise::{self, Entry, Pointwise};
 use lacuna_loss_api::{
-    Dual, Label, LabelUse, LossError, LossGrad, LossInfo, LossInput, MultiLabelLoss, Real, Reduction, f32x8,
-};
-
-static INFO: LossInfo = LossInfo {
-    name: "em",
-    title: "entropy maximisation",
-    paper: PAPER,
-    year: 2022,
-    labels: LabelUse::UnknownAsUnknown,
-    formula: "L = Lp on positives, Ln on observed negatives, -alpha (p Lp + n Ln) on unknown cells",
-    params: &[ALPHA, LOG_EPSILON],
+    Dual, Label, LossError, LossGrad, LossInfo, LossInput, MultiLabelLoss, Real, Reduction, f32x8,
 };
 
 /// Parameters of [`Em`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct EmConfig {
+    /// Decides the name.
+    pub preset: Preset,
     /// Weight >= 0 of the entropy of unknown cells.
     pub alpha: f64,
     /// Guard e of the logarithms, in [0, 0.5]; 0 is the stable form.
@@ -29,10 +21,17 @@ pub struct EmConfig {
     pub reduction: Reduction,
 }
 
+impl EmConfig {
+    /// The published parameters: guard 1e-5, mean.
+    pub fn preset(preset: Preset) -> Self {
+        Self { preset, alpha: preset.numbers().0, log_epsilon: 1e-5, reduction: Reduction::Mean }
+    }
+}
+
 impl Default for EmConfig {
-    /// 0.2, 1e-5, mean: the authors' code for VOC.
+    /// That of VOC.
     fn default() -> Self {
-        Self { alpha: 0.2, log_epsilon: 1e-5, reduction: Reduction::Mean }
+        Self::preset(Preset::Voc)
     }
 }
 
@@ -51,38 +50,35 @@ pub struct Em {
 }
 
 impl Em {
-    /// What the loss says about itself.
-    pub const INFO: &LossInfo = &INFO;
-
     /// The loss with these parameters.
     ///
     /// # Errors
     /// [`LossError::Parameter`] if one is out of its range.
     pub fn new(config: EmConfig) -> Result<Self, LossError> {
-        INFO.check("alpha", config.alpha)?;
-        INFO.check("log_epsilon", config.log_epsilon)?;
+        config.preset.em().check("alpha", config.alpha)?;
+        config.preset.em().check("log_epsilon", config.log_epsilon)?;
         Ok(Self { config })
     }
 }
 
 impl MultiLabelLoss for Em {
     fn info(&self) -> &'static LossInfo {
-        &INFO
+        self.config.preset.em()
     }
 
     fn evaluate(&mut self, input: &LossInput<'_>, grad: LossGrad<'_, '_>) -> Result<f32, LossError> {
-        let EmConfig { alpha, log_epsilon, reduction } = self.config;
+        let EmConfig { preset, alpha, log_epsilon, reduction } = self.config;
         if log_epsilon > 0.0 {
             let kernel = Kernel::<true>::new(alpha, 0.0, log_epsilon);
-            pointwise::evaluate(INFO.name, &kernel, input, grad, reduction)
+            pointwise::evaluate(preset.em().name, &kernel, input, grad, reduction)
         } else {
             let kernel = Kernel::<false>::new(alpha, 0.0, log_epsilon);
-            pointwise::evaluate(INFO.name, &kernel, input, grad, reduction)
+            pointwise::evaluate(preset.em().name, &kernel, input, grad, reduction)
         }
     }
 
     fn reference(&self, z: &[&[Dual]], input: &LossInput<'_>) -> Dual {
-        let EmConfig { alpha, log_epsilon, reduction } = self.config;
+        let EmConfig { alpha, log_epsilon, reduction, .. } = self.config;
         let entry = |(&z, &label): (&Dual, &Label)| {
             let target = match label {
                 Label::Positive => Target::Positive,
@@ -145,7 +141,7 @@ mod tests {
     #[test]
     fn conforms() {
         for (alpha, log_epsilon) in [(0.2, 1e-5), (0.0, 1e-5), (1.0, 0.0), (0.1, 0.5)] {
-            let config = EmConfig { alpha, log_epsilon, reduction: Reduction::Mean };
+            let config = EmConfig { alpha, log_epsilon, ..EmConfig::default() };
             conformance::check(&|_| Box::new(Em::new(config.clone()).unwrap()));
         }
     }

@@ -20,27 +20,9 @@
 
 mod apl;
 mod em;
+mod preset;
 pub mod reference;
 
-pub use apl::{EmApl, EmAplConfig, Preset};
+pub use apl::{EmApl, EmAplConfig};
 pub use em::{Em, EmConfig};
-
-use lacuna_loss_api::{Interval, ParamInfo};
-
-const PAPER: &str = "Zhou, Chen, Wang, Chen and Heng, Acknowledging the Unknown for Multi-label Learning with \
-                     Single Positive Labels, ECCV";
-
-const ALPHA: ParamInfo = ParamInfo {
-    name: "alpha",
-    default: Some(0.2),
-    range: Interval::at_least(0.0),
-    doc: "weight of the entropy of unknown cells. In the authors' code 0.2 for VOC, 0.1 for COCO and NUS, 0.01 \
-          for CUB",
-};
-
-const LOG_EPSILON: ParamInfo = ParamInfo {
-    name: "log_epsilon",
-    default: Some(1e-5),
-    range: Interval::closed(0.0, 0.5),
-    doc: "guard e of every logarithm, -ln(p + e); 0 is the stable form. 1e-5 in the authors' code",
-};
+pub use preset::Preset;

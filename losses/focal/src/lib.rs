@@ -37,6 +37,7 @@ static INFO: LossInfo = LossInfo {
     title: "focal loss",
     paper: PAPER,
     year: 2017,
+    experimental: false,
     labels: LabelUse::UnknownAsNegative,
     formula: "L = n^g lp on positives, p^g ln on the rest",
     params: &[GAMMA],
@@ -47,6 +48,7 @@ static INFO_ALPHA: LossInfo = LossInfo {
     title: "focal loss, balanced by alpha",
     paper: PAPER,
     year: 2017,
+    experimental: false,
     labels: LabelUse::UnknownAsNegative,
     formula: "L = alpha n^g lp on positives, (1-alpha) p^g ln on the rest",
     params: &[

@@ -17,7 +17,7 @@ const PSEUDO: &str =
 const CONFIDENT: &str =
     "mu and sigma of the confidence exp(-(p-mu)^2 / (2 sigma^2)) at both ends of the run (alpha)";
 
-const fn params(w_end: f64, b_end: f64) -> [ParamInfo; 13] {
+const fn params(w_end: f64, b_end: f64, q3: f64) -> [ParamInfo; 13] {
     let positive = Interval::above(0.0);
     [
         param("w_start", 0.0, Interval::ANY, PSEUDO),
@@ -36,7 +36,7 @@ const fn params(w_end: f64, b_end: f64) -> [ParamInfo; 13] {
         ),
         param(
             "q3",
-            1.0,
+            q3,
             positive,
             "exponent of the loss of a pseudo-negative: 0 is ln, 1 is p. Authors' code",
         ),
@@ -56,8 +56,9 @@ const fn params(w_end: f64, b_end: f64) -> [ParamInfo; 13] {
     ]
 }
 
-static VOC_PARAMS: [ParamInfo; 13] = params(2.0, -2.0);
-static COCO_PARAMS: [ParamInfo; 13] = params(10.0, -8.0);
+static VOC_PARAMS: [ParamInfo; 13] = params(2.0, -2.0, 1.0);
+static COCO_PARAMS: [ParamInfo; 13] = params(10.0, -8.0, 1.0);
+static CUB_PARAMS: [ParamInfo; 13] = params(10.0, -8.0, 1.5);
 
 const fn info(name: &'static str, title: &'static str, params: &'static [ParamInfo]) -> LossInfo {
     LossInfo {
@@ -65,6 +66,7 @@ const fn info(name: &'static str, title: &'static str, params: &'static [ParamIn
         title,
         paper: PAPER,
         year: 2024,
+        experimental: false,
         labels: LabelUse::UnknownAsUnknown,
         formula: "L = Lp on positives; v [k (1-p^q2)/q2 + (1-k) (1-n^q3)/q3] on unknown cells",
         params,
@@ -73,14 +75,17 @@ const fn info(name: &'static str, title: &'static str, params: &'static [ParamIn
 
 static VOC: LossInfo = info("gr-voc", "generalised robust loss, settings of VOC", &VOC_PARAMS);
 static COCO: LossInfo = info("gr-coco", "generalised robust loss, settings of COCO", &COCO_PARAMS);
+static CUB: LossInfo = info("gr-cub", "generalised robust loss, settings of CUB", &CUB_PARAMS);
 
 /// Whose schedule is the default.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Preset {
     /// The defaults of the repository, made for Pascal VOC.
     Voc,
-    /// What GPR (ICCV 2025) uses with GR for COCO, NUS-WIDE and CUB.
+    /// What GPR (ICCV 2025) uses with GR for COCO and NUS-WIDE.
     Coco,
+    /// What GPR (ICCV 2025) uses with GR for CUB: that of COCO and q3 = 1.5.
+    Cub,
 }
 
 impl Preset {
@@ -89,6 +94,7 @@ impl Preset {
         match self {
             Preset::Voc => &VOC,
             Preset::Coco => &COCO,
+            Preset::Cub => &CUB,
         }
     }
 }
@@ -120,14 +126,15 @@ pub struct GrConfig {
 }
 
 impl GrConfig {
-    /// q2 = 0.01, q3 = 1, guard 1e-7, mean, and the schedule of the preset.
+    /// q2 = 0.01, guard 1e-7, mean, and schedule and q3 of the preset.
     pub fn preset(preset: Preset) -> Self {
-        let schedule = match preset {
-            Preset::Voc => Schedule::VOC,
-            Preset::Coco => Schedule::COCO,
+        let (schedule, q3) = match preset {
+            Preset::Voc => (Schedule::VOC, 1.0),
+            Preset::Coco => (Schedule::COCO, 1.0),
+            Preset::Cub => (Schedule::COCO, 1.5),
         };
         let confidence = Confidence::Scheduled(schedule);
-        Self { preset, confidence, q2: 0.01, q3: 1.0, log_epsilon: 1e-7, reduction: Reduction::Mean }
+        Self { preset, confidence, q2: 0.01, q3, log_epsilon: 1e-7, reduction: Reduction::Mean }
     }
 }
 

@@ -15,7 +15,7 @@ const PARAMS: &[ParamInfo] = &[ParamInfo {
 }];
 
 const fn info(name: &'static str, title: &'static str, labels: LabelUse, formula: &'static str) -> LossInfo {
-    LossInfo { name, title, paper: PAPER, year: 2024, labels, formula, params: PARAMS }
+    LossInfo { name, title, paper: PAPER, year: 2024, experimental: false, labels, formula, params: PARAMS }
 }
 
 static POSITIVES: LossInfo = info(

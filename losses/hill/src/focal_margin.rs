@@ -12,6 +12,7 @@ static INFO: LossInfo = LossInfo {
     title: "focal margin loss",
     paper: PAPER,
     year: 2021,
+    experimental: false,
     labels: LabelUse::UnknownAsNegative,
     formula: "L = sigma(m-z)^g lp(z-m) on positives, p^g ln(z) on the rest",
     params: &[MARGIN, GAMMA],

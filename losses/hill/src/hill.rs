@@ -13,6 +13,7 @@ static INFO: LossInfo = LossInfo {
     title: "Hill loss",
     paper: PAPER,
     year: 2021,
+    experimental: false,
     labels: LabelUse::UnknownAsNegative,
     formula: "L = r^g lp(z-m), r = sigma(m-z), on positives; (lambda-p) p^2 on the rest",
     params: &[

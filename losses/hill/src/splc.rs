@@ -13,6 +13,7 @@ static INFO: LossInfo = LossInfo {
     title: "self-paced loss correction",
     paper: PAPER,
     year: 2021,
+    experimental: false,
     labels: LabelUse::UnknownAsUnknown,
     formula: "focal margin loss; from change_epoch on, unknown cells with p > tau count as positive (without margin)",
     params: &[

@@ -21,7 +21,7 @@ const PARAMS: &[ParamInfo] = &[ParamInfo {
 
 const fn info(name: &'static str, title: &'static str, formula: &'static str) -> LossInfo {
     let labels = LabelUse::UnknownAsUnknown;
-    LossInfo { name, title, paper: PAPER, year: 2022, labels, formula, params: PARAMS }
+    LossInfo { name, title, paper: PAPER, year: 2022, experimental: false, labels, formula, params: PARAMS }
 }
 
 static REJECT: LossInfo = info(

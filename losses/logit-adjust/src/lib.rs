@@ -11,6 +11,9 @@
 //! ```
 
 pub mod reference;
+mod softmax;
+
+pub use softmax::LogitAdjustSoftmax;
 
 use lacuna_loss_api::pointwise::{self, ByClass, ClassVector, Entry};
 use lacuna_loss_api::{
@@ -31,6 +34,7 @@ const fn info(name: &'static str, title: &'static str, formula: &'static str) ->
         title,
         paper: "Menon, Jayasumana, Rawat, Jain, Veit and Kumar, Long-Tail Learning via Logit Adjustment, ICLR",
         year: 2021,
+        experimental: false,
         labels: LabelUse::UnknownAsNegative,
         formula,
         params: PARAMS,

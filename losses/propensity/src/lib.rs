@@ -44,7 +44,7 @@ const PAPER: &str = "Schultheis and Babbar, Unbiased Loss Functions for Multilab
 
 const fn info(name: &'static str, title: &'static str, formula: &'static str) -> LossInfo {
     let labels = LabelUse::UnknownAsNegative;
-    LossInfo { name, title, paper: PAPER, year: 2021, labels, formula, params: PARAMS }
+    LossInfo { name, title, paper: PAPER, year: 2021, experimental: false, labels, formula, params: PARAMS }
 }
 
 const UNBIASED: &str = "L = y/p_c (l+ - l-) + l-, 1/p_c = 1 + (ln N - 1) (B+1)^A (n_c+B)^-A";

@@ -14,7 +14,10 @@
 //! # Ok::<(), lacuna_loss_api::LossError>(())
 //! ```
 
+mod mixup;
 pub mod reference;
+
+pub use mixup::{MIXUP_ALPHA, MixupTerm, PuMlcMixup, halves};
 
 use lacuna_loss_api::columns::{self, ClassSums};
 use lacuna_loss_api::pointwise::{self, ClassVector};
@@ -59,6 +62,7 @@ const fn info(name: &'static str, title: &'static str, params: &'static [ParamIn
         title,
         paper: "Yuan, Zhang, Wu, Ma and Lin, Positive Label Is All You Need for Multi-Label Classification, ICME",
         year: 2024,
+        experimental: false,
         labels: LabelUse::UnknownAsUnknown,
         formula: "L = sum_c w_c ln(mean s + 2e) - mean over positives ln(s + 2e), s = sigma(z/T_c), w_c = (mean s)^gamma",
         params,

@@ -28,3 +28,18 @@ pub fn pu_mlc_class<R: Real>(z: &[R], labels: &[Label], t: f64, w: f64, e: f64) 
     };
     unlabelled - R::sum(z.iter().zip(labels).map(l)) / R::of(positives as f64)
 }
+
+/// What the authors' code adds to a probability that stands for a target.
+pub const LEAK: f64 = 1e-10;
+
+/// Target of a whole row in the mixup term: 1 at positives, else sigma(z) + 1e-10, without the temperature.
+pub fn mixup_target<R: Real>(z: R, label: Label) -> R {
+    if label.is_positive() { R::one() } else { z.sigmoid() + R::of(LEAK) }
+}
+
+/// One cell of the mixup term: (ln(lambda a + (1 - lambda) b + e) - ln(sigma(z) + e))^2, z of the mixed row.
+pub fn mixup<R: Real>(a: R, b: R, z: R, lambda: f64, e: f64) -> R {
+    let t = R::of(lambda) * a + R::of(1.0 - lambda) * b;
+    let gap = (t + R::of(e)).ln() - (z.sigmoid() + R::of(e)).ln();
+    gap * gap
+}

@@ -25,7 +25,16 @@ const fn info(
     formula: &'static str,
     params: &'static [ParamInfo],
 ) -> LossInfo {
-    LossInfo { name, title, paper, year, labels: LabelUse::UnknownAsUnknown, formula, params }
+    LossInfo {
+        name,
+        title,
+        paper,
+        year,
+        experimental: false,
+        labels: LabelUse::UnknownAsUnknown,
+        formula,
+        params,
+    }
 }
 
 static UNBIASED: LossInfo = info(

@@ -13,6 +13,7 @@ static INFO: LossInfo = LossInfo {
     title: "variational positive-unlabelled risk",
     paper: "Chen, Liu, Wang, Zhao and Wu, A Variational Approach for Learning from Positive and Unlabeled Data, NeurIPS",
     year: 2020,
+    experimental: false,
     labels: LabelUse::UnknownAsUnknown,
     formula: "L = mean over classes of ln mean p - mean_P ln p",
     params: &[],

@@ -12,6 +12,7 @@ static INFO: LossInfo = LossInfo {
     title: "expected positive regularisation",
     paper: PAPER,
     year: 2021,
+    experimental: false,
     labels: LabelUse::UnknownAsUnknown,
     formula: "L = mean [Lp on positives, Ln on observed negatives] + ((1/B) sum p - k)^2 / C^2",
     params: &[EXPECTED_POSITIVES, LOG_EPSILON],

@@ -89,7 +89,7 @@ const fn info(
     formula: &'static str,
     params: &'static [ParamInfo],
 ) -> LossInfo {
-    LossInfo { name, title, paper: PAPER, year: 2021, labels, formula, params }
+    LossInfo { name, title, paper: PAPER, year: 2021, experimental: false, labels, formula, params }
 }
 
 static AN: LossInfo = info(

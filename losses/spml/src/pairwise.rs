@@ -12,6 +12,7 @@ static INFO: LossInfo = LossInfo {
     title: "pairwise ranking",
     paper: PAPER,
     year: 2021,
+    experimental: false,
     labels: LabelUse::UnknownAsNegative,
     formula: "L = sum over positives j and other classes k of max(0, 1 - p_j + p_k)",
     params: &[],

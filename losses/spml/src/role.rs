@@ -12,6 +12,7 @@ static INFO: LossInfo = LossInfo {
     title: "regularised online label estimation",
     paper: PAPER,
     year: 2021,
+    experimental: false,
     labels: LabelUse::UnknownAsUnknown,
     formula: "L = 1/(2BC) sum [observed Lp(p) + Lp(q) + ce(q, p) + ce(p, q)] + (R(p) + R(q)) / 2",
     params: &[EXPECTED_POSITIVES, LOG_EPSILON],

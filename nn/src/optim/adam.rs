@@ -106,6 +106,10 @@ impl Optimizer for Adam {
     fn set_learning_rate(&mut self, lr: f32) {
         self.config.lr = lr;
     }
+
+    fn set_momentum(&mut self, momentum: f32) {
+        self.config.beta1 = momentum;
+    }
 }
 
 impl Moments {

@@ -26,6 +26,9 @@ pub trait Optimizer: Send {
 
     /// Changes that rate; groups keep their ratio to it.
     fn set_learning_rate(&mut self, lr: f32);
+
+    /// Changes the momentum, or what stands for it: beta1 of Adam. An optimiser without one does nothing.
+    fn set_momentum(&mut self, _momentum: f32) {}
 }
 
 /// Moments smaller than this are set to 0, where they would turn into subnormal numbers that some

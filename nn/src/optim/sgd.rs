@@ -78,6 +78,10 @@ impl Optimizer for Sgd {
     fn set_learning_rate(&mut self, lr: f32) {
         self.config.lr = lr;
     }
+
+    fn set_momentum(&mut self, momentum: f32) {
+        self.config.momentum = momentum;
+    }
 }
 
 impl Velocity {

@@ -112,4 +112,24 @@ impl Tape {
             self.values[i] = value;
         }
     }
+
+    /// Multiplies the gradient of every parameter with `factor`.
+    pub fn scale_gradients(&mut self, factor: f32) {
+        for i in 0..self.prefix_len() {
+            if !self.nodes[i].has_grad {
+                continue;
+            }
+            let columns = self.nodes[i].shape.sizes().last().copied().unwrap_or(1);
+            let grad = self.grads[i].get_mut();
+            match self.row_marks[i].in_use() {
+                true => {
+                    for &row in self.row_marks[i].list() {
+                        let start = row as usize * columns;
+                        grad[start..start + columns].iter_mut().for_each(|g| *g *= factor);
+                    }
+                }
+                false => grad.iter_mut().for_each(|g| *g *= factor),
+            }
+        }
+    }
 }

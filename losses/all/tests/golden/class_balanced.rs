@@ -1,9 +1,11 @@
-//! `effective_number_weights`, `ldam_bce`.
+//! `effective_number_weights`, `ldam_bce`, `ldam_softmax`.
 
 use crate::case::Case;
-use crate::loss::{Batch, only, reduction, zero_is_unknown};
+use crate::loss::{Batch, one_positive, only, reduction, zero_is_unknown};
 use lacuna_losses::ClassStatistics;
-use lacuna_losses::class_balanced::{Ldam, LdamConfig, effective_number_weights, sum_to_classes};
+use lacuna_losses::class_balanced::{
+    Ldam, LdamConfig, LdamSoftmax, effective_number_weights, sum_to_classes,
+};
 
 pub(crate) fn weights(case: &Case) -> Result<(), String> {
     only(case, &["beta"])?;
@@ -24,4 +26,15 @@ pub(crate) fn ldam_bce(case: &Case) -> Result<(), String> {
     let loss = Ldam::new(config, &train).map_err(|e| e.to_string())?;
     case.check("margins", loss.margins())?;
     Batch::of(case, Box::new(loss), zero_is_unknown, &[])?.check(case)
+}
+
+pub(crate) fn ldam_softmax(case: &Case) -> Result<(), String> {
+    only(case, &["max_m", "s"])?;
+    let param = |name| case.number("params", name);
+    let config = LdamConfig { max_m: param("max_m")?, s: param("s")?, ..LdamConfig::default() };
+    let counts = case.numbers("inputs", "class_freq")?;
+    let train = ClassStatistics::new(counts.iter().sum(), counts).map_err(|e| e.to_string())?;
+    let loss = LdamSoftmax::new(config, &train).map_err(|e| e.to_string())?;
+    case.check("margins", loss.margins())?;
+    one_positive(case, Box::new(loss))?.check(case)
 }

@@ -1,9 +1,11 @@
-//! `logit_adjust_bce`.
+//! `logit_adjust_bce`, `logit_adjust_softmax`.
 
 use crate::case::{Case, SINGLE, compare};
-use crate::loss::{Batch, only, reduction, zero_is_unknown};
+use crate::loss::{Batch, one_positive, only, reduction, zero_is_unknown};
 use lacuna_losses::logit_adjust::reference::offset;
-use lacuna_losses::logit_adjust::{Form, LogitAdjust, LogitAdjustConfig, adjust_after_training};
+use lacuna_losses::logit_adjust::{
+    Form, LogitAdjust, LogitAdjustConfig, LogitAdjustSoftmax, adjust_after_training,
+};
 
 pub(crate) fn logit_adjust_bce(case: &Case) -> Result<(), String> {
     only(case, &["tau", "form", "reduction"])?;
@@ -29,4 +31,12 @@ pub(crate) fn logit_adjust_bce(case: &Case) -> Result<(), String> {
         &exact,
         SINGLE,
     )
+}
+
+pub(crate) fn logit_adjust_softmax(case: &Case) -> Result<(), String> {
+    only(case, &["tau"])?;
+    let config = LogitAdjustConfig { tau: case.number("params", "tau")?, ..Default::default() };
+    let priors = case.numbers("inputs", "prior")?;
+    let loss = LogitAdjustSoftmax::new(config, &priors).map_err(|e| e.to_string())?;
+    one_positive(case, Box::new(loss))?.check(case)
 }

@@ -96,6 +96,21 @@ pub(crate) fn run(case: &Case, method: &Method) -> Result<Batch, String> {
     Ok(batch)
 }
 
+/// The batch of a case whose rows have one class each, `class_index`.
+pub(crate) fn one_positive(case: &Case, loss: Box<dyn MultiLabelLoss>) -> Result<Batch, String> {
+    let logits = case.matrix("inputs", "logits")?;
+    let index = case.numbers("inputs", "class_index")?;
+    if index.len() != logits.rows || index.iter().any(|&c| c < 0.0 || c as usize >= logits.columns) {
+        return Err("a class for each row".to_owned());
+    }
+    let mut labels = vec![Label::Unknown; logits.data.len()];
+    for (row, class) in index.iter().enumerate() {
+        labels[row * logits.columns + *class as usize] = Label::Positive;
+    }
+    let (rows, classes, z) = (logits.rows, logits.columns, vec![logits.data]);
+    Ok(Batch { loss, rows, classes, z, gradients: vec!["grad_logits"], labels, epoch: 0 })
+}
+
 impl Batch {
     pub(crate) fn new(case: &Case, method: &Method) -> Result<Self, String> {
         let mut options = Options::default();
@@ -123,9 +138,20 @@ impl Batch {
         coding: fn(i64) -> Option<Label>,
         further: &[(&str, &'static str)],
     ) -> Result<Self, String> {
-        let logits = case.matrix("inputs", "logits")?;
+        Self::of_named(case, loss, coding, ("logits", "grad_logits"), further)
+    }
+
+    /// The same where the first matrix has a name of its own.
+    pub(crate) fn of_named(
+        case: &Case,
+        loss: Box<dyn MultiLabelLoss>,
+        coding: fn(i64) -> Option<Label>,
+        (first, first_gradient): (&str, &'static str),
+        further: &[(&str, &'static str)],
+    ) -> Result<Self, String> {
+        let logits = case.matrix("inputs", first)?;
         let mut z = vec![logits.data];
-        let mut gradients = vec!["grad_logits"];
+        let mut gradients = vec![first_gradient];
         for (matrix, gradient) in further {
             z.push(case.matrix("inputs", matrix)?.data);
             gradients.push(gradient);

@@ -3,10 +3,14 @@
 //! Without further ado the cases beside this file are run. `LACUNA_GOLDEN=DIR` runs those of another folder;
 //! a method that is in no row of [`METHODS`] is then listed, and a failure with `LACUNA_GOLDEN_STRICT=1`.
 
+mod anyloss;
 mod asl;
 mod bce;
+mod cap;
 mod case;
 mod class_balanced;
+mod comic;
+mod csl;
 mod distribution_balanced;
 mod em;
 mod focal;
@@ -23,6 +27,7 @@ mod pu_mlc;
 mod rng;
 mod spml;
 mod training;
+mod training_aids;
 
 use case::Case;
 use std::collections::BTreeMap;
@@ -99,6 +104,33 @@ const METHODS: &[(&str, Adapter)] = &[
     ("upu", pu::upu),
     ("nnpu", pu::nnpu),
     ("vpu", pu::vpu),
+    ("csl_negative", csl::csl),
+    ("csl_ignore", csl::csl),
+    ("csl_ignore_normalize_classes", csl::csl),
+    ("csl_selective", csl::csl),
+    ("csl_selective_prior", csl::csl),
+    ("anyloss_accuracy", anyloss::any_loss),
+    ("anyloss_fbeta", anyloss::any_loss),
+    ("anyloss_gmean", anyloss::any_loss),
+    ("anyloss_balanced_accuracy", anyloss::any_loss),
+    ("mfm_paper", comic::paper),
+    ("mfm_prior", comic::mfm_prior),
+    ("mfm_prior_rowsafe", comic::mfm_prior),
+    ("mfm_class", comic::mfm_class),
+    ("rlc", comic::rlc),
+    ("htb", comic::htb),
+    ("comic_classifier", comic::classifier),
+    ("comic_moving_vector", comic::moving_vector),
+    ("cap_thresholds", cap::cap_thresholds),
+    ("percentile_thresholds", cap::percentiles),
+    ("ldam_softmax", class_balanced::ldam_softmax),
+    ("logit_adjust_softmax", logit_adjust::logit_adjust_softmax),
+    ("pu_mlc_mixup", pu_mlc::mixup),
+    ("schedule_onecycle", training_aids::one_cycle),
+    ("schedule_step", training_aids::step_decay),
+    ("schedule_warmup_step", training_aids::warmup_step),
+    ("grad_clip", training_aids::grad_clip),
+    ("model_ema", training_aids::model_ema),
     ("metrics_ap_sklearn", metrics::ap_sklearn),
     ("metrics_ap_asl", metrics::ap_asl),
     ("metrics_ap_voc_interp", metrics::ap_voc_interp),

@@ -1,0 +1,32 @@
+//! Metrics as losses.
+
+use super::{Given, LabelNeeds, LossRow, row};
+use crate::anyloss::{AnyLoss, AnyLossConfig, Metric};
+use crate::{LossError, MultiLabelLoss, Reduction};
+
+pub(super) const ROWS: &[LossRow] = &[
+    row(Metric::Accuracy.info(), Reduction::Mean, LabelNeeds::FullTruth, |given| {
+        any_loss(Metric::Accuracy, given)
+    }),
+    row(Metric::FBeta { beta: 1.0 }.info(), Reduction::Mean, LabelNeeds::FullTruth, |given| {
+        any_loss(Metric::FBeta { beta: given.get("beta")? }, given)
+    }),
+    row(Metric::GMean { root: true }.info(), Reduction::Mean, LabelNeeds::FullTruth, |given| {
+        any_loss(Metric::GMean { root: given.get("root")? == 1.0 }, given)
+    }),
+    row(Metric::BalancedAccuracy.info(), Reduction::Mean, LabelNeeds::FullTruth, |given| {
+        any_loss(Metric::BalancedAccuracy, given)
+    }),
+];
+
+fn any_loss(metric: Metric, given: &Given<'_>) -> Result<Box<dyn MultiLabelLoss>, LossError> {
+    let has_eps = given.row.info.param("eps").is_some();
+    Ok(Box::new(AnyLoss::new(AnyLossConfig {
+        metric,
+        amplification: given.get("amplification")?,
+        threshold: given.get("threshold")?,
+        micro: given.get("micro")? == 1.0,
+        eps: if has_eps { given.get("eps")? } else { 0.0 },
+        reduction: given.reduction(),
+    })?))
+}

@@ -1,0 +1,25 @@
+//! Cross-entropies.
+
+use super::{LabelNeeds, LossRow, row};
+use crate::Reduction;
+use crate::bce::{Bce, PartialBce, PartialBceConfig, WeakNegativeBce, WeakNegativeConfig};
+
+pub(super) const ROWS: &[LossRow] = &[
+    row(Bce::INFO, Reduction::Mean, LabelNeeds::SinglePositiveOneNegative, |given| {
+        Ok(Box::new(Bce::new(given.reduction())))
+    }),
+    row(WeakNegativeBce::INFO, Reduction::Mean, LabelNeeds::SinglePositive, |given| {
+        Ok(Box::new(WeakNegativeBce::new(WeakNegativeConfig {
+            negative_weight: given.get("negative_weight")?,
+            reduction: given.reduction(),
+        })?))
+    }),
+    row(PartialBce::INFO, Reduction::Mean, LabelNeeds::SinglePositiveOneNegative, |given| {
+        Ok(Box::new(PartialBce::new(PartialBceConfig {
+            alpha: given.get("alpha")?,
+            beta: given.get("beta")?,
+            gamma: given.get("gamma")?,
+            reduction: given.reduction(),
+        })?))
+    }),
+];

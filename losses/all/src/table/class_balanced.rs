@@ -1,0 +1,16 @@
+//! Margins by class frequency.
+
+use super::{LabelNeeds, LossRow, row};
+use crate::Reduction;
+use crate::class_balanced::{Ldam, LdamConfig, LdamSoftmax};
+
+pub(super) const CLASS_ROWS: &[LossRow] = &[
+    row(Ldam::INFO, Reduction::Mean, LabelNeeds::SinglePositive, |given| {
+        let (max_m, s, reduction) = (given.get("max_m")?, given.get("s")?, given.reduction());
+        Ok(Box::new(Ldam::new(LdamConfig { max_m, s, reduction }, given.train()?)?))
+    }),
+    row(LdamSoftmax::INFO, Reduction::Mean, LabelNeeds::SinglePositive, |given| {
+        let (max_m, s, reduction) = (given.get("max_m")?, given.get("s")?, given.reduction());
+        Ok(Box::new(LdamSoftmax::new(LdamConfig { max_m, s, reduction }, given.train()?)?))
+    }),
+];

@@ -1,0 +1,51 @@
+//! Class-aware selective loss.
+
+use super::{Given, LabelNeeds, LossRow, row};
+use crate::csl::{Csl, CslConfig, Mode, Part};
+use crate::{LossError, MultiLabelLoss, Reduction};
+
+pub(super) const ROWS: &[LossRow] = &[
+    row(Mode::Negative.info(), Reduction::Sum, LabelNeeds::SinglePositive, |given| {
+        csl(Mode::Negative, given)
+    }),
+    row(Mode::Ignore.info(), Reduction::Sum, LabelNeeds::SinglePositiveOneNegative, |given| {
+        csl(Mode::Ignore, given)
+    }),
+    row(Mode::Normalised.info(), Reduction::Sum, LabelNeeds::SinglePositiveOneNegative, |given| {
+        csl(Mode::Normalised, given)
+    }),
+    row(Mode::Selective.info(), Reduction::Sum, LabelNeeds::SinglePositive, |given| {
+        csl(Mode::Selective, given)
+    }),
+];
+
+pub(super) const CLASS_ROWS: &[LossRow] =
+    &[row(Mode::SELECTIVE_PRIOR, Reduction::Sum, LabelNeeds::SinglePositive, |given| {
+        csl(Mode::Selective, given)
+    })];
+
+fn csl(mode: Mode, given: &Given<'_>) -> Result<Box<dyn MultiLabelLoss>, LossError> {
+    let has = |name| given.row.info.param(name).is_some();
+    let published = CslConfig::published(mode);
+    let mut config = CslConfig {
+        clip: given.get("clip")?,
+        positive: Part { alpha: given.get("alpha_pos")?, gamma: given.get("gamma_pos")? },
+        negative: Part { alpha: given.get("alpha_neg")?, gamma: given.get("gamma_neg")? },
+        eps: given.get("eps")?,
+        reduction: given.reduction(),
+        ..published
+    };
+    if has("gamma_unann") {
+        config.unknown = Part { alpha: given.get("alpha_unann")?, gamma: given.get("gamma_unann")? };
+    }
+    if has("likelihood_topk") {
+        config.likelihood_topk = given.get("likelihood_topk")? as usize;
+    }
+    if !has("prior_threshold") {
+        return Ok(Box::new(Csl::new(config, &[])?));
+    }
+    config.prior_threshold = Some(given.get("prior_threshold")?);
+    let train = given.train()?;
+    let priors: Vec<f64> = train.positives().iter().map(|n| n / train.rows()).collect();
+    Ok(Box::new(Csl::new(config, &priors)?))
+}

@@ -1,0 +1,74 @@
+//! The distribution-balanced code.
+
+use super::{Given, LabelNeeds, LossRow, row};
+use crate::distribution_balanced::{
+    ClassBalance, Focal, Preset, Resample, ResampleConfig, Reweight, Variant,
+};
+use crate::{LossError, MultiLabelLoss, Reduction};
+
+pub(super) const CLASS_ROWS: &[LossRow] = &[
+    row(Variant::RBce.info_for(Preset::Coco), Reduction::Mean, LabelNeeds::SinglePositive, |given| {
+        resample(Variant::RBce, Preset::Coco, given)
+    }),
+    row(Variant::RBce.info_for(Preset::Voc), Reduction::Mean, LabelNeeds::SinglePositive, |given| {
+        resample(Variant::RBce, Preset::Voc, given)
+    }),
+    row(Variant::RBceFocal.info_for(Preset::Coco), Reduction::Mean, LabelNeeds::SinglePositive, |given| {
+        resample(Variant::RBceFocal, Preset::Coco, given)
+    }),
+    row(Variant::RBceFocal.info_for(Preset::Voc), Reduction::Mean, LabelNeeds::SinglePositive, |given| {
+        resample(Variant::RBceFocal, Preset::Voc, given)
+    }),
+    row(Variant::Db.info_for(Preset::Coco), Reduction::Mean, LabelNeeds::SinglePositive, |given| {
+        resample(Variant::Db, Preset::Coco, given)
+    }),
+    row(Variant::Db.info_for(Preset::Voc), Reduction::Mean, LabelNeeds::SinglePositive, |given| {
+        resample(Variant::Db, Preset::Voc, given)
+    }),
+    row(Variant::DbFocal.info_for(Preset::Coco), Reduction::Mean, LabelNeeds::SinglePositive, |given| {
+        resample(Variant::DbFocal, Preset::Coco, given)
+    }),
+    row(Variant::DbFocal.info_for(Preset::Voc), Reduction::Mean, LabelNeeds::SinglePositive, |given| {
+        resample(Variant::DbFocal, Preset::Voc, given)
+    }),
+    row(Variant::RwInverse.info(), Reduction::Mean, LabelNeeds::SinglePositive, |given| {
+        resample(Variant::RwInverse, Preset::Coco, given)
+    }),
+    row(Variant::RwInverseRoot.info(), Reduction::Mean, LabelNeeds::SinglePositive, |given| {
+        resample(Variant::RwInverseRoot, Preset::Coco, given)
+    }),
+    row(Variant::Cb.info(), Reduction::Mean, LabelNeeds::SinglePositive, |given| {
+        resample(Variant::Cb, Preset::Coco, given)
+    }),
+    row(Variant::CbFocal.info(), Reduction::Mean, LabelNeeds::SinglePositive, |given| {
+        resample(Variant::CbFocal, Preset::Coco, given)
+    }),
+];
+
+fn resample(
+    variant: Variant,
+    preset: Preset,
+    given: &Given<'_>,
+) -> Result<Box<dyn MultiLabelLoss>, LossError> {
+    let published = variant.config(preset);
+    let reweight = match published.reweight {
+        Reweight::Rebalance { .. } => Reweight::Rebalance {
+            alpha: given.get("map_alpha")?,
+            beta: given.get("map_beta")?,
+            mu: given.get("map_gamma")?,
+        },
+        Reweight::ClassBalanced { .. } => {
+            Reweight::ClassBalanced { beta: given.get("cb_beta")?, mode: ClassBalance::ByClass }
+        }
+        other => other,
+    };
+    let mut config = ResampleConfig { reweight, reduction: given.reduction(), ..published };
+    if config.focal.is_some() {
+        let (balance, gamma) = (given.get("focal_balance")?, given.get("focal_gamma")?);
+        config.focal = Some(Focal { balance, gamma });
+    }
+    if given.row.info.param("neg_scale").is_some() {
+        (config.neg_scale, config.init_bias) = (given.get("neg_scale")?, given.get("init_bias")?);
+    }
+    Ok(Box::new(Resample::new(variant, config, given.train()?)?))
+}

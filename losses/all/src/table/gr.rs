@@ -1,0 +1,48 @@
+//! Generalised robust loss.
+
+use super::{Given, LabelNeeds, LossRow, row};
+use crate::gr::{
+    Confidence, Gr, GrConfig, Point, Preset, RepositoryLoss, RepositoryLossConfig, Schedule, Simple,
+};
+use crate::{LossError, MultiLabelLoss, Reduction};
+
+pub(super) const ROWS: &[LossRow] = &[
+    row(Preset::Voc.info(), Reduction::Mean, LabelNeeds::SinglePositive, |given| gr(Preset::Voc, given)),
+    row(Preset::Coco.info(), Reduction::Mean, LabelNeeds::SinglePositive, |given| gr(Preset::Coco, given)),
+    row(Preset::Cub.info(), Reduction::Mean, LabelNeeds::SinglePositive, |given| gr(Preset::Cub, given)),
+    row(Simple::Positives.info(), Reduction::Mean, LabelNeeds::SinglePositive, |given| {
+        gr_repository(Simple::Positives, given)
+    }),
+    row(Simple::Hill.info(), Reduction::Mean, LabelNeeds::SinglePositive, |given| {
+        gr_repository(Simple::Hill, given)
+    }),
+    row(Simple::Weight.info(), Reduction::Mean, LabelNeeds::SinglePositive, |given| {
+        gr_repository(Simple::Weight, given)
+    }),
+];
+
+fn gr(preset: Preset, given: &Given<'_>) -> Result<Box<dyn MultiLabelLoss>, LossError> {
+    let point = |w, b, mu, sigma| -> Result<Point, LossError> {
+        Ok(Point { w: given.get(w)?, b: given.get(b)?, mu: given.get(mu)?, sigma: given.get(sigma)? })
+    };
+    let schedule = Schedule {
+        start: point("w_start", "b_start", "mu_start", "sigma_start")?,
+        end: point("w_end", "b_end", "mu_end", "sigma_end")?,
+        num_epochs: given.get("num_epochs")? as usize,
+        linear_init: given.get("linear_init")? as usize,
+    };
+    Ok(Box::new(Gr::new(GrConfig {
+        preset,
+        confidence: Confidence::Scheduled(schedule),
+        q2: given.get("q2")?,
+        q3: given.get("q3")?,
+        log_epsilon: given.get("log_epsilon")?,
+        reduction: given.reduction(),
+    })?))
+}
+
+fn gr_repository(kind: Simple, given: &Given<'_>) -> Result<Box<dyn MultiLabelLoss>, LossError> {
+    let config =
+        RepositoryLossConfig { log_epsilon: given.get("log_epsilon")?, reduction: given.reduction() };
+    Ok(Box::new(RepositoryLoss::new(kind, config)?))
+}

@@ -1,0 +1,23 @@
+//! Large-loss methods.
+
+use super::{Given, LabelNeeds, LossRow, row};
+use crate::large_loss::{LargeLoss, LargeLossConfig, Scheme};
+use crate::{LossError, MultiLabelLoss, Reduction};
+
+pub(super) const ROWS: &[LossRow] = &[
+    row(Scheme::Reject.info(), Reduction::Mean, LabelNeeds::SinglePositive, |given| {
+        large_loss(Scheme::Reject, given)
+    }),
+    row(Scheme::Correct.info(), Reduction::Mean, LabelNeeds::SinglePositive, |given| {
+        large_loss(Scheme::Correct, given)
+    }),
+    row(Scheme::CorrectForGood.info(), Reduction::Mean, LabelNeeds::SinglePositive, |given| {
+        large_loss(Scheme::CorrectForGood, given)
+    }),
+];
+
+fn large_loss(scheme: Scheme, given: &Given<'_>) -> Result<Box<dyn MultiLabelLoss>, LossError> {
+    let delta = given.get("delta_rel")? / 100.0;
+    let config = LargeLossConfig { reduction: given.reduction(), ..LargeLossConfig::with_delta(delta) };
+    Ok(Box::new(LargeLoss::new(scheme, config)?))
+}

@@ -1,0 +1,26 @@
+//! Logit adjustment.
+
+use super::{Given, LabelNeeds, LossRow, row};
+use crate::logit_adjust::{Form, LogitAdjust, LogitAdjustConfig, LogitAdjustSoftmax};
+use crate::{LossError, MultiLabelLoss, Reduction};
+
+pub(super) const CLASS_ROWS: &[LossRow] = &[
+    row(Form::LogPrior.info(), Reduction::Mean, LabelNeeds::SinglePositive, |given| {
+        logit_adjust(Form::LogPrior, given)
+    }),
+    row(Form::LogitPrior.info(), Reduction::Mean, LabelNeeds::SinglePositive, |given| {
+        logit_adjust(Form::LogitPrior, given)
+    }),
+    row(LogitAdjustSoftmax::INFO, Reduction::Mean, LabelNeeds::SinglePositive, |given| {
+        let config = LogitAdjustConfig { tau: given.get("tau")?, reduction: given.reduction() };
+        let train = given.train()?;
+        let counts = train.nonzero(given.row.info.name)?;
+        let priors: Vec<f64> = counts.iter().map(|n| n / train.rows()).collect();
+        Ok(Box::new(LogitAdjustSoftmax::new(config, &priors)?))
+    }),
+];
+
+fn logit_adjust(form: Form, given: &Given<'_>) -> Result<Box<dyn MultiLabelLoss>, LossError> {
+    let config = LogitAdjustConfig { tau: given.get("tau")?, reduction: given.reduction() };
+    Ok(Box::new(LogitAdjust::new(form, config, &given.train()?.priors(given.row.info.name)?)?))
+}

@@ -1,0 +1,189 @@
+//! The table of losses. Each family has a file with its rows.
+
+mod anyloss;
+mod asl;
+mod bce;
+mod class_balanced;
+mod comic;
+mod csl;
+mod distribution_balanced;
+mod em;
+mod focal;
+mod gr;
+mod hill;
+mod large_loss;
+mod logit_adjust;
+mod propensity;
+mod pu;
+mod pu_mlc;
+mod spml;
+
+use crate::nearest::nearest;
+use crate::{ClassStatistics, LossError, LossInfo, MultiLabelLoss, Options, Reduction};
+
+/// A loss that a command line can name.
+#[derive(Clone, Copy, Debug)]
+pub struct LossRow {
+    /// Name, source, assumptions and parameters.
+    pub info: &'static LossInfo,
+    /// Reduction in force when nothing is said: that of the authors' code.
+    pub reduction: Reduction,
+    /// Labels a benchmark on single positives has to hand it.
+    pub needs: LabelNeeds,
+    make: Make,
+}
+
+type Make = fn(&Given<'_>) -> Result<Box<dyn MultiLabelLoss>, LossError>;
+
+/// A row, as the files of the families write it.
+const fn row(info: &'static LossInfo, reduction: Reduction, needs: LabelNeeds, make: Make) -> LossRow {
+    LossRow { info, reduction, needs, make }
+}
+
+/// The labels a method is made for, from the poorest to the richest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LabelNeeds {
+    /// One positive of each row; everything else unknown.
+    SinglePositive,
+    /// One positive and one negative of each row.
+    SinglePositiveOneNegative,
+    /// One positive and all true negatives of each row; the other positives unknown.
+    SinglePositiveAllNegatives,
+    /// Every label.
+    FullTruth,
+}
+
+/// Every loss over the logits of one head, in the order in which they are listed.
+pub static LOSSES: &[LossRow] = &joined::<{ count(ROWS) }>(ROWS);
+
+/// Losses that are built from the class frequencies of a training set: [`LossRow::build_for`].
+pub static CLASS_LOSSES: &[LossRow] = &joined::<{ count(CLASS_ROWS) }>(CLASS_ROWS);
+
+/// Losses over several matrices of logits of the prediction, of several heads or of mixed rows: what hands them over is
+/// no plain training loop.
+pub static BRANCH_LOSSES: &[LossRow] = &joined::<{ count(BRANCH_ROWS) }>(BRANCH_ROWS);
+
+const ROWS: &[&[LossRow]] = &[
+    spml::ROWS,
+    hill::ROWS,
+    bce::ROWS,
+    focal::ROWS,
+    asl::ROWS,
+    csl::ROWS,
+    em::ROWS,
+    large_loss::ROWS,
+    gr::ROWS,
+    pu_mlc::ROWS,
+    pu::ROWS,
+    anyloss::ROWS,
+];
+const CLASS_ROWS: &[&[LossRow]] = &[
+    csl::CLASS_ROWS,
+    pu::CLASS_ROWS,
+    distribution_balanced::CLASS_ROWS,
+    class_balanced::CLASS_ROWS,
+    logit_adjust::CLASS_ROWS,
+    propensity::CLASS_ROWS,
+    comic::CLASS_ROWS,
+];
+const BRANCH_ROWS: &[&[LossRow]] = &[pu_mlc::BRANCH_ROWS, comic::BRANCH_ROWS];
+
+const fn count(parts: &[&[LossRow]]) -> usize {
+    let (mut n, mut part) = (0, 0);
+    while part < parts.len() {
+        n += parts[part].len();
+        part += 1;
+    }
+    n
+}
+
+const fn joined<const N: usize>(parts: &[&[LossRow]]) -> [LossRow; N] {
+    let mut all = [parts[0][0]; N];
+    let (mut n, mut part) = (0, 0);
+    while part < parts.len() {
+        let mut i = 0;
+        while i < parts[part].len() {
+            all[n] = parts[part][i];
+            n += 1;
+            i += 1;
+        }
+        part += 1;
+    }
+    all
+}
+
+/// Every row of the three tables.
+pub fn all() -> impl Iterator<Item = &'static LossRow> {
+    LOSSES.iter().chain(CLASS_LOSSES).chain(BRANCH_LOSSES)
+}
+
+/// The row of this name, in any of the tables.
+///
+/// # Errors
+/// [`LossError::UnknownLoss`] with the name that is nearest.
+pub fn find(name: &str) -> Result<&'static LossRow, LossError> {
+    all().find(|row| row.info.name == name).ok_or_else(|| LossError::UnknownLoss {
+        name: name.to_owned(),
+        nearest: nearest(name, all().map(|row| row.info.name)),
+    })
+}
+
+impl LossRow {
+    /// The loss with these options.
+    ///
+    /// # Errors
+    /// [`LossError::UnknownParameter`] with the name that is nearest, [`LossError::Parameter`] for a value out
+    /// of its range, [`LossError::MissingParameter`] where neither the options nor the data have a value,
+    /// [`LossError::Classes`] where the data has too few classes. A row of [`CLASS_LOSSES`] lacks the class
+    /// frequencies.
+    pub fn build(&'static self, options: &Options) -> Result<Box<dyn MultiLabelLoss>, LossError> {
+        self.make(options, None)
+    }
+
+    /// The loss with these options for a training set with these class frequencies, which rows of [`LOSSES`] do
+    /// not look at.
+    ///
+    /// # Errors
+    /// As [`build`](Self::build), and [`LossError::Unsupported`] for frequencies the loss cannot work with.
+    pub fn build_for(
+        &'static self,
+        options: &Options,
+        train: &ClassStatistics,
+    ) -> Result<Box<dyn MultiLabelLoss>, LossError> {
+        self.make(options, Some(train))
+    }
+
+    fn make(
+        &'static self,
+        options: &Options,
+        train: Option<&ClassStatistics>,
+    ) -> Result<Box<dyn MultiLabelLoss>, LossError> {
+        options.check(self.info)?;
+        (self.make)(&Given { row: self, options, train })
+    }
+}
+
+/// Options as a row reads them.
+struct Given<'a> {
+    row: &'static LossRow,
+    options: &'a Options,
+    train: Option<&'a ClassStatistics>,
+}
+
+impl Given<'_> {
+    fn get(&self, name: &'static str) -> Result<f64, LossError> {
+        self.options.value(self.row.info, name)
+    }
+
+    fn train(&self) -> Result<&ClassStatistics, LossError> {
+        self.train.ok_or(LossError::MissingParameter {
+            loss: self.row.info.name,
+            parameter: "class_frequencies",
+            doc: "positives of each class in the training set, and its rows",
+        })
+    }
+
+    fn reduction(&self) -> Reduction {
+        self.options.reduction.unwrap_or(self.row.reduction)
+    }
+}

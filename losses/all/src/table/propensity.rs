@@ -1,0 +1,35 @@
+//! Propensities.
+
+use super::{Given, LabelNeeds, LossRow, row};
+use crate::propensity::{Bound, Propensities, Propensity, Surrogate, info_of};
+use crate::{LossError, MultiLabelLoss, Reduction};
+
+pub(super) const CLASS_ROWS: &[LossRow] = &[
+    row(info_of(Bound::Unbiased, Surrogate::Bce), Reduction::Mean, LabelNeeds::SinglePositive, |given| {
+        propensity(Bound::Unbiased, Surrogate::Bce, given)
+    }),
+    row(
+        info_of(Bound::Unbiased, Surrogate::SquaredHinge),
+        Reduction::Mean,
+        LabelNeeds::SinglePositive,
+        |given| propensity(Bound::Unbiased, Surrogate::SquaredHinge, given),
+    ),
+    row(info_of(Bound::Upper, Surrogate::Bce), Reduction::Mean, LabelNeeds::SinglePositive, |given| {
+        propensity(Bound::Upper, Surrogate::Bce, given)
+    }),
+    row(
+        info_of(Bound::Upper, Surrogate::SquaredHinge),
+        Reduction::Mean,
+        LabelNeeds::SinglePositive,
+        |given| propensity(Bound::Upper, Surrogate::SquaredHinge, given),
+    ),
+];
+
+fn propensity(
+    bound: Bound,
+    surrogate: Surrogate,
+    given: &Given<'_>,
+) -> Result<Box<dyn MultiLabelLoss>, LossError> {
+    let propensities = Propensities { a: given.get("a")?, b: given.get("b")? }.of(given.train()?)?;
+    Ok(Box::new(Propensity::new(bound, surrogate, &propensities, given.reduction())?))
+}

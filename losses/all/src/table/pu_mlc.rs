@@ -1,0 +1,31 @@
+//! PU-MLC and its mixup term.
+
+use super::{Given, LabelNeeds, LossRow, row};
+use crate::pu_mlc::{Preset, PuMlc, PuMlcConfig, PuMlcMixup};
+use crate::{LossError, MultiLabelLoss, Reduction};
+
+pub(super) const ROWS: &[LossRow] = &[
+    row(Preset::Coco.info(), Reduction::Sum, LabelNeeds::SinglePositive, |given| pu_mlc(Preset::Coco, given)),
+    row(Preset::Voc.info(), Reduction::Sum, LabelNeeds::SinglePositive, |given| pu_mlc(Preset::Voc, given)),
+];
+
+pub(super) const BRANCH_ROWS: &[LossRow] =
+    &[row(PuMlcMixup::INFO, Reduction::Sum, LabelNeeds::SinglePositive, |given| {
+        Ok(Box::new(PuMlcMixup::new(PuMlcConfig {
+            preset: Preset::Coco,
+            alpha: given.get("alpha")?,
+            gamma: given.get("gamma")?,
+            eps: given.get("eps")?,
+            reduction: given.reduction(),
+        })?))
+    })];
+
+fn pu_mlc(preset: Preset, given: &Given<'_>) -> Result<Box<dyn MultiLabelLoss>, LossError> {
+    Ok(Box::new(PuMlc::new(PuMlcConfig {
+        preset,
+        alpha: given.get("alpha")?,
+        gamma: given.get("gamma")?,
+        eps: given.get("eps")?,
+        reduction: given.reduction(),
+    })?))
+}

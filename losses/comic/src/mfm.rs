@@ -1,0 +1,302 @@
+//! The multi-focal modifier of the authors' code.
+
+use crate::config::{MFM, MFM_CLASS};
+use crate::paper::check_classes;
+use crate::{MfmConfig, reference};
+use lacuna_loss_api::pointwise::{self, ByClass, ClassVector, Entry};
+use lacuna_loss_api::{
+    ClassStatistics, Dual, Label, LossError, LossGrad, LossInfo, LossInput, MultiLabelLoss, Real, f32x8, math,
+};
+
+/// An asymmetric loss weighted towards the tail, in which the classes that go with a row's positives count less.
+///
+/// ```text
+/// h = (1 - ln(n_c / max n))^power,  A = co-occurrence / column sums
+/// a = mean of the rows of A of the row's positives, with sum 1;  without attention or positives 0
+/// xp = p (1 - a),  xn = min(n + clip, 1), and min(1.2 xn, 1) where a is not 0
+/// y = 1: L = h (1 - xp)^g+ (-ln max(xp, e)),       dL/dz = -h (1 - xp)^g+ n [xp >= e]
+/// y = 0: L = h (1 - xn)^(g- + h) (-ln max(xn, e)),  dL/dz =  h (1 - xn)^(g- + h) p n / (n + clip) [xn < 1] [xn >= e]
+/// ```
+/// The powers are constants for the derivative. Unknown and observed negative are the same.
+///
+/// wannature/COMIC@1de14e5cfb20, loss/PriorFocalModifierLoss.py and loss/Multi-GrainedFocalLoss.py.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Mfm {
+    config: MfmConfig,
+    factors: Vec<f64>,
+    /// Co-occurrence with columns of sum 1; empty without attention.
+    conditional: Vec<f64>,
+    kernel: Kernel,
+    attention: Attention,
+}
+
+/// The attention of a row, kept so that a steady step allocates nothing.
+#[derive(Clone, Debug, Default, PartialEq)]
+struct Attention {
+    row: Vec<f32>,
+    conditional: Vec<f32>,
+}
+
+impl Mfm {
+    /// What the loss says about itself, with attention.
+    pub const INFO: &LossInfo = &MFM;
+    /// What the loss says about itself, without.
+    pub const INFO_BY_CLASS: &LossInfo = &MFM_CLASS;
+
+    /// The loss for these class frequencies; with attention they have to say which classes occur together.
+    ///
+    /// # Errors
+    /// [`LossError::Parameter`] if a parameter is out of its range, [`LossError::Unsupported`] if a class has no
+    /// positive or co-occurrence is needed and not known.
+    pub fn new(config: MfmConfig, train: &ClassStatistics) -> Result<Self, LossError> {
+        config.check()?;
+        let name = config.info().name;
+        let factors = reference::head_tail(train.nonzero(name)?, config.power);
+        let conditional = match (config.attention, train.co_occurrence()) {
+            (false, _) => Vec::new(),
+            (true, Some(together)) => reference::conditional(together, train.classes()),
+            (true, None) => {
+                return Err(LossError::Unsupported(format!(
+                    "{name} attends to classes that occur together, which these class frequencies do not tell"
+                )));
+            }
+        };
+        let mut kernel = Kernel::new(&config);
+        kernel.set_factors(&factors, &config);
+        let attention =
+            Attention { row: Vec::new(), conditional: conditional.iter().map(|&x| x as f32).collect() };
+        Ok(Self { config, factors, conditional, kernel, attention })
+    }
+
+    /// The head-tail factors h_c >= 1.
+    pub fn factors(&self) -> &[f64] {
+        &self.factors
+    }
+
+    /// Attention `[C]` of a row with these labels.
+    pub fn attention(&self, labels: &[Label]) -> Vec<f64> {
+        if self.config.attention {
+            reference::attention(labels, &self.conditional)
+        } else {
+            vec![0.0; labels.len()]
+        }
+    }
+
+    /// The unscaled sum over the batch at the logits `z`; `None` where one is not finite.
+    pub(crate) fn sum(
+        &mut self,
+        z: &[f32],
+        labels: &[Label],
+        classes: usize,
+        dz: Option<&mut [f32]>,
+        scale: f32,
+    ) -> Option<f64> {
+        let Mfm { config, kernel, attention, .. } = self;
+        let mut dz_rows = dz.map(|dz| dz.chunks_mut(classes));
+        let mut total = 0.0;
+        for (z, labels) in z.chunks(classes).zip(labels.chunks(classes)) {
+            let dz = dz_rows.as_mut().and_then(Iterator::next);
+            total += if config.attention {
+                attention.of(labels, &mut kernel.attention);
+                pointwise::sum(&WithAttention(kernel), z, labels, dz, scale)?
+            } else {
+                pointwise::sum(kernel, z, labels, dz, scale)?
+            };
+        }
+        Some(total)
+    }
+
+    /// The same formula in f64.
+    pub(crate) fn reference_sum<R: Real>(&self, z: &[R], labels: &[Label]) -> R {
+        let classes = self.factors.len();
+        let row = |(z, labels): (&[R], &[Label])| {
+            let a = self.attention(labels);
+            let entry = |c: usize| {
+                let (z, positive) = (z[c], labels[c].is_positive());
+                reference::mfm(z, z.value(), positive, self.factors[c], a[c], &self.config)
+            };
+            R::sum((0..classes).map(entry))
+        };
+        R::sum(z.chunks(classes).zip(labels.chunks(classes)).map(row))
+    }
+}
+
+impl Attention {
+    /// Leaves the attention of a row in `out`.
+    fn of(&mut self, labels: &[Label], out: &mut ClassVector) {
+        let classes = labels.len();
+        self.row.clear();
+        self.row.resize(classes, 0.0);
+        for (class, _) in labels.iter().enumerate().filter(|(_, l)| l.is_positive()) {
+            for (a, x) in self.row.iter_mut().zip(&self.conditional[class * classes..]) {
+                *a += x;
+            }
+        }
+        let sum: f32 = self.row.iter().sum();
+        let by = if sum > 0.0 { 1.0 / sum } else { 0.0 };
+        out.set(self.row.iter().map(|a| (a * by).min(1.0)));
+    }
+}
+
+impl MultiLabelLoss for Mfm {
+    fn info(&self) -> &'static LossInfo {
+        self.config.info()
+    }
+
+    fn evaluate(&mut self, input: &LossInput<'_>, grad: LossGrad<'_, '_>) -> Result<f32, LossError> {
+        let name = self.info().name;
+        input.check(name, 1, &grad)?;
+        input.check_hard(name)?;
+        check_classes(name, self.factors.len(), input.classes)?;
+        let factor = self.config.reduction.factor(&input.targets);
+        let (z, labels) = (input.logits[0], input.targets.labels);
+        let sum = self.sum(z, labels, input.classes, grad.into_single(), factor as f32);
+        sum.map(|s| (s * factor) as f32).ok_or_else(|| pointwise::non_finite(input))
+    }
+
+    fn reference(&self, z: &[&[Dual]], input: &LossInput<'_>) -> Dual {
+        let sum = self.reference_sum(z[0], input.targets.labels);
+        sum * Dual::of(self.config.reduction.factor(&input.targets))
+    }
+}
+
+/// The modifier on eight entries at a time; without attention it does not look at that vector.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Kernel {
+    gamma_pos: f32x8,
+    clip: f32x8,
+    eps: f32x8,
+    class_ng: f32x8,
+    /// h.
+    factors: ClassVector,
+    /// g- + h.
+    exponents: ClassVector,
+    attention: ClassVector,
+}
+
+impl Kernel {
+    pub(crate) fn new(config: &MfmConfig) -> Self {
+        let splat = |x: f64| f32x8::splat(x as f32);
+        Self {
+            gamma_pos: splat(config.gamma_pos),
+            clip: splat(config.clip),
+            eps: splat(config.eps),
+            class_ng: splat(config.gamma_class_ng),
+            factors: ClassVector::default(),
+            exponents: ClassVector::default(),
+            attention: ClassVector::default(),
+        }
+    }
+
+    /// Takes these head-tail factors from now on.
+    pub(crate) fn set_factors(&mut self, factors: &[f64], config: &MfmConfig) {
+        self.factors.set(factors.iter().map(|&h| h as f32));
+        self.exponents.set(factors.iter().map(|&h| (config.gamma_neg + h) as f32));
+    }
+
+    /// An entry whose place among positives is told by a mask.
+    #[inline]
+    pub(crate) fn entry<const ATTENTION: bool>(&self, class: usize, z: f32x8, positive: f32x8) -> Entry {
+        let (zero, one) = (f32x8::splat(0.0), f32x8::splat(1.0));
+        let h = self.factors.at(class);
+        let (p, n) = math::sigmoid_pair(z);
+        let shifted = n + self.clip;
+        let mut inside = shifted.simd_le(one);
+        let (mut xp, mut away) = (p, n);
+        let (mut xn, mut easy) = (shifted.fast_min(one), (p - self.clip).fast_max(zero));
+        if ATTENTION {
+            let a = self.attention.at(class);
+            let attends = a.simd_gt(zero);
+            (xp, away) = (p * (one - a), a.mul_add(p, n));
+            let by = attends.select(self.class_ng, one);
+            easy = attends.select((one - by * xn).fast_max(zero), easy);
+            xn *= by;
+            inside &= xn.simd_le(one);
+            xn = xn.fast_min(one);
+        }
+        let x = positive.select(xp, xn);
+        // u^k = e^(k ln u), and 1 where k = 0; u = 0 stands for a cell that costs nothing.
+        let u = positive.select(away, easy);
+        let k = positive.select(self.gamma_pos, self.exponents.at(class));
+        let power = math::exp(k * math::ln(u.fast_max(f32x8::splat(f32::MIN_POSITIVE))));
+        let power = (u.simd_gt(zero) | k.simd_eq(zero)).select(power, zero);
+        let weight = h * power;
+        let log = -math::ln(x.fast_max(self.eps));
+        let ratio = positive.select(-n, p * n / shifted);
+        let moves = x.simd_ge(self.eps) & (positive | inside);
+        Entry::new(weight * log, moves.select(weight * ratio, zero))
+    }
+}
+
+impl ByClass for Kernel {
+    #[inline]
+    fn at(&self, class: usize, z: f32x8, l: f32x8) -> Entry {
+        self.entry::<false>(class, z, l.simd_gt(f32x8::splat(0.0)))
+    }
+}
+
+struct WithAttention<'a>(&'a Kernel);
+
+impl ByClass for WithAttention<'_> {
+    #[inline]
+    fn at(&self, class: usize, z: f32x8, l: f32x8) -> Entry {
+        self.0.entry::<true>(class, z, l.simd_gt(f32x8::splat(0.0)))
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use lacuna_loss_api::conformance;
+
+    /// A long tail of classes that all occur together, or equal classes.
+    pub(crate) fn train(classes: usize, long_tail: bool) -> ClassStatistics {
+        let count = |c: usize| if long_tail { 500.0 / (1 + c % 10) as f64 } else { 200.0 };
+        let counts: Vec<f64> = (0..classes).map(count).collect();
+        let together = (0..classes * classes).map(|i| {
+            let (a, b) = (i / classes, i % classes);
+            match (a == b, long_tail && (a + b) % 4 == 1) {
+                (true, _) => counts[a],
+                (false, true) => 0.0,
+                (false, false) => counts[a] * counts[b] / 1000.0,
+            }
+        });
+        let together = together.collect();
+        ClassStatistics::new(1000.0, counts).unwrap().with_co_occurrence(together).unwrap()
+    }
+
+    #[test]
+    fn conforms() {
+        for published in [MfmConfig::with_attention(), MfmConfig::by_class()] {
+            let other = MfmConfig {
+                gamma_pos: 1.5,
+                gamma_neg: 0.0,
+                clip: 0.0,
+                gamma_class_ng: 0.8,
+                power: 1.0,
+                eps: 1e-4,
+                ..published
+            };
+            for config in [published, other] {
+                let build = |long_tail: bool| {
+                    let config = config.clone();
+                    move |classes| {
+                        Box::new(Mfm::new(config.clone(), &train(classes, long_tail)).unwrap()) as Box<_>
+                    }
+                };
+                conformance::check_by_class(&build(true));
+                conformance::check(&build(false));
+            }
+        }
+    }
+
+    #[test]
+    fn attention_needs_co_occurrence() {
+        let train = ClassStatistics::new(10.0, vec![5.0, 2.0]).unwrap();
+        let error = Mfm::new(MfmConfig::with_attention(), &train);
+        assert!(matches!(error, Err(LossError::Unsupported(_))));
+        assert!(Mfm::new(MfmConfig::by_class(), &train).is_ok());
+        let bad = MfmConfig { clip: 2.0, ..MfmConfig::by_class() };
+        assert!(matches!(Mfm::new(bad, &train), Err(LossError::Parameter { .. })));
+    }
+}
