@@ -96,6 +96,8 @@ pub struct Beside {
 
 /// Attempts at a sample around which the limits hold still, before one is given up.
 const ATTEMPTS: usize = 6;
+/// How long the work runs before its limits are sampled.
+const WARM: Duration = Duration::from_millis(5);
 /// How far the limits before and after a sample may lie apart.
 const STEADY: f64 = 0.05;
 
@@ -117,11 +119,14 @@ impl Beside {
                 let mut seconds = 0.0;
                 // A short sample is a warm-up: its time is needed, its rate means nothing.
                 for _ in 0..ATTEMPTS {
-                    // The peak stands next to the work on either side, since the clock follows what a core does; one
-                    // call brings the caches back.
+                    // The clock follows what a core does: a peak taken right after a copy reads up to 15 % higher than
+                    // one taken amid work. So the work runs for a while before the peak, which also fills the caches.
                     let copy = self.copy.rate();
+                    let warm = Instant::now();
+                    while warm.elapsed() < WARM {
+                        work();
+                    }
                     let before = Limits { copy, peak: fma_peak() };
-                    work();
                     let start = Instant::now();
                     for _ in 0..iterations {
                         work();
