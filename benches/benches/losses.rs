@@ -1,10 +1,10 @@
-//! Value and gradient of every loss of the table, 1024 rows x 80 classes (the classes of COCO), one core.
+//! Value and gradient of every loss of the tables, 1024 rows x 80 classes (the classes of COCO), one core.
 //!
 //! Labels are what the method is made for: one positive in 25 cells, and where the method looks at known
 //! cells only, the rest negative.
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use lacuna_losses::{Context, LOSSES, Label, LabelUse, LossGrad, LossInput, Options};
+use lacuna_losses::{ClassStatistics, Context, Label, LabelUse, LossGrad, LossInput, Mix, Options, all};
 use std::hint::black_box;
 
 const ROWS: usize = 1024;
@@ -18,25 +18,37 @@ fn losses(c: &mut Criterion) {
         f64::from(hash ^ (hash >> 15)) / f64::from(u32::MAX)
     };
     let matrices: Vec<Vec<f32>> =
-        (0..2).map(|m| (0..n).map(|i| (8.0 * noise(i, m) - 6.0) as f32).collect()).collect();
-    let mut gradients = [vec![0.0f32; n], vec![0.0f32; n]];
+        (0..3).map(|m| (0..n).map(|i| (8.0 * noise(i, m) - 6.0) as f32).collect()).collect();
+    let mut gradients = [vec![0.0f32; n], vec![0.0f32; n], vec![0.0f32; n]];
+    // Half of the rows are mixed with the other half, in losses that mix.
+    let half = ROWS / 2;
+    let first: Vec<u32> = (0..half as u32).rev().collect();
+    let second: Vec<u32> = (half as u32..ROWS as u32).collect();
 
     let mut group = c.benchmark_group("losses/1024x80");
     group.throughput(Throughput::Elements(n as u64));
-    for row in LOSSES {
+    for row in all() {
         let rest = if row.info.labels == LabelUse::KnownOnly { Label::Negative } else { Label::Unknown };
-        let labels: Vec<Label> =
+        let mut labels: Vec<Label> =
             (0..n).map(|i| if noise(i, 7) < 0.04 { Label::Positive } else { rest }).collect();
+        let train = ClassStatistics::of(&labels, CLASSES).expect("whole rows");
+        if row.info.labels == LabelUse::OnePositive {
+            labels.fill(Label::Unknown);
+            (0..ROWS).for_each(|i| labels[i * CLASSES + i * 7 % CLASSES] = Label::Positive);
+        }
         let data = Context { classes: Some(CLASSES), expected_positives: Some(2.9) };
-        let mut loss = row.build(&Options::default().within(data)).expect("defaults are legal");
-        let logits: Vec<&[f32]> = matrices[..loss.logit_matrices()].iter().map(Vec::as_slice).collect();
+        let mut loss = row.build_for(&Options::default().within(data), &train).expect("defaults are legal");
+        let (count, mixes) = (loss.logit_matrices(), loss.mixes());
+        let entries = |matrix: usize| if mixes && matrix + 1 == count { half * CLASSES } else { n };
+        let logits: Vec<&[f32]> = (0..count).map(|m| &matrices[m][..entries(m)]).collect();
         let mut input = LossInput::new(&logits, ROWS, CLASSES, &labels);
         input.epoch = 100; // past every warm-up
+        input.targets.mix = mixes.then_some(Mix { first: &first, second: &second, lambda: 0.3 });
         group.bench_function(row.info.name, |b| {
             b.iter(|| {
-                let [dz, du] = &mut gradients;
-                let mut buffers = [dz.as_mut_slice(), du.as_mut_slice()];
-                let grad = LossGrad::Into(&mut buffers[..logits.len()]);
+                let [a, b, c] = &mut gradients;
+                let mut buffers = [&mut a[..entries(0)], &mut b[..entries(1)], &mut c[..entries(2)]];
+                let grad = LossGrad::Into(&mut buffers[..count]);
                 loss.evaluate(black_box(&input), grad)
             });
         });
