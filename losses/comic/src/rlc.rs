@@ -190,9 +190,11 @@ impl MultiLabelLoss for Rlc {
         match entries {
             [epoch, counts] if epoch.name == "epoch" && counts.name == "counts" => {
                 let whole = |x: f64| x >= 0.0 && x.fract() == 0.0 && x < 9e15;
-                let legal = |x: &f64| x.is_finite() && *x > 0.0;
+                // Cells are added to the observed positives, never taken away.
+                let legal = |(x, observed): (&f64, &f64)| x >= observed && x - observed < 9e15;
+                let all_legal = || counts.values.iter().zip(&self.observed).all(legal);
                 match epoch.values.as_slice() {
-                    [e] if whole(*e) && counts.values.len() == classes && counts.values.iter().all(legal) => {
+                    [e] if whole(*e) && counts.values.len() == classes && all_legal() => {
                         self.epoch = *e as usize;
                         self.counts.copy_from_slice(&counts.values);
                         Ok(())

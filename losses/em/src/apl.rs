@@ -288,20 +288,32 @@ impl MultiLabelLoss for EmApl {
         if (cells.name.as_str(), unknown.name.as_str()) != ("pseudo_labels", "unknown") {
             return Err(bad("the state entries are pseudo_labels and unknown"));
         }
-        let whole = |x: f64| ((0.0..9e15).contains(&x) && x.fract() == 0.0).then_some(x as usize);
+        // Sample ids are u32, and so is everything that is counted here.
+        let whole = |x: f64| (x >= 0.0 && x <= f64::from(u32::MAX) && x.fract() == 0.0).then_some(x as usize);
         let [rows, classes, cells @ ..] = cells.values.as_slice() else { return Err(bad("no shape")) };
-        let shape = whole(*rows).zip(whole(*classes));
-        let (rows, classes) = shape.filter(|(r, c)| r.checked_mul(*c).is_some()).ok_or(bad("no shape"))?;
-        let mut overlay = vec![0.0; rows * classes];
+        let shape =
+            whole(*rows).zip(whole(*classes)).filter(|(rows, classes)| (*rows == 0) == (*classes == 0));
+        let (rows, classes) = shape.ok_or(bad("no shape"))?;
+        let count = rows.checked_mul(classes).ok_or(bad("no shape"))?;
+        let mut overlay: Vec<f32> = Vec::new();
+        overlay.try_reserve_exact(count).map_err(|_| bad("no memory for a training set of this shape"))?;
+        overlay.resize(count, 0.0);
+        let mut next = 0.0;
         for cell in cells.chunks(2) {
             let &[index, value] = cell else { return Err(bad("half a pseudo-label")) };
-            let slot = whole(index).and_then(|i| overlay.get_mut(i));
-            match slot.filter(|_| (-1.0..0.0).contains(&value)) {
+            let slot = if index >= next && index.fract() == 0.0 && index < count as f64 {
+                overlay.get_mut(index as usize)
+            } else {
+                None
+            };
+            match slot.filter(|_| value >= -1.0 && (value as f32) < 0.0) {
                 Some(slot) => *slot = value as f32,
-                None => return Err(bad("a pseudo-label outside the training set or outside (0, 1]")),
+                None => return Err(bad("a pseudo-label out of its order or outside (0, 1]")),
             }
+            next = index + 1.0;
         }
-        let unknown = unknown.values.iter().map(|&x| whole(x)).collect::<Option<Vec<usize>>>();
+        let unknown = unknown.values.iter().map(|&x| whole(x).filter(|u| *u <= rows));
+        let unknown = unknown.collect::<Option<Vec<usize>>>();
         let unknown = unknown.filter(|u| u.is_empty() || u.len() == classes).ok_or(bad("no counts"))?;
         (self.overlay, self.classes, self.unknown) = (overlay, classes, unknown);
         Ok(())

@@ -290,7 +290,9 @@ impl MultiLabelLoss for LargeLoss {
 
     /// `corrected`: classes, then the cells that are positive for good, as sample * classes + class.
     fn state(&self) -> Vec<StateEntry> {
-        let cells = (0..self.corrected.len() * 64).filter(|&cell| self.bit(cell)).map(|cell| cell as f64);
+        let words = (0..self.corrected.len()).filter(|&word| self.corrected[word] != 0);
+        let cells = words.flat_map(|word| word * 64..(word + 1) * 64).filter(|&cell| self.bit(cell));
+        let cells = cells.map(|cell| cell as f64);
         let values = std::iter::once(self.classes as f64).chain(cells).collect();
         vec![StateEntry { name: "corrected".to_owned(), values }]
     }
@@ -298,16 +300,30 @@ impl MultiLabelLoss for LargeLoss {
     fn restore(&mut self, entries: &[StateEntry]) -> Result<(), LossError> {
         let name = self.info().name;
         let values = only_state(name, "corrected", entries)?;
-        let whole = |x: f64| ((0.0..9e15).contains(&x) && x.fract() == 0.0).then_some(x as usize);
-        let values: Option<Vec<usize>> = values.iter().map(|&x| whole(x)).collect();
-        match values.as_deref() {
-            Some([classes, cells @ ..]) if *classes > 0 || cells.is_empty() => {
-                (self.classes, self.corrected) = (*classes, Vec::new());
-                cells.iter().for_each(|&cell| self.set(cell));
-                Ok(())
-            }
-            _ => Err(LossError::State(format!("{name}: `corrected` holds classes and cells"))),
+        let bad =
+            |what: &str| LossError::State(format!("{name}: `corrected` holds classes and cells; {what}"));
+        let [classes, cells @ ..] = values else { return Err(bad("it is empty")) };
+        let whole = |x: f64| (x >= 0.0 && x.fract() == 0.0 && x <= f64::from(u32::MAX)).then_some(x as usize);
+        let classes = whole(*classes).ok_or(bad("the classes are no number of classes"))?;
+        if !cells.is_empty() && (classes == 0 || self.scheme != Scheme::CorrectForGood) {
+            return Err(bad("this loss corrects none"));
         }
+        // Sample ids are u32, and the cells come in order.
+        let end = (f64::from(u32::MAX) + 1.0) * classes as f64;
+        let mut next = 0.0;
+        for &cell in cells {
+            if !(cell >= next && cell < end && cell.fract() == 0.0) {
+                return Err(bad("one is no cell or out of its order"));
+            }
+            next = cell + 1.0;
+        }
+        let mut corrected = Vec::new();
+        let words = cells.last().map_or(0, |&last| last as usize / 64 + 1);
+        corrected.try_reserve_exact(words).map_err(|_| bad("there is no memory for so many"))?;
+        corrected.resize(words, 0);
+        (self.classes, self.corrected) = (classes, corrected);
+        cells.iter().for_each(|&cell| self.set(cell as usize));
+        Ok(())
     }
 }
 
