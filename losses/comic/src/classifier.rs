@@ -316,8 +316,10 @@ impl MovingVector {
     /// [`LossError::State`] if it is not the state of a vector of this width.
     pub fn restore(&mut self, entry: &lacuna_loss_api::StateEntry) -> Result<(), LossError> {
         let width = self.values.len();
-        if entry.name != "moving_vector" || entry.values.len() != width {
-            return Err(LossError::State(format!("a moving vector has {width} numbers `moving_vector`")));
+        let finite = entry.values.iter().all(|x| x.is_finite());
+        if entry.name != "moving_vector" || entry.values.len() != width || !finite {
+            let message = format!("a moving vector has {width} finite numbers `moving_vector`");
+            return Err(LossError::State(message));
         }
         self.values.copy_from_slice(&entry.values);
         Ok(())
@@ -391,5 +393,9 @@ mod tests {
         other.restore(&e.state()).unwrap();
         assert_eq!(other, e);
         assert!(MovingVector::new(0.9, 3).restore(&e.state()).is_err());
+        let mut broken = e.state();
+        broken.values[1] = f64::NAN;
+        assert!(matches!(other.restore(&broken), Err(LossError::State(_))));
+        assert_eq!(other, e);
     }
 }

@@ -1,0 +1,52 @@
+//! Cross-entropies and focal losses.
+
+use super::{Case, Twin};
+use lacuna_engine::Var;
+use lacuna_losses::Label;
+
+pub(crate) const TWINS: &[(&str, Twin)] = &[
+    ("bce", |c| {
+        let entries = of_known(c);
+        c.reduced(entries)
+    }),
+    ("weak-negative-bce", weak_negative),
+    ("partial-bce", partial),
+    ("focal", |c| focal(c, 1.0, 1.0)),
+    ("focal-alpha", |c| focal(c, c.p("alpha"), 1.0 - c.p("alpha"))),
+];
+
+fn of_known(c: &mut Case<'_>) -> Var {
+    let z = c.z[0];
+    let (lp, ln, nothing) = (c.lp(z), c.ln_rest(z), c.zeros());
+    c.by_kind(lp, ln, nothing)
+}
+
+fn weak_negative(c: &mut Case<'_>) -> Var {
+    let (z, weight) = (c.z[0], c.p("negative_weight"));
+    let (lp, ln) = (c.lp(z), c.ln_rest(z));
+    let ln = c.times(ln, weight);
+    let entries = c.positive_or(lp, ln);
+    c.reduced(entries)
+}
+
+fn partial(c: &mut Case<'_>) -> Var {
+    let (alpha, beta, gamma) = (c.p("alpha"), c.p("beta"), c.p("gamma"));
+    let weights = c.labels.chunks(c.classes).map(|labels| {
+        let known = labels.iter().filter(|l| **l != Label::Unknown).count() as f32;
+        let share = known / labels.len() as f32;
+        if known == 0.0 { 0.0 } else { alpha as f32 * share.powf(gamma as f32) + beta as f32 }
+    });
+    let weights: Vec<f32> = weights.collect();
+    let weights = c.input([weights.len(), 1], &weights);
+    let entries = of_known(c);
+    let weighted = c.mul(weights, entries);
+    c.reduced(weighted)
+}
+
+fn focal(c: &mut Case<'_>, a: f64, b: f64) -> Var {
+    let (z, gamma) = (c.z[0], c.p("gamma"));
+    let (positive, rest) = c.focal_pair(z, gamma);
+    let (positive, rest) = (c.times(positive, a), c.times(rest, b));
+    let entries = c.positive_or(positive, rest);
+    c.reduced(entries)
+}

@@ -1,0 +1,143 @@
+//! Positive-unlabelled risks, and PU-MLC with its mixup term.
+
+use super::{Case, Twin};
+use lacuna_engine::Var;
+use lacuna_losses::Label;
+
+pub(crate) const TWINS: &[(&str, Twin)] = &[
+    ("vpu", vpu),
+    ("upu", |c| risk(c, None)),
+    ("nnpu", |c| risk(c, Some((c.p("beta"), c.p("gamma"))))),
+    ("pu-mlc", |c| {
+        let loss = pu_mlc(c);
+        let factor = c.factor();
+        c.times(loss, factor)
+    }),
+    ("pu-mlc-voc", |c| {
+        let loss = pu_mlc(c);
+        let factor = c.factor();
+        c.times(loss, factor)
+    }),
+    ("pu-mlc-mixup", mixup),
+];
+
+/// Positives of every class.
+fn positives(c: &Case<'_>) -> Vec<f64> {
+    let of_class = |class: usize| c.labels[class..].iter().step_by(c.classes);
+    (0..c.classes).map(|k| of_class(k).filter(|l| **l == Label::Positive).count() as f64).collect()
+}
+
+/// Means over the positives of every class `[1, C]`, 0 for a class without.
+fn mean_of_positives(c: &mut Case<'_>, x: Var) -> Var {
+    let nothing = c.zeros();
+    let only = c.positive_or(x, nothing);
+    let sums = c.sum_columns(only);
+    let by: Vec<f64> = positives(c).iter().map(|n| 1.0 / n.max(1.0)).collect();
+    let by = c.by_class(&by);
+    c.mul(sums, by)
+}
+
+fn vpu(c: &mut Case<'_>) -> Var {
+    let z = c.z[0];
+    let (p, lp) = (c.sigmoid(z), c.lp(z));
+    let mean = c.mean_columns(p);
+    let all = c.ln(mean);
+    let labelled = mean_of_positives(c, lp);
+    let classes = c.add(all, labelled);
+    let sum = c.sum(classes);
+    let scale = c.factor() * c.rows as f64;
+    c.times(sum, scale)
+}
+
+/// Which classes walk back is read off the values on the tape.
+fn risk(c: &mut Case<'_>, non_negative: Option<(f64, f64)>) -> Var {
+    let (z, kept, rows) = (c.z[0], c.p("kept"), c.rows as f64);
+    let priors: Vec<f64> = c.priors().iter().map(|share| share / kept).collect();
+    let priors = c.by_class(&priors);
+    let (p, n) = (c.sigmoid(z), c.rest(z));
+    let (right, wrong) = (mean_of_positives(c, n), mean_of_positives(c, p));
+    let nothing = c.zeros();
+    let others = c.positive_or(nothing, p);
+    let sums = c.sum_columns(others);
+    let by: Vec<f64> = positives(c).iter().map(|n| 1.0 / (rows - n).max(1.0)).collect();
+    let by = c.by_class(&by);
+    let unlabelled = c.mul(sums, by);
+    let positive = c.mul(priors, right);
+    let less = c.mul(priors, wrong);
+    let negative = c.sub(unlabelled, less);
+    let mut classes = c.add(positive, negative);
+    if let Some((beta, gamma)) = non_negative {
+        let back: Vec<f64> =
+            c.value(negative).iter().map(|&r| f64::from(u8::from(f64::from(r) < -beta))).collect();
+        let back = c.by_class(&back);
+        let reported = c.plus(positive, -beta);
+        let reported = c.detach(reported);
+        let walked = c.times(negative, -gamma);
+        let held = c.detach(walked);
+        let slope = c.sub(walked, held);
+        let walked = c.add(reported, slope);
+        classes = c.select(back, walked, classes);
+    }
+    let sum = c.sum(classes);
+    let scale = c.factor() * rows;
+    c.times(sum, scale)
+}
+
+/// The sum over classes.
+fn pu_mlc(c: &mut Case<'_>) -> Var {
+    let (z, alpha, gamma, e, rows) = (c.z[0], c.p("alpha"), c.p("gamma"), c.p("eps"), c.rows as f64);
+    let mean = c.mean_columns(z);
+    let gap = c.sub(z, mean);
+    let square = c.mul(gap, gap);
+    let variance = c.mean_columns(square);
+    let spread = c.sqrt(variance);
+    let spread = c.times(spread, alpha);
+    // A class whose logits do not differ has the temperature 1.
+    let differs = c.plus(spread, -1e-6);
+    let capped = c.clamp(spread, 0.0, 1.0);
+    let one = c.by_class(&vec![1.0; c.classes]);
+    let temperature = c.select(differs, capped, one);
+    let temperature = c.detach(temperature);
+    let tempered = c.div(z, temperature);
+    let s = c.sigmoid(tempered);
+    let mean = c.mean_columns(s);
+    let weight = c.pow(mean, gamma as f32);
+    let weight = c.detach(weight);
+    let guarded = c.plus(mean, 2.0 * e);
+    let log = c.ln(guarded);
+    let unlabelled = c.mul(weight, log);
+    let guarded = c.plus(s, 2.0 * e);
+    let log = c.ln(guarded);
+    let labelled = mean_of_positives(c, log);
+    let leak = |n: &f64| if *n > 0.0 { (rows - n) * e.ln_1p() / n } else { 0.0 };
+    let leak: Vec<f64> = positives(c).iter().map(leak).collect();
+    let leak = c.by_class(&leak);
+    let labelled = c.add(labelled, leak);
+    let classes = c.sub(unlabelled, labelled);
+    c.sum(classes)
+}
+
+fn mixup(c: &mut Case<'_>) -> Var {
+    let (z, e) = (c.z[0], c.p("eps"));
+    let mut loss = pu_mlc(c);
+    let mix = c.mix.expect("mixed rows");
+    if mix.rows() > 0 {
+        let mixed = c.z[1];
+        let p = c.sigmoid(z);
+        let leaking = c.plus(p, 1e-10);
+        let one = c.cells(|_| 1.0);
+        let target = c.positive_or(one, leaking);
+        let (a, b) = (c.gather_rows(target, mix.first), c.gather_rows(target, mix.second));
+        let t = c.blend(mix.lambda, a, 1.0 - mix.lambda, b);
+        let p = c.sigmoid(mixed);
+        let (t, p) = (c.plus(t, e), c.plus(p, e));
+        let (t, p) = (c.ln(t), c.ln(p));
+        let gap = c.sub(t, p);
+        let square = c.mul(gap, gap);
+        let sum = c.sum(square);
+        let term = c.times(sum, 1.0 / mix.rows() as f64);
+        loss = c.add(loss, term);
+    }
+    let factor = c.factor();
+    c.times(loss, factor)
+}
