@@ -291,3 +291,24 @@ fn training_has_the_same_bits_for_any_number_of_threads() {
         assert_eq!(pool.install(|| run(Exec::Rayon)), serial, "{threads} threads");
     }
 }
+
+/// A NaN in a gradient shows in the weights, as it does in PyTorch, and is not taken for a number too small to count.
+#[test]
+fn nan_is_not_flushed() {
+    let optimisers: [Box<dyn Optimizer>; 2] = [
+        Box::new(Adam::new(AdamConfig::default())),
+        Box::new(Sgd::new(SgdConfig { momentum: 0.9, ..SgdConfig::default() })),
+    ];
+    for mut optimiser in optimisers {
+        let mut tape = Tape::new();
+        let w = tape.param("w", Tensor::new([9], vec![1.0; 9]));
+        tape.seal();
+        tape.reset();
+        let mut g = [1e-20; 9];
+        (g[2], g[8]) = (f32::NAN, f32::NAN);
+        tape.backward_from(w, &g);
+        optimiser.step(&mut tape);
+        let nan: Vec<bool> = tape.value(w).iter().map(|w| w.is_nan()).collect();
+        assert_eq!(nan, [false, false, true, false, false, false, false, false, true]);
+    }
+}

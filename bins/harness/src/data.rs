@@ -1,22 +1,24 @@
 //! The rows of a benchmark, split and masked, shared by all of its runs.
 
 use crate::{HarnessError, ProtocolSpec};
-use lacuna_formats::{LabelConvention, SpmlFolder};
+use lacuna_formats::{FORMATS, LabelConvention, ReadOptions, SpmlFolder, open_data};
 use lacuna_labels::{FeatureSet, Label, LabelMatrix, ObservedLabels};
 use lacuna_losses::LabelNeeds;
 use lacuna_protocols::{Holdout, SinglePositive, Split};
 use lacuna_synthetic::{DEFAULT_SEED, SETS, synthetic_set};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Where rows come from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DataSource {
     /// A set that is made, by its name.
     Embedded(String),
-    /// A folder in the layout of the single-positive papers.
-    Folder {
-        /// The folder.
+    /// Files: a folder in the layout of the single-positive papers, or anything else that a format reads.
+    Files {
+        /// The folder or file.
         path: PathBuf,
+        /// Rows to test on, where they are in a file of their own.
+        test: Option<PathBuf>,
         /// Which features, where it has several.
         features: Option<String>,
         /// What -1 means in its observed labels.
@@ -79,18 +81,23 @@ impl Benchmark {
                 let set = entry.build(DEFAULT_SEED);
                 (name.clone(), Some(entry.caveat), set.train, set.test)
             }
-            DataSource::Folder { path, features, convention } => {
-                let mut folder = SpmlFolder::new(path);
-                if let Some(features) = features {
-                    folder = folder.features(features.as_str());
-                }
-                if let Some(convention) = convention {
-                    folder = folder.convention(*convention);
-                }
-                let sets = folder.load()?;
+            DataSource::Files { path, test, features, convention } => {
+                let options = ReadOptions {
+                    convention: *convention,
+                    features: features.clone(),
+                    ..ReadOptions::default()
+                };
+                let is_spml = FORMATS
+                    .iter()
+                    .find(|format| format.recognises(path))
+                    .is_none_or(|format| format.name == "spml");
+                let (train, test) = match test {
+                    None if is_spml && !path.is_file() => spml(path, &options)?,
+                    _ => tables(path, test.as_deref(), &options)?,
+                };
                 let full = path.canonicalize().unwrap_or_else(|_| path.clone());
                 let name = full.file_name().map_or("data".into(), |n| n.to_string_lossy().into_owned());
-                (name, None, sets.train, sets.test)
+                (name, None, train, test)
             }
         };
         let split =
@@ -122,7 +129,7 @@ impl Benchmark {
         }
         let mask_is_drawn = from_file.is_none();
         let mask = match from_file {
-            Some(_) => "observed labels from the folder's own file".to_string(),
+            Some(_) => "observed labels of the data itself".to_string(),
             None => format!("one positive kept of each training row (seed {seed}), before the split"),
         };
         let expected_positives = train.truth.mean_positives_per_row();
@@ -142,6 +149,65 @@ impl Benchmark {
         let (_, labels) = self.observed.iter().find(|(n, _)| *n == need).expect("named when loading");
         labels
     }
+}
+
+/// A folder in the layout of the single-positive papers.
+fn spml(path: &Path, options: &ReadOptions) -> Result<(FeatureSet, FeatureSet), HarnessError> {
+    let mut folder = SpmlFolder::new(path);
+    if let Some(features) = &options.features {
+        folder = folder.features(features.as_str());
+    }
+    if let Some(convention) = options.convention {
+        folder = folder.convention(convention);
+    }
+    let sets = folder.load()?;
+    Ok((sets.train, sets.test))
+}
+
+/// Rows of any format, whose test rows are part of it or in a file of their own.
+fn tables(
+    path: &Path,
+    test: Option<&Path>,
+    options: &ReadOptions,
+) -> Result<(FeatureSet, FeatureSet), HarnessError> {
+    let content = open_data(path, options)?;
+    let test = match test {
+        Some(test) => Some(open_data(test, options)?.train),
+        None => content.test,
+    };
+    let Some(test) = test else {
+        let path = path.display();
+        return Err(HarnessError::Setting(format!("{path} has no rows to test on; --test FILE names some")));
+    };
+    let limits = &options.limits;
+    let (train, test) = (content.train.into_set(limits)?, test.into_set(limits)?);
+    if train.features.columns() != test.features.columns() || train.classes != test.classes {
+        return Err(HarnessError::Setting(format!(
+            "{}: {} features and {} classes to train on, {} and {} to test on; both have to be the same, classes by \
+             name and order",
+            path.display(),
+            train.features.columns(),
+            train.classes.len(),
+            test.features.columns(),
+            test.classes.len()
+        )));
+    }
+    for (set, what) in [(&train, "train"), (&test, "test")] {
+        // Where nothing but observed labels is stored there is no truth to choose an epoch or to test by.
+        if let Some(unknown) =
+            set.observed.as_ref().and_then(|o| o.cells().iter().position(|l| !l.is_known()))
+        {
+            let classes = set.classes.len();
+            return Err(HarnessError::Setting(format!(
+                "{}: row {} of the rows to {what} on, class `{}`, has no label, and a benchmark measures by complete \
+                 ones",
+                path.display(),
+                unknown / classes,
+                set.classes[unknown % classes]
+            )));
+        }
+    }
+    Ok((train, test))
 }
 
 /// The labels that a loss with this need sees.

@@ -49,9 +49,13 @@ pub(crate) enum Command {
 #[derive(Args, Default)]
 pub(crate) struct RunArgs {
     /// Folder with precomputed features in SPML layout ({train,val}_features_*.npy,
-    /// formatted_{train,val}_labels.npy, formatted_{train,val}_images.npy); `val` files are the test set
-    #[arg(long, value_name = "DIR")]
+    /// formatted_{train,val}_labels.npy, formatted_{train,val}_images.npy; `val` files are the test set), or a
+    /// file or folder in any other format (Mulan, npz, safetensors, CSV, JSONL, LIBSVM, ...)
+    #[arg(long, value_name = "PATH")]
     data: Option<PathBuf>,
+    /// Rows to test on, where they are in a file of their own
+    #[arg(long, value_name = "FILE", requires = "data")]
+    test: Option<PathBuf>,
     /// Which features, where the folder has several, e.g. resnet50
     #[arg(long, value_name = "NAME", requires = "data")]
     features: Option<String>,
@@ -111,8 +115,9 @@ enum Mask {
 impl RunArgs {
     /// What the command line changes about the benchmark.
     pub(crate) fn overrides(&self) -> anyhow::Result<Overrides> {
-        let data = self.data.as_ref().map(|path| DataSource::Folder {
+        let data = self.data.as_ref().map(|path| DataSource::Files {
             path: path.clone(),
+            test: self.test.clone(),
             features: self.features.clone(),
             convention: self.label_convention.map(|c| match c {
                 Convention::Spml => LabelConvention::Spml,

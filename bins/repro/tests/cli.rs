@@ -222,3 +222,41 @@ fn masks_are_written_as_by_the_program_for_data() {
         refused(dir.path(), &["mask", ".", "--protocol", "nothing"]).contains("there is no such protocol")
     );
 }
+
+/// An ARFF file with 3 features and 2 labels, the labels as the last attributes and named in an XML file.
+fn write_mulan(folder: &Path, part: &str, rows: usize) {
+    let mut text = format!("@relation '{part}'\n");
+    for name in ["a", "b", "c"] {
+        text += &format!("@attribute {name} numeric\n");
+    }
+    text += "@attribute cat {0,1}\n@attribute dog {0,1}\n@data\n";
+    for i in 0..rows {
+        let x = |k: usize| ((i * 37 + k * 11) % 101) as f32 / 101.0;
+        text += &format!("{},{},{},{},{}\n", x(0), x(1), x(2), i % 2, usize::from(i % 3 > 0));
+    }
+    fs::write(folder.join(format!("pets-{part}.arff")), text).unwrap();
+    let labels = r#"<labels xmlns="http://mulan.sourceforge.net/labels"><label name="cat"/><label name="dog"/></labels>"#;
+    fs::write(folder.join("pets.xml"), labels).unwrap();
+}
+
+#[test]
+fn other_formats_train_too() {
+    let dir = tempfile::tempdir().unwrap();
+    write_mulan(dir.path(), "train", 40);
+    write_mulan(dir.path(), "test", 20);
+    let settings = ["--loss", "an", "--epochs", "2", "--seeds", "1", "--out", "out", "--json"];
+    for data in [&["--data", "."][..], &["--data", "pets-train.arff", "--test", "pets-test.arff"]] {
+        let args = [&["run", "spml-linear"], data, &settings].concat();
+        let output = repro(dir.path()).args(&args).output().unwrap();
+        let error = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(0), "{data:?}: {error}");
+        assert!(String::from_utf8(output.stdout).unwrap().contains(", 20 to test"), "{data:?}");
+    }
+    fs::remove_dir_all(dir.path().join("out")).unwrap();
+    let error = refused(dir.path(), &["run", "spml-linear", "--data", "pets-train.arff"]);
+    assert!(error.contains("--test FILE"), "{error}");
+    fs::write(dir.path().join("other.csv"), "id,cat,dog\na,1,0\n").unwrap();
+    let error =
+        refused(dir.path(), &["run", "spml-linear", "--data", "pets-train.arff", "--test", "other.csv"]);
+    assert!(error.contains("other.csv") && error.contains("features"), "{error}");
+}

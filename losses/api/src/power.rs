@@ -9,6 +9,8 @@ pub trait Power: Copy {
     fn of(self, u: f32x8) -> f32x8;
     /// g in every lane.
     fn exponent(self) -> f32x8;
+    /// Below this u^(g+1) is less than 1e-30, which leaves room for a reduction's factor.
+    fn negligible(self) -> f32x8;
 }
 
 /// A whole exponent.
@@ -29,21 +31,49 @@ impl<const G: u8> Power for Whole<G> {
     fn exponent(self) -> f32x8 {
         f32x8::splat(f32::from(G))
     }
+
+    #[inline]
+    fn negligible(self) -> f32x8 {
+        f32x8::splat(match G {
+            0 => 1e-30,
+            1 => 1e-15,
+            2 => 1e-10,
+            3 => 3.2e-8,
+            4 => 1e-6,
+            _ => 0.0,
+        })
+    }
 }
 
 /// Any exponent: e^(g ln u). u is a probability and never 0.
 #[derive(Clone, Copy)]
-pub struct Any(pub f32x8);
+pub struct Any {
+    exponent: f32x8,
+    negligible: f32x8,
+}
+
+impl Any {
+    /// The exponent g.
+    pub fn new(g: f64) -> Self {
+        let negligible = 10f64.powf(-30.0 / (g + 1.0));
+        Self { exponent: f32x8::splat(g as f32), negligible: f32x8::splat(negligible as f32) }
+    }
+}
 
 impl Power for Any {
     #[inline]
     fn of(self, u: f32x8) -> f32x8 {
-        math::exp(self.0 * math::ln(u))
+        math::exp(self.exponent * math::ln(u))
     }
 
     #[inline]
     fn exponent(self) -> f32x8 {
-        self.0
+        self.exponent
+    }
+
+    #[inline]
+    fn negligible(self) -> f32x8 {
+        self.negligible
     }
 }
 
@@ -69,7 +99,7 @@ macro_rules! with_power {
             let $power = Whole::<4>;
             $body
         } else {
-            let $power = Any($crate::f32x8::splat(gamma as f32));
+            let $power = Any::new(gamma);
             $body
         }
     }};
@@ -86,4 +116,14 @@ pub fn focal(u: f32x8, rest: f32x8, neg_ln_rest: f32x8, power: impl Power) -> (f
     let weight = power.of(u);
     let slope = weight * (power.exponent() * rest).mul_add(neg_ln_rest, u);
     (weight * neg_ln_rest, slope)
+}
+
+/// [`focal`] for logits that are multiplied before: value and slope are 0 where they would be below 1e-29. Products
+/// beneath the smallest normal float take processors a hundred cycles and more, and scaled logits have many (1024 x 80
+/// of them 923 us instead of 185).
+#[inline]
+pub fn focal_of_scaled(u: f32x8, rest: f32x8, neg_ln_rest: f32x8, power: impl Power) -> (f32x8, f32x8) {
+    let (negligible, none) = (u.simd_lt(power.negligible()), f32x8::splat(0.0));
+    let (value, slope) = focal(negligible.select(power.negligible(), u), rest, neg_ln_rest, power);
+    (negligible.select(none, value), negligible.select(none, slope))
 }

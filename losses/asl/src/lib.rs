@@ -199,7 +199,7 @@ impl MultiLabelLoss for Asl {
                 pointwise::evaluate(name, &kernel, input, grad, reduction)
             }};
         }
-        let any = |g: f64| Any(f32x8::splat(g as f32));
+        let any = |g: f64| Any::new(g);
         match (setting == Setting::FullGrad, gamma_pos, gamma_neg) {
             (false, 0.0, 0.0) => run!(false, Whole::<0>, Whole::<0>),
             (false, 0.0, 4.0) => run!(false, Whole::<0>, Whole::<4>),

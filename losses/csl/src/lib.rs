@@ -155,7 +155,7 @@ impl MultiLabelLoss for Csl {
 
     fn evaluate(&mut self, input: &LossInput<'_>, grad: LossGrad<'_, '_>) -> Result<f32, LossError> {
         self.check_classes(input.classes)?;
-        let any = |g: f64| Any(f32x8::splat(g as f32));
+        let any = |g: f64| Any::new(g);
         let CslConfig { positive, negative, unknown, .. } = self.config;
         let (zero, one, two, four) = (Whole::<0>, Whole::<1>, Whole::<2>, Whole::<4>);
         match (positive.gamma, negative.gamma, unknown.gamma) {

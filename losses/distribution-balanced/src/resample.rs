@@ -3,7 +3,7 @@
 use crate::reference::{self, MANY, effective_number_weight};
 use crate::{ClassBalance, Norm, ResampleConfig, Reweight, Variant};
 use lacuna_loss_api::pointwise::{self, ByClass, ClassVector, Entry};
-use lacuna_loss_api::power::{Power, Whole, focal, with_power};
+use lacuna_loss_api::power::{Power, Whole, focal_of_scaled, with_power};
 use lacuna_loss_api::{
     ClassStatistics, Dual, Interval, Label, LossError, LossGrad, LossInfo, LossInput, MultiLabelLoss, Real,
     f32x8, math,
@@ -231,7 +231,7 @@ impl<const REBALANCE: bool, P: Power> ByClass for Kernel<'_, REBALANCE, P> {
         let log = math::logistic(positive.select(-s, self.lambda * s));
         let (value, slope) = match self.power {
             None => (log.neg_ln_n, log.p),
-            Some(power) => focal(log.p, log.n, log.neg_ln_n, power),
+            Some(power) => focal_of_scaled(log.p, log.n, log.neg_ln_n, power),
         };
         // Of a negative 1 / lambda and the inner derivative lambda cancel in the slope.
         let value = positive.select(value, self.inverse_lambda * value);

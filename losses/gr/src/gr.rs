@@ -209,7 +209,7 @@ impl MultiLabelLoss for Gr {
     fn evaluate(&mut self, input: &LossInput<'_>, grad: LossGrad<'_, '_>) -> Result<f32, LossError> {
         let Point { w, b, mu, sigma } = self.point(input.epoch);
         let lanes = |x: f64| f32x8::splat(x as f32);
-        let kernel = Kernel {
+        let constants = Constants {
             w: lanes(w),
             b: lanes(b),
             mu: lanes(mu),
@@ -218,7 +218,11 @@ impl MultiLabelLoss for Gr {
             q3: lanes(self.config.q3),
             guard: lanes(self.config.log_epsilon),
         };
-        pointwise::evaluate(self.info().name, &kernel, input, grad, self.config.reduction)
+        let (name, reduction) = (self.info().name, self.config.reduction);
+        match self.config.q3 == 1.0 {
+            true => pointwise::evaluate(name, &Kernel::<true>(constants), input, grad, reduction),
+            false => pointwise::evaluate(name, &Kernel::<false>(constants), input, grad, reduction),
+        }
     }
 
     fn reference(&self, z: &[&[Dual]], input: &LossInput<'_>) -> Dual {
@@ -237,7 +241,11 @@ impl MultiLabelLoss for Gr {
     }
 }
 
-struct Kernel {
+/// The entries; `LINEAR`: q3 is 1, where (1 - n^q3) / q3 is p and n^q3 is n (the repository's default, and a fifth of the
+/// time).
+struct Kernel<const LINEAR: bool>(Constants);
+
+struct Constants {
     w: f32x8,
     b: f32x8,
     mu: f32x8,
@@ -248,18 +256,19 @@ struct Kernel {
     guard: f32x8,
 }
 
-impl Pointwise for Kernel {
+impl<const LINEAR: bool> Pointwise for Kernel<LINEAR> {
     #[inline]
     fn at(&self, z: f32x8, l: f32x8) -> Entry {
+        let Constants { w, b, mu, bend, q2, q3, guard } = self.0;
         let zero = f32x8::splat(0.0);
         let log = math::logistic(z);
         let (p, n) = (log.p, log.n);
         let positive = l.simd_gt(zero);
-        let k = math::sigmoid(p.mul_add(self.w, self.b));
-        let gap = p - self.mu;
-        let v = math::exp_sat(self.bend * gap * gap);
-        let (up, up_power) = generalised(log.neg_ln_p, self.q2);
-        let (down, down_power) = generalised(log.neg_ln_n, self.q3);
+        let k = math::sigmoid(p.mul_add(w, b));
+        let gap = p - mu;
+        let v = math::exp_sat(bend * gap * gap);
+        let (up, up_power) = generalised(log.neg_ln_p, q2);
+        let (down, down_power) = if LINEAR { (p, n) } else { generalised(log.neg_ln_n, q3) };
         let (a, b) = (v * k, v * (f32x8::splat(1.0) - k));
         let value = a * up + b * down;
         let slope = b * down_power * p - a * up_power * n;
@@ -267,9 +276,9 @@ impl Pointwise for Kernel {
         let (mut value, mut slope) = (unknown.select(value, zero), unknown.select(slope, zero));
         // One entry in twenty or fewer is a positive.
         if positive.any() {
-            let x = p + self.guard;
+            let x = p + guard;
             let guarded = -math::ln(x);
-            let lp = self.guard.simd_gt(zero).select(guarded, log.neg_ln_p);
+            let lp = guard.simd_gt(zero).select(guarded, log.neg_ln_p);
             value = positive.select(lp, value);
             slope = positive.select(-(p * n) / x, slope);
         }

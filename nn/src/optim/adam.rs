@@ -10,6 +10,9 @@ use lacuna_engine::{EntryMut, Grad, Tape};
 use lacuna_kernels::f32x8;
 use std::ops::Range;
 
+/// Gradients below this have squares that leave no trace in a second moment.
+const NO_SQUARE: f32 = 1e-16;
+
 /// Settings of [`Adam`]. Defaults are PyTorch's.
 #[derive(Clone, Debug, PartialEq)]
 pub struct AdamConfig {
@@ -239,10 +242,13 @@ impl AdamStep {
         let (mut w8, m8, v8) = (f32x8::new(*w), f32x8::new(*m), f32x8::new(*v));
         let g = w8.mul_add(self.l2, g);
         let m8 = (g - m8).mul_add(self.one_minus_beta1, m8);
-        let v8 = v8.mul_add(self.beta2, g * g * self.one_minus_beta2);
-        let flush = f32x8::splat(FLUSH);
-        let m8 = m8 & m8.abs().simd_gt(flush);
-        let v8 = v8 & v8.simd_gt(flush);
+        let (zero, flush) = (f32x8::splat(0.0), f32x8::splat(FLUSH));
+        // A square that would be flushed below is not formed: beneath the smallest normal float it takes processors a
+        // hundred cycles and more. NaN is in no range, so it stays and shows.
+        let squared = g.abs().simd_lt(f32x8::splat(NO_SQUARE)).select(zero, g);
+        let v8 = v8.mul_add(self.beta2, squared * squared * self.one_minus_beta2);
+        let m8 = m8.abs().simd_le(flush).select(zero, m8);
+        let v8 = v8.simd_le(flush).select(zero, v8);
         w8 *= self.shrink;
         let root = v8.sqrt().mul_add(self.root_correction, self.eps);
         w8 -= self.step_size * m8 / root;

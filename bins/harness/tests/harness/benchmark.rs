@@ -52,7 +52,7 @@ fn numbers_do_not_depend_on_threads() {
 fn real_features_give_the_numbers_others_get() {
     let Some(folder) = real_data("ucmerced") else { return };
     let spec = spec();
-    let source = DataSource::Folder { path: folder, features: None, convention: None };
+    let source = DataSource::Files { path: folder, test: None, features: None, convention: None };
     let plan = Plan::new(&spec, &Overrides { data: Some(source), ..Overrides::default() }).unwrap();
     assert!((plan.data().expected_positives - 3.3309).abs() < 1e-4);
     let report = plan.run(2, &|_| {}).unwrap();
@@ -73,7 +73,7 @@ fn real_features_give_the_numbers_others_get() {
 #[test]
 fn published_numbers_stand_beside_equal_settings_only() {
     let Some(folder) = real_data("ucmerced") else { return };
-    let source = DataSource::Folder { path: folder, features: None, convention: None };
+    let source = DataSource::Files { path: folder, test: None, features: None, convention: None };
     let names = |n: &str| Some(n.split(',').map(String::from).collect());
     let base =
         Overrides { data: Some(source), losses: names("an,splc"), seeds: Some(1), ..Overrides::default() };
