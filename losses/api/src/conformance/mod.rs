@@ -2,9 +2,11 @@
 //!
 //! [`check`] builds the loss afresh for each question and panics with the name of the loss and of the rule
 //! it breaks. The oracle is the loss's own formula ([`MultiLabelLoss::reference`]) differentiated by
-//! [`differentiate`], which shares no code with the fast path.
+//! [`differentiate`](crate::differentiate), which shares no code with the fast path.
 
 mod batch;
+#[cfg(test)]
+mod broken;
 
 use crate::{Label, LabelUse, LossError, LossGrad, LossInput, MultiLabelLoss};
 use batch::{Batch, assert_close};
