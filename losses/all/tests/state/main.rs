@@ -82,11 +82,12 @@ impl Run {
         Self { z: (0..whole).map(matrix).collect(), labels: labels(row), loss, step: 0 }
     }
 
-    /// The same run with its loss made anew from the saved state.
+    /// The same run with its loss made anew from the saved state, which has been text in between.
     fn resumed(&self, row: &'static LossRow) -> Self {
         let mut loss = build(row, CLASSES);
-        loss.restore(&self.loss.state())
-            .unwrap_or_else(|e| panic!("{} refuses its state: {e}", row.info.name));
+        let text = serde_json::to_string(&self.loss.state()).unwrap();
+        let state: Vec<StateEntry> = serde_json::from_str(&text).unwrap();
+        loss.restore(&state).unwrap_or_else(|e| panic!("{} refuses its state: {e}", row.info.name));
         assert_eq!(loss.state(), self.loss.state(), "{}: the state is not what was restored", row.info.name);
         Self { loss, z: self.z.clone(), labels: self.labels.clone(), step: self.step }
     }
