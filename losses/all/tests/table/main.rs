@@ -32,6 +32,7 @@ fn every_class_row_conforms_under_every_reduction() {
                 move |classes| row.build_for(&options, &train(classes, long_tail)).unwrap()
             };
             conformance::check_by_class(&build(true));
+            conformance::agrees_with_its_formula_far_out(&build(true));
             conformance::check(&build(false));
         }
     }
@@ -78,6 +79,7 @@ fn every_row_conforms_under_every_reduction() {
             let data = Context { classes: None, expected_positives: Some(1.5) };
             let options = Options { reduction, ..Options::default().within(data) };
             conformance::check(&|_| row.build(&options).unwrap());
+            conformance::agrees_with_its_formula_far_out(&|_| row.build(&options).unwrap());
         }
     }
 }
