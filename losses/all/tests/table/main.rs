@@ -37,6 +37,27 @@ fn every_class_row_conforms_under_every_reduction() {
     }
 }
 
+/// The same training set with its classes in the order of [`conformance::moved`].
+fn permuted(train: &ClassStatistics) -> ClassStatistics {
+    let n = train.classes();
+    let from = |c| conformance::moved(c, n);
+    let counts = (0..n).map(|c| train.positives()[from(c)]).collect();
+    let together = train.co_occurrence().unwrap();
+    let together = (0..n * n).map(|i| together[from(i / n) * n + from(i % n)]).collect();
+    ClassStatistics::new(train.rows(), counts).unwrap().with_co_occurrence(together).unwrap()
+}
+
+#[test]
+fn classes_may_be_permuted_with_their_frequencies() {
+    for row in CLASS_LOSSES.iter().chain(BRANCH_LOSSES) {
+        let options = Options::default();
+        conformance::commutes_with_permutations_of_classes(
+            &|classes| row.build_for(&options, &train(classes, true)).unwrap(),
+            &|classes| row.build_for(&options, &permuted(&train(classes, true))).unwrap(),
+        );
+    }
+}
+
 #[test]
 fn class_frequencies_are_asked_for() {
     for row in CLASS_LOSSES {
