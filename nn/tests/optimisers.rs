@@ -52,7 +52,7 @@ fn every_optimiser_agrees_with_its_reference() {
         let config =
             SgdConfig { lr: 0.1, momentum, dampening, nesterov, weight_decay: 0.001, ..SgdConfig::default() };
         let reference = SgdReference::<f64>::new(0.1, f64::from(momentum), nesterov, 0.001);
-        let mut references = [SgdReference { dampening: f64::from(dampening), ..reference }; N];
+        let mut references = [reference.dampened(f64::from(dampening)); N];
         let what = format!("sgd {momentum} {dampening} {nesterov}");
         compare(Sgd::new(config), |i, w, g| references[i].step(w, g), &what);
     }

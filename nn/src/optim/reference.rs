@@ -65,6 +65,11 @@ impl<R: Real> SgdReference<R> {
         Self { lr, momentum, dampening: 0.0, nesterov, weight_decay, u: R::zero(), t: 0 }
     }
 
+    /// The same with dampening.
+    pub fn dampened(self, dampening: f64) -> Self {
+        Self { dampening, ..self }
+    }
+
     /// The parameter after one step with gradient `g`.
     pub fn step(&mut self, w: R, g: R) -> R {
         let g = g + R::of(self.weight_decay) * w;

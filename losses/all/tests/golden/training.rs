@@ -29,7 +29,7 @@ pub(crate) fn optim(case: &Case) -> Result<(), String> {
             let param = |name| if case.has("params", name) { param(name) } else { Ok(0.0) };
             let (lr, momentum, decay) = (param("lr")?, param("momentum")?, param("weight_decay")?);
             let one = SgdReference::new(lr, momentum, param("nesterov")? == 1.0, decay);
-            let mut optimisers = vec![SgdReference { dampening: param("dampening")?, ..one }; w.len()];
+            let mut optimisers = vec![one.dampened(param("dampening")?); w.len()];
             Box::new(move |i, w, g| optimisers[i].step(w, g))
         }
         other => return Err(format!("there is no optimiser {other}")),
