@@ -25,6 +25,7 @@ pub(crate) struct Cli {
 const EXAMPLES: &str = "Examples:
   repro                                         the benchmark on embedded data
   repro list                                    benchmarks, losses, embedded data
+  repro losses show hill --svg hill.svg         formula, source, value and slope of one loss
   repro run spml-linear --data features/        the same on your features
   repro run spml-linear --data features/ --loss an,hill,splc --set splc.tau=0.65 --seeds 5
   repro run spml-linear --data features/ --json > losses.jsonl
@@ -35,6 +36,8 @@ Exit codes: 0 done, 2 something in the command line, the files or the data has t
 pub(crate) enum Command {
     /// Lists benchmarks, losses and embedded data sets
     List,
+    /// Lists every loss with its source, assumptions and parameters, or shows one with its plot
+    Losses(crate::losses::LossesArgs),
     /// Hides labels as a protocol says and writes what is left
     Mask(Box<lacuna_cli::mask::MaskArgs>),
     /// Runs a benchmark and prints its table

@@ -260,3 +260,57 @@ fn other_formats_train_too() {
         refused(dir.path(), &["run", "spml-linear", "--data", "pets-train.arff", "--test", "other.csv"]);
     assert!(error.contains("other.csv") && error.contains("features"), "{error}");
 }
+
+#[test]
+fn losses_are_listed_and_shown() {
+    let dir = tempfile::tempdir().unwrap();
+    let run = |args: &[&str]| {
+        let output = repro(dir.path()).args(args).output().unwrap();
+        assert_eq!(output.status.code(), Some(0), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let list = run(&["losses"]);
+    let names: Vec<&str> = lacuna_losses::all().map(|row| row.info.name).collect();
+    for name in &names {
+        assert!(list.lines().any(|line| line.split(' ').next() == Some(name)), "{name} is not listed");
+    }
+    // Hill at its default: the slope of a positive at 8 is nearly 0, at -8 the focal weight is nearly 1.
+    let shown = run(&["losses", "show", "hill", "--svg", "hill.svg"]);
+    assert!(shown.contains("(lambda-p) p^2") && shown.contains("2112.07368"), "{shown}");
+    assert!(shown.contains("lambda = 1.5, in (0, inf)") && shown.contains("one entry"), "{shown}");
+    let picture = fs::read_to_string(dir.path().join("hill.svg")).unwrap();
+    assert!(picture.starts_with("<svg") && picture.trim_end().ends_with("</svg>"), "{picture}");
+    assert!(!picture.contains("NaN") && !picture.contains("inf"));
+    // A parameter moves the curve: with gamma 0 a positive at -8 costs lp(-9) = 9.0001 and its slope is -1.
+    let steep = run(&["losses", "show", "hill", "--set", "gamma=0"]);
+    assert!(steep.contains("    9.000 |") && steep.contains("   -1.000 |"), "{steep}");
+}
+
+#[test]
+fn every_loss_can_be_shown() {
+    let dir = tempfile::tempdir().unwrap();
+    for row in lacuna_losses::all() {
+        let name = row.info.name;
+        let output = repro(dir.path()).args(["losses", "show", name]).output().unwrap();
+        let error = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(0), "{name}: {error}");
+        let text = String::from_utf8(output.stdout).unwrap();
+        assert!(text.contains(row.info.paper) && text.contains(row.info.formula), "{name}");
+        assert!(!text.contains("NaN") && text.contains("+ positive"), "{name}: {text}");
+    }
+}
+
+#[test]
+fn losses_that_cannot_be_shown_say_why() {
+    let dir = tempfile::tempdir().unwrap();
+    let error = refused(dir.path(), &["losses", "show", "hil"]);
+    assert!(error.contains("hill"), "{error}");
+    let error = refused(dir.path(), &["losses", "show", "hill", "--set", "lambda=-1"]);
+    assert!(error.contains("lambda") && error.contains("(0, inf)"), "{error}");
+    let error = refused(dir.path(), &["losses", "show", "hill", "--set", "gama=1"]);
+    assert!(error.contains("gamma"), "{error}");
+    let error = refused(dir.path(), &["losses", "show", "hill", "--set", "gamma"]);
+    assert!(error.contains("PARAM=VALUE"), "{error}");
+    let error = refused(dir.path(), &["losses", "show", "hill", "--svg", "no/such/folder/x.svg"]);
+    assert!(error.contains("no/such/folder"), "{error}");
+}

@@ -1,0 +1,108 @@
+//! `repro losses`: what every loss says about itself, and what it looks like.
+
+mod plot;
+mod probe;
+mod svg;
+
+use anyhow::{Context, bail};
+use clap::{Args, Subcommand};
+use lacuna_formats::write_atomic;
+use lacuna_losses::{LossInfo, LossRow, Options, all, find};
+use probe::Probe;
+use std::fmt::Write as _;
+use std::path::PathBuf;
+
+#[derive(Args)]
+pub(crate) struct LossesArgs {
+    #[command(subcommand)]
+    command: Option<LossesCommand>,
+}
+
+#[derive(Subcommand)]
+enum LossesCommand {
+    /// Shows one loss: formula, source, parameters, and a plot of value and slope against the logit
+    Show(ShowArgs),
+}
+
+#[derive(Args)]
+struct ShowArgs {
+    /// Name of the loss, e.g. hill
+    name: String,
+    /// Sets a parameter, e.g. gamma=3; may be given several times
+    #[arg(long, value_name = "PARAM=VALUE")]
+    set: Vec<String>,
+    /// Epoch, counted from 0, for losses that change with it
+    #[arg(long, value_name = "N", default_value_t = 5)]
+    epoch: usize,
+    /// Writes the plot to a file as well
+    #[arg(long, value_name = "FILE")]
+    svg: Option<PathBuf>,
+}
+
+/// The text that the command prints; writes the picture where one is wanted.
+pub(crate) fn text(args: &LossesArgs) -> anyhow::Result<String> {
+    match &args.command {
+        None => list(),
+        Some(LossesCommand::Show(args)) => show(args),
+    }
+}
+
+fn list() -> anyhow::Result<String> {
+    let mut out = String::new();
+    for row in all() {
+        let info = row.info;
+        writeln!(out, "{:<26} {}", info.name, heading(info))?;
+        writeln!(out, "{:<26} {}", "", info.paper)?;
+        for line in parameters(info) {
+            writeln!(out, "{:<26}   {line}", "")?;
+        }
+    }
+    writeln!(out, "\n{} losses; `repro losses show NAME` has formula and plot.", all().count())?;
+    Ok(out)
+}
+
+/// Title, year, and what the loss assumes about labels.
+fn heading(info: &LossInfo) -> String {
+    let mark = if info.experimental { "; experimental" } else { "" };
+    format!("{} ({}); {}{mark}", info.title, info.year, info.labels)
+}
+
+fn parameters(info: &LossInfo) -> Vec<String> {
+    let line = |p: &lacuna_losses::ParamInfo| {
+        let default = match p.default {
+            None => "from the data".to_string(),
+            Some(d) if d != 0.0 && d.abs() < 1e-4 => format!("{d:e}"),
+            Some(d) => d.to_string(),
+        };
+        format!("{} = {default}, in {}", p.name, p.range)
+    };
+    info.params.iter().map(line).collect()
+}
+
+fn show(args: &ShowArgs) -> anyhow::Result<String> {
+    let row: &'static LossRow = find(&args.name)?;
+    let info = row.info;
+    let mut options = Options::default();
+    for set in &args.set {
+        let form = || format!("--set {set}: the form is PARAM=VALUE");
+        let (name, value) = set.split_once('=').with_context(form)?;
+        let Ok(number) = value.trim().parse() else { bail!("--set {set}: `{value}` is no number") };
+        options = options.set(name.trim(), number);
+    }
+    let probe = Probe::of(row, &options, args.epoch)?;
+    let mut out = String::new();
+    writeln!(out, "{}: {}", info.name, heading(info))?;
+    writeln!(out, "{}\n", info.paper)?;
+    writeln!(out, "  {}\n", info.formula)?;
+    for (line, p) in parameters(info).iter().zip(info.params) {
+        writeln!(out, "  {line}\n      {}", p.doc)?;
+    }
+    writeln!(out, "\n{}", plot::panels(&probe))?;
+    if let Some(path) = &args.svg {
+        let picture = svg::picture(&format!("{} ({}, {})", info.title, info.name, info.year), &probe)?;
+        write_atomic(path, |file| file.write_all(picture.as_bytes()))
+            .with_context(|| path.display().to_string())?;
+        writeln!(out, "\nwritten: {}", path.display())?;
+    }
+    Ok(out)
+}
