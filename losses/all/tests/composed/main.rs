@@ -12,6 +12,7 @@ mod em;
 mod frequency;
 mod gr;
 mod hill;
+mod imprecise;
 mod large_loss;
 mod pu;
 mod spml;
@@ -40,6 +41,7 @@ const TWINS: &[&[(&str, Twin)]] = &[
     anyloss::TWINS,
     frequency::TWINS,
     comic::TWINS,
+    imprecise::TWINS,
 ];
 
 /// Of an entry ...
