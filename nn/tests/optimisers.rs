@@ -46,10 +46,15 @@ fn every_optimiser_agrees_with_its_reference() {
             );
         }
     }
-    for (momentum, nesterov) in [(0.0, false), (0.9, false), (0.9, true)] {
-        let config = SgdConfig { lr: 0.1, momentum, nesterov, weight_decay: 0.001, groups: vec![] };
-        let mut references = [SgdReference::<f64>::new(0.1, f64::from(momentum), nesterov, 0.001); N];
-        compare(Sgd::new(config), |i, w, g| references[i].step(w, g), &format!("sgd {momentum} {nesterov}"));
+    for (momentum, dampening, nesterov) in
+        [(0.0, 0.0, false), (0.0, 0.5, false), (0.9, 0.0, false), (0.9, 0.0, true), (0.9, 0.25, false)]
+    {
+        let config =
+            SgdConfig { lr: 0.1, momentum, dampening, nesterov, weight_decay: 0.001, ..SgdConfig::default() };
+        let reference = SgdReference::<f64>::new(0.1, f64::from(momentum), nesterov, 0.001);
+        let mut references = [reference.dampened(f64::from(dampening)); N];
+        let what = format!("sgd {momentum} {dampening} {nesterov}");
+        compare(Sgd::new(config), |i, w, g| references[i].step(w, g), &what);
     }
 
     fn compare(mut fast: impl Optimizer, mut exact: impl FnMut(usize, f64, f64) -> f64, what: &str) {
@@ -240,7 +245,7 @@ fn golden_case(case: &serde_json::Value, name: &str) {
                 momentum: momentum as f32,
                 nesterov,
                 weight_decay: decay as f32,
-                groups: vec![],
+                ..SgdConfig::default()
             };
             let step = || {
                 let mut r = SgdReference::<f64>::new(lr, momentum, nesterov, decay);

@@ -1,6 +1,5 @@
 //! The command line.
 
-use crate::losses::LossesArgs;
 use anyhow::{Context, bail};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use lacuna_formats::LabelConvention;
@@ -26,7 +25,7 @@ pub(crate) struct Cli {
 const EXAMPLES: &str = "Examples:
   repro                                         the benchmark on embedded data
   repro list                                    benchmarks, losses, embedded data
-  repro losses show hill                        formula, source and plot of a loss
+  repro losses show hill --svg hill.svg         formula, source, value and slope of one loss
   repro run spml-linear --data features/        the same on your features
   repro run spml-linear --data features/ --loss an,hill,splc --set splc.tau=0.65 --seeds 5
   repro run spml-linear --data features/ --json > losses.jsonl
@@ -37,8 +36,8 @@ Exit codes: 0 done, 2 something in the command line, the files or the data has t
 pub(crate) enum Command {
     /// Lists benchmarks, losses and embedded data sets
     List,
-    /// Lists every loss with its source, what it makes of labels, and its parameters
-    Losses(LossesArgs),
+    /// Lists every loss with its source, assumptions and parameters, or shows one with its plot
+    Losses(crate::losses::LossesArgs),
     /// Hides labels as a protocol says and writes what is left
     Mask(Box<lacuna_cli::mask::MaskArgs>),
     /// Runs a benchmark and prints its table
@@ -159,7 +158,7 @@ impl RunArgs {
 }
 
 /// `loss.param=value`.
-pub(crate) fn parameter(text: &str) -> anyhow::Result<(String, String, f64)> {
+fn parameter(text: &str) -> anyhow::Result<(String, String, f64)> {
     let form = || format!("--set {text}: the form is LOSS.PARAM=VALUE, e.g. splc.tau=0.65");
     let (name, value) = text.split_once('=').with_context(form)?;
     let (loss, param) = name.split_once('.').with_context(form)?;

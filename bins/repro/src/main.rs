@@ -20,7 +20,7 @@ fn main() {
     let outcome = match cli.command {
         None => run("spml-linear", &RunArgs::default()),
         Some(Command::List) => list::text().and_then(|text| out(&text)),
-        Some(Command::Losses(args)) => losses::run(&args).and_then(|text| out(&text)),
+        Some(Command::Losses(args)) => losses::text(&args).and_then(|text| out(&text)),
         Some(Command::Mask(args)) => lacuna_cli::mask::run(&args),
         Some(Command::Run { name, args }) => run(&name, &args),
     };

@@ -118,7 +118,17 @@ impl fmt::Display for Interval {
         if self.whole {
             write!(f, "whole numbers of ")?;
         }
-        write!(f, "{left}{}, {}{right}", self.low, self.high)
+        write!(f, "{left}{}, {}{right}", Short(self.low), Short(self.high))
+    }
+}
+
+/// A number without a row of zeros.
+struct Short(f64);
+
+impl fmt::Display for Short {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(x) = *self;
+        if x != 0.0 && x.abs() < 1e-4 { write!(f, "{x:e}") } else { write!(f, "{x}") }
     }
 }
 

@@ -58,8 +58,11 @@ pub use lacuna_labels::Label;
 pub use reference::{Gradients, differentiate};
 pub use statistics::ClassStatistics;
 
-/// A named piece of a loss's state, so that a checkpoint can hold it: numbers in a fixed order.
-#[derive(Clone, Debug, PartialEq)]
+/// A named piece of a loss's state, so that a checkpoint can hold it: finite numbers in a fixed order.
+///
+/// A format that keeps every bit of an f64 restores it exactly; JSON does where its reader rounds correctly.
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct StateEntry {
     /// What it is, unique within the loss.
     pub name: String,

@@ -49,23 +49,33 @@ pub struct SgdReference<R> {
     pub lr: f64,
     /// Momentum.
     pub momentum: f64,
+    /// Share of a gradient that does not enter the velocity, but for the first.
+    pub dampening: f64,
     /// Nesterov's form.
     pub nesterov: bool,
     /// Weight decay, as L2.
     pub weight_decay: f64,
     u: R,
+    t: u64,
 }
 
 impl<R: Real> SgdReference<R> {
     /// An optimiser without any history.
     pub fn new(lr: f64, momentum: f64, nesterov: bool, weight_decay: f64) -> Self {
-        Self { lr, momentum, nesterov, weight_decay, u: R::zero() }
+        Self { lr, momentum, dampening: 0.0, nesterov, weight_decay, u: R::zero(), t: 0 }
+    }
+
+    /// The same with dampening.
+    pub fn dampened(self, dampening: f64) -> Self {
+        Self { dampening, ..self }
     }
 
     /// The parameter after one step with gradient `g`.
     pub fn step(&mut self, w: R, g: R) -> R {
         let g = g + R::of(self.weight_decay) * w;
-        self.u = R::of(self.momentum) * self.u + g;
+        self.t += 1;
+        let share = if self.t == 1 || self.momentum == 0.0 { 1.0 } else { 1.0 - self.dampening };
+        self.u = R::of(self.momentum) * self.u + R::of(share) * g;
         let moved = if self.nesterov { g + R::of(self.momentum) * self.u } else { self.u };
         w - R::of(self.lr) * moved
     }

@@ -1,34 +1,26 @@
-//! `repro losses`: what the losses are, and what they look like.
+//! `repro losses`: what every loss says about itself, and what it looks like.
 
-mod curve;
+mod plot;
+mod probe;
 mod svg;
-mod text;
 
-use crate::cli::parameter;
 use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
-use comfy_table::{ContentArrangement, Table, presets};
-use curve::Plot;
 use lacuna_formats::write_atomic;
-use lacuna_losses::{
-    BRANCH_LOSSES, CLASS_LOSSES, LOSSES, LossInfo, LossRow, Options, ParamInfo, Reduction, find,
-};
+use lacuna_losses::{LossInfo, LossRow, Options, all, find};
+use probe::Probe;
 use std::fmt::Write as _;
-use std::io::IsTerminal;
 use std::path::PathBuf;
-
-/// Columns of the list where there is no terminal that says how many it has.
-const WIDTH: u16 = 150;
 
 #[derive(Args)]
 pub(crate) struct LossesArgs {
     #[command(subcommand)]
-    command: Option<Which>,
+    command: Option<LossesCommand>,
 }
 
 #[derive(Subcommand)]
-enum Which {
-    /// Formula, source, parameters and a plot of value and slope against the logit
+enum LossesCommand {
+    /// Shows one loss: formula, source, parameters, and a plot of value and slope against the logit
     Show(ShowArgs),
 }
 
@@ -36,119 +28,81 @@ enum Which {
 struct ShowArgs {
     /// Name of the loss, e.g. hill
     name: String,
-    /// Sets a parameter, e.g. hill.lambda=2; may be given several times
-    #[arg(long, value_name = "LOSS.PARAM=VALUE")]
+    /// Sets a parameter, e.g. gamma=3; may be given several times
+    #[arg(long, value_name = "PARAM=VALUE")]
     set: Vec<String>,
-    /// Epoch the plot is of, counted from 0: some methods change in the course of the training
-    #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u32).range(..=1_000_000))]
-    epoch: u32,
-    /// Writes the plot as SVG as well, replacing the file if it exists
+    /// Epoch, counted from 0, for losses that change with it
+    #[arg(long, value_name = "N", default_value_t = 5)]
+    epoch: usize,
+    /// Writes the plot to a file as well
     #[arg(long, value_name = "FILE")]
     svg: Option<PathBuf>,
 }
 
-/// What the command prints.
-pub(crate) fn run(args: &LossesArgs) -> anyhow::Result<String> {
+/// The text that the command prints; writes the picture where one is wanted.
+pub(crate) fn text(args: &LossesArgs) -> anyhow::Result<String> {
     match &args.command {
         None => list(),
-        Some(Which::Show(args)) => show(args),
+        Some(LossesCommand::Show(args)) => show(args),
     }
 }
 
-/// Every row of the three tables.
 fn list() -> anyhow::Result<String> {
     let mut out = String::new();
-    for (title, rows) in [
-        ("Losses", LOSSES),
-        ("Losses that are built from the class frequencies of the training set", CLASS_LOSSES),
-        ("Losses over several matrices of logits, of several heads or of mixed rows", BRANCH_LOSSES),
-    ] {
-        let mut table = Table::new();
-        table.load_style(presets::ASCII_MARKDOWN).set_content_arrangement(ContentArrangement::Dynamic);
-        if !std::io::stdout().is_terminal() {
-            table.set_width(WIDTH);
+    for row in all() {
+        let info = row.info;
+        writeln!(out, "{:<26} {}", info.name, heading(info))?;
+        writeln!(out, "{:<26} {}", "", info.paper)?;
+        for line in parameters(info) {
+            writeln!(out, "{:<26}   {line}", "")?;
         }
-        table.set_header(["name", "loss and paper", "year", "labels", "parameters"]);
-        for row in rows {
-            let info = row.info;
-            table.add_row([
-                info.name.to_owned(),
-                format!("{}{}. {}", info.title, mark(info), info.paper),
-                info.year.to_string(),
-                info.labels.to_string(),
-                parameters(info),
-            ]);
-        }
-        writeln!(out, "{title}:\n{table}\n")?;
     }
-    writeln!(
-        out,
-        "experimental: derived from a paper's text or by us; there are no published numbers to compare with.\n\
-         `repro losses show NAME` has the formula and a plot; `--set NAME.PARAM=VALUE` sets a parameter."
-    )?;
+    writeln!(out, "\n{} losses; `repro losses show NAME` has formula and plot.", all().count())?;
     Ok(out)
 }
 
-fn mark(info: &LossInfo) -> &'static str {
-    if info.experimental { " (experimental)" } else { "" }
+/// Title, year, and what the loss assumes about labels.
+fn heading(info: &LossInfo) -> String {
+    let mark = if info.experimental { "; experimental" } else { "" };
+    format!("{} ({}); {}{mark}", info.title, info.year, info.labels)
 }
 
-/// `lambda = 1.5 in [0, inf)`, a line for each.
-fn parameters(info: &LossInfo) -> String {
-    let line = |p: &ParamInfo| format!("{} = {} in {}", p.name, default(p), p.range);
-    info.params.iter().map(line).collect::<Vec<_>>().join("\n")
-}
-
-fn default(param: &ParamInfo) -> String {
-    param.default.map_or("from the data".to_owned(), |d| d.to_string())
+fn parameters(info: &LossInfo) -> Vec<String> {
+    let line = |p: &lacuna_losses::ParamInfo| {
+        let default = match p.default {
+            None => "from the data".to_string(),
+            Some(d) if d != 0.0 && d.abs() < 1e-4 => format!("{d:e}"),
+            Some(d) => d.to_string(),
+        };
+        format!("{} = {default}, in {}", p.name, p.range)
+    };
+    info.params.iter().map(line).collect()
 }
 
 fn show(args: &ShowArgs) -> anyhow::Result<String> {
-    let row = find(&args.name)?;
-    let options = options(row, &args.set)?;
-    let plot = Plot::new(row, &options, args.epoch as usize)?;
-    let mut out = describe(row, &options)?;
-    out.push_str(&text::draw(&plot));
+    let row: &'static LossRow = find(&args.name)?;
+    let info = row.info;
+    let mut options = Options::default();
+    for set in &args.set {
+        let form = || format!("--set {set}: the form is PARAM=VALUE");
+        let (name, value) = set.split_once('=').with_context(form)?;
+        let Ok(number) = value.trim().parse() else { bail!("--set {set}: `{value}` is no number") };
+        options = options.set(name.trim(), number);
+    }
+    let probe = Probe::of(row, &options, args.epoch)?;
+    let mut out = String::new();
+    writeln!(out, "{}: {}", info.name, heading(info))?;
+    writeln!(out, "{}\n", info.paper)?;
+    writeln!(out, "  {}\n", info.formula)?;
+    for (line, p) in parameters(info).iter().zip(info.params) {
+        writeln!(out, "  {line}\n      {}", p.doc)?;
+    }
+    writeln!(out, "\n{}", plot::panels(&probe))?;
     if let Some(path) = &args.svg {
-        let picture = svg::draw(&plot);
+        let picture = svg::picture(&format!("{} ({}, {})", info.title, info.name, info.year), &probe)?;
         write_atomic(path, |file| file.write_all(picture.as_bytes()))
-            .with_context(|| format!("{}", path.display()))?;
+            .with_context(|| path.display().to_string())?;
         writeln!(out, "\nwritten: {}", path.display())?;
     }
-    Ok(out)
-}
-
-/// The parameters given, over those of the plot's training set.
-fn options(row: &LossRow, set: &[String]) -> anyhow::Result<Options> {
-    let mut options = Options::default().reduce(Reduction::Sum);
-    for text in set {
-        let (loss, param, value) = parameter(text)?;
-        if loss != row.info.name {
-            bail!("--set {text}: the loss that is shown is {}", row.info.name);
-        }
-        options = options.set(&param, value);
-    }
-    Ok(options)
-}
-
-fn describe(row: &LossRow, options: &Options) -> anyhow::Result<String> {
-    let info = row.info;
-    let mut out = String::new();
-    writeln!(out, "{}: {}{}\n", info.name, info.title, mark(info))?;
-    let mut field = |title: &str, text: &str| {
-        for (i, line) in text::wrap(text, 86).iter().enumerate() {
-            let _ = writeln!(out, "  {:<10} {line}", if i == 0 { title } else { "" });
-        }
-    };
-    field("formula", info.formula);
-    field("paper", &format!("{}, {}", info.paper, info.year));
-    field("labels", &info.labels.to_string());
-    field("reduction", &row.reduction.to_string());
-    for p in info.params {
-        let given = options.params.get(p.name);
-        let value = given.map_or(default(p), |x| format!("{x} (default {})", default(p)));
-        field("parameter", &format!("{} = {value} in {}: {}", p.name, p.range, p.doc));
-    }
-    writeln!(out, "\n  z logit, p = sigma(z), n = 1 - p, lp = -ln p, ln = -ln n\n")?;
     Ok(out)
 }

@@ -1,84 +1,53 @@
-//! A plot as SVG. Two panels of polylines need no more than these elements, which is why no library draws them.
+//! Value and slope as a picture.
 
-use crate::losses::curve::{Curve, Plot, RANGE};
-use crate::losses::text::{bounds, short, wrap};
-use lacuna_losses::Label;
-use std::fmt::Write as _;
+use super::plot::range;
+use super::probe::{Probe, RANGE};
+use anyhow::anyhow;
+use plotters::prelude::*;
 
-const WIDTH: f64 = 900.0;
-const HEIGHT: f64 = 490.0;
-/// Room beside and above a panel, and its size.
-const LEFT: f64 = 70.0;
-const TOP: f64 = 60.0;
-const PANEL: [f64; 2] = [350.0, 260.0];
-const BETWEEN: f64 = 90.0;
+/// Colours that people tell apart whatever colours they see (M. Okabe, K. Ito).
+const COLOURS: [RGBColor; 3] = [RGBColor(0, 114, 178), RGBColor(213, 94, 0), RGBColor(0, 158, 115)];
 
-/// The whole file.
-pub(crate) fn draw(plot: &Plot) -> String {
-    let mut out = format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{WIDTH}\" height=\"{HEIGHT}\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" \
-         font-family=\"sans-serif\" font-size=\"12\">\n<rect width=\"100%\" height=\"100%\" fill=\"white\"/>\n"
-    );
-    write_text(&mut out, [LEFT, 24.0], "start", &plot.title);
-    panel(&mut out, LEFT, "value", plot, |c| &c.value);
-    panel(&mut out, LEFT + PANEL[0] + BETWEEN, "slope", plot, |c| &c.slope);
-    let mut x = LEFT;
-    for curve in &plot.curves {
-        let [color, dashes] = stroke(curve);
-        let y = TOP + PANEL[1] + 48.0;
-        let _ = writeln!(
-            out,
-            "<line x1=\"{x}\" y1=\"{y}\" x2=\"{}\" y2=\"{y}\" stroke=\"{color}\" stroke-width=\"2\" stroke-dasharray=\"{dashes}\"/>",
-            x + 30.0
-        );
-        write_text(&mut out, [x + 36.0, y + 4.0], "start", &curve.name());
-        x += 200.0;
-    }
-    for (i, note) in plot.notes.iter().flat_map(|note| wrap(note, 125)).enumerate() {
-        write_text(&mut out, [LEFT, TOP + PANEL[1] + 72.0 + 15.0 * i as f64], "start", &note);
-    }
-    out.push_str("</svg>\n");
-    out
+/// The picture as SVG text.
+pub(super) fn picture(title: &str, probe: &Probe) -> anyhow::Result<String> {
+    let mut text = String::new();
+    draw(SVGBackend::with_string(&mut text, (900, 420)), title, probe)
+        .map_err(|error| anyhow!("the picture could not be drawn: {error}"))?;
+    Ok(text)
 }
 
-/// Colour and dashes; three colours that colour-blind readers tell apart (Okabe and Ito).
-fn stroke(curve: &Curve) -> [&'static str; 2] {
-    match curve.labels[0] {
-        Label::Positive => ["#0072b2", "none"],
-        Label::Negative => ["#d55e00", "7 3"],
-        Label::Unknown => ["#009e73", "2 3"],
+fn draw(backend: SVGBackend<'_>, title: &str, probe: &Probe) -> Result<(), Box<dyn std::error::Error>> {
+    let area = backend.into_drawing_area();
+    area.fill(&WHITE)?;
+    // No fonts are measured here, so text gets room to spare.
+    let area = area.titled(title, ("sans-serif", 18))?;
+    let captions = [format!("value: {}", probe.setting), "slope".to_string()];
+    for ((panel, caption), of) in area.split_evenly((1, 2)).iter().zip(captions).zip([1, 2]) {
+        let (low, high) = range(&probe.curves, of);
+        let margin = 0.05 * (high - low);
+        let mut chart = ChartBuilder::on(panel)
+            .margin(12)
+            .caption(caption, ("sans-serif", 11))
+            .x_label_area_size(36)
+            .y_label_area_size(64)
+            .build_cartesian_2d(-RANGE..RANGE, low - margin..high + margin)?;
+        chart.configure_mesh().x_desc("logit").light_line_style(TRANSPARENT).draw()?;
+        for (curve, colour) in probe.curves.iter().zip(COLOURS) {
+            let line = curve.points.iter().map(|p| (p[0], p[of]));
+            chart
+                .draw_series(LineSeries::new(line, colour.stroke_width(2)))?
+                .label(curve.name)
+                .legend(move |(x, y)| PathElement::new([(x, y), (x + 16, y)], colour.stroke_width(2)));
+        }
+        // Once is enough, and in the slope's panel it would stand on the curves.
+        if of == 1 {
+            chart
+                .configure_series_labels()
+                .position(SeriesLabelPosition::UpperMiddle)
+                .background_style(WHITE.mix(0.8))
+                .draw()?;
+        }
     }
-}
-
-fn panel(out: &mut String, left: f64, what: &str, plot: &Plot, of: fn(&Curve) -> &Vec<f64>) {
-    let [low, high] = bounds(plot.curves.iter().flat_map(of));
-    let [width, height] = PANEL;
-    let x = |z: f64| left + width * (z - RANGE[0]) / (RANGE[1] - RANGE[0]);
-    let y = |v: f64| TOP + height * (high - v) / (high - low);
-    let _ = writeln!(
-        out,
-        "<rect x=\"{left}\" y=\"{TOP}\" width=\"{width}\" height=\"{height}\" fill=\"none\" stroke=\"#888\"/>"
-    );
-    write_text(out, [left, TOP - 8.0], "start", &format!("{what} against the logit"));
-    for i in 0..=4 {
-        let share = f64::from(i) / 4.0;
-        let (z, v) = (RANGE[0] + share * (RANGE[1] - RANGE[0]), low + share * (high - low));
-        write_text(out, [x(z), TOP + height + 18.0], "middle", &z.to_string());
-        write_text(out, [left - 6.0, y(v) + 4.0], "end", &short(v));
-    }
-    for curve in &plot.curves {
-        let points: Vec<String> =
-            plot.z.iter().zip(of(curve)).map(|(&z, &v)| format!("{:.2},{:.2}", x(z), y(v))).collect();
-        let [color, dashes] = stroke(curve);
-        let _ = writeln!(
-            out,
-            "<polyline fill=\"none\" stroke=\"{color}\" stroke-width=\"2\" stroke-dasharray=\"{dashes}\" points=\"{}\"/>",
-            points.join(" ")
-        );
-    }
-}
-
-fn write_text(out: &mut String, [x, y]: [f64; 2], anchor: &str, text: &str) {
-    let text = text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
-    let _ = writeln!(out, "<text x=\"{x}\" y=\"{y}\" text-anchor=\"{anchor}\">{text}</text>");
+    area.present()?;
+    Ok(())
 }

@@ -38,18 +38,18 @@ pub(crate) const TWINS: &[(&str, Twin)] = &[
     ("unbiased-hinge", |c| propensity(c, true, true)),
     ("upper-bce", |c| propensity(c, false, false)),
     ("upper-hinge", |c| propensity(c, false, true)),
-    ("r-bce", |c| balanced(c, rebalance)),
-    ("r-bce-voc", |c| balanced(c, rebalance)),
-    ("r-bce-focal", |c| balanced(c, rebalance)),
-    ("r-bce-focal-voc", |c| balanced(c, rebalance)),
-    ("db", |c| balanced(c, rebalance)),
-    ("db-voc", |c| balanced(c, rebalance)),
-    ("db-focal", |c| balanced(c, rebalance)),
-    ("db-focal-voc", |c| balanced(c, rebalance)),
-    ("rw-inv", |c| balanced(c, |c, i| 1.0 / c.priors()[i % c.classes])),
-    ("rw-sqrt-inv", |c| balanced(c, |c, i| 1.0 / c.priors()[i % c.classes].sqrt())),
-    ("cb", |c| balanced(c, effective_number)),
-    ("cb-focal", |c| balanced(c, effective_number)),
+    ("r-bce", |c| balanced(c, rebalance, Shift::Code)),
+    ("r-bce-voc", |c| balanced(c, rebalance, Shift::Code)),
+    ("r-bce-focal", |c| balanced(c, rebalance, Shift::Code)),
+    ("r-bce-focal-voc", |c| balanced(c, rebalance, Shift::Code)),
+    ("db", |c| balanced(c, rebalance, Shift::Code)),
+    ("db-voc", |c| balanced(c, rebalance, Shift::Code)),
+    ("db-focal", |c| balanced(c, rebalance, Shift::Code)),
+    ("db-focal-voc", |c| balanced(c, rebalance, Shift::Code)),
+    ("rw-inv", |c| balanced(c, |c, i| 1.0 / c.priors()[i % c.classes], Shift::Code)),
+    ("rw-sqrt-inv", |c| balanced(c, |c, i| 1.0 / c.priors()[i % c.classes].sqrt(), Shift::Code)),
+    ("cb", |c| balanced(c, effective_number, Shift::Code)),
+    ("cb-focal", |c| balanced(c, effective_number, Shift::Code)),
 ];
 
 /// n^(-1/4), the largest of them being max_m.
@@ -109,7 +109,7 @@ fn propensity(c: &mut Case<'_>, unbiased: bool, hinge: bool) -> Var {
 }
 
 /// alpha + sigma(beta (r - mu)), r the share of the class in 1/n over the positives of the row.
-fn rebalance(c: &Case<'_>, i: usize) -> f64 {
+pub(crate) fn rebalance(c: &Case<'_>, i: usize) -> f64 {
     let counts = c.train.positives();
     let (row, class) = (i / c.classes, i % c.classes);
     let positive = (0..c.classes).filter(|&k| c.labels[row * c.classes + k] == Label::Positive);
@@ -124,14 +124,21 @@ fn effective_number(c: &Case<'_>, i: usize) -> f64 {
     (1.0 - b) / (1.0 - b.powf(n))
 }
 
+/// Whether the shift of the logits is divided by the negative scale, as in the code, or not, as in the paper.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum Shift {
+    Code,
+    Paper,
+}
+
 /// Parameters that the row does not have are those of plain cross-entropy.
-fn balanced(c: &mut Case<'_>, weight: fn(&Case<'_>, usize) -> f64) -> Var {
+pub(crate) fn balanced(c: &mut Case<'_>, weight: fn(&Case<'_>, usize) -> f64, shift: Shift) -> Var {
     let z = c.z[0];
     let has = |c: &Case<'_>, name: &str| c.row.info.param(name).is_some();
     let lambda = if has(c, "neg_scale") { c.p("neg_scale") } else { 1.0 };
     let kappa = if has(c, "init_bias") { c.p("init_bias") } else { 0.0 };
-    let shifts: Vec<f64> =
-        c.priors().iter().map(|prior| kappa / lambda * (prior / (1.0 - prior)).ln()).collect();
+    let by = if shift == Shift::Code { kappa / lambda } else { kappa };
+    let shifts: Vec<f64> = c.priors().iter().map(|prior| by * (prior / (1.0 - prior)).ln()).collect();
     let shifts = c.by_class(&shifts);
     let s = c.add(z, shifts);
     let scaled = c.times(s, lambda);

@@ -46,14 +46,19 @@ fn generalised(c: &mut Case<'_>, z: Var, q: f64) -> Var {
 }
 
 fn gr(c: &mut Case<'_>) -> Var {
-    let (z, e, q2, q3) = (c.z[0], c.p("log_epsilon"), c.p("q2"), c.p("q3"));
     let (epochs, still) = (c.p("num_epochs"), c.p("linear_init"));
     let epoch = (c.epoch as f64 + 1.0).min(epochs);
     let at = |name: &str, late: f64| {
         let (start, end) = (c.p(&format!("{name}_start")), c.p(&format!("{name}_end")));
         start + (end - start) * (epoch - still - late).max(0.0) / (epochs - still)
     };
-    let (w, b, mu, width) = (at("w", 1.0), at("b", 1.0), at("mu", 0.0), at("sigma", 0.0));
+    let point = [at("w", 1.0), at("b", 1.0), at("mu", 0.0), at("sigma", 0.0)];
+    gr_at(c, point)
+}
+
+/// The loss at w, b, mu and sigma.
+pub(crate) fn gr_at(c: &mut Case<'_>, [w, b, mu, width]: [f64; 4]) -> Var {
+    let (z, e, q2, q3) = (c.z[0], c.p("log_epsilon"), c.p("q2"), c.p("q3"));
     let p = c.sigmoid(z);
     let line = c.times(p, w);
     let line = c.plus(line, b);

@@ -6,8 +6,8 @@ use lacuna_losses::Label;
 
 pub(crate) const TWINS: &[(&str, Twin)] = &[
     ("vpu", vpu),
-    ("upu", |c| risk(c, None)),
-    ("nnpu", |c| risk(c, Some((c.p("beta"), c.p("gamma"))))),
+    ("upu", |c| risk(c, None, false, false)),
+    ("nnpu", |c| risk(c, Some((c.p("beta"), c.p("gamma"))), false, false)),
     ("crisp", crisp),
     ("pu-mlc", |c| {
         let loss = pu_mlc(c);
@@ -50,17 +50,20 @@ fn vpu(c: &mut Case<'_>) -> Var {
     c.times(sum, scale)
 }
 
-/// Which classes walk back is read off the values on the tape.
-fn risk(c: &mut Case<'_>, non_negative: Option<(f64, f64)>) -> Var {
+/// Which classes walk back is read off the values on the tape. `logistic`: wrong signs cost softplus and not sigma;
+/// `all`: positives are among the unlabelled rows.
+pub(crate) fn risk(c: &mut Case<'_>, non_negative: Option<(f64, f64)>, logistic: bool, all: bool) -> Var {
     let (z, kept, rows) = (c.z[0], c.p("kept"), c.rows as f64);
     let priors: Vec<f64> = c.priors().iter().map(|share| share / kept).collect();
     let priors = c.by_class(&priors);
-    let (p, n) = (c.sigmoid(z), c.rest(z));
-    let (right, wrong) = (mean_of_positives(c, n), mean_of_positives(c, p));
+    let (as_negative, as_positive) =
+        if logistic { (c.ln_rest(z), c.lp(z)) } else { (c.sigmoid(z), c.rest(z)) };
+    let (right, wrong) = (mean_of_positives(c, as_positive), mean_of_positives(c, as_negative));
     let nothing = c.zeros();
-    let others = c.positive_or(nothing, p);
+    let others = if all { as_negative } else { c.positive_or(nothing, as_negative) };
     let sums = c.sum_columns(others);
-    let by: Vec<f64> = positives(c).iter().map(|n| 1.0 / (rows - n).max(1.0)).collect();
+    let others = |n: &f64| if all { rows } else { rows - n };
+    let by: Vec<f64> = positives(c).iter().map(|n| 1.0 / others(n).max(1.0)).collect();
     let by = c.by_class(&by);
     let unlabelled = c.mul(sums, by);
     let positive = c.mul(priors, right);

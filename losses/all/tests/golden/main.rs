@@ -146,6 +146,16 @@ const METHODS: &[(&str, Adapter)] = &[
     ("numpy_legacy_rng", rng::numpy_legacy_rng),
 ];
 
+/// What an adapter says; a panic is the failure of one case and not of all that follow.
+fn run(adapter: Adapter, case: &Case) -> Result<(), String> {
+    let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| adapter(case)));
+    outcome.unwrap_or_else(|panic| {
+        let text = panic.downcast_ref::<String>().map(String::as_str);
+        let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no message");
+        Err(format!("panicked: {text}"))
+    })
+}
+
 /// What became of the cases of a folder.
 #[derive(Default)]
 struct Report {
@@ -176,7 +186,7 @@ impl Report {
             Err(e) => return self.failures.push(format!("{file}: {e}")),
         };
         match METHODS.iter().find(|(method, _)| *method == case.method) {
-            Some((_, adapter)) => match adapter(&case) {
+            Some((_, adapter)) => match run(*adapter, &case) {
                 Ok(()) => self.passed_over.extend(case.passed_over().iter().map(|o| format!("{file}: {o}"))),
                 Err(e) => self.failures.push(format!("{file}: {e}")),
             },

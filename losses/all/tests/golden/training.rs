@@ -27,12 +27,9 @@ pub(crate) fn optim(case: &Case) -> Result<(), String> {
         "sgd" => {
             only(case, &["kind", "lr", "momentum", "dampening", "weight_decay", "nesterov"])?;
             let param = |name| if case.has("params", name) { param(name) } else { Ok(0.0) };
-            if param("dampening")? != 0.0 {
-                return Err("there is no dampening".to_owned());
-            }
             let (lr, momentum, decay) = (param("lr")?, param("momentum")?, param("weight_decay")?);
-            let mut optimisers =
-                vec![SgdReference::new(lr, momentum, param("nesterov")? == 1.0, decay); w.len()];
+            let one = SgdReference::new(lr, momentum, param("nesterov")? == 1.0, decay);
+            let mut optimisers = vec![one.dampened(param("dampening")?); w.len()];
             Box::new(move |i, w, g| optimisers[i].step(w, g))
         }
         other => return Err(format!("there is no optimiser {other}")),

@@ -32,8 +32,30 @@ fn every_class_row_conforms_under_every_reduction() {
                 move |classes| row.build_for(&options, &train(classes, long_tail)).unwrap()
             };
             conformance::check_by_class(&build(true));
+            conformance::agrees_with_its_formula_far_out(&build(true));
             conformance::check(&build(false));
         }
+    }
+}
+
+/// The same training set with its classes in the order of [`conformance::moved`].
+fn permuted(train: &ClassStatistics) -> ClassStatistics {
+    let n = train.classes();
+    let from = |c| conformance::moved(c, n);
+    let counts = (0..n).map(|c| train.positives()[from(c)]).collect();
+    let together = train.co_occurrence().unwrap();
+    let together = (0..n * n).map(|i| together[from(i / n) * n + from(i % n)]).collect();
+    ClassStatistics::new(train.rows(), counts).unwrap().with_co_occurrence(together).unwrap()
+}
+
+#[test]
+fn classes_may_be_permuted_with_their_frequencies() {
+    for row in CLASS_LOSSES.iter().chain(BRANCH_LOSSES) {
+        let options = Options::default();
+        conformance::commutes_with_permutations_of_classes(
+            &|classes| row.build_for(&options, &train(classes, true)).unwrap(),
+            &|classes| row.build_for(&options, &permuted(&train(classes, true))).unwrap(),
+        );
     }
 }
 
@@ -57,6 +79,7 @@ fn every_row_conforms_under_every_reduction() {
             let data = Context { classes: None, expected_positives: Some(1.5) };
             let options = Options { reduction, ..Options::default().within(data) };
             conformance::check(&|_| row.build(&options).unwrap());
+            conformance::agrees_with_its_formula_far_out(&|_| row.build(&options).unwrap());
         }
     }
 }
