@@ -1,5 +1,5 @@
 //! Binary cross-entropy over known labels, and two ways of weighting it: weak negatives and the known
-//! proportion of a row.
+//! proportion of a row. Two experimental forms of it: soft bootstrapping and the multi-label logistic loss.
 //!
 //! Every other loss crate has the shape of this one: one file per method with its [`LossInfo`], its checked
 //! configuration and its kernel on eight entries; one `reference.rs` with the formulas as a paper has them,
@@ -24,10 +24,14 @@
 //! [`Real`]: lacuna_loss_api::Real
 
 mod bce;
+mod bootstrap;
+mod multi_label_logistic;
 mod partial;
 pub mod reference;
 mod weak_negative;
 
 pub use bce::Bce;
+pub use bootstrap::{SoftBootstrap, SoftBootstrapConfig};
+pub use multi_label_logistic::MultiLabelLogistic;
 pub use partial::{PartialBce, PartialBceConfig};
 pub use weak_negative::{WeakNegativeBce, WeakNegativeConfig};

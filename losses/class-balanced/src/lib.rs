@@ -1,5 +1,5 @@
 //! Effective-number class weights (Cui, Jia, Lin, Song and Belongie, CVPR 2019) and label-distribution-aware margins
-//! (Cao, Wei, Gaidon, Arechiga and Ma, NeurIPS 2019) for independent labels.
+//! (Cao, Wei, Gaidon, Arechiga and Ma, NeurIPS 2019) for independent labels. Experimental: DropLoss for independent labels.
 //!
 //! ```
 //! use lacuna_class_balanced::{Ldam, LdamConfig};
@@ -12,9 +12,11 @@
 //! # Ok::<(), lacuna_loss_api::LossError>(())
 //! ```
 
+mod drop;
 pub mod reference;
 mod softmax;
 
+pub use drop::{DropLoss, DropLossConfig};
 pub use softmax::LdamSoftmax;
 
 use lacuna_loss_api::pointwise::{self, ByClass, ClassVector, Entry};

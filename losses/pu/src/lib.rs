@@ -1,6 +1,6 @@
 //! Positive-unlabelled risk estimators, class by class: uPU (du Plessis, Niu and Sugiyama, ICML 2015), nnPU (Kiryo, Niu, du
-//! Plessis and Sugiyama, NeurIPS 2017) and VPU (Chen, Liu, Wang, Zhao and Wu, NeurIPS 2020). Losses are means over
-//! classes; the extension to several labels is ours.
+//! Plessis and Sugiyama, NeurIPS 2017) and VPU (Chen, Liu, Wang, Zhao and Wu, NeurIPS 2020). Experimental: the
+//! class-prior risk of CRISP. Losses are means over classes; the extension to several labels is ours.
 //!
 //! ```
 //! use lacuna_loss_api::{Label, LossGrad, LossInput, MultiLabelLoss};
@@ -15,9 +15,11 @@
 //! # Ok::<(), lacuna_loss_api::LossError>(())
 //! ```
 
+mod crisp;
 mod pu;
 pub mod reference;
 mod vpu;
 
+pub use crisp::Crisp;
 pub use pu::{Pu, PuConfig, Risk, Surrogate};
 pub use vpu::Vpu;

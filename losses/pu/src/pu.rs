@@ -9,7 +9,7 @@ use lacuna_loss_api::{
 };
 
 /// Share of the positives of a class that was observed: what turns a share of observed positives into a prior.
-const KEPT: ParamInfo = ParamInfo {
+pub(crate) const KEPT: ParamInfo = ParamInfo {
     name: "kept",
     default: Some(1.0),
     range: Interval { low: 1e-9, high: 1.0, open: false, whole: false },

@@ -37,3 +37,12 @@ pub fn vpu<R: Real>(z: &[R], labels: &[Label]) -> R {
     }
     mean.ln() + R::sum(positives.map(|(&z, _)| (-z).softplus())) / R::of(count as f64)
 }
+
+/// 2 pi mean_P n + |mean p - pi|; the mean over no positives is 0.
+pub fn crisp<R: Real>(z: &[R], labels: &[Label], prior: f64) -> R {
+    let mean = R::sum(z.iter().map(|z| z.sigmoid())) / R::of(z.len() as f64);
+    let positives = z.iter().zip(labels).filter(|(_, l)| l.is_positive());
+    let count = positives.clone().count().max(1) as f64;
+    let missed = R::sum(positives.map(|(&z, _)| (-z).sigmoid())) / R::of(count);
+    R::of(2.0 * prior) * missed + (mean - R::of(prior)).abs()
+}

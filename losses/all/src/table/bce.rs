@@ -2,7 +2,10 @@
 
 use super::{LabelNeeds, LossRow, row};
 use crate::Reduction;
-use crate::bce::{Bce, PartialBce, PartialBceConfig, WeakNegativeBce, WeakNegativeConfig};
+use crate::bce::{
+    Bce, MultiLabelLogistic, PartialBce, PartialBceConfig, SoftBootstrap, SoftBootstrapConfig,
+    WeakNegativeBce, WeakNegativeConfig,
+};
 
 pub(super) const ROWS: &[LossRow] = &[
     row(Bce::INFO, Reduction::Mean, LabelNeeds::SinglePositiveOneNegative, |given| {
@@ -21,5 +24,12 @@ pub(super) const ROWS: &[LossRow] = &[
             gamma: given.get("gamma")?,
             reduction: given.reduction(),
         })?))
+    }),
+    row(SoftBootstrap::INFO, Reduction::Mean, LabelNeeds::SinglePositive, |given| {
+        let config = SoftBootstrapConfig { beta: given.get("beta")?, reduction: given.reduction() };
+        Ok(Box::new(SoftBootstrap::new(config)?))
+    }),
+    row(MultiLabelLogistic::INFO, Reduction::Mean, LabelNeeds::SinglePositiveOneNegative, |given| {
+        Ok(Box::new(MultiLabelLogistic::new(given.reduction())))
     }),
 ];

@@ -2,7 +2,7 @@
 
 use super::{LabelNeeds, LossRow, row};
 use crate::Reduction;
-use crate::class_balanced::{Ldam, LdamConfig, LdamSoftmax};
+use crate::class_balanced::{DropLoss, DropLossConfig, Ldam, LdamConfig, LdamSoftmax};
 
 pub(super) const CLASS_ROWS: &[LossRow] = &[
     row(Ldam::INFO, Reduction::Mean, LabelNeeds::SinglePositive, |given| {
@@ -12,5 +12,9 @@ pub(super) const CLASS_ROWS: &[LossRow] = &[
     row(LdamSoftmax::INFO, Reduction::Mean, LabelNeeds::SinglePositive, |given| {
         let (max_m, s, reduction) = (given.get("max_m")?, given.get("s")?, given.reduction());
         Ok(Box::new(LdamSoftmax::new(LdamConfig { max_m, s, reduction }, given.train()?)?))
+    }),
+    row(DropLoss::INFO, Reduction::Mean, LabelNeeds::SinglePositive, |given| {
+        let config = DropLossConfig { rare_below: given.get("rare_below")?, reduction: given.reduction() };
+        Ok(Box::new(DropLoss::new(config, given.train()?)?))
     }),
 ];

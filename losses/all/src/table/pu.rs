@@ -1,7 +1,7 @@
 //! Positive-unlabelled risks.
 
 use super::{Given, LabelNeeds, LossRow, row};
-use crate::pu::{Pu, PuConfig, Risk, Vpu};
+use crate::pu::{Crisp, Pu, PuConfig, Risk, Vpu};
 use crate::{LossError, MultiLabelLoss, Reduction};
 
 pub(super) const ROWS: &[LossRow] = &[row(Vpu::INFO, Reduction::Mean, LabelNeeds::SinglePositive, |given| {
@@ -15,14 +15,21 @@ pub(super) const CLASS_ROWS: &[LossRow] = &[
     row(Risk::NonNegative.info(), Reduction::Mean, LabelNeeds::SinglePositive, |given| {
         pu(Risk::NonNegative, given)
     }),
+    row(Crisp::INFO, Reduction::Mean, LabelNeeds::SinglePositive, |given| {
+        Ok(Box::new(Crisp::new(&priors(given)?, given.reduction())?))
+    }),
 ];
+
+/// Observed shares, and what was not kept.
+fn priors(given: &Given<'_>) -> Result<Vec<f64>, LossError> {
+    let (kept, observed) = (given.get("kept")?, given.train()?.priors(given.row.info.name)?);
+    Ok(observed.iter().map(|share| share / kept).collect())
+}
 
 fn pu(risk: Risk, given: &Given<'_>) -> Result<Box<dyn MultiLabelLoss>, LossError> {
     let mut config = PuConfig { reduction: given.reduction(), ..PuConfig::default() };
     if risk == Risk::NonNegative {
         (config.beta, config.gamma) = (given.get("beta")?, given.get("gamma")?);
     }
-    let (kept, observed) = (given.get("kept")?, given.train()?.priors(given.row.info.name)?);
-    let priors: Vec<f64> = observed.iter().map(|share| share / kept).collect();
-    Ok(Box::new(Pu::new(risk, config, &priors)?))
+    Ok(Box::new(Pu::new(risk, config, &priors(given)?)?))
 }

@@ -11,6 +11,8 @@ pub(crate) const TWINS: &[(&str, Twin)] = &[
     }),
     ("weak-negative-bce", weak_negative),
     ("partial-bce", partial),
+    ("soft-bootstrap", soft_bootstrap),
+    ("multi-label-logistic", multi_label_logistic),
     ("focal", |c| focal(c, 1.0, 1.0)),
     ("focal-alpha", |c| focal(c, c.p("alpha"), 1.0 - c.p("alpha"))),
 ];
@@ -48,5 +50,35 @@ fn focal(c: &mut Case<'_>, a: f64, b: f64) -> Var {
     let (positive, rest) = c.focal_pair(z, gamma);
     let (positive, rest) = (c.times(positive, a), c.times(rest, b));
     let entries = c.positive_or(positive, rest);
+    c.reduced(entries)
+}
+
+fn soft_bootstrap(c: &mut Case<'_>) -> Var {
+    let (z, beta) = (c.z[0], c.p("beta"));
+    let (p, n, lp, ln) = (c.sigmoid(z), c.rest(z), c.lp(z), c.ln_rest(z));
+    let (up, down) = (c.mul(p, lp), c.mul(n, ln));
+    let entropy = c.add(up, down);
+    let of_labels = c.positive_or(lp, ln);
+    let entries = c.blend(beta, of_labels, 1.0 - beta, entropy);
+    c.reduced(entries)
+}
+
+fn multi_label_logistic(c: &mut Case<'_>) -> Var {
+    let share = |labels: &[Label]| {
+        let known = labels.iter().filter(|l| **l != Label::Unknown).count().max(1) as f64;
+        (known - 1.0) / (2.0 * known)
+    };
+    let shares: Vec<f64> = c.labels.chunks(c.classes).map(share).collect();
+    let (labels, classes) = (c.labels, c.classes);
+    let weight = |i: usize, with: bool| match labels[i] {
+        Label::Unknown => 0.0,
+        label if (label == Label::Positive) == with => 1.0 - shares[i / classes],
+        _ => shares[i / classes],
+    };
+    let (up, down) = (c.cells(|i| weight(i, true)), c.cells(|i| weight(i, false)));
+    let z = c.z[0];
+    let (lp, ln) = (c.lp(z), c.ln_rest(z));
+    let (up, down) = (c.mul(up, lp), c.mul(down, ln));
+    let entries = c.add(up, down);
     c.reduced(entries)
 }

@@ -24,6 +24,7 @@ pub(crate) const TWINS: &[(&str, Twin)] = &[
         let x = c.times(led, scale);
         exclusive(c, x)
     }),
+    ("drop-loss", drop_loss),
     ("logit-adjust", |c| logit_adjust(c, |prior| prior.ln())),
     ("logit-adjust-odds", |c| logit_adjust(c, |prior| (prior / (1.0 - prior)).ln())),
     ("logit-adjust-softmax", |c| {
@@ -157,5 +158,20 @@ pub(crate) fn balanced(c: &mut Case<'_>, weight: fn(&Case<'_>, usize) -> f64, sh
         let focus = c.times(focus, balance);
         entries = c.mul(focus, entries);
     }
+    c.reduced(entries)
+}
+
+fn drop_loss(c: &mut Case<'_>) -> Var {
+    let below = c.p("rare_below");
+    let rare: Vec<bool> = c.priors().iter().map(|&share| share < below).collect();
+    let (labels, classes) = (c.labels, c.classes);
+    let positives: Vec<usize> = (0..labels.len()).filter(|&i| labels[i] == Label::Positive).collect();
+    let of_rare = positives.iter().filter(|&&i| rare[i % classes]).count() as f64;
+    let kept = of_rare / positives.len().max(1) as f64;
+    let weights = c.cells(|i| if rare[i % classes] { kept } else { 1.0 });
+    let z = c.z[0];
+    let (lp, ln) = (c.lp(z), c.ln_rest(z));
+    let ln = c.mul(weights, ln);
+    let entries = c.positive_or(lp, ln);
     c.reduced(entries)
 }

@@ -8,6 +8,7 @@ pub(crate) const TWINS: &[(&str, Twin)] = &[
     ("vpu", vpu),
     ("upu", |c| risk(c, None, false, false)),
     ("nnpu", |c| risk(c, Some((c.p("beta"), c.p("gamma"))), false, false)),
+    ("crisp", crisp),
     ("pu-mlc", |c| {
         let loss = pu_mlc(c);
         let factor = c.factor();
@@ -143,4 +144,25 @@ fn mixup(c: &mut Case<'_>) -> Var {
     }
     let factor = c.factor();
     c.times(loss, factor)
+}
+
+fn crisp(c: &mut Case<'_>) -> Var {
+    let (z, kept) = (c.z[0], c.p("kept"));
+    let priors: Vec<f64> = c.priors().iter().map(|share| share / kept).collect();
+    let less: Vec<f64> = priors.iter().map(|p| -p).collect();
+    let twice: Vec<f64> = priors.iter().map(|p| 2.0 * p).collect();
+    let (less, twice) = (c.by_class(&less), c.by_class(&twice));
+    let (p, n) = (c.sigmoid(z), c.rest(z));
+    let missed = mean_of_positives(c, n);
+    let missed = c.mul(twice, missed);
+    let mean = c.mean_columns(p);
+    let gap = c.add(mean, less);
+    // |x| as x times its sign, which is no variable.
+    let signs: Vec<f64> = c.value(gap).iter().map(|&x| f64::from(x.signum())).collect();
+    let signs = c.by_class(&signs);
+    let gap = c.mul(gap, signs);
+    let classes = c.add(missed, gap);
+    let sum = c.sum(classes);
+    let scale = c.factor() * c.rows as f64;
+    c.times(sum, scale)
 }
