@@ -5,14 +5,18 @@ mod anyloss;
 mod asl;
 mod bce;
 mod case;
+mod class_balanced;
 mod classifier;
 mod comic;
 mod configured;
+mod csl;
+mod distribution_balanced;
 mod em;
-mod frequency;
 mod gr;
 mod hill;
 mod large_loss;
+mod logit_adjust;
+mod propensity;
 mod pu;
 mod spml;
 
@@ -33,12 +37,16 @@ const TWINS: &[&[(&str, Twin)]] = &[
     hill::TWINS,
     bce::TWINS,
     asl::TWINS,
+    csl::TWINS,
     em::TWINS,
     large_loss::TWINS,
     gr::TWINS,
     pu::TWINS,
     anyloss::TWINS,
-    frequency::TWINS,
+    class_balanced::TWINS,
+    logit_adjust::TWINS,
+    propensity::TWINS,
+    distribution_balanced::TWINS,
     comic::TWINS,
 ];
 
