@@ -182,16 +182,6 @@ impl Case<'_> {
         (self.focal(away, gamma), self.focal(s, gamma))
     }
 
-    /// Classes that exclude each other: the reduced mean over rows of -ln softmax(x) at the positive.
-    pub(crate) fn exclusive(&mut self, x: Var) -> Var {
-        let logs = self.log_softmax(x);
-        let class = self.by_label(-1.0, 0.0, 0.0);
-        let cost = self.mul(class, logs);
-        let sum = self.sum(cost);
-        let scale = self.factor() * self.classes as f64;
-        self.times(sum, scale)
-    }
-
     /// The state entry of this name.
     pub(crate) fn entry(&self, name: &str) -> &[f64] {
         &self.state.iter().find(|entry| entry.name == name).unwrap_or_else(|| panic!("no {name}")).values

@@ -1,6 +1,6 @@
 //! Published forms that are configurations of a crate and no rows of a table.
 
-use super::distribution_balanced::{Shift, balanced, rebalance};
+use super::frequency::{Shift, balanced, rebalance};
 use super::{Case, Twin, agree, batches, gr, pu};
 use lacuna_losses::distribution_balanced::{
     ClassBalance, Norm, Preset, Resample, ResampleConfig, Reweight, Variant,

@@ -5,18 +5,15 @@ mod anyloss;
 mod asl;
 mod bce;
 mod case;
-mod class_balanced;
 mod classifier;
 mod comic;
 mod configured;
 mod csl;
-mod distribution_balanced;
 mod em;
+mod frequency;
 mod gr;
 mod hill;
 mod large_loss;
-mod logit_adjust;
-mod propensity;
 mod pu;
 mod spml;
 
@@ -43,10 +40,7 @@ const TWINS: &[&[(&str, Twin)]] = &[
     gr::TWINS,
     pu::TWINS,
     anyloss::TWINS,
-    class_balanced::TWINS,
-    logit_adjust::TWINS,
-    propensity::TWINS,
-    distribution_balanced::TWINS,
+    frequency::TWINS,
     comic::TWINS,
 ];
 
