@@ -292,6 +292,25 @@ pub(crate) mod tests {
         }
     }
 
+    /// With the counts of single positives a row attends to its positive alone: 1 - a is 0 there, and xp is below e.
+    #[test]
+    fn the_only_positive_of_a_row_has_no_gradient_where_nothing_occurs_together() {
+        let positives = |i: usize| if i.is_multiple_of(4) { Label::Positive } else { Label::Unknown };
+        let labels: Vec<Label> = (0..9).map(positives).collect();
+        let logits = [&[0.5f32; 9][..]];
+        let input = LossInput::new(&logits, 3, 3, &labels);
+        let alone = ClassStatistics::of(&labels, 3).unwrap();
+        for (statistics, learns) in [(alone, false), (train(3, false), true)] {
+            let mut loss = Mfm::new(MfmConfig::with_attention(), &statistics).unwrap();
+            let mut dz = [f32::NAN; 9];
+            loss.evaluate(&input, LossGrad::Into(&mut [&mut dz])).unwrap();
+            for i in [0, 4, 8] {
+                assert_eq!(dz[i] < 0.0, learns, "{dz:?}");
+            }
+            assert!(dz[1] > 0.0, "the rest is pushed down: {dz:?}");
+        }
+    }
+
     #[test]
     fn attention_needs_co_occurrence() {
         let train = ClassStatistics::new(10.0, vec![5.0, 2.0]).unwrap();

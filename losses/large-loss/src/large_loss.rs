@@ -196,11 +196,10 @@ impl LargeLoss {
         self.corrected.get(cell / 64).is_some_and(|word| word >> (cell % 64) & 1 == 1)
     }
 
-    /// Room that no set of less than four million cells outgrows; beyond, the overlay doubles.
     fn set(&mut self, cell: usize) {
         let word = cell / 64;
         if word >= self.corrected.len() {
-            self.corrected.resize((word + 1).next_power_of_two().max(1 << 16), 0);
+            self.corrected.resize(room(word), 0);
         }
         self.corrected[word] |= 1 << (cell % 64);
     }
@@ -214,6 +213,12 @@ impl LargeLoss {
             _ => label,
         }
     }
+}
+
+/// Words of an overlay that has the word `word`: room that no set of less than four million cells outgrows; beyond, it
+/// doubles.
+fn room(word: usize) -> usize {
+    (word + 1).next_power_of_two().max(1 << 16)
 }
 
 impl MultiLabelLoss for LargeLoss {
@@ -318,7 +323,7 @@ impl MultiLabelLoss for LargeLoss {
             next = cell + 1.0;
         }
         let mut corrected = Vec::new();
-        let words = cells.last().map_or(0, |&last| last as usize / 64 + 1);
+        let words = cells.last().map_or(0, |&last| room(last as usize / 64));
         corrected.try_reserve_exact(words).map_err(|_| bad("there is no memory for so many"))?;
         corrected.resize(words, 0);
         (self.classes, self.corrected) = (classes, corrected);

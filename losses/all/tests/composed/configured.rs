@@ -71,19 +71,19 @@ const FORMS: &[(&str, &str, Make, Twin)] = &[
         "softplus as surrogate",
         "upu",
         |train| risk(train, Risk::Unbiased, true, false),
-        |c| pu::risk(c, None, true, false),
+        |c| pu::risk_of(c, None, true, false),
     ),
     (
         "positives among the unlabelled",
         "upu",
         |train| risk(train, Risk::Unbiased, false, true),
-        |c| pu::risk(c, None, false, true),
+        |c| pu::risk_of(c, None, false, true),
     ),
     (
         "softplus and positives among the unlabelled",
         "nnpu",
         |train| risk(train, Risk::NonNegative, true, true),
-        |c| pu::risk(c, Some((0.0, 1.0)), true, true),
+        |c| pu::risk_of(c, Some((0.0, 1.0)), true, true),
     ),
     (
         "the same pseudo-labels in every epoch",

@@ -8,6 +8,7 @@ mod case;
 mod classifier;
 mod comic;
 mod configured;
+mod csl;
 mod em;
 mod frequency;
 mod gr;
@@ -34,6 +35,7 @@ const TWINS: &[&[(&str, Twin)]] = &[
     hill::TWINS,
     bce::TWINS,
     asl::TWINS,
+    csl::TWINS,
     em::TWINS,
     large_loss::TWINS,
     gr::TWINS,

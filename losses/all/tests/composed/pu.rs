@@ -6,8 +6,8 @@ use lacuna_losses::Label;
 
 pub(crate) const TWINS: &[(&str, Twin)] = &[
     ("vpu", vpu),
-    ("upu", |c| risk(c, None, false, false)),
-    ("nnpu", |c| risk(c, Some((c.p("beta"), c.p("gamma"))), false, false)),
+    ("upu", |c| risk(c, None)),
+    ("nnpu", |c| risk(c, Some((c.p("beta"), c.p("gamma"))))),
     ("crisp", crisp),
     ("pu-mlc", |c| {
         let loss = pu_mlc(c);
@@ -50,9 +50,13 @@ fn vpu(c: &mut Case<'_>) -> Var {
     c.times(sum, scale)
 }
 
+fn risk(c: &mut Case<'_>, non_negative: Option<(f64, f64)>) -> Var {
+    risk_of(c, non_negative, false, false)
+}
+
 /// Which classes walk back is read off the values on the tape. `logistic`: wrong signs cost softplus and not sigma;
 /// `all`: positives are among the unlabelled rows.
-pub(crate) fn risk(c: &mut Case<'_>, non_negative: Option<(f64, f64)>, logistic: bool, all: bool) -> Var {
+pub(crate) fn risk_of(c: &mut Case<'_>, non_negative: Option<(f64, f64)>, logistic: bool, all: bool) -> Var {
     let (z, kept, rows) = (c.z[0], c.p("kept"), c.rows as f64);
     let priors: Vec<f64> = c.priors().iter().map(|share| share / kept).collect();
     let priors = c.by_class(&priors);
