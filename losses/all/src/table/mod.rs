@@ -11,6 +11,7 @@ mod em;
 mod focal;
 mod gr;
 mod hill;
+mod imprecise;
 mod large_loss;
 mod logit_adjust;
 mod propensity;
@@ -76,6 +77,7 @@ const ROWS: &[&[LossRow]] = &[
     pu_mlc::ROWS,
     pu::ROWS,
     anyloss::ROWS,
+    imprecise::ROWS,
 ];
 const CLASS_ROWS: &[&[LossRow]] = &[
     csl::CLASS_ROWS,

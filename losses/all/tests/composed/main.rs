@@ -12,6 +12,7 @@ mod em;
 mod frequency;
 mod gr;
 mod hill;
+mod imprecise;
 mod large_loss;
 mod pu;
 mod spml;
@@ -31,6 +32,7 @@ type Twin = fn(&mut Case<'_>) -> Var;
 const TWINS: &[&[(&str, Twin)]] = &[
     spml::TWINS,
     hill::TWINS,
+    imprecise::TWINS,
     bce::TWINS,
     asl::TWINS,
     em::TWINS,
