@@ -13,6 +13,7 @@ mod frequency;
 mod gr;
 mod hill;
 mod imprecise;
+mod label_set;
 mod large_loss;
 mod pu;
 mod spml;
@@ -33,6 +34,7 @@ const TWINS: &[&[(&str, Twin)]] = &[
     spml::TWINS,
     hill::TWINS,
     imprecise::TWINS,
+    label_set::TWINS,
     bce::TWINS,
     asl::TWINS,
     em::TWINS,
