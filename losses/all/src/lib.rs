@@ -38,6 +38,7 @@ pub use lacuna_focal as focal;
 pub use lacuna_gr as gr;
 pub use lacuna_hill as hill;
 pub use lacuna_imprecise as imprecise;
+pub use lacuna_label_set as label_set;
 pub use lacuna_large_loss as large_loss;
 pub use lacuna_logit_adjust as logit_adjust;
 pub use lacuna_loss_api::*;

@@ -56,6 +56,8 @@ const fn params(w_end: f64, b_end: f64, q3: f64) -> [ParamInfo; 13] {
     ]
 }
 
+/// Those of the follow-up: its schedule of COCO.
+pub(crate) const PARAMS_OF_GPR: [ParamInfo; 13] = params(10.0, -8.0, 1.0);
 static VOC_PARAMS: [ParamInfo; 13] = params(2.0, -2.0, 1.0);
 static COCO_PARAMS: [ParamInfo; 13] = params(10.0, -8.0, 1.0);
 static CUB_PARAMS: [ParamInfo; 13] = params(10.0, -8.0, 1.5);
@@ -207,17 +209,8 @@ impl MultiLabelLoss for Gr {
     }
 
     fn evaluate(&mut self, input: &LossInput<'_>, grad: LossGrad<'_, '_>) -> Result<f32, LossError> {
-        let Point { w, b, mu, sigma } = self.point(input.epoch);
-        let lanes = |x: f64| f32x8::splat(x as f32);
-        let constants = Constants {
-            w: lanes(w),
-            b: lanes(b),
-            mu: lanes(mu),
-            bend: lanes(-0.5 / (sigma * sigma)),
-            q2: lanes(self.config.q2),
-            q3: lanes(self.config.q3),
-            guard: lanes(self.config.log_epsilon),
-        };
+        let GrConfig { q2, q3, log_epsilon, .. } = self.config;
+        let constants = Constants::new(self.point(input.epoch), q2, q3, log_epsilon);
         let (name, reduction) = (self.info().name, self.config.reduction);
         match self.config.q3 == 1.0 {
             true => pointwise::evaluate(name, &Kernel::<true>(constants), input, grad, reduction),
@@ -243,9 +236,9 @@ impl MultiLabelLoss for Gr {
 
 /// The entries; `LINEAR`: q3 is 1, where (1 - n^q3) / q3 is p and n^q3 is n (the repository's default, and a fifth of the
 /// time).
-struct Kernel<const LINEAR: bool>(Constants);
+pub(crate) struct Kernel<const LINEAR: bool>(pub(crate) Constants);
 
-struct Constants {
+pub(crate) struct Constants {
     w: f32x8,
     b: f32x8,
     mu: f32x8,
@@ -254,6 +247,22 @@ struct Constants {
     q2: f32x8,
     q3: f32x8,
     guard: f32x8,
+}
+
+impl Constants {
+    pub(crate) fn new(at: Point, q2: f64, q3: f64, log_epsilon: f64) -> Self {
+        let Point { w, b, mu, sigma } = at;
+        let lanes = |x: f64| f32x8::splat(x as f32);
+        Self {
+            w: lanes(w),
+            b: lanes(b),
+            mu: lanes(mu),
+            bend: lanes(-0.5 / (sigma * sigma)),
+            q2: lanes(q2),
+            q3: lanes(q3),
+            guard: lanes(log_epsilon),
+        }
+    }
 }
 
 impl<const LINEAR: bool> Pointwise for Kernel<LINEAR> {

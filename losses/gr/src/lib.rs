@@ -18,11 +18,13 @@
 //! # Ok::<(), lacuna_loss_api::LossError>(())
 //! ```
 
+mod gpr;
 mod gr;
 pub mod reference;
 mod repository;
 mod schedule;
 
+pub use gpr::{Gpr, GprConfig};
 pub use gr::{Confidence, Gr, GrConfig, Preset};
 pub use repository::{RepositoryLoss, RepositoryLossConfig, Simple};
 pub use schedule::{Point, Schedule};

@@ -12,6 +12,7 @@ mod focal;
 mod gr;
 mod hill;
 mod imprecise;
+mod label_set;
 mod large_loss;
 mod logit_adjust;
 mod propensity;
@@ -88,7 +89,7 @@ const CLASS_ROWS: &[&[LossRow]] = &[
     propensity::CLASS_ROWS,
     comic::CLASS_ROWS,
 ];
-const BRANCH_ROWS: &[&[LossRow]] = &[pu_mlc::BRANCH_ROWS, comic::BRANCH_ROWS];
+const BRANCH_ROWS: &[&[LossRow]] = &[pu_mlc::BRANCH_ROWS, comic::BRANCH_ROWS, label_set::BRANCH_ROWS];
 
 const fn count(parts: &[&[LossRow]]) -> usize {
     let (mut n, mut part) = (0, 0);

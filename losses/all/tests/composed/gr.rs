@@ -1,12 +1,15 @@
 //! The generalised robust loss and the simpler losses of its repository.
 
+use super::case::sigma;
 use super::{Case, Twin};
 use lacuna_engine::Var;
+use lacuna_losses::Label;
 
 pub(crate) const TWINS: &[(&str, Twin)] = &[
     ("gr-voc", gr),
     ("gr-coco", gr),
     ("gr-cub", gr),
+    ("gpr-self", gpr),
     ("gr-repo-epr", |c| {
         let nothing = c.zeros();
         repository(c, 1.0, nothing)
@@ -45,20 +48,34 @@ fn generalised(c: &mut Case<'_>, z: Var, q: f64) -> Var {
     c.times(less, -1.0 / q)
 }
 
-fn gr(c: &mut Case<'_>) -> Var {
+/// w, b, mu and sigma of the epoch.
+fn point(c: &Case<'_>) -> [f64; 4] {
     let (epochs, still) = (c.p("num_epochs"), c.p("linear_init"));
     let epoch = (c.epoch as f64 + 1.0).min(epochs);
     let at = |name: &str, late: f64| {
         let (start, end) = (c.p(&format!("{name}_start")), c.p(&format!("{name}_end")));
         start + (end - start) * (epoch - still - late).max(0.0) / (epochs - still)
     };
-    let point = [at("w", 1.0), at("b", 1.0), at("mu", 0.0), at("sigma", 0.0)];
+    [at("w", 1.0), at("b", 1.0), at("mu", 0.0), at("sigma", 0.0)]
+}
+
+fn gr(c: &mut Case<'_>) -> Var {
+    let point = point(c);
     gr_at(c, point)
 }
 
 /// The loss at w, b, mu and sigma.
 pub(crate) fn gr_at(c: &mut Case<'_>, [w, b, mu, width]: [f64; 4]) -> Var {
-    let (z, e, q2, q3) = (c.z[0], c.p("log_epsilon"), c.p("q2"), c.p("q3"));
+    let (z, e) = (c.z[0], c.p("log_epsilon"));
+    let unknown = undecided(c, [w, b, mu, width]);
+    let (lp, nothing) = (c.guarded_lp(z, e), c.zeros());
+    let entries = c.by_kind(lp, nothing, unknown);
+    c.reduced(entries)
+}
+
+/// What every entry would cost as an unknown cell.
+fn undecided(c: &mut Case<'_>, [w, b, mu, width]: [f64; 4]) -> Var {
+    let (z, q2, q3) = (c.z[0], c.p("q2"), c.p("q3"));
     let p = c.sigmoid(z);
     let line = c.times(p, w);
     let line = c.plus(line, b);
@@ -72,8 +89,42 @@ pub(crate) fn gr_at(c: &mut Case<'_>, [w, b, mu, width]: [f64; 4]) -> Var {
     let away = c.neg(z);
     let (for_positive, for_negative) = (generalised(c, z, q2), generalised(c, away, q3));
     let (a, b) = (c.mul(up, for_positive), c.mul(down, for_negative));
-    let unknown = c.add(a, b);
-    let (lp, nothing) = (c.guarded_lp(z, e), c.zeros());
-    let entries = c.by_kind(lp, nothing, unknown);
-    c.reduced(entries)
+    c.add(a, b)
+}
+
+/// What is sure, v and w are numbers without a derivative.
+fn gpr(c: &mut Case<'_>) -> Var {
+    let (z, e, rho, point) = (c.z[0], c.p("log_epsilon"), c.p("rho"), point(c));
+    let p: Vec<f64> = c.held().into_iter().map(sigma).collect();
+    let [_, _, mu, width] = point;
+    let v: Vec<f64> = p.iter().map(|p| (-(p - mu).powi(2) / (2.0 * width * width)).exp()).collect();
+    let late = c.epoch as f64 >= c.p("first_epoch");
+    let (sure, never, low, high) = (c.p("tau_pos"), c.p("tau_neg"), c.p("weight_low"), c.p("weight_high"));
+    let labels = c.labels;
+    // Weights of Lp, of Ln and of the cost of GR.
+    let weights = |i: usize| match labels[i] {
+        Label::Positive => [1.0, 0.0, 0.0],
+        Label::Negative => [0.0, v[i], 0.0],
+        Label::Unknown if late && p[i] >= sure => {
+            let w = (1.0 - v[i]).clamp(low, high);
+            [w * rho, w * (1.0 - rho), 0.0]
+        }
+        Label::Unknown if late && p[i] <= never => [0.0, v[i], 0.0],
+        Label::Unknown => [0.0, 0.0, 1.0],
+    };
+    let (a, b, g) = (c.cells(|i| weights(i)[0]), c.cells(|i| weights(i)[1]), c.cells(|i| weights(i)[2]));
+    let (lp, ln, gr) = (c.guarded_lp(z, e), c.guarded_ln(z, e), undecided(c, point));
+    let (a, b, g) = (c.mul(a, lp), c.mul(b, ln), c.mul(g, gr));
+    let known = c.add(a, b);
+    let entries = c.add(known, g);
+    let loss = c.reduced(entries);
+    let p = c.sigmoid(z);
+    let sum = c.sum(p);
+    let mean = c.times(sum, 1.0 / c.rows as f64);
+    let gap = c.plus(mean, -c.p("expected_positives"));
+    let square = c.mul(gap, gap);
+    let cells = (c.rows * c.classes) as f64;
+    let weight = c.factor() * cells * c.p("reg") / (c.classes * c.classes) as f64;
+    let added = c.times(square, weight);
+    c.add(loss, added)
 }

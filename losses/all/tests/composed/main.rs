@@ -14,6 +14,7 @@ mod frequency;
 mod gr;
 mod hill;
 mod imprecise;
+mod label_set;
 mod large_loss;
 mod pu;
 mod spml;
@@ -33,6 +34,8 @@ type Twin = fn(&mut Case<'_>) -> Var;
 const TWINS: &[&[(&str, Twin)]] = &[
     spml::TWINS,
     hill::TWINS,
+    imprecise::TWINS,
+    label_set::TWINS,
     bce::TWINS,
     asl::TWINS,
     csl::TWINS,
@@ -43,7 +46,6 @@ const TWINS: &[&[(&str, Twin)]] = &[
     anyloss::TWINS,
     frequency::TWINS,
     comic::TWINS,
-    imprecise::TWINS,
 ];
 
 /// Of an entry ...

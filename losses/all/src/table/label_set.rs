@@ -1,0 +1,11 @@
+//! Operations on label sets.
+
+use super::{LabelNeeds, LossRow, row};
+use crate::Reduction;
+use crate::label_set::{LabelSetMixup, LabelSetMixupConfig};
+
+pub(super) const BRANCH_ROWS: &[LossRow] =
+    &[row(LabelSetMixup::INFO, Reduction::Mean, LabelNeeds::SinglePositiveOneNegative, |given| {
+        let (weight, reduction) = (given.get("weight")?, given.reduction());
+        Ok(Box::new(LabelSetMixup::new(LabelSetMixupConfig { weight, reduction })?))
+    })];
