@@ -1,8 +1,7 @@
-//! The loss of GPR without a vision-language model.
+//! The generalised pseudo-label robust loss, with the model's own predictions for pseudo-labels.
 
-use crate::gr::{Constants, Kernel, PARAMS_OF_GPR};
-use crate::reference;
-use crate::schedule::Schedule;
+use crate::gr::{Robust, param, params};
+use crate::{Confidence, Schedule, reference};
 use lacuna_loss_api::guarded::BothLogs;
 use lacuna_loss_api::pointwise::{self, Entry, Pointwise};
 use lacuna_loss_api::{
@@ -10,204 +9,231 @@ use lacuna_loss_api::{
     Real, Reduction, f32x8, math,
 };
 
-const SHARE: Interval = Interval::closed(0.0, 1.0);
+const GR_PARAMS: usize = 13;
 
-const fn ours(name: &'static str, default: f64, range: Interval, doc: &'static str) -> ParamInfo {
-    ParamInfo { name, default: Some(default), range, doc }
+const fn gpr_params(preset: GprPreset, w_end: f64, b_end: f64) -> [ParamInfo; GR_PARAMS + 6] {
+    let Published { q3, num_epochs, lam_1, lam_2, reg } = preset.published();
+    let of_gr = params(w_end, b_end, q3);
+    let share = Interval::closed(0.0, 1.0);
+    let last =
+        param("reg", reg, Interval::at_least(0.0), "weight of the regulariser R. Authors' configuration");
+    let mut all = [last; GR_PARAMS + 6];
+    let mut i = 0;
+    while i < GR_PARAMS {
+        all[i] = of_gr[i];
+        i += 1;
+    }
+    all[10] = param(
+        "num_epochs",
+        num_epochs as f64,
+        Interval::whole_from(1.0),
+        "epochs of the run. Authors' configuration",
+    );
+    all[13] = param(
+        "threshold",
+        0.8,
+        Interval { low: 1e-6, high: 1.0, open: false, whole: false },
+        "an unknown cell predicted at least this likely is a pseudo-positive; 1 leaves them out. Our choice: the centre of \
+         the confidence at the end of the run",
+    );
+    all[14] = param("rho", 0.9, share, "target of a pseudo-positive. 0.9 in the authors' configurations");
+    all[15] = param("lam_1", lam_1, share, "largest weight of a pseudo-positive. Authors' configuration");
+    all[16] = param(
+        "lam_2",
+        lam_2,
+        share,
+        "smallest weight of a pseudo-positive, <= lam_1. Authors' configuration",
+    );
+    all[17] = ParamInfo {
+        name: "expected_positives",
+        default: None,
+        range: Interval::at_least(0.0),
+        doc: "expected number E of positives of a row; from the training labels where nothing is said",
+    };
+    all
 }
 
-static INFO: LossInfo = LossInfo {
-    name: "gpr-self",
-    title: "GPR's loss with pseudo-labels of its own prediction",
-    paper: "More Reliable Pseudo-labels, Better Performance: A Generalized Approach to Single Positive Multi-label Learning, \
-            ICCV",
-    year: 2025,
-    experimental: true,
-    labels: LabelUse::UnknownAsUnknown,
-    formula: "L = Lp on positives, v Ln on negatives; unknown: w [rho Lp + (1-rho) Ln] if p >= tau_pos, v Ln if p <= tau_neg, \
-              else gr; + reg ((1/B) sum p - k)^2 / C^2; w = 1 - v in [weight_low, weight_high]",
-    params: &[
-        PARAMS_OF_GPR[0],
-        PARAMS_OF_GPR[1],
-        PARAMS_OF_GPR[2],
-        PARAMS_OF_GPR[3],
-        PARAMS_OF_GPR[4],
-        PARAMS_OF_GPR[5],
-        PARAMS_OF_GPR[6],
-        PARAMS_OF_GPR[7],
-        PARAMS_OF_GPR[8],
-        PARAMS_OF_GPR[9],
-        PARAMS_OF_GPR[10],
-        PARAMS_OF_GPR[11],
-        PARAMS_OF_GPR[12],
-        ours(
-            "tau_pos",
-            0.9,
-            SHARE,
-            "prediction from which an unknown cell is a pseudo-positive. Ours: CLIP decides in the paper",
-        ),
-        ours(
-            "tau_neg",
-            0.01,
-            SHARE,
-            "prediction up to which an unknown cell is a pseudo-negative. Ours, as above",
-        ),
-        ours(
-            "first_epoch",
-            1.0,
-            Interval::whole_from(0.0),
-            "epoch, counted from 0, from which there are pseudo-labels. Ours",
-        ),
-        ours(
-            "rho",
-            0.9,
-            SHARE,
-            "how far a pseudo-positive is believed. The authors' code has it; the value is ours",
-        ),
-        ours(
-            "weight_low",
-            0.1,
-            SHARE,
-            "least weight of a pseudo-positive (1 - lam_2 of v in the code); the value is ours",
-        ),
-        ours(
-            "weight_high",
-            0.9,
-            SHARE,
-            "largest weight of a pseudo-positive, >= weight_low; the value is ours",
-        ),
-        ours(
-            "reg",
-            1.0,
-            Interval::at_least(0.0),
-            "weight of the regulariser. The authors' code has it; the value is ours",
-        ),
-        ParamInfo {
-            name: "expected_positives",
-            default: None,
-            range: Interval::at_least(0.0),
-            doc: "expected number k of positives of a row, a statistic of the data",
-        },
-    ],
-};
+static VOC_PARAMS: [ParamInfo; GR_PARAMS + 6] = gpr_params(GprPreset::Voc, 2.0, -2.0);
+static COCO_PARAMS: [ParamInfo; GR_PARAMS + 6] = gpr_params(GprPreset::Coco, 10.0, -8.0);
+static NUS_PARAMS: [ParamInfo; GR_PARAMS + 6] = gpr_params(GprPreset::Nus, 10.0, -8.0);
+static CUB_PARAMS: [ParamInfo; GR_PARAMS + 6] = gpr_params(GprPreset::Cub, 10.0, -8.0);
+
+const fn info(name: &'static str, title: &'static str, params: &'static [ParamInfo]) -> LossInfo {
+    LossInfo {
+        name,
+        title,
+        paper: "Tran, Vo, Nguyen, Dinh and Nguyen, More Reliable Pseudo-labels, Better Performance: A Generalized \
+                Approach to Single Positive Multi-label Learning, ICCV, arXiv 2508.20381",
+        year: 2025,
+        experimental: true,
+        labels: LabelUse::UnknownAsUnknown,
+        formula: "L = Lp on positives; v Ln on negatives; unknown: u [rho Lp + (1-rho) Ln] if p >= threshold, u = 1-v \
+                  clamped to [lam_2, lam_1], else as gr; + reg ((1/B) sum p - E)^2 / C^2",
+        params,
+    }
+}
+
+static VOC: LossInfo = info("gpr-voc", "GPR with pseudo-labels of its own, settings of VOC", &VOC_PARAMS);
+static COCO: LossInfo = info("gpr-coco", "GPR with pseudo-labels of its own, settings of COCO", &COCO_PARAMS);
+static NUS: LossInfo = info("gpr-nus", "GPR with pseudo-labels of its own, settings of NUS", &NUS_PARAMS);
+static CUB: LossInfo = info("gpr-cub", "GPR with pseudo-labels of its own, settings of CUB", &CUB_PARAMS);
+
+/// Whose configuration is the default.
+///
+/// Fsoft-AIC/AEVLP, coco.json@c24bb3c73e61 and configs/{pascal,nuswide,cub}.json@5aff282a1f1d.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GprPreset {
+    /// Pascal VOC.
+    Voc,
+    /// COCO.
+    Coco,
+    /// NUS-WIDE.
+    Nus,
+    /// CUB.
+    Cub,
+}
+
+/// What differs between the authors' configurations, apart from the schedule.
+struct Published {
+    q3: f64,
+    num_epochs: usize,
+    lam_1: f64,
+    lam_2: f64,
+    reg: f64,
+}
+
+impl GprPreset {
+    /// What the loss says about itself under this preset.
+    pub const fn info(self) -> &'static LossInfo {
+        match self {
+            GprPreset::Voc => &VOC,
+            GprPreset::Coco => &COCO,
+            GprPreset::Nus => &NUS,
+            GprPreset::Cub => &CUB,
+        }
+    }
+
+    const fn published(self) -> Published {
+        match self {
+            GprPreset::Voc => Published { q3: 1.0, num_epochs: 8, lam_1: 0.7, lam_2: 0.4, reg: 0.05 },
+            GprPreset::Coco => Published { q3: 1.0, num_epochs: 8, lam_1: 0.7, lam_2: 0.5, reg: 0.001 },
+            GprPreset::Nus => Published { q3: 1.0, num_epochs: 10, lam_1: 0.7, lam_2: 0.5, reg: 0.001 },
+            GprPreset::Cub => Published { q3: 1.5, num_epochs: 10, lam_1: 0.8, lam_2: 0.2, reg: 0.01 },
+        }
+    }
+}
 
 /// Parameters of [`Gpr`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct GprConfig {
-    /// Pseudo-label and confidence of GR over the run.
-    pub schedule: Schedule,
+    /// Decides the name.
+    pub preset: GprPreset,
+    /// Pseudo-label and confidence over the run, as in [`Gr`](crate::Gr).
+    pub confidence: Confidence,
     /// Exponent > 0 of the loss of a soft pseudo-positive.
     pub q2: f64,
     /// Exponent > 0 of the loss of a soft pseudo-negative.
     pub q3: f64,
     /// Guard e of the logarithms, in [0, 0.5].
     pub log_epsilon: f64,
-    /// Prediction in [0, 1] from which an unknown cell is a pseudo-positive.
-    pub tau_pos: f64,
-    /// Prediction in [0, 1] up to which an unknown cell is a pseudo-negative.
-    pub tau_neg: f64,
-    /// Epoch, counted from 0, from which there are pseudo-labels.
-    pub first_epoch: usize,
-    /// How far a pseudo-positive is believed, in [0, 1].
+    /// An unknown cell with p >= this is a pseudo-positive, in (0, 1]; 1 leaves them out.
+    pub threshold: f64,
+    /// Target of a pseudo-positive, in [0, 1].
     pub rho: f64,
-    /// Least and largest weight of a pseudo-positive, in [0, 1].
-    pub weight: [f64; 2],
+    /// Largest weight of a pseudo-positive, in [0, 1].
+    pub lam_1: f64,
+    /// Smallest weight of a pseudo-positive, in [0, lam_1].
+    pub lam_2: f64,
+    /// Expected number E >= 0 of positives of a row.
+    pub expected_positives: f64,
     /// Weight >= 0 of the regulariser.
     pub reg: f64,
-    /// Expected number k >= 0 of positives of a row.
-    pub expected_positives: f64,
-    /// How the entries become one number; the regulariser is scaled with it.
+    /// How the loss is scaled; the regulariser with it.
     pub reduction: Reduction,
 }
 
 impl GprConfig {
-    /// The schedule of COCO, k as given, and our choice of the rest.
-    pub fn new(expected_positives: f64) -> Self {
+    /// The authors' configuration for a data set, E as given, mean; the threshold is ours.
+    pub fn preset(preset: GprPreset, expected_positives: f64) -> Self {
+        let Published { q3, num_epochs, lam_1, lam_2, reg } = preset.published();
+        let schedule = if preset == GprPreset::Voc { Schedule::VOC } else { Schedule::COCO };
         Self {
-            schedule: Schedule::COCO,
+            preset,
+            confidence: Confidence::Scheduled(Schedule { num_epochs, ..schedule }),
             q2: 0.01,
-            q3: 1.0,
+            q3,
             log_epsilon: 1e-7,
-            tau_pos: 0.9,
-            tau_neg: 0.01,
-            first_epoch: 1,
+            threshold: 0.8,
             rho: 0.9,
-            weight: [0.1, 0.9],
-            reg: 1.0,
+            lam_1,
+            lam_2,
             expected_positives,
+            reg,
             reduction: Reduction::Mean,
         }
     }
 }
 
-/// GR with pseudo-labels where the prediction is sure, and predictions that have to add up.
+/// GR with hard pseudo-positives, weak negatives and an expected number of positives.
 ///
 /// ```text
-/// y = 1:            L = L_e(p)                                   L_e(x) = -ln(x + e)
-/// y = 0:            L = v L_e(n)
-/// unknown, p sure:  L = w [rho L_e(p) + (1 - rho) L_e(n)],       w = 1 - v, held in [weight_low, weight_high]
-/// unknown, n sure:  L = v L_e(n)
-/// unknown:          L as in [`Gr`](crate::Gr)
-/// R = reg ((1/B) sum p - k)^2 / C^2,                             dR/dz = 2 reg ((1/B) sum p - k) p n / (B C^2)
+/// y = 1:                      L = -ln(p + e)
+/// y = 0:                      L = v (-ln(1 - p + e))
+/// unknown, p >= threshold:    L = u [-rho ln(p + e) - (1 - rho) ln(1 - p + e)],  u = 1 - v clamped to [lam_2, lam_1]
+/// unknown, p < threshold:     L = v [k (1 - p^q2)/q2 + (1 - k) (1 - n^q3)/q3], as in Gr
+/// R = reg ((1/B) sum p - E)^2 / C^2 is added to the mean
 /// ```
-/// v and w are constants for the derivative. The parts and the regulariser are those of the authors' code; that the
-/// prediction itself decides what is sure, in place of CLIP, is ours.
+/// k, v, u and the choice of pseudo-positives are constants for the derivative, R is not. In the paper pseudo-positives
+/// come from a model of images and text; the README says what is the paper's and what is ours.
+///
+/// Tran et al., ICCV 2025, arXiv 2508.20381; Fsoft-AIC/AEVLP@c24bb3c73e61, losses.py (`GPR_loss`).
+///
+/// ```
+/// use lacuna_gr::{Gpr, GprConfig, GprPreset};
+/// use lacuna_loss_api::{Label, LossGrad, LossInput, MultiLabelLoss};
+///
+/// let (z, labels) = ([2.0, 1.0], [Label::Unknown; 2]); // p = 0.88 and 0.73
+/// let (logits, mut dz) = ([&z[..]], [0.0; 2]);
+/// let mut loss = Gpr::new(GprConfig { reg: 0.0, ..GprConfig::preset(GprPreset::Voc, 1.5) })?;
+/// loss.evaluate(&LossInput::new(&logits, 1, 2, &labels), LossGrad::Into(&mut [&mut dz]))?;
+/// assert!(dz[0] < 0.0 && dz[1] > 0.0); // a pseudo-positive is pulled towards rho, the other cell is pushed down
+/// # Ok::<(), lacuna_loss_api::LossError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Gpr {
     config: GprConfig,
+    /// The logit from which on an unknown cell is a pseudo-positive.
+    cut: f32,
 }
 
 impl Gpr {
-    /// What the loss says about itself.
-    pub const INFO: &LossInfo = &INFO;
-
     /// The loss with these parameters.
     ///
     /// # Errors
-    /// [`LossError::Parameter`] if one is out of its range, `linear_init` is as long as the run, or a bound is on the
-    /// wrong side of the other.
+    /// [`LossError::Parameter`] if one is out of its range, `lam_2` exceeds `lam_1` or `linear_init` is as long as the
+    /// run.
     pub fn new(config: GprConfig) -> Result<Self, LossError> {
-        let Schedule { start, end, num_epochs, linear_init } = config.schedule;
-        let [low, high] = config.weight;
+        let info = config.preset.info();
+        config.confidence.check(info)?;
         for (name, value) in [
-            ("w_start", start.w),
-            ("w_end", end.w),
-            ("b_start", start.b),
-            ("b_end", end.b),
-            ("mu_start", start.mu),
-            ("sigma_start", start.sigma),
-            ("mu_end", end.mu),
-            ("sigma_end", end.sigma),
             ("q2", config.q2),
             ("q3", config.q3),
-            ("num_epochs", num_epochs as f64),
-            ("linear_init", linear_init as f64),
             ("log_epsilon", config.log_epsilon),
-            ("tau_pos", config.tau_pos),
-            ("tau_neg", config.tau_neg),
-            ("first_epoch", config.first_epoch as f64),
+            ("threshold", config.threshold),
             ("rho", config.rho),
-            ("weight_low", low),
-            ("weight_high", high),
-            ("reg", config.reg),
+            ("lam_1", config.lam_1),
+            ("lam_2", config.lam_2),
             ("expected_positives", config.expected_positives),
+            ("reg", config.reg),
         ] {
-            INFO.check(name, value)?;
+            info.check(name, value)?;
         }
-        let within = |parameter, value, range: Interval| match range.contains(value) {
-            true => Ok(()),
-            false => Err(LossError::Parameter { loss: INFO.name, parameter, value, range }),
-        };
-        let before_end = Interval { high: num_epochs as f64 - 1.0, ..Interval::whole_from(0.0) };
-        within("linear_init", linear_init as f64, before_end)?;
-        within("tau_neg", config.tau_neg, Interval::closed(0.0, config.tau_pos))?;
-        within("weight_low", low, Interval::closed(0.0, high))?;
-        Ok(Self { config })
-    }
-
-    /// Where there are no pseudo-labels yet the bounds are out of reach.
-    fn bounds(&self, epoch: usize) -> [f64; 2] {
-        if epoch < self.config.first_epoch { [2.0, -1.0] } else { [self.config.tau_pos, self.config.tau_neg] }
+        if config.lam_2 > config.lam_1 {
+            let (parameter, value, range) = ("lam_2", config.lam_2, Interval::closed(0.0, config.lam_1));
+            return Err(LossError::Parameter { loss: info.name, parameter, value, range });
+        }
+        let t = config.threshold;
+        Ok(Self { cut: (t / (1.0 - t)).ln() as f32, config })
     }
 
     /// What the mean-reduced loss is multiplied with.
@@ -218,162 +244,225 @@ impl Gpr {
 
 impl MultiLabelLoss for Gpr {
     fn info(&self) -> &'static LossInfo {
-        &INFO
+        self.config.preset.info()
     }
 
     fn evaluate(&mut self, input: &LossInput<'_>, grad: LossGrad<'_, '_>) -> Result<f32, LossError> {
-        input.check(INFO.name, 1, &grad)?;
-        input.check_hard(INFO.name)?;
-        let c = &self.config;
-        let at = c.schedule.at(input.epoch);
-        let lanes = |x: f64| f32x8::splat(x as f32);
+        let name = self.info().name;
+        input.check(name, 1, &grad)?;
+        input.check_hard(name)?;
+        let GprConfig { q2, q3, log_epsilon, rho, lam_1, lam_2, expected_positives, reg, .. } = self.config;
+        let (z, labels) = (input.logits[0], input.targets.labels);
         let (rows, classes) = (input.rows as f64, input.classes as f64);
-        let predicted = pointwise::sum(&Predicted, input.logits[0], input.targets.labels, None, 1.0);
-        let predicted = predicted.ok_or_else(|| pointwise::non_finite(input))?;
-        let gap = predicted / rows - c.expected_positives;
-        let [sure, never] = self.bounds(input.epoch);
-        let kernel = Sure {
-            gr: Kernel::<false>(Constants::new(at, c.q2, c.q3, c.log_epsilon)),
-            guard: lanes(c.log_epsilon),
-            mu: lanes(at.mu),
-            bend: lanes(-0.5 / (at.sigma * at.sigma)),
-            sure: lanes(sure),
-            never: lanes(never),
-            rho: lanes(c.rho),
-            low: lanes(c.weight[0]),
-            high: lanes(c.weight[1]),
-            // The driver multiplies with the reduction's factor, which for the mean is 1 / (B C).
-            push: lanes(2.0 * c.reg * gap / classes),
+        let sum = pointwise::sum(&Probability, z, labels, None, 1.0);
+        let gap = sum.ok_or_else(|| pointwise::non_finite(input))? / rows - expected_positives;
+
+        let lanes = |x: f64| f32x8::splat(x as f32);
+        let terms = Terms {
+            robust: Robust::new(self.config.confidence.at(input.epoch), q2, q3),
+            cut: f32x8::splat(self.cut),
+            guard: lanes(log_epsilon),
+            rho: lanes(rho),
+            most: lanes(lam_1),
+            least: lanes(lam_2),
+            pull: lanes(2.0 * reg * gap / classes),
         };
-        let value = pointwise::evaluate(INFO.name, &kernel, input, grad, c.reduction)?;
-        let added = self.scale(input) * c.reg * gap * gap / (classes * classes);
-        Ok((f64::from(value) + added) as f32)
+        let scale = self.scale(input);
+        let by = scale / (rows * classes);
+        let dz = grad.into_single();
+        let entries = match q3 == 1.0 {
+            true => pointwise::sum(&Kernel::<true>(terms), z, labels, dz, by as f32),
+            false => pointwise::sum(&Kernel::<false>(terms), z, labels, dz, by as f32),
+        };
+        let entries = entries.expect("every logit is finite, as the sum of p was");
+        Ok((by * entries + scale * reg * (gap / classes).powi(2)) as f32)
     }
 
     fn reference(&self, z: &[&[Dual]], input: &LossInput<'_>) -> Dual {
-        let c = &self.config;
-        let (at, e) = (c.schedule.at(input.epoch), c.log_epsilon);
-        let [sure, never] = self.bounds(input.epoch);
+        let GprConfig { q2, q3, log_epsilon: e, rho, lam_1, lam_2, expected_positives, reg, .. } =
+            self.config;
+        let at = self.config.confidence.at(input.epoch);
         let entry = |(&z, &label): (&Dual, &Label)| {
             let p = Real::sigmoid(z.value());
             let v = reference::confidence(p, at);
-            let (lp, ln) = (reference::positive(z, e), reference::positive(-z, e));
             match label {
-                Label::Positive => lp,
-                Label::Negative => Dual::of(v) * ln,
-                Label::Unknown if p >= sure => {
-                    let w = (1.0 - v).clamp(c.weight[0], c.weight[1]);
-                    Dual::of(w) * (Dual::of(c.rho) * lp + Dual::of(1.0 - c.rho) * ln)
+                Label::Positive => reference::positive(z, e),
+                Label::Negative => reference::weighted(z, 0.0, v, e),
+                Label::Unknown if z.value() >= f64::from(self.cut) => {
+                    let u = reference::pseudo_positive_weight(v, lam_1, lam_2);
+                    reference::weighted(z, u * rho, u * (1.0 - rho), e)
                 }
-                Label::Unknown if p <= never => Dual::of(v) * ln,
-                Label::Unknown => reference::unknown(z, reference::pseudo_label(p, at), v, c.q2, c.q3),
+                Label::Unknown => reference::unknown(z, reference::pseudo_label(p, at), v, q2, q3),
             }
         };
-        let sum = Real::sum(z[0].iter().zip(input.targets.labels).map(entry));
-        let predicted = Real::sum(z[0].iter().map(|z| z.sigmoid()));
-        let gap = predicted / Dual::of(input.rows as f64) - Dual::of(c.expected_positives);
-        let classes = input.classes as f64;
-        sum * Dual::of(c.reduction.factor(&input.targets))
-            + Dual::of(self.scale(input) * c.reg / (classes * classes)) * gap * gap
+        let mean = Real::sum(z[0].iter().zip(input.targets.labels).map(entry)) / Dual::of(z[0].len() as f64);
+        let regulariser = reference::expected_number(z[0], input.rows, input.classes, expected_positives);
+        (mean + Dual::of(reg) * regulariser) * Dual::of(self.scale(input))
     }
 }
 
-/// p, to be summed.
-struct Predicted;
+/// p, whatever the label.
+struct Probability;
 
-impl Pointwise for Predicted {
+impl Pointwise for Probability {
     #[inline]
     fn at(&self, z: f32x8, _: f32x8) -> Entry {
-        Entry::new(math::sigmoid(z), f32x8::splat(0.0))
+        let (p, n) = math::sigmoid_pair(z);
+        Entry::new(p, p * n)
     }
 }
 
-/// The entries of GR, what replaces them where something is sure, and the slope of the regulariser.
-struct Sure {
-    gr: Kernel<false>,
+struct Terms {
+    robust: Robust,
+    cut: f32x8,
     guard: f32x8,
-    mu: f32x8,
-    /// -1 / (2 sigma^2).
-    bend: f32x8,
-    sure: f32x8,
-    never: f32x8,
     rho: f32x8,
-    low: f32x8,
-    high: f32x8,
-    /// 2 reg gap / C.
-    push: f32x8,
+    most: f32x8,
+    least: f32x8,
+    /// What R adds to a slope, over p n.
+    pull: f32x8,
 }
 
-impl Pointwise for Sure {
+/// The entries, with the slope that R adds to each; `LINEAR` as in [`Robust::at`].
+struct Kernel<const LINEAR: bool>(Terms);
+
+impl<const LINEAR: bool> Pointwise for Kernel<LINEAR> {
     #[inline]
     fn at(&self, z: f32x8, l: f32x8) -> Entry {
+        let Terms { robust, cut, guard, rho, most, least, pull } = &self.0;
         let (zero, one) = (f32x8::splat(0.0), f32x8::splat(1.0));
-        let logs = if self.guard.simd_gt(zero).any() {
-            BothLogs::at::<true>(z, self.guard)
-        } else {
-            BothLogs::at::<false>(z, self.guard)
-        };
-        let gap = logs.p - self.mu;
-        let v = math::exp_sat(self.bend * gap * gap);
-        let w = (one - v).fast_max(self.low).fast_min(self.high);
-        let (unknown, positive) = (l.simd_eq(zero), l.simd_gt(zero));
-        let pseudo = unknown & logs.p.simd_ge(self.sure);
-        let rest = unknown & logs.p.simd_lt(self.sure) & logs.p.simd_gt(self.never);
-        let a = positive.select(one, pseudo.select(w * self.rho, zero));
-        let b = positive.select(zero, pseudo.select(w * (one - self.rho), rest.select(zero, v)));
-        let gr = self.gr.at(z, zero);
-        let value = a * logs.lp + b * logs.ln + rest.select(gr.value, zero);
-        let slope = logs.slope(a, b) + rest.select(gr.slope, zero) + self.push * (logs.p * logs.n);
-        Entry::new(value, slope)
+        let log = math::logistic(z);
+        let (v, mut value, mut slope) = robust.at::<LINEAR>(&log);
+        let (positive, negative) = (l.simd_gt(zero), l.simd_lt(zero));
+        let hard = positive | negative | z.simd_ge(*cut);
+        // Few cells are known, or likely.
+        if hard.any() {
+            let u = (one - v).fast_max(*least).fast_min(*most);
+            let a = positive.select(one, negative.select(zero, u * *rho));
+            let b = positive.select(zero, negative.select(v, u * (one - *rho)));
+            let logs = if guard.simd_gt(zero).any() {
+                BothLogs::at::<true>(z, *guard)
+            } else {
+                BothLogs::at::<false>(z, *guard)
+            };
+            value = hard.select(a * logs.lp + b * logs.ln, value);
+            slope = hard.select(logs.slope(a, b), slope);
+        }
+        Entry::new(value, pull.mul_add(log.p * log.n, slope))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::schedule::Point;
+    use crate::{Gr, GrConfig, Preset};
     use lacuna_loss_api::conformance;
 
     #[test]
     fn conforms() {
-        let plain = GprConfig::new(1.5);
-        for config in [
-            plain.clone(),
-            GprConfig { first_epoch: 0, tau_pos: 0.6, tau_neg: 0.3, ..plain.clone() },
-            GprConfig { log_epsilon: 0.0, q3: 1.5, reg: 0.0, rho: 0.5, ..plain },
-        ] {
-            conformance::check(&|_| Box::new(Gpr::new(config.clone()).unwrap()));
+        for preset in [GprPreset::Voc, GprPreset::Coco, GprPreset::Nus, GprPreset::Cub] {
+            for (threshold, log_epsilon, reg, reduction) in [
+                (0.8, 1e-7, 0.05, Reduction::Mean),
+                (0.3, 0.0, 2.0, Reduction::Sum),
+                (1.0, 0.01, 0.0, Reduction::MeanKnown),
+            ] {
+                let config =
+                    GprConfig { threshold, log_epsilon, reg, reduction, ..GprConfig::preset(preset, 1.5) };
+                conformance::check(&|_| Box::new(Gpr::new(config.clone()).unwrap()));
+            }
         }
     }
 
-    /// Without anything sure and without regulariser it is GR, but for observed negatives.
+    fn evaluate(loss: &mut dyn MultiLabelLoss, z: &[f32], labels: &[Label], epoch: usize) -> (f32, Vec<f32>) {
+        let (logits, mut dz) = ([z], vec![f32::NAN; z.len()]);
+        let mut input = LossInput::new(&logits, 1, z.len(), labels);
+        input.epoch = epoch;
+        let value = loss.evaluate(&input, LossGrad::Into(&mut [&mut dz])).unwrap();
+        (value, dz)
+    }
+
     #[test]
-    fn before_the_first_epoch_it_is_gr() {
-        let config = GprConfig { first_epoch: 9, reg: 0.0, ..GprConfig::new(2.0) };
-        let z = [-6.0, -1.0, 0.0, 2.0, 6.0, 3.0];
-        let mut labels = [Label::Unknown; 6];
-        labels[5] = Label::Positive;
-        let logits = [&z[..]];
-        let input = LossInput { epoch: 3, ..LossInput::new(&logits, 2, 3, &labels) };
-        let own = Gpr::new(config).unwrap().evaluate(&input, LossGrad::Unneeded).unwrap();
-        let gr = crate::Gr::new(crate::GrConfig::preset(crate::Preset::Coco)).unwrap();
-        let gr = { gr }.evaluate(&input, LossGrad::Unneeded).unwrap();
-        assert!((own - gr).abs() < 1e-6 * gr.abs(), "{own} is not {gr}");
+    fn without_pseudo_positives_and_regulariser_it_is_gr() {
+        let z: Vec<f32> = (0..29).map(|i| i as f32 * 0.6 - 8.0).collect();
+        let labels: Vec<Label> =
+            (0..29).map(|i| if i % 7 == 3 { Label::Positive } else { Label::Unknown }).collect();
+        for (ours, theirs) in [(GprPreset::Voc, Preset::Voc), (GprPreset::Coco, Preset::Coco)] {
+            let config = GprConfig { threshold: 1.0, reg: 0.0, ..GprConfig::preset(ours, 1.5) };
+            let (mut gpr, mut gr) = (Gpr::new(config).unwrap(), Gr::new(GrConfig::preset(theirs)).unwrap());
+            for epoch in [0, 4, 7] {
+                let (a, b) = (evaluate(&mut gpr, &z, &labels, epoch), evaluate(&mut gr, &z, &labels, epoch));
+                assert!((a.0 - b.0).abs() <= 1e-6 * b.0);
+                for (i, (a, b)) in a.1.iter().zip(&b.1).enumerate() {
+                    assert!((a - b).abs() <= 1e-5 * b.abs() + 1e-9, "{i}: {a} is not {b}");
+                }
+            }
+        }
+    }
+
+    /// By hand at z = 0 and z = ln 9, so that p = 0.5 and 0.9, in the last epoch of VOC: mu = 0.8, sigma = 0.5.
+    #[test]
+    fn every_kind_of_cell_by_hand() {
+        let nine = 9f32.ln();
+        let config = GprConfig { log_epsilon: 0.0, reg: 0.5, ..GprConfig::preset(GprPreset::Voc, 2.0) };
+        let mut loss = Gpr::new(config).unwrap();
+        let labels = [Label::Positive, Label::Negative, Label::Unknown];
+        let (value, dz) = evaluate(&mut loss, &[0.0, 0.0, nine], &labels, 7);
+        let half = 0.5f64;
+        let at_half = (-(0.3f64.powi(2)) / half).exp(); // v at p = 0.5
+        let u = (1.0 - (-(0.1f64.powi(2)) / half).exp()).clamp(0.4, 0.7);
+        assert_eq!(u, 0.4); // the confidence is so high that the weight ends at lam_2
+        let ten = 10f64.ln();
+        let pseudo = u * (0.9 * (10.0f64 / 9.0).ln() + 0.1 * ten);
+        let gap: f64 = 1.9 - 2.0;
+        let expected = (2f64.ln() + at_half * 2f64.ln() + pseudo) / 3.0 + 0.5 * gap * gap / 9.0;
+        assert!((f64::from(value) - expected).abs() < 1e-6, "{value} is not {expected}");
+        let pull = 0.5 * 2.0 * gap / 9.0;
+        let slopes = [-half / 3.0 + pull * 0.25, at_half * half / 3.0 + pull * 0.25, pull * 0.09];
+        for (dz, slope) in dz.iter().zip(slopes) {
+            assert!((f64::from(*dz) - slope).abs() < 1e-6, "{dz} is not {slope}"); // rho = p: nothing pulls at the last
+        }
+    }
+
+    #[test]
+    fn presets_are_what_is_listed() {
+        for preset in [GprPreset::Voc, GprPreset::Coco, GprPreset::Nus, GprPreset::Cub] {
+            let config = GprConfig::preset(preset, 1.0);
+            let Confidence::Scheduled(schedule) = config.confidence else { panic!("scheduled") };
+            for (name, value) in [
+                ("w_start", schedule.start.w),
+                ("w_end", schedule.end.w),
+                ("b_end", schedule.end.b),
+                ("mu_end", schedule.end.mu),
+                ("sigma_end", schedule.end.sigma),
+                ("num_epochs", schedule.num_epochs as f64),
+                ("q2", config.q2),
+                ("q3", config.q3),
+                ("log_epsilon", config.log_epsilon),
+                ("threshold", config.threshold),
+                ("rho", config.rho),
+                ("lam_1", config.lam_1),
+                ("lam_2", config.lam_2),
+                ("reg", config.reg),
+            ] {
+                assert_eq!(preset.info().param(name).unwrap().default, Some(value), "{preset:?} {name}");
+            }
+        }
     }
 
     #[test]
     fn parameters_are_checked() {
-        let good = GprConfig::new(1.5);
-        let wide = Point { sigma: 0.0, ..good.schedule.start };
+        let good = || GprConfig::preset(GprPreset::Voc, 1.5);
         for bad in [
-            GprConfig { tau_neg: 0.95, ..good.clone() },
-            GprConfig { weight: [0.9, 0.1], ..good.clone() },
-            GprConfig { rho: 1.5, ..good.clone() },
-            GprConfig { reg: f64::NAN, ..good.clone() },
-            GprConfig { schedule: Schedule { start: wide, ..good.schedule }, ..good.clone() },
-            GprConfig { schedule: Schedule { linear_init: 8, ..good.schedule }, ..good },
+            GprConfig { threshold: 0.0, ..good() },
+            GprConfig { rho: 1.1, ..good() },
+            GprConfig { lam_2: 0.75, ..good() },
+            GprConfig { lam_1: f64::NAN, ..good() },
+            GprConfig { expected_positives: -1.0, ..good() },
+            GprConfig { reg: f64::INFINITY, ..good() },
+            GprConfig { q2: 0.0, ..good() },
         ] {
             assert!(matches!(Gpr::new(bad), Err(LossError::Parameter { .. })));
         }
+        assert!(Gpr::new(GprConfig { lam_2: 0.7, ..good() }).is_ok());
     }
 }

@@ -8,7 +8,7 @@ use lacuna_loss_api::{
     Real, Reduction, f32x8, math,
 };
 
-const fn param(name: &'static str, default: f64, range: Interval, doc: &'static str) -> ParamInfo {
+pub(crate) const fn param(name: &'static str, default: f64, range: Interval, doc: &'static str) -> ParamInfo {
     ParamInfo { name, default: Some(default), range, doc }
 }
 
@@ -17,7 +17,8 @@ const PSEUDO: &str =
 const CONFIDENT: &str =
     "mu and sigma of the confidence exp(-(p-mu)^2 / (2 sigma^2)) at both ends of the run (alpha)";
 
-const fn params(w_end: f64, b_end: f64, q3: f64) -> [ParamInfo; 13] {
+/// Parameters of the loss of unknown cells, with these defaults.
+pub(crate) const fn params(w_end: f64, b_end: f64, q3: f64) -> [ParamInfo; 13] {
     let positive = Interval::above(0.0);
     [
         param("w_start", 0.0, Interval::ANY, PSEUDO),
@@ -56,8 +57,6 @@ const fn params(w_end: f64, b_end: f64, q3: f64) -> [ParamInfo; 13] {
     ]
 }
 
-/// Those of the follow-up: its schedule of COCO.
-pub(crate) const PARAMS_OF_GPR: [ParamInfo; 13] = params(10.0, -8.0, 1.0);
 static VOC_PARAMS: [ParamInfo; 13] = params(2.0, -2.0, 1.0);
 static COCO_PARAMS: [ParamInfo; 13] = params(10.0, -8.0, 1.0);
 static CUB_PARAMS: [ParamInfo; 13] = params(10.0, -8.0, 1.5);
@@ -108,6 +107,44 @@ pub enum Confidence {
     Scheduled(Schedule),
     /// The same in every epoch.
     Fixed(Point),
+}
+
+impl Confidence {
+    pub(crate) fn at(self, epoch: usize) -> Point {
+        match self {
+            Confidence::Scheduled(schedule) => schedule.at(epoch),
+            Confidence::Fixed(point) => point,
+        }
+    }
+
+    pub(crate) fn check(self, info: &'static LossInfo) -> Result<(), LossError> {
+        let (start, end) = match self {
+            Confidence::Fixed(point) => (point, point),
+            Confidence::Scheduled(schedule) => {
+                info.check("num_epochs", schedule.num_epochs as f64)?;
+                if schedule.linear_init >= schedule.num_epochs {
+                    let high = schedule.num_epochs as f64 - 1.0;
+                    let range = Interval { high, ..Interval::whole_from(0.0) };
+                    let (parameter, value) = ("linear_init", schedule.linear_init as f64);
+                    return Err(LossError::Parameter { loss: info.name, parameter, value, range });
+                }
+                (schedule.start, schedule.end)
+            }
+        };
+        for (name, value) in [
+            ("w_start", start.w),
+            ("w_end", end.w),
+            ("b_start", start.b),
+            ("b_end", end.b),
+            ("mu_start", start.mu),
+            ("mu_end", end.mu),
+            ("sigma_start", start.sigma),
+            ("sigma_end", end.sigma),
+        ] {
+            info.check(name, value)?;
+        }
+        Ok(())
+    }
 }
 
 /// Parameters of [`Gr`].
@@ -163,32 +200,8 @@ impl Gr {
     /// [`LossError::Parameter`] if one is out of its range or `linear_init` is as long as the run.
     pub fn new(config: GrConfig) -> Result<Self, LossError> {
         let info = config.preset.info();
-        let (start, end) = match config.confidence {
-            Confidence::Fixed(point) => (point, point),
-            Confidence::Scheduled(schedule) => {
-                info.check("num_epochs", schedule.num_epochs as f64)?;
-                if schedule.linear_init >= schedule.num_epochs {
-                    let high = schedule.num_epochs as f64 - 1.0;
-                    let range = Interval { high, ..Interval::whole_from(0.0) };
-                    let (parameter, value) = ("linear_init", schedule.linear_init as f64);
-                    return Err(LossError::Parameter { loss: info.name, parameter, value, range });
-                }
-                (schedule.start, schedule.end)
-            }
-        };
-        for (name, value) in [
-            ("w_start", start.w),
-            ("w_end", end.w),
-            ("b_start", start.b),
-            ("b_end", end.b),
-            ("mu_start", start.mu),
-            ("mu_end", end.mu),
-            ("sigma_start", start.sigma),
-            ("sigma_end", end.sigma),
-            ("q2", config.q2),
-            ("q3", config.q3),
-            ("log_epsilon", config.log_epsilon),
-        ] {
+        config.confidence.check(info)?;
+        for (name, value) in [("q2", config.q2), ("q3", config.q3), ("log_epsilon", config.log_epsilon)] {
             info.check(name, value)?;
         }
         Ok(Self { config })
@@ -196,10 +209,7 @@ impl Gr {
 
     /// The parameters of k and v in an epoch, counted from 0.
     pub fn point(&self, epoch: usize) -> Point {
-        match self.config.confidence {
-            Confidence::Scheduled(schedule) => schedule.at(epoch),
-            Confidence::Fixed(point) => point,
-        }
+        self.config.confidence.at(epoch)
     }
 }
 
@@ -210,11 +220,12 @@ impl MultiLabelLoss for Gr {
 
     fn evaluate(&mut self, input: &LossInput<'_>, grad: LossGrad<'_, '_>) -> Result<f32, LossError> {
         let GrConfig { q2, q3, log_epsilon, .. } = self.config;
-        let constants = Constants::new(self.point(input.epoch), q2, q3, log_epsilon);
+        let robust = Robust::new(self.point(input.epoch), q2, q3);
+        let guard = f32x8::splat(log_epsilon as f32);
         let (name, reduction) = (self.info().name, self.config.reduction);
         match self.config.q3 == 1.0 {
-            true => pointwise::evaluate(name, &Kernel::<true>(constants), input, grad, reduction),
-            false => pointwise::evaluate(name, &Kernel::<false>(constants), input, grad, reduction),
+            true => pointwise::evaluate(name, &Kernel::<true> { robust, guard }, input, grad, reduction),
+            false => pointwise::evaluate(name, &Kernel::<false> { robust, guard }, input, grad, reduction),
         }
     }
 
@@ -234,53 +245,20 @@ impl MultiLabelLoss for Gr {
     }
 }
 
-/// The entries; `LINEAR`: q3 is 1, where (1 - n^q3) / q3 is p and n^q3 is n (the repository's default, and a fifth of the
-/// time).
-pub(crate) struct Kernel<const LINEAR: bool>(pub(crate) Constants);
-
-pub(crate) struct Constants {
-    w: f32x8,
-    b: f32x8,
-    mu: f32x8,
-    /// -1 / (2 sigma^2).
-    bend: f32x8,
-    q2: f32x8,
-    q3: f32x8,
+/// The entries.
+struct Kernel<const LINEAR: bool> {
+    robust: Robust,
     guard: f32x8,
-}
-
-impl Constants {
-    pub(crate) fn new(at: Point, q2: f64, q3: f64, log_epsilon: f64) -> Self {
-        let Point { w, b, mu, sigma } = at;
-        let lanes = |x: f64| f32x8::splat(x as f32);
-        Self {
-            w: lanes(w),
-            b: lanes(b),
-            mu: lanes(mu),
-            bend: lanes(-0.5 / (sigma * sigma)),
-            q2: lanes(q2),
-            q3: lanes(q3),
-            guard: lanes(log_epsilon),
-        }
-    }
 }
 
 impl<const LINEAR: bool> Pointwise for Kernel<LINEAR> {
     #[inline]
     fn at(&self, z: f32x8, l: f32x8) -> Entry {
-        let Constants { w, b, mu, bend, q2, q3, guard } = self.0;
-        let zero = f32x8::splat(0.0);
+        let (zero, guard) = (f32x8::splat(0.0), self.guard);
         let log = math::logistic(z);
         let (p, n) = (log.p, log.n);
         let positive = l.simd_gt(zero);
-        let k = math::sigmoid(p.mul_add(w, b));
-        let gap = p - mu;
-        let v = math::exp_sat(bend * gap * gap);
-        let (up, up_power) = generalised(log.neg_ln_p, q2);
-        let (down, down_power) = if LINEAR { (p, n) } else { generalised(log.neg_ln_n, q3) };
-        let (a, b) = (v * k, v * (f32x8::splat(1.0) - k));
-        let value = a * up + b * down;
-        let slope = b * down_power * p - a * up_power * n;
+        let (_, value, slope) = self.robust.at::<LINEAR>(&log);
         let unknown = l.simd_eq(zero);
         let (mut value, mut slope) = (unknown.select(value, zero), unknown.select(slope, zero));
         // One entry in twenty or fewer is a positive.
@@ -292,6 +270,40 @@ impl<const LINEAR: bool> Pointwise for Kernel<LINEAR> {
             slope = positive.select(-(p * n) / x, slope);
         }
         Entry::new(value, slope)
+    }
+}
+
+/// v [k (1 - p^q2) / q2 + (1 - k) (1 - n^q3) / q3], eight at a time.
+pub(crate) struct Robust {
+    w: f32x8,
+    b: f32x8,
+    mu: f32x8,
+    /// -1 / (2 sigma^2).
+    bend: f32x8,
+    q2: f32x8,
+    q3: f32x8,
+}
+
+impl Robust {
+    pub(crate) fn new(Point { w, b, mu, sigma }: Point, q2: f64, q3: f64) -> Self {
+        let lanes = |x: f64| f32x8::splat(x as f32);
+        let bend = lanes(-0.5 / (sigma * sigma));
+        Self { w: lanes(w), b: lanes(b), mu: lanes(mu), bend, q2: lanes(q2), q3: lanes(q3) }
+    }
+
+    /// (v, value, slope); `LINEAR`: q3 is 1, where (1 - n^q3) / q3 is p and n^q3 is n (the repository's default, and a
+    /// fifth of the time).
+    #[inline]
+    pub(crate) fn at<const LINEAR: bool>(&self, log: &math::Logistic) -> (f32x8, f32x8, f32x8) {
+        let Self { w, b, mu, bend, q2, q3 } = *self;
+        let (p, n) = (log.p, log.n);
+        let k = math::sigmoid(p.mul_add(w, b));
+        let gap = p - mu;
+        let v = math::exp_sat(bend * gap * gap);
+        let (up, up_power) = generalised(log.neg_ln_p, q2);
+        let (down, down_power) = if LINEAR { (p, n) } else { generalised(log.neg_ln_n, q3) };
+        let (a, b) = (v * k, v * (f32x8::splat(1.0) - k));
+        (v, a * up + b * down, b * down_power * p - a * up_power * n)
     }
 }
 

@@ -1,5 +1,6 @@
 //! GR loss (Chen, Li, Chen and others, "Boosting Single Positive Multi-label Classification with Generalized Robust
-//! Loss", IJCAI 2024), and the three simpler losses of its repository.
+//! Loss", IJCAI 2024), the three simpler losses of its repository, and the loss of its follow-up GPR (Tran, Vo, Nguyen, Dinh
+//! and Nguyen, ICCV 2025) with pseudo-labels of its own.
 //!
 //! ```
 //! use lacuna_gr::{Gr, GrConfig, Preset};
@@ -24,7 +25,7 @@ pub mod reference;
 mod repository;
 mod schedule;
 
-pub use gpr::{Gpr, GprConfig};
+pub use gpr::{Gpr, GprConfig, GprPreset};
 pub use gr::{Confidence, Gr, GrConfig, Preset};
 pub use repository::{RepositoryLoss, RepositoryLossConfig, Simple};
 pub use schedule::{Point, Schedule};

@@ -28,6 +28,23 @@ pub fn unknown<R: Real>(z: R, k: f64, v: f64, q2: f64, q3: f64) -> R {
     R::of(v * k) * generalised(z, q2) + R::of(v * (1.0 - k)) * generalised(-z, q3)
 }
 
+/// a L_e(p) + b L_e(n), a and b constants.
+pub fn weighted<R: Real>(z: R, a: f64, b: f64, e: f64) -> R {
+    R::of(a) * positive(z, e) + R::of(b) * positive(-z, e)
+}
+
+/// u = 1 - v, kept within [lam_2, lam_1]: the weight of a pseudo-positive of GPR.
+pub fn pseudo_positive_weight(v: f64, lam_1: f64, lam_2: f64) -> f64 {
+    (1.0 - v).max(lam_2).min(lam_1)
+}
+
+/// ((1/B) sum p - E)^2 / C^2 over a batch of B rows and C classes.
+pub fn expected_number<R: Real>(z: &[R], rows: usize, classes: usize, expected: f64) -> R {
+    let mean = R::sum(z.iter().map(|z| z.sigmoid())) / R::of(rows as f64);
+    let gap = (mean - R::of(expected)) / R::of(classes as f64);
+    gap * gap
+}
+
 /// `hill_loss` of the repository at a cell that is not positive: (1.5 - p) p^2.
 pub fn hill_negative<R: Real>(z: R) -> R {
     let p = z.sigmoid();

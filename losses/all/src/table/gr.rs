@@ -2,8 +2,8 @@
 
 use super::{Given, LabelNeeds, LossRow, row};
 use crate::gr::{
-    Confidence, Gpr, GprConfig, Gr, GrConfig, Point, Preset, RepositoryLoss, RepositoryLossConfig, Schedule,
-    Simple,
+    Confidence, Gpr, GprConfig, GprPreset, Gr, GrConfig, Point, Preset, RepositoryLoss, RepositoryLossConfig,
+    Schedule, Simple,
 };
 use crate::{LossError, MultiLabelLoss, Reduction};
 
@@ -20,43 +20,36 @@ pub(super) const ROWS: &[LossRow] = &[
     row(Simple::Weight.info(), Reduction::Mean, LabelNeeds::SinglePositive, |given| {
         gr_repository(Simple::Weight, given)
     }),
-    row(Gpr::INFO, Reduction::Mean, LabelNeeds::SinglePositive, gpr),
+    row(GprPreset::Voc.info(), Reduction::Mean, LabelNeeds::SinglePositive, |given| {
+        gpr(GprPreset::Voc, given)
+    }),
+    row(GprPreset::Coco.info(), Reduction::Mean, LabelNeeds::SinglePositive, |given| {
+        gpr(GprPreset::Coco, given)
+    }),
+    row(GprPreset::Nus.info(), Reduction::Mean, LabelNeeds::SinglePositive, |given| {
+        gpr(GprPreset::Nus, given)
+    }),
+    row(GprPreset::Cub.info(), Reduction::Mean, LabelNeeds::SinglePositive, |given| {
+        gpr(GprPreset::Cub, given)
+    }),
 ];
 
-fn gpr(given: &Given<'_>) -> Result<Box<dyn MultiLabelLoss>, LossError> {
-    Ok(Box::new(Gpr::new(GprConfig {
-        schedule: schedule(given)?,
-        q2: given.get("q2")?,
-        q3: given.get("q3")?,
-        log_epsilon: given.get("log_epsilon")?,
-        tau_pos: given.get("tau_pos")?,
-        tau_neg: given.get("tau_neg")?,
-        first_epoch: given.get("first_epoch")? as usize,
-        rho: given.get("rho")?,
-        weight: [given.get("weight_low")?, given.get("weight_high")?],
-        reg: given.get("reg")?,
-        expected_positives: given.get("expected_positives")?,
-        reduction: given.reduction(),
-    })?))
-}
-
-fn schedule(given: &Given<'_>) -> Result<Schedule, LossError> {
+fn schedule(given: &Given<'_>) -> Result<Confidence, LossError> {
     let point = |w, b, mu, sigma| -> Result<Point, LossError> {
         Ok(Point { w: given.get(w)?, b: given.get(b)?, mu: given.get(mu)?, sigma: given.get(sigma)? })
     };
-    Ok(Schedule {
+    Ok(Confidence::Scheduled(Schedule {
         start: point("w_start", "b_start", "mu_start", "sigma_start")?,
         end: point("w_end", "b_end", "mu_end", "sigma_end")?,
         num_epochs: given.get("num_epochs")? as usize,
         linear_init: given.get("linear_init")? as usize,
-    })
+    }))
 }
 
 fn gr(preset: Preset, given: &Given<'_>) -> Result<Box<dyn MultiLabelLoss>, LossError> {
-    let schedule = schedule(given)?;
     Ok(Box::new(Gr::new(GrConfig {
         preset,
-        confidence: Confidence::Scheduled(schedule),
+        confidence: schedule(given)?,
         q2: given.get("q2")?,
         q3: given.get("q3")?,
         log_epsilon: given.get("log_epsilon")?,
@@ -68,4 +61,21 @@ fn gr_repository(kind: Simple, given: &Given<'_>) -> Result<Box<dyn MultiLabelLo
     let config =
         RepositoryLossConfig { log_epsilon: given.get("log_epsilon")?, reduction: given.reduction() };
     Ok(Box::new(RepositoryLoss::new(kind, config)?))
+}
+
+fn gpr(preset: GprPreset, given: &Given<'_>) -> Result<Box<dyn MultiLabelLoss>, LossError> {
+    Ok(Box::new(Gpr::new(GprConfig {
+        preset,
+        confidence: schedule(given)?,
+        q2: given.get("q2")?,
+        q3: given.get("q3")?,
+        log_epsilon: given.get("log_epsilon")?,
+        threshold: given.get("threshold")?,
+        rho: given.get("rho")?,
+        lam_1: given.get("lam_1")?,
+        lam_2: given.get("lam_2")?,
+        expected_positives: given.get("expected_positives")?,
+        reg: given.get("reg")?,
+        reduction: given.reduction(),
+    })?))
 }

@@ -3,13 +3,15 @@
 use super::case::sigma;
 use super::{Case, Twin};
 use lacuna_engine::Var;
-use lacuna_losses::Label;
 
 pub(crate) const TWINS: &[(&str, Twin)] = &[
     ("gr-voc", gr),
     ("gr-coco", gr),
     ("gr-cub", gr),
-    ("gpr-self", gpr),
+    ("gpr-voc", gpr),
+    ("gpr-coco", gpr),
+    ("gpr-nus", gpr),
+    ("gpr-cub", gpr),
     ("gr-repo-epr", |c| {
         let nothing = c.zeros();
         repository(c, 1.0, nothing)
@@ -48,6 +50,11 @@ fn generalised(c: &mut Case<'_>, z: Var, q: f64) -> Var {
     c.times(less, -1.0 / q)
 }
 
+fn gr(c: &mut Case<'_>) -> Var {
+    let point = point(c);
+    gr_at(c, point)
+}
+
 /// w, b, mu and sigma of the epoch.
 fn point(c: &Case<'_>) -> [f64; 4] {
     let (epochs, still) = (c.p("num_epochs"), c.p("linear_init"));
@@ -59,22 +66,17 @@ fn point(c: &Case<'_>) -> [f64; 4] {
     [at("w", 1.0), at("b", 1.0), at("mu", 0.0), at("sigma", 0.0)]
 }
 
-fn gr(c: &mut Case<'_>) -> Var {
-    let point = point(c);
-    gr_at(c, point)
-}
-
 /// The loss at w, b, mu and sigma.
-pub(crate) fn gr_at(c: &mut Case<'_>, [w, b, mu, width]: [f64; 4]) -> Var {
+pub(crate) fn gr_at(c: &mut Case<'_>, point: [f64; 4]) -> Var {
+    let (_, unknown) = robust(c, point);
     let (z, e) = (c.z[0], c.p("log_epsilon"));
-    let unknown = undecided(c, [w, b, mu, width]);
     let (lp, nothing) = (c.guarded_lp(z, e), c.zeros());
     let entries = c.by_kind(lp, nothing, unknown);
     c.reduced(entries)
 }
 
-/// What every entry would cost as an unknown cell.
-fn undecided(c: &mut Case<'_>, [w, b, mu, width]: [f64; 4]) -> Var {
+/// v, and the loss of an unknown cell.
+fn robust(c: &mut Case<'_>, [w, b, mu, width]: [f64; 4]) -> (Var, Var) {
     let (z, q2, q3) = (c.z[0], c.p("q2"), c.p("q3"));
     let p = c.sigmoid(z);
     let line = c.times(p, w);
@@ -89,42 +91,38 @@ fn undecided(c: &mut Case<'_>, [w, b, mu, width]: [f64; 4]) -> Var {
     let away = c.neg(z);
     let (for_positive, for_negative) = (generalised(c, z, q2), generalised(c, away, q3));
     let (a, b) = (c.mul(up, for_positive), c.mul(down, for_negative));
-    c.add(a, b)
+    (v, c.add(a, b))
 }
 
-/// What is sure, v and w are numbers without a derivative.
+/// Which cells are pseudo-positives is read off the numbers.
 fn gpr(c: &mut Case<'_>) -> Var {
-    let (z, e, rho, point) = (c.z[0], c.p("log_epsilon"), c.p("rho"), point(c));
-    let p: Vec<f64> = c.held().into_iter().map(sigma).collect();
-    let [_, _, mu, width] = point;
-    let v: Vec<f64> = p.iter().map(|p| (-(p - mu).powi(2) / (2.0 * width * width)).exp()).collect();
-    let late = c.epoch as f64 >= c.p("first_epoch");
-    let (sure, never, low, high) = (c.p("tau_pos"), c.p("tau_neg"), c.p("weight_low"), c.p("weight_high"));
-    let labels = c.labels;
-    // Weights of Lp, of Ln and of the cost of GR.
-    let weights = |i: usize| match labels[i] {
-        Label::Positive => [1.0, 0.0, 0.0],
-        Label::Negative => [0.0, v[i], 0.0],
-        Label::Unknown if late && p[i] >= sure => {
-            let w = (1.0 - v[i]).clamp(low, high);
-            [w * rho, w * (1.0 - rho), 0.0]
-        }
-        Label::Unknown if late && p[i] <= never => [0.0, v[i], 0.0],
-        Label::Unknown => [0.0, 0.0, 1.0],
-    };
-    let (a, b, g) = (c.cells(|i| weights(i)[0]), c.cells(|i| weights(i)[1]), c.cells(|i| weights(i)[2]));
-    let (lp, ln, gr) = (c.guarded_lp(z, e), c.guarded_ln(z, e), undecided(c, point));
-    let (a, b, g) = (c.mul(a, lp), c.mul(b, ln), c.mul(g, gr));
-    let known = c.add(a, b);
-    let entries = c.add(known, g);
-    let loss = c.reduced(entries);
+    let point = point(c);
+    let (v, unknown) = robust(c, point);
+    let (z, e, rho, threshold) = (c.z[0], c.p("log_epsilon"), c.p("rho"), c.p("threshold"));
+    let (lp, ln) = (c.guarded_lp(z, e), c.guarded_ln(z, e));
+    let away = c.neg(v);
+    let doubt = c.plus(away, 1.0);
+    let (least, most) = (c.p("lam_2") as f32, c.p("lam_1") as f32);
+    let weight = c.clamp(doubt, least, most);
+    let (v, weight) = (c.detach(v), c.detach(weight));
+    let target = c.blend(rho, lp, 1.0 - rho, ln);
+    let pseudo = c.mul(weight, target);
+    let held = c.held();
+    let likely = c.cells(|i| f64::from(u8::from(sigma(held[i]) >= threshold)));
+    let unknown = c.select(likely, pseudo, unknown);
+    let negative = c.mul(v, ln);
+    let entries = c.by_kind(lp, negative, unknown);
+    let sum = c.sum(entries);
+    let (rows, classes) = (c.rows as f64, c.classes as f64);
     let p = c.sigmoid(z);
-    let sum = c.sum(p);
-    let mean = c.times(sum, 1.0 / c.rows as f64);
-    let gap = c.plus(mean, -c.p("expected_positives"));
+    let positives = c.sum(p);
+    let mean = c.times(positives, 1.0 / rows);
+    let expected = c.p("expected_positives");
+    let gap = c.plus(mean, -expected);
     let square = c.mul(gap, gap);
-    let cells = (c.rows * c.classes) as f64;
-    let weight = c.factor() * cells * c.p("reg") / (c.classes * c.classes) as f64;
-    let added = c.times(square, weight);
-    c.add(loss, added)
+    let reg = c.p("reg");
+    let regulariser = c.times(square, reg * rows / classes);
+    let loss = c.add(sum, regulariser);
+    let factor = c.factor();
+    c.times(loss, factor)
 }
