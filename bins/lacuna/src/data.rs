@@ -104,6 +104,7 @@ impl DataArgs {
                 labels: Some(LabelTable::Dense(set.truth.into())),
                 observed: set.observed,
                 classes: set.classes.into(),
+                ..Table::default()
             };
             return Ok(Content { train: table(set.train), test: Some(table(set.test)) });
         }

@@ -15,6 +15,8 @@ pub struct ReadOptions {
     pub features: Option<String>,
     /// The classes, for formats that only mention those they need; another one is then an error.
     pub classes: Option<Strings>,
+    /// Whether the numbers of an array without a name that says so (a `.npy` file) are labels, not features.
+    pub labels: bool,
     /// Whether columns of LIBSVM rows are counted from 1.
     pub one_based: bool,
     /// What a file may claim.
@@ -36,6 +38,10 @@ pub struct Table {
     pub observed: Option<ObservedLabels>,
     /// One name a class.
     pub classes: Strings,
+    /// Channels, height and width of a row, where the file has features of shape [N, C, H, W].
+    pub image: Option<[usize; 3]>,
+    /// What a reader did that a person should know, one sentence each; programs print them.
+    pub notes: Vec<String>,
 }
 
 /// Features as a file has them.

@@ -208,7 +208,7 @@ fn joined_table(
         features: Some(crate::FeatureTable::Dense(features)),
         labels: Some(crate::LabelTable::Dense(labels)),
         classes,
-        observed: None,
+        ..Table::default()
     }
 }
 

@@ -10,6 +10,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("lacuna-nn", &["lacuna-kernels", "lacuna-engine"]),
     ("lacuna-labels", &[]),
     ("lacuna-formats", &["lacuna-labels"]),
+    ("lacuna-checks", &["lacuna-labels", "lacuna-formats"]),
+    ("lacuna-source", &["lacuna-labels", "lacuna-formats", "lacuna-checks", "lacuna-synthetic"]),
     ("lacuna-protocols", &["lacuna-labels"]),
     ("lacuna-synthetic", &["lacuna-labels", "lacuna-protocols"]),
     ("lacuna-metrics", &["lacuna-labels"]),

@@ -272,6 +272,7 @@ pub(crate) fn read(path: &Path, options: &ReadOptions) -> Result<Content, Format
         labels: Some(LabelTable::Dense(set.truth.into())),
         observed: set.observed,
         classes: set.classes.into(),
+        ..Table::default()
     };
     let sets = folder.load()?;
     Ok(Content { train: table(sets.train), test: Some(table(sets.test)) })
