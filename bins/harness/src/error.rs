@@ -1,9 +1,11 @@
-//! What can be wrong with a benchmark, for the person who has to mend it.
+//! What can be wrong with a benchmark, and what to do about it.
 
+use crate::LabelCounts;
 use lacuna_formats::FormatError;
 use lacuna_losses::LossError;
 use lacuna_metrics::MetricError;
 use lacuna_protocols::ProtocolError;
+use lacuna_source::SourceError;
 use std::io;
 use std::path::PathBuf;
 
@@ -17,13 +19,95 @@ pub enum HarnessError {
     /// A setting is outside its range or does not fit the data.
     #[error("{0}")]
     Setting(String),
-    /// There is no embedded set of this name.
-    #[error("there is no embedded set `{name}`; there are: {known}. A folder is given with --data DIR")]
-    UnknownSet {
-        /// The name asked for.
-        name: String,
-        /// The names there are.
-        known: String,
+    /// The data could not be opened.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// Observed labels were given, and some losses cannot work with them. Nothing is drawn in their place.
+    #[error(
+        "{data}: its observed labels ({labels}) cannot serve every loss: {}. {}--mask drawn draws labels from the truth \
+         instead",
+        refused.join("; "),
+        if fit.is_empty() { String::new() } else { format!("--loss {fit} runs the others; ") }
+    )]
+    Labels {
+        /// The data as it was named.
+        data: String,
+        /// What the observed labels have.
+        labels: LabelCounts,
+        /// `loss needs what`, one for each loss that was refused.
+        refused: Vec<String>,
+        /// The losses that the labels can serve, by comma.
+        fit: String,
+    },
+    /// Labels that a benchmark measures by are not complete.
+    #[error(
+        "{path}: {unknown} of {cells} labels of the rows to {part} on are unknown (the first: row {row}, counted from 0, \
+         class `{class}`), and a benchmark measures by complete ones. Are the unlisted classes of a row absent? Then say \
+         --unlisted negative; observed labels alone, without the true ones beside them, are not enough here"
+    )]
+    Incomplete {
+        /// The file.
+        path: String,
+        /// `train` or `test`.
+        part: String,
+        /// Row of the first unknown label.
+        row: usize,
+        /// Name of its class, escaped.
+        class: String,
+        /// Number of unknown labels.
+        unknown: usize,
+        /// Number of labels.
+        cells: usize,
+    },
+    /// A loss takes several matrices of logits, and the head has one.
+    #[error(
+        "{loss} takes the logits of several heads, or of mixed rows beside whole ones, and this benchmark trains one head: \
+         no run was started"
+    )]
+    Branches {
+        /// Name of the loss.
+        loss: String,
+    },
+    /// A loss refuses the labels it would train on.
+    #[error("{loss}, training rows {first} to {last} (counted from 0 among the rows that train): {source}")]
+    Refused {
+        /// Name of the loss.
+        loss: String,
+        /// First row of the batch that was refused.
+        first: usize,
+        /// Last row of it.
+        last: usize,
+        /// What the loss said.
+        source: LossError,
+    },
+    /// The run was asked to stop.
+    #[error("interrupted")]
+    Interrupted,
+    /// Another process writes into the folder.
+    #[error("{}: another process is writing here ({holder}); wait for it, or name another folder", folder.display())]
+    Locked {
+        /// The folder.
+        folder: PathBuf,
+        /// What it wrote about itself.
+        holder: String,
+    },
+    /// A folder has the results of another specification.
+    #[error("{}: {problem}. Name another folder; --force discards what is there", folder.display())]
+    OtherRun {
+        /// The folder.
+        folder: PathBuf,
+        /// What differs.
+        problem: String,
+    },
+    /// A stored result cannot be read.
+    #[error("{}: line {line}: {problem}", path.display())]
+    Record {
+        /// The file.
+        path: PathBuf,
+        /// The line, counted from 1.
+        line: usize,
+        /// What is wrong with it.
+        problem: String,
     },
     /// A file or folder.
     #[error(transparent)]

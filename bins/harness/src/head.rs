@@ -20,7 +20,8 @@ pub(crate) fn build(
                 [features].into_iter().chain(hidden.iter().copied()).chain([classes]).collect();
             Box::new(Mlp::new(tape, &sizes, Activation::Relu, rng))
         }
-        Head::Cnn(CnnSpec { image: [channels, height, width], channels: outputs }) => {
+        Head::Cnn(CnnSpec { image, channels: outputs }) => {
+            let [channels, height, width] = &image.expect("filled in when the plan was made");
             let mut net = Sequential::new("").then(Picture([*channels, *height, *width]));
             let (mut inputs, mut pixels) = (*channels, [*height, *width]);
             for output in outputs {

@@ -5,11 +5,11 @@
 //! ```
 //!
 //! Everything that can be wrong is found while the [`Plan`] is made: unknown losses, values out of range, files
-//! that are missing or do not fit. A plan that exists runs. Runs are spread over threads, each run is serial,
+//! that are missing or do not fit, labels that a loss cannot work with. A plan that exists runs to its end. Runs are spread over threads, each run is serial,
 //! and a run's numbers depend on the plan and its seed alone.
 //!
 //! ```
-//! use lacuna_harness::{Overrides, Plan, Spec};
+//! use lacuna_harness::{Overrides, Plan, RunOptions, Spec};
 //!
 //! let spec = Spec::parse(
 //!     r#"
@@ -29,24 +29,28 @@
 //!     "#,
 //! )?;
 //! let plan = Plan::new(&spec, &Overrides::default())?;
-//! let report = plan.run(1, &|_| {})?;
-//! assert!(report.losses[0].test_map_mean > 50.0); // percent
+//! let report = plan.run(RunOptions::jobs(1), &|_| {})?;
+//! assert!(report.losses[0].test_map_mean.unwrap() > 50.0); // percent
 //! # Ok::<(), lacuna_harness::HarnessError>(())
 //! ```
 
 mod data;
 mod error;
 mod head;
+mod labels;
 mod plan;
 mod record;
+mod report;
 mod spec;
 mod store;
 mod trainer;
 
-pub use data::{Benchmark, DataSource, MaskSource};
+pub use data::Benchmark;
 pub use error::HarnessError;
-pub use plan::{Overrides, Plan, Progress, sees};
-pub use record::{LossReport, Report, RunRecord};
-pub use spec::{CnnSpec, Head, LossSpec, ProtocolSpec, Published, Spec, TrainingSpec};
+pub use labels::LabelCounts;
+pub use plan::{Overrides, Plan, Progress, RunOptions};
+pub use record::{Failed, Finished, Provenance, RunRecord, RunResult, results_digest, run_id};
+pub use report::{Cells, LossReport, Report};
+pub use spec::{CnnSpec, Head, LossSpec, MaskSource, ProtocolSpec, Published, Spec, TrainingSpec};
 pub use store::Store;
 pub use trainer::{RowSet, RunSettings, Trainer};

@@ -1,20 +1,26 @@
 //! A specification whose every setting has been checked against the data, ready to run.
 
+use crate::record::reduction_words;
 use crate::{
-    Benchmark, DataSource, HarnessError, LossReport, LossSpec, MaskSource, Published, Report, RunRecord,
-    RunSettings, Spec, Trainer, TrainingSpec,
+    Benchmark, Failed, HarnessError, LossReport, LossSpec, MaskSource, Provenance, Report, RunRecord, RunResult,
+    RunSettings, Spec, Trainer, TrainingSpec, run_id,
 };
-use lacuna_losses::{ClassStatistics, Context, LabelNeeds, LossRow, MultiLabelLoss, Options, Reduction};
+use lacuna_losses::{
+    BRANCH_LOSSES, ClassStatistics, Context, LabelNeeds, LossGrad, LossInput, LossRow, MultiLabelLoss, Options,
+    Targets,
+};
+use lacuna_source::DataSource;
 use rayon::prelude::*;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 /// What a command line may change.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Overrides {
-    /// Rows from a folder or another embedded set.
+    /// Rows from elsewhere.
     pub data: Option<DataSource>,
     /// Where observed labels come from.
-    pub mask: MaskSource,
+    pub mask: Option<MaskSource>,
     /// Only these losses, in this order.
     pub losses: Option<Vec<String>>,
     /// Parameters of losses: (loss, parameter, value).
@@ -43,16 +49,38 @@ pub enum Progress {
         /// Validation mAP, percent.
         val_map: f64,
     },
-    /// A run is over.
+    /// A run is over: it ran to its end, or it failed.
     Run(Box<RunRecord>),
+}
+
+/// How a plan is run.
+#[derive(Clone, Copy, Debug)]
+pub struct RunOptions<'a> {
+    /// Runs at the same time.
+    pub jobs: usize,
+    /// Set by whoever wants the runs to end early; those that have not ended then are dropped.
+    pub stop: &'a AtomicBool,
+    /// Runs that are there already. Those that ran to their end are not repeated.
+    pub kept: &'a [RunRecord],
+}
+
+/// Nobody stops a run.
+static NEVER: AtomicBool = AtomicBool::new(false);
+
+impl RunOptions<'static> {
+    /// All runs, so many at the same time.
+    pub fn jobs(jobs: usize) -> Self {
+        Self { jobs, stop: &NEVER, kept: &[] }
+    }
 }
 
 /// A checked benchmark with its data.
 #[derive(Debug)]
 pub struct Plan {
+    /// Every setting resolved: the source of the data with its fingerprint, the mask, all parameters.
     spec: Spec,
-    /// The specification as it was written, with which published numbers compare.
-    published: Spec,
+    /// Parameters as they were asked for, for the lines beside the table.
+    asked: Vec<LossSpec>,
     data: Benchmark,
     losses: Vec<PlannedLoss>,
 }
@@ -62,73 +90,40 @@ pub struct Plan {
 struct PlannedLoss {
     row: &'static LossRow,
     options: Options,
-    /// Class frequencies among the labels it sees.
-    statistics: ClassStatistics,
+    /// What it is built from beside its options.
+    statistics: Option<ClassStatistics>,
 }
 
 impl PlannedLoss {
     fn build(&self) -> Result<Box<dyn MultiLabelLoss>, HarnessError> {
-        Ok(self.row.build_for(&self.options, &self.statistics)?)
+        Ok(match &self.statistics {
+            Some(statistics) => self.row.build_for(&self.options, statistics)?,
+            None => self.row.build(&self.options)?,
+        })
     }
 }
+
+/// Rows that are shown to a loss at once when it is tried out.
+const TRIED_ROWS: usize = 256;
 
 impl Plan {
     /// Checks everything and loads the data.
     ///
     /// # Errors
-    /// [`HarnessError`] for whatever would keep the benchmark from running.
+    /// [`HarnessError`] for whatever would keep the benchmark from running to its end.
     pub fn new(spec: &Spec, overrides: &Overrides) -> Result<Self, HarnessError> {
-        let published = spec.clone();
-        let mut spec = spec.clone();
-        let training = &mut spec.training;
-        training.seeds = overrides.seeds.unwrap_or(training.seeds);
-        training.lr = overrides.lr.unwrap_or(training.lr);
-        training.batch = overrides.batch.unwrap_or(training.batch);
-        training.epochs = overrides.epochs.unwrap_or(training.epochs);
-        training.check()?;
-        if let Some(names) = &overrides.losses {
-            let of_spec = |name: &String| spec.losses.iter().find(|l| l.name == *name).cloned();
-            let chosen = names.iter().map(|name| {
-                of_spec(name).unwrap_or_else(|| LossSpec { name: name.clone(), params: Default::default() })
-            });
-            spec.losses = chosen.collect();
-        }
-        if spec.losses.is_empty() {
-            return Err(HarnessError::Setting("no loss to run".to_string()));
-        }
-        for (i, loss) in spec.losses.iter().enumerate() {
-            if spec.losses[..i].iter().any(|l| l.name == loss.name) {
-                return Err(HarnessError::Setting(format!("the loss {} is named twice", loss.name)));
-            }
-        }
-        for (name, parameter, value) in &overrides.params {
-            lacuna_losses::find(name)?;
-            let loss = spec.losses.iter_mut().find(|l| l.name == *name).ok_or_else(|| {
-                HarnessError::Setting(format!("{name}.{parameter}: the loss {name} is not run"))
-            })?;
-            loss.params.insert(parameter.clone(), *value);
-        }
+        let published = spec;
+        let mut spec = with_overrides(spec, overrides)?;
 
         // Names first: a typing error should not wait for the data.
         let reduction = spec.training.reduction()?;
         let rows: Vec<&'static LossRow> =
             spec.losses.iter().map(|l| lacuna_losses::find(&l.name)).collect::<Result<_, _>>()?;
-        let source = overrides.data.clone().unwrap_or_else(|| DataSource::Embedded(spec.data.clone()));
-        let needs: Vec<_> = rows.iter().map(|row| row.needs).collect();
-        let data = Benchmark::load(&source, overrides.mask, &spec.protocol, &needs)?;
-
-        let context =
-            Context { classes: Some(data.classes()), expected_positives: Some(data.expected_positives) };
-        let mut losses = Vec::new();
-        for (row, loss) in rows.into_iter().zip(&spec.losses) {
-            let options = Options { params: loss.params.clone(), reduction, context };
-            let seen = data.observed(row.needs).select(&data.split.train);
-            let statistics = ClassStatistics::of(seen.cells(), data.classes())?;
-            let planned = PlannedLoss { row, options, statistics };
-            planned.build()?; // found now, not in the middle of the grid
-            losses.push(planned);
+        if let Some(row) = rows.iter().find(|row| is_branch_loss(row)) {
+            return Err(HarnessError::Branches { loss: row.info.name.to_string() });
         }
-        spec.training.head.check(data.train.features.columns())?;
+        let data = Benchmark::load(&spec.data, &spec.protocol, &rows)?;
+        spec.training.head = spec.training.head.on(data.train.features.columns(), data.image)?;
         let train = data.split.train.len();
         if spec.training.batch > train {
             return Err(HarnessError::Setting(format!(
@@ -136,7 +131,39 @@ impl Plan {
                 spec.training.batch
             )));
         }
-        Ok(Self { spec, published, data, losses })
+
+        let context =
+            Context { classes: Some(data.classes()), expected_positives: Some(data.expected_positives) };
+        let mut losses = Vec::new();
+        for (row, loss) in rows.into_iter().zip(&spec.losses) {
+            let options = Options { params: loss.params.clone(), reduction, context };
+            let seen = data.observed(row.needs).select(&data.split.train);
+            let statistics = row.statistics_of(seen.cells(), data.classes())?;
+            let planned = PlannedLoss { row, options, statistics };
+            // Found now, not in the middle of the grid.
+            try_out(&mut *planned.build()?, seen.cells(), data.classes())?;
+            losses.push(planned);
+        }
+
+        // From here on the specification says what is run, so that a record can be repeated from itself.
+        spec.protocol.mask = data.mask;
+        spec.data.fingerprint = Some(data.fingerprint.clone());
+        spec.published = comparable(&spec, published, &data);
+        let asked = spec.losses.clone();
+        for (loss, planned) in spec.losses.iter_mut().zip(&losses) {
+            for param in planned.row.info.params {
+                if let Some(default) = param.default {
+                    loss.params.entry(param.name.to_string()).or_insert(default);
+                }
+            }
+        }
+        spec.run_ids()?;
+        Ok(Self { spec, asked, data, losses })
+    }
+
+    /// The specification with every setting resolved.
+    pub fn spec(&self) -> &Spec {
+        &self.spec
     }
 
     /// Number of runs.
@@ -154,52 +181,70 @@ impl Plan {
         &self.data
     }
 
-    /// Runs everything on `jobs` threads, each run on one of them.
+    /// Runs everything that is not there yet, each run on one thread. A run that fails leaves the others.
     ///
     /// # Errors
-    /// [`HarnessError`] of the first run that fails.
-    pub fn run(&self, jobs: usize, progress: &(dyn Fn(Progress) + Sync)) -> Result<Report, HarnessError> {
+    /// [`HarnessError::Threads`]; [`HarnessError`] of the first run where every run failed.
+    pub fn run(
+        &self,
+        options: RunOptions<'_>,
+        progress: &(dyn Fn(Progress) + Sync),
+    ) -> Result<Report, HarnessError> {
         let start = Instant::now();
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(jobs.clamp(1, self.runs())).build()?;
+        let jobs = options.jobs.clamp(1, self.runs());
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(jobs).build()?;
         let seeds = self.spec.training.seeds;
         let tasks: Vec<(usize, u64)> =
             (0..self.losses.len()).flat_map(|l| (0..seeds).map(move |seed| (l, seed))).collect();
-        let runs: Vec<RunRecord> = pool.install(|| {
-            tasks
-                .par_iter()
-                .with_max_len(1)
-                .map(|&(l, seed)| self.run_one(l, seed, progress))
-                .collect::<Result<_, _>>()
+        let runs: Vec<Option<RunRecord>> = pool.install(|| {
+            let one = |&(l, seed): &(usize, u64)| self.run_one(l, seed, jobs, options, progress);
+            tasks.par_iter().with_max_len(1).map(one).collect::<Result<_, _>>()
         })?;
+        let interrupted = runs.iter().any(Option::is_none);
         let losses = runs
             .chunks(seeds as usize)
             .zip(&self.losses)
-            .map(|(runs, loss)| LossReport::of(runs, sees(loss.row.needs), &self.conventions_of(loss)))
+            .map(|(runs, loss)| {
+                let runs: Vec<&RunRecord> = runs.iter().flatten().collect();
+                let name = loss.row.info.name;
+                LossReport::of(name, self.data.label_counts(loss.row.needs), &runs, &self.conventions_of(loss))
+            })
             .collect();
+        let absent = self.data.tested_classes().iter().filter(|tested| !**tested).count();
         Ok(Report {
             name: self.spec.name.clone(),
             title: self.spec.title.clone(),
             source: self.spec.source.clone(),
             data: self.data.name.clone(),
             caveat: self.data.caveat.map(str::to_string),
-            published: self.comparable(),
+            published: self.spec.published.clone(),
             conventions: self.conventions(),
-            spec: self.spec.clone(),
             losses,
-            runs,
+            runs: runs.into_iter().flatten().collect(),
+            absent_classes: absent,
+            classes: self.data.classes(),
+            interrupted,
             seconds: start.elapsed().as_secs_f64(),
         })
     }
 
+    /// One run, or the record of it that is there. `None` where the run was stopped.
     fn run_one(
         &self,
         loss: usize,
         seed: u64,
+        jobs: usize,
+        options: RunOptions<'_>,
         progress: &(dyn Fn(Progress) + Sync),
-    ) -> Result<RunRecord, HarnessError> {
-        let loss = &self.losses[loss];
-        let row = loss.row;
-        let training = &self.spec.training;
+    ) -> Result<Option<RunRecord>, HarnessError> {
+        let (planned, spec) = (&self.losses[loss], &self.spec);
+        let fingerprint = &self.data.fingerprint;
+        let id = run_id(fingerprint, &spec.protocol, &spec.training, &spec.losses[loss], seed)?;
+        let kept = options.kept.iter().find(|run| run.id == id && run.result.finished().is_some());
+        if let Some(run) = kept {
+            return Ok(Some(run.clone()));
+        }
+        let (row, training) = (planned.row, &spec.training);
         let settings = RunSettings {
             head: training.head.clone(),
             epochs: training.epochs,
@@ -207,30 +252,35 @@ impl Plan {
             lr: training.lr,
             seed,
         };
-        let trainer = Trainer::new(&self.data, self.data.observed(row.needs), loss.build()?, settings);
-        let record = trainer.run(|epoch, val_map| {
-            progress(Progress::Epoch { loss: row.info.name.to_string(), seed, epoch, val_map });
-        })?;
+        let start = Instant::now();
+        let name = row.info.name;
+        let trainer = Trainer::new(&self.data, self.data.observed(row.needs), planned.build()?, settings);
+        let outcome = trainer.run(options.stop, |epoch, val_map| {
+            progress(Progress::Epoch { loss: name.to_string(), seed, epoch, val_map });
+        });
+        let result = match outcome {
+            Ok(run) => RunResult::Finished(Box::new(run)),
+            Err(HarnessError::Interrupted) => return Ok(None),
+            Err(error) => {
+                RunResult::Failed(Failed { loss: name.to_string(), seed, failed: error.to_string() })
+            }
+        };
+        let seconds = start.elapsed().as_secs_f64();
+        let provenance = Provenance { seconds, ..Provenance::here(spec.data.given(), jobs) };
+        let record = RunRecord { id, result, provenance };
         progress(Progress::Run(Box::new(record.clone())));
-        Ok(record)
+        Ok(Some(record))
     }
 
     /// Everything two people have to agree on to compare two numbers, one statement a line.
     pub fn conventions(&self) -> Vec<String> {
         let (t, p, d) = (&self.spec.training, &self.spec.protocol, &self.data);
-        let reduction = match t.reduction().ok().flatten() {
-            Some(Reduction::Mean) => "mean over rows x classes",
-            Some(Reduction::Sum) => "sum over rows x classes",
-            Some(Reduction::MeanKnown) => "mean over known labels",
-            None => "each method's own",
-        };
-        let empty = d.test.truth.positives_per_class().iter().filter(|n| **n == 0).count();
-        let empty =
-            if empty > 0 { format!(", {empty} of them without a test positive") } else { String::new() };
+        let reduction = reduction_words(t.reduction().ok().flatten());
+        let absent = d.tested_classes().iter().filter(|tested| !**tested).count();
         let plural = |n: u64, one: &str| if n == 1 { format!("{n} {one}") } else { format!("{n} {one}s") };
         let mut lines = vec![
             format!(
-                "Data: {} rows to train on, {} to validate, {} to test, {} features as they are, {} classes{empty}",
+                "Data: {} rows to train on, {} to validate, {} to test, {} features as they are, {} classes",
                 d.split.train.len(),
                 d.split.val.len(),
                 d.test.rows(),
@@ -239,7 +289,7 @@ impl Plan {
             ),
             format!(
                 "Labels: {}; split: {:.0} % of the training rows validate (seed {}); k = {:.4} positives a row",
-                d.mask,
+                self.mask(),
                 100.0 * p.val_share,
                 p.split_seed,
                 d.expected_positives
@@ -254,11 +304,24 @@ impl Plan {
             ),
             format!(
                 "Metric: test mAP in percent, {}, at the epoch with the best validation mAP on true labels (the \
-                 first of equals); mean ± standard deviation (ddof 0) over {} of first weights and row order",
+                 first of equals); {}",
                 lacuna_metrics::MapConvention::SPML,
-                plural(t.seeds, "seed")
+                match t.seeds {
+                    1 => "one seed of first weights and row order".to_string(),
+                    n => format!(
+                        "mean ± standard deviation (ddof 0) over {n} seeds of first weights and row order"
+                    ),
+                }
             ),
         ];
+        if absent > 0 {
+            lines.push(format!(
+                "Classes without a test positive: {absent} of {}; they count as 0 in test mAP, and are left out of the \
+                 mAP of the other {}",
+                d.classes(),
+                d.classes() - absent
+            ));
+        }
         let parameters = self.parameters();
         if !parameters.is_empty() {
             lines.push(format!("Parameters: {}", parameters.join(", ")));
@@ -266,21 +329,21 @@ impl Plan {
         lines
     }
 
-    /// Published numbers that were made as this plan makes its own: same data, same training, same loss.
-    fn comparable(&self) -> Vec<(String, String)> {
-        let (ours, theirs) = (&self.spec.training, &self.published.training);
-        let same_training = TrainingSpec { seeds: theirs.seeds, ..ours.clone() } == *theirs
-            && self.spec.protocol == self.published.protocol
-            && self.data.mask_is_drawn;
-        let same_loss = |name: &str| {
-            let find = |spec: &Spec| spec.losses.iter().find(|l| l.name == name).cloned();
-            find(&self.spec).is_some() && find(&self.spec) == find(&self.published)
-        };
-        let same_data = |p: &&Published| {
-            p.data == self.data.name && p.train_rows == self.data.train.rows() && same_loss(&p.loss)
-        };
-        let numbers = self.published.published.iter().filter(|_| same_training).filter(same_data);
-        numbers.map(|p| (p.loss.clone(), format!("{:.2} ({})", p.test_map, p.source))).collect()
+    /// Where the observed labels come from, in words and numbers.
+    fn mask(&self) -> String {
+        let (p, d) = (&self.spec.protocol, &self.data);
+        let needs = self.losses.iter().map(|loss| loss.row.needs).find(|need| *need != LabelNeeds::FullTruth);
+        let counts = needs.map(|need| d.label_counts(need));
+        match (d.mask, counts) {
+            (MaskSource::File, Some(counts)) => {
+                format!("observed labels of the data itself, {counts}")
+            }
+            (_, Some(_)) => format!(
+                "drawn from the true ones, one positive kept of each training row (seed {}), before the split",
+                p.mask_seed
+            ),
+            (_, None) => "all true labels".to_string(),
+        }
     }
 
     /// Losses with parameters that differ from their defaults, `splc.tau = 0.65`.
@@ -288,7 +351,7 @@ impl Plan {
         let of = |loss: &LossSpec| -> Vec<String> {
             loss.params.iter().map(|(name, value)| format!("{}.{name} = {value}", loss.name)).collect()
         };
-        self.spec.losses.iter().flat_map(of).collect()
+        self.asked.iter().flat_map(of).collect()
     }
 
     /// The conventions of one loss as one line: the labels it sees and its parameters included.
@@ -296,7 +359,7 @@ impl Plan {
         let PlannedLoss { row, options, .. } = loss;
         let mut lines = self.conventions();
         lines.retain(|line| !line.starts_with("Parameters"));
-        lines.push(format!("{} sees {}", row.info.name, sees(row.needs)));
+        lines.push(format!("{} sees {}", row.info.name, self.data.label_counts(row.needs)));
         for (name, value) in &options.params {
             lines.push(format!("{name} = {value}"));
         }
@@ -304,12 +367,100 @@ impl Plan {
     }
 }
 
-/// The labels a loss is handed, in words.
-pub fn sees(needs: LabelNeeds) -> &'static str {
-    match needs {
-        LabelNeeds::SinglePositive => "one positive a row",
-        LabelNeeds::SinglePositiveOneNegative => "one positive and one negative a row",
-        LabelNeeds::SinglePositiveAllNegatives => "one positive and all negatives",
-        LabelNeeds::FullTruth => "all labels",
+/// Whether a loss takes several matrices of logits of the prediction.
+fn is_branch_loss(row: &LossRow) -> bool {
+    BRANCH_LOSSES.iter().any(|branch| branch.info.name == row.info.name)
+}
+
+fn with_overrides(spec: &Spec, overrides: &Overrides) -> Result<Spec, HarnessError> {
+    let mut spec = spec.clone();
+    if let Some(data) = &overrides.data {
+        // A specification that was resolved stays one of the same data, wherever that lies now.
+        let fingerprint = spec.data.fingerprint.take();
+        spec.data = DataSource { fingerprint, ..data.clone() };
     }
+    spec.protocol.mask = overrides.mask.unwrap_or(spec.protocol.mask);
+    let training = &mut spec.training;
+    training.seeds = overrides.seeds.unwrap_or(training.seeds);
+    training.lr = overrides.lr.unwrap_or(training.lr);
+    training.batch = overrides.batch.unwrap_or(training.batch);
+    training.epochs = overrides.epochs.unwrap_or(training.epochs);
+    training.check()?;
+    spec.protocol.check()?;
+    if let Some(names) = &overrides.losses {
+        let of_spec = |name: &String| spec.losses.iter().find(|l| l.name == *name).cloned();
+        let chosen = names.iter().map(|name| {
+            of_spec(name).unwrap_or_else(|| LossSpec { name: name.clone(), params: Default::default() })
+        });
+        spec.losses = chosen.collect();
+    }
+    if spec.losses.is_empty() {
+        return Err(HarnessError::Setting("no loss to run".to_string()));
+    }
+    for (i, loss) in spec.losses.iter().enumerate() {
+        if spec.losses[..i].iter().any(|l| l.name == loss.name) {
+            return Err(HarnessError::Setting(format!("the loss {} is named twice", loss.name)));
+        }
+    }
+    for (name, parameter, value) in &overrides.params {
+        lacuna_losses::find(name)?;
+        let loss = spec
+            .losses
+            .iter_mut()
+            .find(|l| l.name == *name)
+            .ok_or_else(|| HarnessError::Setting(format!("{name}.{parameter}: the loss {name} is not run")))?;
+        loss.params.insert(parameter.clone(), *value);
+    }
+    Ok(spec)
+}
+
+/// Shows a loss, whose state is thrown away afterwards, all labels it will train on, with logits of 0: what it refuses of
+/// them is found before the first run.
+fn try_out(
+    loss: &mut dyn MultiLabelLoss,
+    labels: &[lacuna_losses::Label],
+    classes: usize,
+) -> Result<(), HarnessError> {
+    let zeros = vec![0.0; TRIED_ROWS * classes];
+    let ids: Vec<u32> = (0..(labels.len() / classes) as u32).collect();
+    let matrices = loss.logit_matrices();
+    loss.begin_epoch(0);
+    for (labels, ids) in labels.chunks(TRIED_ROWS * classes).zip(ids.chunks(TRIED_ROWS)) {
+        let logits = vec![&zeros[..labels.len()]; matrices];
+        let input = LossInput {
+            logits: &logits,
+            rows: ids.len(),
+            classes,
+            targets: Targets { labels, soft: None, mix: None },
+            sample_ids: ids,
+            epoch: 0,
+            step: 0,
+        };
+        loss.evaluate(&input, LossGrad::Unneeded).map_err(|source| HarnessError::Refused {
+            loss: loss.info().name.to_string(),
+            first: ids[0] as usize,
+            last: ids[ids.len() - 1] as usize,
+            source,
+        })?;
+    }
+    Ok(())
+}
+
+/// Published numbers that were made as this plan makes its own: same data, same training, same loss.
+fn comparable(spec: &Spec, published: &Spec, data: &Benchmark) -> Vec<crate::Published> {
+    let (ours, theirs) = (&spec.training, &published.training);
+    // The shape of pictures is filled in from the data, which is compared by itself.
+    let same_training =
+        TrainingSpec { seeds: theirs.seeds, head: theirs.head.clone(), ..ours.clone() } == *theirs;
+    let same_protocol = crate::ProtocolSpec { mask: published.protocol.mask, ..spec.protocol.clone() }
+        == published.protocol
+        && data.mask == MaskSource::Drawn;
+    let find = |spec: &Spec, name: &str| spec.losses.iter().find(|l| l.name == name).cloned();
+    let same_loss = |name: &str| {
+        let ours = find(spec, name);
+        ours.is_some() && ours == find(published, name)
+    };
+    let numbers = published.published.iter().filter(|_| same_training && same_protocol);
+    let same_data = |p: &&crate::Published| p.data == data.name && p.train_rows == data.train.rows();
+    numbers.filter(same_data).filter(|p| same_loss(&p.loss)).cloned().collect()
 }

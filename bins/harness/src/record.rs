@@ -1,136 +1,231 @@
-//! What is kept of a run, and of a benchmark.
+//! What is kept of a run.
+//!
+//! A line of `results.jsonl` is one [`RunRecord`]: `id` names the run, `result` holds what has to be the same bits when
+//! it is repeated, `provenance` what may differ.
 
-use crate::Spec;
+use crate::{HarnessError, LabelCounts, LossSpec, ProtocolSpec, TrainingSpec};
+use lacuna_losses::Reduction;
 use serde::{Deserialize, Serialize};
-use std::fmt::Write as _;
 
-/// One run: one loss, one seed.
+/// One run, finished or failed: one loss, one seed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RunRecord {
+    /// [`run_id`] of the settings that decide the result.
+    pub id: String,
+    /// What a repetition has to give again, bit for bit.
+    pub result: RunResult,
+    /// With what and how it was made.
+    pub provenance: Provenance,
+}
+
+/// What came out of a run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum RunResult {
+    /// It ran to its end.
+    Finished(Box<Finished>),
+    /// The loss or the metric refused.
+    Failed(Failed),
+}
+
+/// A run that ran to its end.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Finished {
     /// Name of the loss.
     pub loss: String,
     /// Seed of first weights and of the order of rows.
     pub seed: u64,
+    /// The labels it was trained on.
+    pub labels: LabelCounts,
     /// Epoch with the best validation mAP, counted from 1.
     pub best_epoch: usize,
     /// Validation mAP of that epoch, percent.
     pub val_map: f64,
-    /// Test mAP with the weights of that epoch, percent.
+    /// Test mAP with the weights of that epoch, percent. A class without a test positive counts as 0.
     pub test_map: f64,
+    /// Test mAP over the classes that have a test positive, percent.
+    pub test_map_present: f64,
     /// Test AP of every class, percent.
     pub test_ap: Vec<f64>,
     /// Mean training loss of every epoch.
     pub epoch_losses: Vec<f64>,
     /// Validation mAP of every epoch, percent.
     pub epoch_val_maps: Vec<f64>,
-    /// Wall time of the run, one thread, data already loaded.
-    pub seconds: f64,
+    /// BLAKE3 of the weights of the best epoch, in hexadecimal.
+    pub weights: String,
 }
 
-/// One loss over all seeds.
+/// A run that ended early.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct LossReport {
+pub struct Failed {
     /// Name of the loss.
     pub loss: String,
-    /// The labels it was handed, in words.
-    pub sees: String,
-    /// Mean test mAP over the seeds, percent.
-    pub test_map_mean: f64,
-    /// Standard deviation over the seeds (divided by their number), percent.
-    pub test_map_std: f64,
-    /// Best epoch of every seed, counted from 1.
-    pub best_epochs: Vec<usize>,
-    /// Mean wall time of a run, one thread, data already loaded.
-    pub seconds_per_run: f64,
-    /// Under which conventions the numbers were made.
-    pub conventions: String,
+    /// Seed of first weights and of the order of rows.
+    pub seed: u64,
+    /// Why, in one sentence.
+    pub failed: String,
 }
 
-impl LossReport {
-    /// Mean and spread of the runs of one loss.
-    ///
-    /// # Panics
-    /// For no runs.
-    pub fn of(runs: &[RunRecord], sees: &str, conventions: &str) -> Self {
-        assert!(!runs.is_empty(), "a report needs a run");
-        let n = runs.len() as f64;
-        let mean = runs.iter().map(|r| r.test_map).sum::<f64>() / n;
-        let variance = runs.iter().map(|r| (r.test_map - mean).powi(2)).sum::<f64>() / n;
-        Self {
-            loss: runs[0].loss.clone(),
-            sees: sees.to_string(),
-            test_map_mean: mean,
-            test_map_std: variance.sqrt(),
-            best_epochs: runs.iter().map(|r| r.best_epoch).collect(),
-            seconds_per_run: runs.iter().map(|r| r.seconds).sum::<f64>() / n,
-            conventions: conventions.to_string(),
-        }
-    }
-}
-
-/// A finished benchmark.
+/// With what and how a run was made. None of it changes the result, the instruction level excepted.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Report {
-    /// Name of the benchmark.
-    pub name: String,
-    /// One line on what it is.
-    pub title: String,
-    /// Paper and repository it follows.
-    pub source: String,
-    /// Name of the data.
-    pub data: String,
-    /// What has to stand beside the table, if anything.
-    pub caveat: Option<String>,
-    /// The specification that was run, every setting resolved.
-    pub spec: Spec,
-    /// Every convention, one a line.
-    pub conventions: Vec<String>,
-    /// One line of the table for each loss.
-    pub losses: Vec<LossReport>,
-    /// Every run.
-    pub runs: Vec<RunRecord>,
-    /// Numbers to stand beside ours, by loss: (loss, text).
-    pub published: Vec<(String, String)>,
-    /// Wall time of all runs together.
+pub struct Provenance {
+    /// Version of the program, with the commit where it was built from a repository.
+    pub version: String,
+    /// Instruction level of the build.
+    pub simd: String,
+    /// Runs at the same time.
+    pub jobs: usize,
+    /// Wall time of the run, one thread, data already loaded.
     pub seconds: f64,
+    /// The data as it was named.
+    pub data: String,
+    /// The folder in which relative paths were meant.
+    pub folder: String,
 }
 
-impl Report {
-    /// What stands beside the number of a loss, empty where nothing is known.
-    pub fn published(&self, loss: &str) -> &str {
-        self.published.iter().find(|(l, _)| l == loss).map_or("", |(_, text)| text)
+impl Provenance {
+    /// Of this program, in this folder.
+    pub fn here(data: &str, jobs: usize) -> Self {
+        let folder = std::env::current_dir().unwrap_or_default();
+        Self {
+            version: concat!(env!("CARGO_PKG_VERSION"), env!("LACUNA_COMMIT")).to_string(),
+            simd: lacuna_kernels::cpu::simd_level().to_string(),
+            jobs,
+            seconds: 0.0,
+            data: data.to_string(),
+            folder: folder.to_string_lossy().into_owned(),
+        }
+    }
+}
+
+impl RunResult {
+    /// Name of the loss.
+    pub fn loss(&self) -> &str {
+        match self {
+            RunResult::Finished(run) => &run.loss,
+            RunResult::Failed(run) => &run.loss,
+        }
     }
 
-    /// The report as a Markdown page.
-    pub fn markdown(&self) -> String {
-        let mut page = format!("# {} on {}\n\n{}.\n\n", self.name, self.data, self.title);
-        let with_published = !self.published.is_empty();
-        page.push_str("| loss | labels it sees | test mAP | best epochs | s/run |");
-        page.push_str(if with_published { " elsewhere |\n" } else { "\n" });
-        page.push_str("|---|---|---|---|---|");
-        page.push_str(if with_published { "---|\n" } else { "\n" });
-        for l in &self.losses {
-            let epochs: Vec<String> = l.best_epochs.iter().map(usize::to_string).collect();
-            let _ = write!(
-                page,
-                "| {} | {} | {:.2} ± {:.2} | {} | {:.3} |",
-                l.loss,
-                l.sees,
-                l.test_map_mean,
-                l.test_map_std,
-                epochs.join(", "),
-                l.seconds_per_run
-            );
-            if with_published {
-                let _ = write!(page, " {} |", self.published(&l.loss));
-            }
-            page.push('\n');
+    /// Seed of the run.
+    pub fn seed(&self) -> u64 {
+        match self {
+            RunResult::Finished(run) => run.seed,
+            RunResult::Failed(run) => run.seed,
         }
-        page.push('\n');
-        for line in self.conventions.iter().chain(&self.caveat) {
-            let _ = writeln!(page, "- {line}");
+    }
+
+    /// The numbers of a run that ran to its end.
+    pub fn finished(&self) -> Option<&Finished> {
+        match self {
+            RunResult::Finished(run) => Some(run),
+            RunResult::Failed(_) => None,
         }
-        let _ = writeln!(page, "- Follows: {}", self.source);
-        page
+    }
+}
+
+/// Everything that decides the result of one run.
+#[derive(Serialize)]
+struct Identity<'a> {
+    fingerprint: &'a str,
+    protocol: &'a ProtocolSpec,
+    training: TrainingSpec,
+    loss: &'a LossSpec,
+    seed: u64,
+}
+
+/// The identity of a run: a hash of its resolved settings, the fingerprint of the data and the seed. Where the data lies,
+/// which other losses were run and how many seeds there are do not belong to it, nor does the instruction level.
+///
+/// # Errors
+/// [`HarnessError::Setting`] for settings that are no finite numbers.
+pub fn run_id(
+    fingerprint: &str,
+    protocol: &ProtocolSpec,
+    training: &TrainingSpec,
+    loss: &LossSpec,
+    seed: u64,
+) -> Result<String, HarnessError> {
+    // The number of seeds says how many runs there are, and nothing of this one.
+    let training = TrainingSpec { seeds: 0, ..training.clone() };
+    let identity = Identity { fingerprint, protocol, training, loss, seed };
+    let text = serde_json::to_vec(&identity).map_err(|error| HarnessError::Setting(error.to_string()))?;
+    Ok(blake3::hash(&text).to_hex()[..32].to_string())
+}
+
+/// BLAKE3 of weights, entry after entry, in hexadecimal.
+pub(crate) fn weights_digest(weights: &[Vec<f32>]) -> String {
+    let mut hash = blake3::Hasher::new();
+    let mut bytes = Vec::new();
+    for entry in weights {
+        bytes.clear();
+        bytes.extend((entry.len() as u64).to_le_bytes());
+        entry.iter().for_each(|weight| bytes.extend(weight.to_le_bytes()));
+        hash.update(&bytes);
+    }
+    hash.finalize().to_hex().to_string()
+}
+
+/// A digest of results that does not depend on the order in which runs ended: BLAKE3 of all `result`s, sorted by id.
+pub fn results_digest(runs: &[RunRecord]) -> String {
+    let mut runs: Vec<&RunRecord> = runs.iter().collect();
+    runs.sort_by(|a, b| a.id.cmp(&b.id));
+    let mut hash = blake3::Hasher::new();
+    for run in runs {
+        hash.update(&serde_json::to_vec(&run.result).expect("names and numbers turn into JSON"));
+        hash.update(b"\n");
+    }
+    hash.finalize().to_hex().to_string()
+}
+
+/// The reduction of a loss in words.
+pub(crate) fn reduction_words(reduction: Option<Reduction>) -> &'static str {
+    match reduction {
+        Some(Reduction::Mean) => "mean over rows x classes",
+        Some(Reduction::Sum) => "sum over rows x classes",
+        Some(Reduction::MeanKnown) => "mean over known labels",
+        None => "each method's own",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Spec;
+
+    #[test]
+    fn an_id_depends_on_what_decides_the_result() {
+        let text = include_str!("../../repro/specs/spml-linear.toml");
+        let spec = Spec::parse(text).unwrap();
+        let id = |fingerprint: &str, training: &TrainingSpec, loss: usize, seed| {
+            run_id(fingerprint, &spec.protocol, training, &spec.losses[loss], seed).unwrap()
+        };
+        let t = &spec.training;
+        let base = id("f", t, 0, 0);
+        assert_eq!(base.len(), 32);
+        assert_eq!(base, id("f", &TrainingSpec { seeds: 7, ..t.clone() }, 0, 0), "more seeds, the same run");
+        let others = [
+            id("g", t, 0, 0),
+            id("f", t, 1, 0),
+            id("f", t, 0, 1),
+            id("f", &TrainingSpec { lr: 2e-3, ..t.clone() }, 0, 0),
+        ];
+        assert!(others.iter().all(|other| *other != base));
+    }
+
+    #[test]
+    fn digests_do_not_depend_on_the_order_of_runs() {
+        let run = |id: &str, seed| RunRecord {
+            id: id.to_string(),
+            result: RunResult::Failed(Failed { loss: "an".into(), seed, failed: "x".into() }),
+            provenance: Provenance::here("data", 1),
+        };
+        let (a, b) = (run("a", 0), run("b", 1));
+        assert_eq!(results_digest(&[a.clone(), b.clone()]), results_digest(&[b.clone(), a.clone()]));
+        assert_ne!(results_digest(std::slice::from_ref(&a)), results_digest(&[b]));
+        let line = serde_json::to_string(&a).unwrap();
+        assert!(line.starts_with(r#"{"id":"a","result":{"loss":"an","seed":0,"failed":"x"},"provenance":{"#));
+        assert_eq!(serde_json::from_str::<RunRecord>(&line).unwrap(), a);
+        assert_ne!(weights_digest(&[vec![1.0], vec![]]), weights_digest(&[vec![], vec![1.0]]));
     }
 }

@@ -1,8 +1,9 @@
 //! A benchmark as a TOML file says it.
 
-use crate::HarnessError;
+use crate::{HarnessError, run_id};
 use lacuna_losses::Reduction;
-use serde::{Deserialize, Serialize};
+use lacuna_source::DataSource;
+use serde::{Deserialize, Deserializer, Serialize};
 use std::collections::BTreeMap;
 
 /// A benchmark: data, protocol, training, losses, and what was published.
@@ -15,8 +16,9 @@ pub struct Spec {
     pub title: String,
     /// Paper and repository it follows.
     pub source: String,
-    /// Embedded set to use when no folder is given.
-    pub data: String,
+    /// Where the rows come from: a table, or the name of an embedded set as text.
+    #[serde(deserialize_with = "data")]
+    pub data: DataSource,
     /// Masks, split, selection, metric.
     pub protocol: ProtocolSpec,
     /// Head, optimiser and effort.
@@ -28,10 +30,43 @@ pub struct Spec {
     pub published: Vec<Published>,
 }
 
+/// `data = "voc-like"` is `[data] embedded = "voc-like"`.
+fn data<'de, D: Deserializer<'de>>(deserializer: D) -> Result<DataSource, D::Error> {
+    struct Data;
+    impl<'de> serde::de::Visitor<'de> for Data {
+        type Value = DataSource;
+        fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("the name of an embedded set, or a table that names files")
+        }
+        fn visit_str<E>(self, name: &str) -> Result<DataSource, E> {
+            Ok(DataSource::embedded(name))
+        }
+        fn visit_map<A: serde::de::MapAccess<'de>>(self, map: A) -> Result<DataSource, A::Error> {
+            DataSource::deserialize(serde::de::value::MapAccessDeserializer::new(map))
+        }
+    }
+    deserializer.deserialize_any(Data)
+}
+
+/// Where observed labels come from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum MaskSource {
+    /// The data's own observed labels where it has some, else drawn. A record says which of the two it was.
+    #[default]
+    Auto,
+    /// Drawn from the truth as published, whatever the data has.
+    Drawn,
+    /// The data's own.
+    File,
+}
+
 /// How labels go missing, how rows are split and how the result is chosen. Defaults are the published ones.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ProtocolSpec {
+    /// Where observed labels come from.
+    pub mask: MaskSource,
     /// Seed of the single-positive mask, drawn over all training rows before the split.
     pub mask_seed: u32,
     /// Seed of the split into training and validation rows.
@@ -42,7 +77,7 @@ pub struct ProtocolSpec {
 
 impl Default for ProtocolSpec {
     fn default() -> Self {
-        Self { mask_seed: 1200, split_seed: 1200, val_share: 0.2 }
+        Self { mask: MaskSource::Auto, mask_seed: 1200, split_seed: 1200, val_share: 0.2 }
     }
 }
 
@@ -84,8 +119,9 @@ pub enum Head {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CnnSpec {
-    /// Channels, height and width of a picture.
-    pub image: [usize; 3],
+    /// Channels, height and width of a picture; those of the data where nothing is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image: Option<[usize; 3]>,
     /// Output channels of each convolution.
     pub channels: Vec<usize>,
 }
@@ -95,29 +131,46 @@ impl std::fmt::Display for Head {
         match self {
             Head::Linear => write!(f, "linear"),
             Head::Mlp(hidden) => write!(f, "MLP {hidden:?}"),
-            Head::Cnn(cnn) => write!(f, "CNN {:?} on {:?}", cnn.channels, cnn.image),
+            Head::Cnn(cnn) => match cnn.image {
+                Some(image) => write!(f, "CNN {:?} on {image:?}", cnn.channels),
+                None => write!(f, "CNN {:?}", cnn.channels),
+            },
         }
     }
 }
 
 impl Head {
-    /// Checks that the net can be built on rows of `features` numbers.
-    pub(crate) fn check(&self, features: usize) -> Result<(), HarnessError> {
-        let Head::Cnn(CnnSpec { image: [c, h, w], channels }) = self else { return Ok(()) };
-        if c * h * w != features {
-            return Err(HarnessError::Setting(format!(
-                "head: pictures of {c} x {h} x {w} have {} numbers, and rows have {features}",
-                c * h * w
-            )));
+    /// The head with the shape of the data's pictures filled in, checked against rows of `features` numbers.
+    pub(crate) fn on(&self, features: usize, data: Option<[usize; 3]>) -> Result<Head, HarnessError> {
+        let Head::Cnn(CnnSpec { image, channels }) = self else { return Ok(self.clone()) };
+        let refuse = |problem: String| Err(HarnessError::Setting(format!("head: {problem}")));
+        let image @ [c, h, w] = match (*image, data) {
+            (Some(image), Some(data)) if image != data => {
+                return refuse(format!(
+                    "it is made for pictures of {image:?} (channels, height, width), and those of the data are {data:?}"
+                ));
+            }
+            (Some(image), _) | (None, Some(image)) => image,
+            (None, None) => {
+                return refuse(
+                    "a CNN needs pictures: features of shape [N, C, H, W], or `image = [C, H, W]` in the specification"
+                        .to_string(),
+                );
+            }
+        };
+        if c.checked_mul(h).and_then(|ch| ch.checked_mul(w)) != Some(features) {
+            return refuse(format!(
+                "pictures of {c} x {h} x {w} do not have as many numbers as a row, which has {features}"
+            ));
         }
         let halved = 1usize << channels.len().min(31);
         if channels.is_empty() || channels.contains(&0) || h / halved == 0 || w / halved == 0 {
-            return Err(HarnessError::Setting(format!(
-                "head: {} convolutions with channels {channels:?} do not fit pictures of {h} x {w}",
+            return refuse(format!(
+                "{} convolutions with channels {channels:?} do not fit pictures of {h} x {w}",
                 channels.len()
-            )));
+            ));
         }
-        Ok(())
+        Ok(Head::Cnn(CnnSpec { image: Some(image), channels: channels.clone() }))
     }
 }
 
@@ -158,10 +211,41 @@ impl Spec {
     pub fn parse(text: &str) -> Result<Self, HarnessError> {
         toml::from_str(text).map_err(|e| HarnessError::Spec(e.to_string().trim_end().replace('\n', " ")))
     }
+
+    /// The specification as TOML.
+    ///
+    /// # Errors
+    /// [`HarnessError::Spec`] where it cannot be written so.
+    pub fn to_toml(&self) -> Result<String, HarnessError> {
+        toml::to_string(self).map_err(|e| HarnessError::Spec(e.to_string()))
+    }
+
+    /// The identities of all runs, loss by loss and seed by seed; see [`run_id`]. The specification is one that was
+    /// resolved: it has the fingerprint of its data.
+    ///
+    /// # Errors
+    /// [`HarnessError::Spec`] without a fingerprint.
+    pub fn run_ids(&self) -> Result<Vec<String>, HarnessError> {
+        let none = || HarnessError::Spec("it has no fingerprint of its data".to_string());
+        let fingerprint = self.data.fingerprint.as_deref().ok_or_else(none)?;
+        let seeds = 0..self.training.seeds.min(MOST as u64);
+        let runs = self.losses.iter().flat_map(|loss| seeds.clone().map(move |seed| (loss, seed)));
+        runs.map(|(loss, seed)| run_id(fingerprint, &self.protocol, &self.training, loss, seed)).collect()
+    }
 }
 
 /// Most epochs and most seeds: beyond any use, and small enough to be counted and stored.
 const MOST: usize = 100_000;
+
+impl ProtocolSpec {
+    pub(crate) fn check(&self) -> Result<(), HarnessError> {
+        if self.val_share > 0.0 && self.val_share < 1.0 {
+            return Ok(());
+        }
+        let share = self.val_share;
+        Err(HarnessError::Setting(format!("val_share = {share}: a share between 0 and 1 of the rows validates")))
+    }
+}
 
 impl TrainingSpec {
     /// The reduction, `None` for each method's own.

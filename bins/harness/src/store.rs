@@ -1,66 +1,196 @@
-//! Where results are kept.
+//! Where results are kept. The unit that is kept is one run.
+//!
+//! | file | written | contents |
+//! |---|---|---|
+//! | `spec.toml` | once, before the first run | every setting, the source of the data and its fingerprint |
+//! | `results.jsonl` | a line for each run when it ends, forced to the disk | [`RunRecord`]s in the order in which runs end |
+//! | `table.md` | at the end, derived from the two | the table with its conventions |
+//!
+//! A folder is locked while a process writes into it. One with the same runs is continued: runs that are there are not
+//! repeated. One with other runs is refused.
 
-use crate::{HarnessError, Report};
-use lacuna_formats::write_atomic;
-use std::io::{ErrorKind, Write};
+mod lock;
+
+use crate::{HarnessError, Report, RunRecord, Spec};
+use lacuna_formats::{Destination, sweep_temporary_files, write_atomic};
+use lock::Lock;
+use std::collections::BTreeMap;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-/// A folder for the results of one benchmark.
-///
-/// `spec.toml` has every setting of the benchmark, `results.jsonl` a line for each run, `table.md` the table
-/// with its conventions. Each is written whole or not at all.
+const SPEC: &str = "spec.toml";
+const RESULTS: &str = "results.jsonl";
+const TABLE: &str = "table.md";
+
+/// Largest stored specification, and largest file of results, that is read back.
+const LARGEST: u64 = 1 << 30;
+
+/// A locked folder for the results of one specification.
 #[derive(Debug)]
 pub struct Store {
     folder: PathBuf,
-    /// Whether this run made the folder.
-    made: bool,
+    /// Folders that were made for this store, the innermost first.
+    made: Vec<PathBuf>,
+    wrote_spec: bool,
+    lock: Lock,
+    /// `results.jsonl`, opened for appending when the first run ends.
+    results: Mutex<Option<File>>,
+    kept: Vec<RunRecord>,
+    /// Whether a run that ran to its end is kept here.
+    finished: AtomicBool,
+    notes: Vec<String>,
 }
 
-/// Name of a file that is written and removed to see whether that works.
-const PROBE: &str = ".lacuna-probe";
-
 impl Store {
-    /// The folder `path`, made if it does not exist. Results that stand there are replaced when new ones are
-    /// complete.
+    /// The folder `path`, made if it does not exist. Where it has results of the same runs, these are kept; `force`
+    /// discards results of others.
     ///
     /// # Errors
-    /// [`HarnessError::Write`].
-    pub fn at(path: &Path) -> Result<Self, HarnessError> {
-        let made = !path.exists();
-        std::fs::create_dir_all(path).map_err(|source| HarnessError::Write { path: path.into(), source })?;
-        let store = Self { folder: path.into(), made };
-        // Found now and not when the runs are over: a folder that cannot be written.
-        if let Err(error) = store.put(PROBE, b"") {
-            store.discard();
-            return Err(error);
-        }
-        let _ = std::fs::remove_file(store.folder.join(PROBE));
-        Ok(store)
+    /// [`HarnessError::Locked`] where another process writes into the folder, [`HarnessError::OtherRun`] where it has
+    /// other results, [`HarnessError::Record`] where those are broken, [`HarnessError::Write`].
+    pub fn at(path: &Path, spec: &Spec, force: bool) -> Result<Self, HarnessError> {
+        let made = make_folders(path)?;
+        Self::locked(path.into(), made, spec, force)
     }
 
     /// A new folder `root/name-001`, `-002`, ...: the first number that is free.
     ///
     /// # Errors
     /// [`HarnessError::Write`].
-    pub fn fresh(root: &Path, name: &str) -> Result<Self, HarnessError> {
-        std::fs::create_dir_all(root).map_err(|source| HarnessError::Write { path: root.into(), source })?;
+    pub fn fresh(root: &Path, name: &str, spec: &Spec) -> Result<Self, HarnessError> {
+        let mut made = make_folders(root)?;
         for number in 1u32.. {
             let folder = root.join(format!("{name}-{number:03}"));
-            match std::fs::create_dir(&folder) {
-                Ok(()) => return Ok(Self { folder, made: true }),
+            match fs::create_dir(&folder) {
+                Ok(()) => {
+                    made.insert(0, folder.clone());
+                    return Self::locked(folder, made, spec, false);
+                }
                 Err(e) if e.kind() == ErrorKind::AlreadyExists => {}
-                Err(source) => return Err(HarnessError::Write { path: folder, source }),
+                Err(source) => {
+                    remove_folders(&made);
+                    return Err(HarnessError::Write { path: folder, source });
+                }
             }
         }
         unreachable!("some number is free")
     }
 
-    /// Takes the folder away again after a run that failed, if the run made it and it is empty.
-    pub fn discard(self) {
-        if self.made {
-            // Refused by the system if anything stands in it, which is what we want.
-            let _ = std::fs::remove_dir(&self.folder);
+    fn locked(folder: PathBuf, made: Vec<PathBuf>, spec: &Spec, force: bool) -> Result<Self, HarnessError> {
+        let lock = Lock::take(&folder).inspect_err(|_| remove_folders(&made))?;
+        let mut store = Self {
+            folder,
+            made,
+            wrote_spec: false,
+            lock,
+            results: Mutex::new(None),
+            kept: Vec::new(),
+            finished: AtomicBool::new(false),
+            notes: Vec::new(),
+        };
+        match store.begin(spec, force) {
+            Ok(()) => Ok(store),
+            Err(error) => {
+                store.close_empty();
+                Err(error)
+            }
         }
+    }
+
+    /// Looks at what is in the folder and writes the specification.
+    fn begin(&mut self, spec: &Spec, force: bool) -> Result<(), HarnessError> {
+        let swept = sweep_temporary_files(&self.folder);
+        if swept > 0 {
+            let folder = self.folder.display();
+            self.notes.push(format!("{folder}: {swept} temporary files of a process that was killed were removed"));
+        }
+        let other = |problem: String| HarnessError::OtherRun { folder: self.folder.clone(), problem };
+        let text = spec.to_toml()?;
+        let there = |name: &str| fs::symlink_metadata(self.folder.join(name)).is_ok();
+        let same = if there(SPEC) {
+            let stored = read(&self.folder.join(SPEC))?;
+            let stored = String::from_utf8(stored).ok().and_then(|text| Spec::parse(&text).ok());
+            match stored.map(|stored| stored.run_ids()) {
+                Some(Ok(ids)) if ids == spec.run_ids()? => Ok(true),
+                _ => Err(other(format!("its {SPEC} is that of other runs"))),
+            }
+        } else if there(RESULTS) || there(TABLE) {
+            Err(other(format!("it has results and no {SPEC} that says of what")))
+        } else {
+            Ok(false)
+        };
+        match same {
+            Ok(true) => {
+                self.kept = self.read_results(&spec.run_ids()?)?;
+                let finished = self.kept.iter().any(|run| run.result.finished().is_some());
+                self.finished = AtomicBool::new(finished);
+                return Ok(());
+            }
+            Ok(false) => {}
+            Err(error) if !force => return Err(error),
+            Err(_) => {
+                for name in [RESULTS, TABLE, SPEC] {
+                    let path = self.folder.join(name);
+                    match fs::remove_file(&path) {
+                        Err(source) if source.kind() != ErrorKind::NotFound => {
+                            return Err(HarnessError::Write { path, source });
+                        }
+                        _ => {}
+                    }
+                }
+            }
+        }
+        let path = self.folder.join(SPEC);
+        write_atomic(Destination::new(&path), |file: &mut dyn Write| file.write_all(text.as_bytes()))
+            .map_err(|source| HarnessError::Write { path, source })?;
+        self.wrote_spec = true;
+        Ok(())
+    }
+
+    /// The runs that are stored, the last record of each. A last line that was cut is taken off the file.
+    fn read_results(&mut self, ids: &[String]) -> Result<Vec<RunRecord>, HarnessError> {
+        let path = self.folder.join(RESULTS);
+        if fs::symlink_metadata(&path).is_err() {
+            return Ok(Vec::new());
+        }
+        let bytes = read(&path)?;
+        let whole = bytes.iter().rposition(|&byte| byte == b'\n').map_or(0, |end| end + 1);
+        if whole < bytes.len() {
+            let cut = OpenOptions::new().write(true).open(&path).and_then(|file| {
+                file.set_len(whole as u64)?;
+                file.sync_all()
+            });
+            cut.map_err(|source| HarnessError::Write { path: path.clone(), source })?;
+            let path = path.display();
+            self.notes.push(format!("{path}: the last line was cut off in the middle; its run is repeated"));
+        }
+        let mut runs = BTreeMap::new();
+        for (i, line) in bytes[..whole].split(|&byte| byte == b'\n').enumerate() {
+            if line.is_empty() {
+                continue;
+            }
+            let wrong = |problem: String| HarnessError::Record { path: path.clone(), line: i + 1, problem };
+            let run: RunRecord =
+                serde_json::from_slice(line).map_err(|error| wrong(format!("no record of a run: {error}")))?;
+            let Some(place) = ids.iter().position(|id| *id == run.id) else {
+                return Err(wrong(format!("the run {} is none of {SPEC}", run.id)));
+            };
+            runs.insert(place, run);
+        }
+        Ok(runs.into_values().collect())
+    }
+
+    /// The runs that were there already, in the order of the specification.
+    pub fn kept(&self) -> &[RunRecord] {
+        &self.kept
+    }
+
+    /// What was found and put right when the folder was opened.
+    pub fn notes(&self) -> &[String] {
+        &self.notes
     }
 
     /// The folder.
@@ -68,25 +198,185 @@ impl Store {
         &self.folder
     }
 
-    /// Writes the three files.
+    /// Keeps one run: appends its line and forces it to the disk. A line that could not be written whole is taken back.
     ///
     /// # Errors
     /// [`HarnessError::Write`].
-    pub fn write(&self, report: &Report) -> Result<(), HarnessError> {
-        let spec = toml::to_string(&report.spec).expect("a specification turns into TOML");
-        let mut lines = Vec::new();
-        for run in &report.runs {
-            serde_json::to_writer(&mut lines, run).expect("numbers and names turn into JSON");
-            lines.push(b'\n');
-        }
-        self.put("spec.toml", spec.as_bytes())?;
-        self.put("results.jsonl", &lines)?;
-        self.put("table.md", report.markdown().as_bytes())
+    pub fn append(&self, run: &RunRecord) -> Result<(), HarnessError> {
+        let path = self.folder.join(RESULTS);
+        let mut line = serde_json::to_vec(run).expect("names and numbers turn into JSON");
+        line.push(b'\n');
+        let mut results = self.results.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let mut write = || -> io::Result<()> {
+            let file = match &mut *results {
+                Some(file) => file,
+                None => {
+                    let file = OpenOptions::new().append(true).create(true).open(&path)?;
+                    // The entry of a new file is on the disk when its folder is.
+                    #[cfg(unix)]
+                    File::open(&self.folder)?.sync_all()?;
+                    results.insert(file)
+                }
+            };
+            append_line(file, &line)
+        };
+        write().map_err(|source| HarnessError::Write { path, source })?;
+        self.finished.fetch_or(run.result.finished().is_some(), Ordering::Relaxed);
+        Ok(())
     }
 
-    fn put(&self, name: &str, bytes: &[u8]) -> Result<(), HarnessError> {
-        let path = self.folder.join(name);
-        write_atomic(&path, |w: &mut dyn Write| w.write_all(bytes))
+    /// Writes the table. It is derived, so one that is there is replaced.
+    ///
+    /// # Errors
+    /// [`HarnessError::Write`].
+    pub fn write_table(&self, report: &Report) -> Result<(), HarnessError> {
+        let path = self.folder.join(TABLE);
+        let page = report.markdown();
+        write_atomic(Destination::replacing(&path), |file: &mut dyn Write| file.write_all(page.as_bytes()))
             .map_err(|source| HarnessError::Write { path, source })
+    }
+
+    /// Unlocks the folder. One in which no finished run is kept is taken away if it was made for this.
+    pub fn close(self) {
+        if self.finished.load(Ordering::Relaxed) {
+            self.lock.release();
+        } else {
+            self.close_empty();
+        }
+    }
+
+    /// Leaves nothing behind of a store without runs.
+    fn close_empty(self) {
+        if self.wrote_spec {
+            // Nothing stands in them that is worth keeping: the specification of no run, no results.
+            for name in [SPEC, RESULTS, TABLE] {
+                let _ = fs::remove_file(self.folder.join(name));
+            }
+        }
+        self.lock.release();
+        remove_folders(&self.made);
+    }
+}
+
+/// A file or its like to which lines are appended.
+trait Appending: Write {
+    fn length(&self) -> io::Result<u64>;
+    fn cut(&mut self, length: u64) -> io::Result<()>;
+    fn force(&mut self) -> io::Result<()>;
+}
+
+impl Appending for File {
+    fn length(&self) -> io::Result<u64> {
+        Ok(self.metadata()?.len())
+    }
+
+    fn cut(&mut self, length: u64) -> io::Result<()> {
+        self.set_len(length)
+    }
+
+    fn force(&mut self) -> io::Result<()> {
+        self.sync_data()
+    }
+}
+
+/// Appends a line and forces it to the disk; where that fails, what was written of it is taken back.
+fn append_line(file: &mut impl Appending, line: &[u8]) -> io::Result<()> {
+    let before = file.length()?;
+    let written = file.write_all(line).and_then(|()| file.force());
+    if written.is_err() {
+        // If this fails as well, the line is cut, and found to be when the folder is opened again.
+        let _ = file.cut(before);
+    }
+    written
+}
+
+/// Reads an ordinary file of bounded size.
+fn read(path: &Path) -> Result<Vec<u8>, HarnessError> {
+    let refuse = |source| HarnessError::Write { path: path.into(), source };
+    let metadata = fs::metadata(path).map_err(refuse)?;
+    if !metadata.is_file() || metadata.len() > LARGEST {
+        return Err(refuse(io::Error::other("this is no ordinary file of at most 1 GiB")));
+    }
+    fs::read(path).map_err(refuse)
+}
+
+/// Makes a folder and those above it; answers with those that did not exist, the innermost first.
+fn make_folders(path: &Path) -> Result<Vec<PathBuf>, HarnessError> {
+    let missing = |path: &&Path| !path.as_os_str().is_empty() && fs::symlink_metadata(path).is_err();
+    let made: Vec<PathBuf> = path.ancestors().take_while(missing).map(PathBuf::from).collect();
+    if let Err(source) = fs::create_dir_all(path) {
+        remove_folders(&made);
+        return Err(HarnessError::Write { path: path.into(), source });
+    }
+    Ok(made)
+}
+
+fn remove_folders(made: &[PathBuf]) {
+    for folder in made {
+        // Refused by the system if anything stands in it, which is what we want.
+        let _ = fs::remove_dir(folder);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A disk with room for so many bytes.
+    struct Disk {
+        bytes: Vec<u8>,
+        room: usize,
+    }
+
+    impl Write for Disk {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            let n = bytes.len().min(self.room - self.bytes.len());
+            if n == 0 {
+                return Err(io::Error::from(ErrorKind::StorageFull));
+            }
+            self.bytes.extend(&bytes[..n]);
+            Ok(n)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    impl Appending for Disk {
+        fn length(&self) -> io::Result<u64> {
+            Ok(self.bytes.len() as u64)
+        }
+
+        fn cut(&mut self, length: u64) -> io::Result<()> {
+            self.bytes.truncate(length as usize);
+            Ok(())
+        }
+
+        fn force(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_line_that_does_not_fit_on_the_disk_is_taken_back() {
+        let mut disk = Disk { bytes: Vec::new(), room: 10 };
+        append_line(&mut disk, b"first\n").unwrap();
+        let error = append_line(&mut disk, b"second\n").unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::StorageFull);
+        assert_eq!(disk.bytes, b"first\n");
+        append_line(&mut disk, b"ok\n").unwrap();
+        assert_eq!(disk.bytes, b"first\nok\n");
+    }
+
+    #[test]
+    fn folders_that_were_made_are_taken_away_and_others_stay() {
+        let root = tempfile::tempdir().unwrap();
+        let made = make_folders(&root.path().join("a/b")).unwrap();
+        assert_eq!(made, [root.path().join("a/b"), root.path().join("a")]);
+        fs::write(root.path().join("a/x"), "").unwrap();
+        remove_folders(&made);
+        assert!(root.path().join("a").exists() && !root.path().join("a/b").exists());
+        assert!(make_folders(root.path()).unwrap().is_empty());
     }
 }

@@ -1,6 +1,7 @@
 //! One run: a head, a loss, an optimiser and the rows they meet.
 
-use crate::{Benchmark, HarnessError, Head, RunRecord};
+use crate::record::weights_digest;
+use crate::{Benchmark, Finished, HarnessError, Head, LabelCounts};
 use lacuna_engine::{Exec, Tape, Tensor, Var};
 use lacuna_labels::{Features, Label, ObservedLabels};
 use lacuna_losses::spml::{ESTIMATOR_LR_FACTOR, estimator_init};
@@ -8,7 +9,7 @@ use lacuna_losses::{LossGrad, LossInput, MultiLabelLoss, Targets, TrainPass};
 use lacuna_metrics::{ApScratch, MapConvention};
 use lacuna_nn::{Adam, AdamConfig, Layer, Optimizer, ParamGroup};
 use lacuna_protocols::Stream;
-use std::time::Instant;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Rows that are predicted at once.
 const PREDICT_ROWS: usize = 256;
@@ -198,12 +199,16 @@ impl<'a> Trainer<'a> {
     }
 
     /// Trains all epochs, keeps the weights of the epoch with the best validation mAP (the first of equals),
-    /// and tests once, with those. `after_epoch(epoch, validation mAP)` is told of every epoch.
+    /// and tests once, with those. `after_epoch(epoch, validation mAP)` is told of every epoch. Ends at the next step once
+    /// `stop` is set.
     ///
     /// # Errors
-    /// [`HarnessError::Training`] and [`HarnessError::Metric`].
-    pub fn run(mut self, mut after_epoch: impl FnMut(usize, f64)) -> Result<RunRecord, HarnessError> {
-        let start = Instant::now();
+    /// [`HarnessError::Training`], [`HarnessError::Metric`] and [`HarnessError::Interrupted`].
+    pub fn run(
+        mut self,
+        stop: &AtomicBool,
+        mut after_epoch: impl FnMut(usize, f64),
+    ) -> Result<Finished, HarnessError> {
         let (name, seed) = (self.loss.info().name.to_string(), self.settings.seed);
         let failed = |source| HarnessError::Metric { loss: name.clone(), seed, source };
         let data = self.data;
@@ -217,6 +222,9 @@ impl<'a> Trainer<'a> {
             self.begin_epoch(epoch);
             let mut sum = 0.0;
             for batch in 0..self.steps_per_epoch() {
+                if stop.load(Ordering::Relaxed) {
+                    return Err(HarnessError::Interrupted);
+                }
                 sum += f64::from(self.step(epoch, batch)?);
             }
             losses.push(sum / self.steps_per_epoch() as f64);
@@ -232,16 +240,22 @@ impl<'a> Trainer<'a> {
         best.restore(&mut self.tape);
         self.predict(&data.test.features, RowSet::All(data.test.rows()), &mut logits);
         let test = ap.evaluate(&logits, &data.test.truth).map_err(&failed)?;
-        Ok(RunRecord {
+        let tested = data.tested_classes();
+        let test_ap: Vec<f64> = test.per_class.iter().map(|ap| 100.0 * ap).collect();
+        let present = test_ap.iter().zip(&tested).filter(|(_, tested)| **tested);
+        let present_sum: f64 = present.map(|(ap, _)| ap).sum();
+        Ok(Finished {
             loss: name.clone(),
             seed,
+            labels: LabelCounts::of(&self.observed.select(&data.split.train)),
             best_epoch: best.epoch,
             val_map: best.val_map,
             test_map: test.percent(),
-            test_ap: test.per_class.iter().map(|ap| 100.0 * ap).collect(),
+            test_map_present: present_sum / tested.iter().filter(|tested| **tested).count().max(1) as f64,
+            test_ap,
             epoch_losses: losses,
             epoch_val_maps: val_maps,
-            seconds: start.elapsed().as_secs_f64(),
+            weights: weights_digest(&best.weights),
         })
     }
 }

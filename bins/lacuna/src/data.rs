@@ -1,57 +1,67 @@
-//! Opening what a command line names.
+//! The data arguments that all commands share.
 
-use anyhow::{Context, bail};
+use anyhow::bail;
 use clap::{Args, ValueEnum};
-use lacuna_formats::{
-    Content, FeatureTable, LabelConvention, LabelTable, NameMatch, ReadOptions, Strings, Table, format,
-    join_tables, open_data,
-};
-use lacuna_labels::{FeatureSet, Label};
-use lacuna_synthetic::{DEFAULT_SEED, synthetic_set};
+use lacuna_formats::Table;
+use lacuna_source::{Convention, DataSource, Dataset, Match, SourceError, Unlisted};
 use std::path::{Path, PathBuf};
 
 /// A data set, and how to read what its format leaves open.
-#[derive(Args, Debug)]
+#[derive(Args, Clone, Debug, Default)]
 pub struct DataArgs {
-    /// File or folder (SPML, Mulan, npz, safetensors, CSV, JSONL, COCO, ...), or the name of an embedded set
-    pub data: PathBuf,
+    /// File or folder (SPML, Mulan, npy, npz, safetensors, CSV, JSONL, COCO, LIBSVM, ...), or the name of an embedded
+    /// set
+    #[arg(long, value_name = "DATA")]
+    pub data: Option<PathBuf>,
     /// Format, where the name does not say it (e.g. label-list, coco, libsvm)
     #[arg(long, value_name = "NAME")]
     pub format: Option<String>,
-    /// What -1 and 0 mean; needed where -1 occurs
-    #[arg(long, value_name = "CONVENTION")]
-    pub label_convention: Option<Convention>,
-    /// What a class is that a list does not name [default: what the format says]
-    #[arg(long, value_name = "LABEL")]
-    pub unlisted: Option<Unlisted>,
-    /// Which features, where there are several
+    /// Which features, where there are several, e.g. resnet50
     #[arg(long, value_name = "NAME")]
     pub features: Option<String>,
-    /// Labels in a file of their own; rows are joined by name where both sides have names, else by position
+    /// Labels in a file of their own
     #[arg(long, value_name = "FILE")]
     pub labels: Option<PathBuf>,
-    /// Names of the rows of features, one a row: a .npy file of text, or lines
-    #[arg(long, value_name = "FILE", requires = "labels")]
+    /// Names of the rows of features: a .npy file of text, or one a line
+    #[arg(long, value_name = "FILE")]
     pub names: Option<PathBuf>,
-    /// What two names must have in common
-    #[arg(long = "match", value_name = "HOW", default_value = "exact", requires = "labels")]
-    pub by: Match,
+    /// How rows of features and labels find each other [default: name]
+    #[arg(long = "match", value_name = "HOW")]
+    pub by: Option<By>,
+    /// Rows to test on, where they are in a file of their own
+    #[arg(long, value_name = "FILE")]
+    pub test: Option<PathBuf>,
+    /// Labels of the rows to test on, where they are in a file of their own
+    #[arg(long, value_name = "FILE")]
+    pub test_labels: Option<PathBuf>,
+    /// Names of the rows to test on, where they are in a file of their own
+    #[arg(long, value_name = "FILE")]
+    pub test_names: Option<PathBuf>,
+    /// What 0 and -1 mean in the labels of the rows to train on; needed where -1 occurs
+    #[arg(long, value_name = "CONVENTION")]
+    pub label_convention: Option<Numbers>,
+    /// What a class is that a list does not name [default: what the format says]
+    #[arg(long, value_name = "LABEL")]
+    pub unlisted: Option<Rest>,
 }
 
-/// See [`NameMatch`].
+/// See [`Match`].
 #[derive(Clone, Copy, Debug, ValueEnum)]
-pub enum Match {
-    /// They are the same
-    Exact,
-    /// The same behind the last slash
+pub enum By {
+    /// By name: the names are the same
+    #[value(alias = "exact")]
+    Name,
+    /// By name: the same behind the last slash
     FileName,
-    /// The same file name without its ending
+    /// By name: the same file name without its extension
     Stem,
+    /// By position, whatever the names are
+    Row,
 }
 
-/// See [`LabelConvention`].
+/// See [`Convention`].
 #[derive(Clone, Copy, Debug, ValueEnum)]
-pub enum Convention {
+pub enum Numbers {
     /// 1 positive, 0 unknown, -1 observed negative
     Spml,
     /// 1 positive, 0 unobserved, -1 does not occur
@@ -60,112 +70,112 @@ pub enum Convention {
     Csl,
 }
 
-/// What is not listed.
+/// See [`Unlisted`].
 #[derive(Clone, Copy, Debug, ValueEnum)]
-pub enum Unlisted {
-    /// The list is complete
-    Negative,
+pub enum Rest {
     /// The list names what was seen
     Unknown,
+    /// The list is complete
+    Negative,
 }
 
 impl DataArgs {
-    /// How to read.
-    pub fn options(&self) -> ReadOptions {
-        ReadOptions {
-            convention: self.label_convention.map(|convention| match convention {
-                Convention::Spml => LabelConvention::Spml,
-                Convention::BinaryAn => LabelConvention::BinaryAn,
-                Convention::Csl => LabelConvention::Csl,
-            }),
-            unlisted: self.unlisted.map(|unlisted| match unlisted {
-                Unlisted::Negative => Label::Negative,
-                Unlisted::Unknown => Label::Unknown,
-            }),
-            features: self.features.clone(),
-            ..ReadOptions::default()
-        }
-    }
-
-    /// Reads the data set; a name that is no file may be an embedded set.
+    /// The source that was named, `None` where none was.
     ///
     /// # Errors
-    /// What the format answers, with file, line and column.
-    pub fn open(&self) -> anyhow::Result<Content> {
-        let name = self.data.to_string_lossy();
-        if !self.data.exists()
-            && let Some(entry) = synthetic_set(&name)
-        {
-            let set = entry.build(DEFAULT_SEED);
-            let table = |set: FeatureSet| Table {
-                path: self.data.clone(),
-                names: set.names.map(Into::into),
-                features: Some(FeatureTable::Dense(set.features)),
-                labels: Some(LabelTable::Dense(set.truth.into())),
-                observed: set.observed,
-                classes: set.classes.into(),
-                ..Table::default()
-            };
-            return Ok(Content { train: table(set.train), test: Some(table(set.test)) });
-        }
-        let content = self.open_features()?;
-        let Some(path) = &self.labels else { return Ok(content) };
-        let options = self.options();
-        let labels = open_data(path, &options)?.train;
-        let mut features = content.train;
-        if let Some(names) = &self.names {
-            features.names = Some(read_names(names, &options)?);
-            let named = features.names.as_ref().map_or(0, Strings::len);
-            if named != features.rows() {
-                bail!("{} names {named} rows, and there are {}", names.display(), features.rows());
+    /// Options that describe data where none was named; a name for which there is nothing.
+    pub fn source(&self) -> anyhow::Result<Option<DataSource>> {
+        let Some(data) = &self.data else {
+            let options = [
+                ("format", self.format.is_some()),
+                ("features", self.features.is_some()),
+                ("labels", self.labels.is_some()),
+                ("names", self.names.is_some()),
+                ("match", self.by.is_some()),
+                ("test", self.test.is_some()),
+                ("test-labels", self.test_labels.is_some()),
+                ("test-names", self.test_names.is_some()),
+                ("label-convention", self.label_convention.is_some()),
+                ("unlisted", self.unlisted.is_some()),
+            ];
+            if let Some((option, _)) = options.iter().find(|(_, given)| *given) {
+                bail!("--{option} says how to read data, and none was named: --data DATA");
             }
-        }
-        let by = match self.by {
-            Match::Exact => NameMatch::Exact,
-            Match::FileName => NameMatch::FileName,
-            Match::Stem => NameMatch::Stem,
+            return Ok(None);
         };
-        let (table, join) = join_tables(features, labels, by, &options.limits)?;
-        match join {
-            Some(join) => eprintln!("joined by name: {join}"),
-            None => eprintln!("joined by position: one side has no names (--names FILE)"),
-        }
-        Ok(table.into())
-    }
-
-    fn open_features(&self) -> anyhow::Result<Content> {
-        let options = self.options();
-        match &self.format {
-            None => Ok(open_data(&self.data, &options)?),
-            Some(name) => {
-                let Some(format) = format(name) else {
-                    let names: Vec<&str> = lacuna_formats::FORMATS.iter().map(|format| format.name).collect();
-                    bail!("--format {name}: there is no such format; there are {}", names.join(", "));
-                };
-                Ok(format.read(&self.data, &options)?)
-            }
-        }
-    }
-
-    /// The part of the data set that is to train on, or to test on.
-    ///
-    /// # Errors
-    /// As for [`DataArgs::open`]; where there is no such part.
-    pub fn part(&self, test: bool) -> anyhow::Result<Table> {
-        let Content { train, test: of_test } = self.open()?;
-        match test {
-            false => Ok(train),
-            true => of_test.with_context(|| format!("{} has no rows to test on", self.data.display())),
-        }
+        let text = |path: &Option<PathBuf>| -> Result<Option<String>, SourceError> {
+            let named = |path: &PathBuf| {
+                let problem = || format!("{}: the path is not UTF-8: rename it", path.display());
+                path.to_str().map(String::from).ok_or_else(|| SourceError::Setting(problem()))
+            };
+            path.as_ref().map(named).transpose()
+        };
+        Ok(Some(DataSource {
+            format: self.format.clone(),
+            features: self.features.clone(),
+            labels: text(&self.labels)?,
+            names: text(&self.names)?,
+            by: self.by.map(|by| match by {
+                By::Name => Match::Name,
+                By::FileName => Match::FileName,
+                By::Stem => Match::Stem,
+                By::Row => Match::Row,
+            }),
+            test: text(&self.test)?,
+            test_labels: text(&self.test_labels)?,
+            test_names: text(&self.test_names)?,
+            label_convention: self.label_convention.map(|numbers| match numbers {
+                Numbers::Spml => Convention::Spml,
+                Numbers::BinaryAn => Convention::BinaryAn,
+                Numbers::Csl => Convention::Csl,
+            }),
+            unlisted: self.unlisted.map(|rest| match rest {
+                Rest::Unknown => Unlisted::Unknown,
+                Rest::Negative => Unlisted::Negative,
+            }),
+            ..DataSource::named(data)?
+        }))
     }
 }
 
-/// Names of rows: a `.npy` file of text, else lines.
-fn read_names(path: &Path, options: &ReadOptions) -> anyhow::Result<Strings> {
-    if path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("npy")) {
-        let names = open_data(path, options)?.train.names;
-        return names.with_context(|| format!("{} has numbers where names must be", path.display()));
+/// Data that may be named without `--data`.
+#[derive(Args, Clone, Debug, Default)]
+pub struct Input {
+    /// The data, as for --data
+    #[arg(value_name = "DATA", conflicts_with = "data")]
+    path: Option<PathBuf>,
+    #[command(flatten)]
+    data: DataArgs,
+}
+
+impl Input {
+    /// Opens the data and prints what was done while reading, a line each, on standard error.
+    ///
+    /// # Errors
+    /// What the formats answer, with file, line and column.
+    pub fn open(&self) -> anyhow::Result<Dataset> {
+        let data = self.path.clone().or_else(|| self.data.data.clone());
+        let args = DataArgs { data, ..self.data.clone() };
+        let Some(source) = args.source()? else { bail!("no data was named: DATA or --data DATA") };
+        let data = source.open()?;
+        data.notes.iter().for_each(|note| crate::screen::err(&format!("note: {note}")));
+        Ok(data)
     }
-    let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
-    Ok(text.lines().map(str::trim).collect())
+
+    /// The name that was given.
+    pub fn given(&self) -> &Path {
+        self.path.as_deref().or(self.data.data.as_deref()).unwrap_or(Path::new(""))
+    }
+}
+
+/// The rows to train on, or those to test on.
+///
+/// # Errors
+/// Where there is no such part.
+pub(crate) fn part(data: Dataset, test: bool) -> anyhow::Result<Table> {
+    match (test, data.test) {
+        (false, _) => Ok(data.train),
+        (true, Some(test)) => Ok(test),
+        (true, None) => bail!("{} has no rows to test on: --test FILE names some", data.train.path.display()),
+    }
 }

@@ -1,22 +1,13 @@
-//! The commands of `lacuna`, for that program and for `repro`, which has `mask` as well.
+//! The commands of `lacuna`, for that program and for `repro`, which has `mask` as well, and what both programs share:
+//! the data arguments, where they may write, how they print and how they end.
 
 mod data;
 pub mod doctor;
+pub mod exit;
 pub mod make;
 pub mod mask;
+mod outputs;
+pub mod screen;
 
-pub use data::DataArgs;
-
-use anyhow::Context;
-use std::io::{ErrorKind, Write};
-
-/// Writes to standard output; a reader that has gone away (`| head`) is no error.
-///
-/// # Errors
-/// What the system answers otherwise.
-pub fn out(text: &str) -> anyhow::Result<()> {
-    match std::io::stdout().write_all(text.as_bytes()) {
-        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error).context("standard output"),
-        _ => Ok(()),
-    }
-}
+pub use data::{By, DataArgs, Input, Numbers, Rest};
+pub use outputs::Outputs;

@@ -1,11 +1,12 @@
 //! `lacuna make`: writes an embedded set as a folder in SPML layout.
 
-use crate::out;
+use crate::{Outputs, screen};
 use anyhow::{Context, bail};
 use clap::Args;
 use lacuna_formats::{NpyArray, NpyData, write_atomic};
 use lacuna_labels::FeatureSet;
 use lacuna_synthetic::{DEFAULT_SEED, SETS, SetSize, synthetic_set};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 /// Writes an embedded synthetic set, in any size, as a folder in SPML layout
@@ -28,6 +29,9 @@ pub struct MakeArgs {
     /// Folder to write to; made if it does not exist, and refused if it has such files
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
+    /// Replaces files that exist
+    #[arg(long)]
+    force: bool,
 }
 
 /// Most numbers of a part: 16 GiB of features.
@@ -57,18 +61,20 @@ pub fn run(args: &MakeArgs) -> anyhow::Result<()> {
         }
     }
     std::fs::create_dir_all(&args.out).with_context(|| args.out.display().to_string())?;
-    if args.out.join("formatted_train_labels.npy").exists() {
-        bail!("{} has a data set already", args.out.display());
+    // All files before any of them: a folder that is half of one set and half of another is worth nothing.
+    let outputs = Outputs::new(args.force, Vec::new());
+    for name in ["train", "val"].iter().flat_map(|part| part_files(part)).chain([CLASSES.to_string()]) {
+        outputs.to(&args.out.join(name))?;
     }
     let set = entry.build_sized(args.seed, size);
-    write_part(&args.out, "val", &set.test)?;
-    let classes = args.out.join("classes.txt");
+    write_part(&outputs, &args.out, "val", &set.test)?;
+    let classes = args.out.join(CLASSES);
     let lines = set.train.classes.join("\n") + "\n";
-    write_atomic(&classes, |file| file.write_all(lines.as_bytes()))
+    write_atomic(outputs.to(&classes)?, |file: &mut dyn Write| file.write_all(lines.as_bytes()))
         .with_context(|| classes.display().to_string())?;
     // The file that makes the folder a data set comes last.
-    write_part(&args.out, "train", &set.train)?;
-    out(&format!(
+    write_part(&outputs, &args.out, "train", &set.train)?;
+    screen::out(&format!(
         "{}: {} + {} rows, {} features, {} classes, seed {}. {}\n",
         args.out.display(),
         set.train.rows(),
@@ -80,14 +86,25 @@ pub fn run(args: &MakeArgs) -> anyhow::Result<()> {
     ))
 }
 
-fn write_part(folder: &Path, part: &str, set: &FeatureSet) -> anyhow::Result<()> {
+const CLASSES: &str = "classes.txt";
+
+/// The files of a part: features, names, labels.
+fn part_files(part: &str) -> [String; 3] {
+    [
+        format!("{part}_features_synthetic.npy"),
+        format!("formatted_{part}_images.npy"),
+        format!("formatted_{part}_labels.npy"),
+    ]
+}
+
+fn write_part(outputs: &Outputs, folder: &Path, part: &str, set: &FeatureSet) -> anyhow::Result<()> {
+    let [features, names, labels] = part_files(part).map(|name| folder.join(name));
     let (rows, columns) = (set.rows(), set.features.columns());
-    let features = NpyArray::new(vec![rows, columns], NpyData::F32(set.features.values().to_vec()))?;
-    features.save(folder.join(format!("{part}_features_synthetic.npy")))?;
-    let names = set.names.clone().unwrap_or_default();
-    NpyArray::new(vec![rows], NpyData::Text(names.into()))?
-        .save(folder.join(format!("formatted_{part}_images.npy")))?;
-    let labels = set.truth.cells().iter().map(|label| i8::from(label.is_positive())).collect();
-    let labels = NpyArray::new(vec![rows, set.truth.classes()], NpyData::I8(labels))?;
-    Ok(labels.save(folder.join(format!("formatted_{part}_labels.npy")))?)
+    let values = NpyArray::new(vec![rows, columns], NpyData::F32(set.features.values().to_vec()))?;
+    values.save(outputs.to(&features)?)?;
+    let of_rows = set.names.clone().unwrap_or_default();
+    NpyArray::new(vec![rows], NpyData::Text(of_rows.into()))?.save(outputs.to(&names)?)?;
+    let cells = set.truth.cells().iter().map(|label| i8::from(label.is_positive())).collect();
+    let cells = NpyArray::new(vec![rows, set.truth.classes()], NpyData::I8(cells))?;
+    Ok(cells.save(outputs.to(&labels)?)?)
 }

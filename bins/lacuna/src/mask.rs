@@ -1,6 +1,7 @@
 //! `lacuna mask`: hides labels as a protocol says, and writes what is left.
 
-use crate::{DataArgs, out};
+use crate::data::part;
+use crate::{Input, Outputs, screen};
 use anyhow::{Context, bail};
 use clap::{Args, ValueEnum};
 use lacuna_formats::{
@@ -17,7 +18,7 @@ use std::path::{Path, PathBuf};
 #[command(after_help = EXAMPLES)]
 pub struct MaskArgs {
     #[command(flatten)]
-    data: DataArgs,
+    input: Input,
     /// Protocol; `list` shows all of them
     #[arg(long, value_name = "NAME", default_value = "single-positive")]
     protocol: String,
@@ -30,14 +31,17 @@ pub struct MaskArgs {
     /// Which part: the rows to train on, or those to test on
     #[arg(long, value_enum, default_value = "train")]
     part: WhichPart,
-    /// File to write: .npy (1, 0 unknown, -1 negative), .csv, .tsv, .jsonl or .txt (label list); without it an SPML folder
-    /// gets its formatted_{train,val}_labels_obs.npy
+    /// File to write: .npy (1, 0 unknown, -1 negative), .csv, .tsv, .jsonl or .txt (label list); or a folder in SPML layout,
+    /// which gets its formatted_{train,val}_labels_obs.npy
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
+    /// Replaces a file that exists, unless this command has read it
+    #[arg(long)]
+    force: bool,
 }
 
 const EXAMPLES: &str = "Examples:
-  lacuna mask features/                                      the published single-positive mask, into the folder
+  lacuna mask features/ --out features/        the published single-positive mask, into the folder
   lacuna mask features/ --protocol keep-share --set divisor=5 --out left40.csv
   lacuna mask labels.csv --protocol random-drop --set rate=0.3 --seed 7 --out observed.npy
   lacuna mask voc-like --protocol list";
@@ -69,7 +73,7 @@ fn list() -> String {
 /// What the command line, the data, the protocol or the file system refuse; nothing is half-written.
 pub fn run(args: &MaskArgs) -> anyhow::Result<()> {
     if args.protocol == "list" {
-        return out(&list());
+        return screen::out(&list());
     }
     let Some(row) = protocol(&args.protocol).filter(|row| row.makes_labels()) else {
         let names: Vec<&str> =
@@ -87,7 +91,10 @@ pub fn run(args: &MaskArgs) -> anyhow::Result<()> {
         values[i] =
             value.trim().parse().ok().with_context(|| format!("--set {text}: {value} is no number"))?;
     }
-    let table = args.data.part(args.part == WhichPart::Test)?;
+    let Some(out) = &args.out else { bail!("--out FILE names what to write") };
+    let data = args.input.open()?;
+    let outputs = Outputs::new(args.force, data.files.clone());
+    let table = part(data, args.part == WhichPart::Test)?;
     let limits = Limits::default();
     let path = table.path.clone();
     let labels = table.labels.as_ref().with_context(|| format!("{} has no labels", path.display()))?;
@@ -103,7 +110,8 @@ pub fn run(args: &MaskArgs) -> anyhow::Result<()> {
     let subject = Subject { truth: &truth, features: features.as_ref() };
     let seed = args.seed.unwrap_or(row.seed);
     let outcome = row.apply(subject, seed, &values)?;
-    let written = write(args, &truth, &outcome, table.names, &table.classes)?;
+    let labels = Labels { outcome: &outcome, names: table.names, classes: &table.classes };
+    let written = write(out, args.part, &outputs, &truth, labels)?;
 
     let settings: Vec<String> = row
         .settings
@@ -112,30 +120,41 @@ pub fn run(args: &MaskArgs) -> anyhow::Result<()> {
         .map(|(setting, value)| format!("{}={value}", setting.name))
         .collect();
     let card = MissingnessCard::of(&truth.select(&outcome.rows), &outcome.observed);
-    out(&format!("{} {} seed {seed}\n{card}written          {written}\n", row.name, settings.join(" ")))
+    screen::out(&format!("{} {} seed {seed}\n{card}written          {written}\n", row.name, settings.join(" ")))
+}
+
+/// What is written.
+struct Labels<'a> {
+    outcome: &'a Outcome,
+    names: Option<Strings>,
+    classes: &'a Strings,
 }
 
 /// Writes the labels; says where.
 fn write(
-    args: &MaskArgs,
+    path: &Path,
+    part: WhichPart,
+    outputs: &Outputs,
     truth: &TrueLabels,
-    outcome: &Outcome,
-    names: Option<Strings>,
-    classes: &Strings,
+    Labels { outcome, names, classes }: Labels<'_>,
 ) -> anyhow::Result<String> {
-    let Some(path) = &args.out else {
-        if outcome.rows.len() != truth.rows() {
+    let all_rows = outcome.rows.len() == truth.rows();
+    if path.is_dir() {
+        if !all_rows {
             bail!(
-                "this protocol leaves rows out, so its labels do not fit beside the others: name a file with --out"
+                "this protocol leaves rows out, so its labels do not fit beside those of {}: name a file",
+                path.display()
             );
         }
-        if !args.data.data.join("formatted_train_labels.npy").is_file() {
-            bail!("{} is no folder in SPML layout: name a file with --out", args.data.data.display());
+        let part = if part == WhichPart::Test { Part::Test } else { Part::Train };
+        let file = path.join(format!("formatted_{}_labels_obs.npy", part.word()));
+        if !path.join(format!("formatted_{}_labels.npy", part.word())).is_file() {
+            bail!("{} is no folder in SPML layout: name a file", path.display());
         }
-        let part = if args.part == WhichPart::Test { Part::Test } else { Part::Train };
-        let path = SpmlFolder::new(&args.data.data).write_observed(part, &outcome.observed)?;
+        let replace = outputs.to(&file)?.replaces();
+        let path = SpmlFolder::new(path).write_observed(part, &outcome.observed, replace)?;
         return Ok(path.display().to_string());
-    };
+    }
     let observed = outcome.observed.matrix();
     let names: Strings = match names {
         Some(names) => outcome.rows.iter().map(|&row| &names[row]).collect(),
@@ -143,21 +162,23 @@ fn write(
     };
     let sheet = LabelSheet { names: &names, classes, labels: observed };
     let extension = path.extension().and_then(|e| e.to_str()).unwrap_or_default().to_ascii_lowercase();
+    let file = outputs.to(path)?;
     match extension.as_str() {
         "npy" => {
-            let codes = observed.cells().iter().map(|&label| label as i8).collect();
-            NpyArray::new(vec![observed.rows(), observed.classes()], NpyData::I8(codes))?.save(path)?;
             // Rows that were left out are found again by their numbers.
-            if outcome.rows.len() != truth.rows() {
+            let beside = path.with_extension("rows.npy");
+            let rows = (!all_rows).then(|| outputs.to(&beside)).transpose()?;
+            let codes = observed.cells().iter().map(|&label| label as i8).collect();
+            NpyArray::new(vec![observed.rows(), observed.classes()], NpyData::I8(codes))?.save(file)?;
+            if let Some(file) = rows {
                 let rows: Vec<i64> = outcome.rows.iter().map(|&row| row as i64).collect();
-                let beside = path.with_extension("rows.npy");
-                NpyArray::new(vec![rows.len()], NpyData::I64(rows))?.save(&beside)?;
+                NpyArray::new(vec![rows.len()], NpyData::I64(rows))?.save(file)?;
                 return Ok(format!("{} and {}", shown(path), shown(&beside)));
             }
         }
-        "csv" | "tsv" => write_labels_csv(path, sheet, CsvLayout::Wide)?,
-        "jsonl" => write_labels_jsonl(path, sheet)?,
-        "txt" => write_label_list(path, sheet)?,
+        "csv" | "tsv" => write_labels_csv(file, sheet, CsvLayout::Wide)?,
+        "jsonl" => write_labels_jsonl(file, sheet)?,
+        "txt" => write_label_list(file, sheet)?,
         _ => bail!("--out {}: the ending is none of npy, csv, tsv, jsonl and txt", path.display()),
     }
     Ok(shown(path))

@@ -22,6 +22,8 @@ pub struct SetEntry {
     pub doc: &'static str,
     /// What a table of results on this set has to say beside its numbers.
     pub caveat: &'static str,
+    /// Channels, height and width of a row that is a picture.
+    pub image: Option<[usize; 3]>,
     /// The size it has unless another is asked for.
     pub size: SetSize,
     build: fn(u64, SetSize) -> SyntheticSet,
@@ -50,6 +52,7 @@ pub const SETS: &[SetEntry] = &[
         doc: "5,717 + 5,823 rows, 20 classes with the label counts of VOC 2012, 256 features.",
         caveat: "ROLE and AN-LS do well on voc-like and lose on real UC Merced features: \
                  no evidence about real data.",
+        image: None,
         size: voc_like::SIZE,
         build: voc_like::voc_like_sized,
     },
@@ -57,6 +60,7 @@ pub const SETS: &[SetEntry] = &[
         name: "shapes",
         doc: "8,000 + 2,000 pictures of 3 x 32 x 32 pixels, 20 classes: ten shapes and ten digits.",
         caveat: "Drawn shapes and digits on noise: no evidence about photographs.",
+        image: Some([3, 32, 32]),
         size: shapes::SIZE,
         build: shapes::shapes_sized,
     },
@@ -64,6 +68,7 @@ pub const SETS: &[SetEntry] = &[
         name: "voc-mlt-like",
         doc: "About 1,500 + 5,952 rows, 20 classes with a long tail cut out of VOC's label counts, 256 features.",
         caveat: "Tuned Adam on a linear head reverses the order of the recipe's methods: no evidence about real data.",
+        image: None,
         size: voc_mlt_like::SIZE,
         build: voc_mlt_like::voc_mlt_like_sized,
     },
@@ -71,6 +76,7 @@ pub const SETS: &[SetEntry] = &[
         name: "coco-like",
         doc: "8,000 + 4,000 rows, 80 classes of falling frequency, 2.9 labels a row, 256 features.",
         caveat: "Drawn features: no evidence about real data.",
+        image: None,
         size: coco_like::SIZE,
         build: coco_like::coco_like_sized,
     },
@@ -78,6 +84,7 @@ pub const SETS: &[SetEntry] = &[
         name: "coco-mlt-like",
         doc: "About 3,200 + 5,000 rows, 80 classes with a long tail, 256 features.",
         caveat: "Drawn features: no evidence about real data.",
+        image: None,
         size: coco_like::MLT_SIZE,
         build: coco_like::coco_mlt_like_sized,
     },

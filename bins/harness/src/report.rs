@@ -1,0 +1,202 @@
+//! Tables of results. They are derived from records and can be made again.
+
+use crate::{LabelCounts, Published, RunRecord, RunResult};
+use serde::{Deserialize, Serialize};
+use std::fmt::Write as _;
+
+/// One loss over all seeds.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LossReport {
+    /// Name of the loss.
+    pub loss: String,
+    /// The labels it was handed, in words.
+    pub sees: String,
+    /// The same in numbers.
+    pub labels: LabelCounts,
+    /// Mean test mAP over the seeds that ran to their end, percent; `None` where none did.
+    pub test_map_mean: Option<f64>,
+    /// Standard deviation over the seeds (divided by their number), percent.
+    pub test_map_std: Option<f64>,
+    /// Mean test mAP over the classes that have a test positive, percent.
+    pub test_map_present_mean: Option<f64>,
+    /// Best epoch of every seed, counted from 1.
+    pub best_epochs: Vec<usize>,
+    /// Mean wall time of a run, one thread, data already loaded.
+    pub seconds_per_run: Option<f64>,
+    /// Why seeds failed, one sentence each.
+    pub failed: Vec<String>,
+    /// Under which conventions the numbers were made.
+    pub conventions: String,
+}
+
+impl LossReport {
+    /// Mean and spread of the runs of one loss.
+    pub fn of(loss: &str, labels: LabelCounts, runs: &[&RunRecord], conventions: &str) -> Self {
+        let finished: Vec<_> =
+            runs.iter().filter_map(|run| Some((run.result.finished()?, run.provenance.seconds))).collect();
+        let n = finished.len() as f64;
+        let mean = |values: &dyn Fn(usize) -> f64| {
+            (!finished.is_empty()).then(|| (0..finished.len()).map(values).sum::<f64>() / n)
+        };
+        let test_map_mean = mean(&|i| finished[i].0.test_map);
+        let variance = mean(&|i| (finished[i].0.test_map - test_map_mean.unwrap_or_default()).powi(2));
+        let failed = runs.iter().filter_map(|run| match &run.result {
+            RunResult::Failed(run) => Some(run.failed.clone()),
+            RunResult::Finished(_) => None,
+        });
+        Self {
+            loss: loss.to_string(),
+            sees: labels.to_string(),
+            labels,
+            test_map_mean,
+            test_map_std: variance.map(f64::sqrt),
+            test_map_present_mean: mean(&|i| finished[i].0.test_map_present),
+            best_epochs: finished.iter().map(|(run, _)| run.best_epoch).collect(),
+            seconds_per_run: mean(&|i| finished[i].1),
+            failed: failed.collect(),
+            conventions: conventions.to_string(),
+        }
+    }
+
+    /// Mean and, over several seeds, spread: `86.37 ± 0.31`.
+    pub fn map(&self) -> String {
+        match (self.test_map_mean, self.test_map_std, self.best_epochs.len()) {
+            (Some(mean), Some(std), 2..) => format!("{mean:.2} ± {std:.2}"),
+            (Some(mean), _, _) => format!("{mean:.2}"),
+            (None, _, _) if self.failed.is_empty() => "not run".to_string(),
+            (None, _, _) => "failed".to_string(),
+        }
+    }
+
+    /// First and last of the best epochs: `4-5`.
+    pub fn epochs(&self) -> String {
+        match (self.best_epochs.iter().min(), self.best_epochs.iter().max()) {
+            (Some(first), Some(last)) if first == last => first.to_string(),
+            (Some(first), Some(last)) => format!("{first}-{last}"),
+            _ => String::new(),
+        }
+    }
+}
+
+/// A finished benchmark.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Report {
+    /// Name of the benchmark.
+    pub name: String,
+    /// One line on what it is.
+    pub title: String,
+    /// Paper and repository it follows.
+    pub source: String,
+    /// Name of the data.
+    pub data: String,
+    /// What has to stand beside the table, if anything.
+    pub caveat: Option<String>,
+    /// Every convention, one a line.
+    pub conventions: Vec<String>,
+    /// One line of the table for each loss.
+    pub losses: Vec<LossReport>,
+    /// Every run that ended.
+    pub runs: Vec<RunRecord>,
+    /// Numbers to stand beside ours.
+    pub published: Vec<Published>,
+    /// Classes without a test positive.
+    pub absent_classes: usize,
+    /// All classes.
+    pub classes: usize,
+    /// Whether runs are missing because somebody stopped them.
+    pub interrupted: bool,
+    /// Wall time of all runs together.
+    pub seconds: f64,
+}
+
+/// A table as rows of text; the programs and [`Report::markdown`] lay it out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cells {
+    /// Heads of the columns.
+    pub header: Vec<String>,
+    /// One row a loss.
+    pub rows: Vec<Vec<String>>,
+    /// Columns of numbers, which are set to the right.
+    pub numbers: Vec<usize>,
+    /// What has to be said below the table.
+    pub notes: Vec<String>,
+}
+
+impl Report {
+    /// Whether a run failed.
+    pub fn has_failures(&self) -> bool {
+        self.losses.iter().any(|loss| !loss.failed.is_empty())
+    }
+
+    /// Whether a run ran to its end.
+    pub fn has_results(&self) -> bool {
+        self.losses.iter().any(|loss| loss.test_map_mean.is_some())
+    }
+
+    /// The table.
+    pub fn cells(&self) -> Cells {
+        let present = (self.absent_classes > 0).then(|| self.classes - self.absent_classes);
+        let mut header = vec!["loss".to_string(), "+ / - / ? a row".to_string(), "test mAP".to_string()];
+        header.extend(present.map(|present| format!("of {present}")));
+        header.extend(["epochs", "s/run"].map(String::from));
+        let with_published = !self.published.is_empty();
+        if with_published {
+            header.push("elsewhere".to_string());
+        }
+        let numbers = (2..header.len()).collect();
+        let row = |line: &LossReport| {
+            let mut row = vec![line.loss.clone(), line.labels.short(), line.map()];
+            if present.is_some() {
+                row.push(line.test_map_present_mean.map_or_else(String::new, |map| format!("{map:.2}")));
+            }
+            row.push(line.epochs());
+            row.push(line.seconds_per_run.map_or_else(String::new, |seconds| format!("{seconds:.3}")));
+            if with_published {
+                let published = self.published.iter().find(|p| p.loss == line.loss);
+                row.push(published.map_or_else(String::new, |p| format!("{:.2}", p.test_map)));
+            }
+            row
+        };
+        let mut notes =
+            vec!["+ / - / ? a row: mean numbers of positive, negative and unknown labels of a training row; epochs: \
+                  the best ones"
+                .to_string()];
+        if with_published {
+            let mut sources: Vec<&str> = self.published.iter().map(|p| p.source.as_str()).collect();
+            sources.dedup();
+            notes.push(format!("elsewhere: {}", sources.join(", ")));
+        }
+        for loss in &self.losses {
+            let mut failed = loss.failed.clone();
+            failed.dedup();
+            notes.extend(failed.into_iter().map(|why| format!("failed: {why}")));
+        }
+        if self.interrupted {
+            notes.push("interrupted: not every run ended".to_string());
+        }
+        Cells { header, rows: self.losses.iter().map(row).collect(), numbers, notes }
+    }
+
+    /// The report as a Markdown page.
+    pub fn markdown(&self) -> String {
+        let Cells { header, rows, numbers, notes } = self.cells();
+        let mut page = format!("# {} on {}\n\n{}.\n\n", self.name, escape(&self.data), self.title);
+        let line = |cells: &[String]| format!("| {} |\n", cells.join(" | "));
+        page.push_str(&line(&header));
+        let rule: Vec<String> =
+            (0..header.len()).map(|i| if numbers.contains(&i) { "---:" } else { "---" }.to_string()).collect();
+        page.push_str(&line(&rule));
+        rows.iter().for_each(|row| page.push_str(&line(row)));
+        page.push('\n');
+        for line in notes.iter().chain(&self.conventions).chain(&self.caveat) {
+            let _ = writeln!(page, "- {}", escape(line));
+        }
+        let _ = writeln!(page, "- Follows: {}", self.source);
+        page
+    }
+}
+
+/// Text that came from a file, without what Markdown or HTML would act on.
+fn escape(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('|', "\\|")
+}

@@ -1,0 +1,121 @@
+//! The one place where programs write to standard output and standard error.
+//!
+//! What a program prints may hold names from files of strangers, so control characters are escaped here, whoever forgot
+//! to do it before. And output that cannot be written never ends a program: `print!` and `eprint!` panic where a pipe is
+//! closed or a disk is full, and take results that took hours with them.
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "this is the module that the others go through")]
+
+use anyhow::Context;
+use std::borrow::Cow;
+use std::io::{self, ErrorKind, Write};
+
+/// Columns of a terminal that tables and lists fit into.
+pub const WIDTH: usize = 80;
+
+/// Writes text for people to standard output. A reader that has gone away (`| head`) is no error.
+///
+/// # Errors
+/// What the system answers otherwise; the text is then missing, and that is all.
+pub fn out(text: &str) -> anyhow::Result<()> {
+    raw(&clean(text))
+}
+
+/// Writes text for programs, such as JSON, which has escapes of its own, to standard output.
+///
+/// # Errors
+/// As for [`out`].
+pub fn raw(text: &str) -> anyhow::Result<()> {
+    let mut stdout = io::stdout();
+    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error).context("standard output"),
+        _ => Ok(()),
+    }
+}
+
+/// Writes a line to standard error. Where that cannot be written there is nobody to tell.
+pub fn err(line: &str) {
+    let _ = io::stderr().write_all(format!("{}\n", clean(line)).as_bytes());
+}
+
+/// Text without characters that act on a terminal: controls other than the line end, and those that change the direction of
+/// writing or cannot be seen, are shown as escapes.
+///
+/// ```
+/// assert_eq!(lacuna_cli::screen::clean("a\u{1b}]0;title\u{7}b\n"), "a\\u{1b}]0;title\\u{7}b\n");
+/// ```
+pub fn clean(text: &str) -> Cow<'_, str> {
+    let acts = |c: char| {
+        (c.is_control() && c != '\n')
+            || matches!(c,
+                '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+    };
+    if !text.contains(acts) {
+        return Cow::Borrowed(text);
+    }
+    let mut cleaned = String::with_capacity(text.len() + 16);
+    for c in text.chars() {
+        match c {
+            '\t' => cleaned.push(' '),
+            c if acts(c) => cleaned.extend(c.escape_unicode()),
+            c => cleaned.push(c),
+        }
+    }
+    Cow::Owned(cleaned)
+}
+
+/// A line as several of at most [`WIDTH`] columns, broken between words; all but the first are indented.
+///
+/// ```
+/// let text = lacuna_cli::screen::wrapped("  one two", 4) + "\n";
+/// assert_eq!(text, "  one two\n");
+/// ```
+pub fn wrapped(line: &str, indent: usize) -> String {
+    let mut out = String::new();
+    let mut column = 0;
+    let start = line.len() - line.trim_start().len();
+    out.push_str(&line[..start]);
+    column += start;
+    let mut first = true;
+    for word in line[start..].split(' ') {
+        let length = word.chars().count();
+        if !first && column + 1 + length > WIDTH && column > indent {
+            out.push('\n');
+            out.extend(std::iter::repeat_n(' ', indent));
+            column = indent;
+        } else if !first {
+            out.push(' ');
+            column += 1;
+        }
+        out.push_str(word);
+        column += length;
+        first = false;
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn terminal_codes_in_names_are_shown_and_not_obeyed() {
+        assert_eq!(clean("plain é\n"), "plain é\n");
+        assert_eq!(clean("\u{1b}[2J\r\u{9b}1m"), "\\u{1b}[2J\\u{d}\\u{9b}1m");
+        assert_eq!(clean("\u{202e}cba\u{2066}"), "\\u{202e}cba\\u{2066}");
+        assert!(matches!(clean("x"), Cow::Borrowed("x")));
+    }
+
+    #[test]
+    fn long_lines_are_broken_between_words() {
+        let line = format!("  Data: {}", "word ".repeat(40).trim_end());
+        let text = wrapped(&line, 4);
+        assert!(text.lines().count() > 2);
+        for (i, line) in text.lines().enumerate() {
+            assert!(line.chars().count() <= WIDTH, "{line}");
+            assert!(line.starts_with(if i == 0 { "  D" } else { "    w" }), "{line}");
+        }
+        assert_eq!(text.split_whitespace().count(), line.split_whitespace().count());
+        let long = "x".repeat(100);
+        assert_eq!(wrapped(&format!("a {long}"), 2), format!("a\n  {long}"));
+    }
+}

@@ -1,0 +1,29 @@
+//! A data set that was opened.
+
+use lacuna_formats::Table;
+use std::path::PathBuf;
+
+/// Rows to train on and, where there are some, rows to test on.
+#[derive(Clone, Debug)]
+pub struct Dataset {
+    /// Short name: that of the embedded set, of the file or of the folder.
+    pub name: String,
+    /// What has to stand beside every table of results, if anything.
+    pub caveat: Option<&'static str>,
+    /// The rows to train on.
+    pub train: Table,
+    /// The rows to test on.
+    pub test: Option<Table>,
+    /// What was done while reading that a person should know, one sentence each.
+    pub notes: Vec<String>,
+    /// Every file that was read, or may have been: programs never write over them.
+    pub files: Vec<PathBuf>,
+}
+
+impl Dataset {
+    /// BLAKE3, in hexadecimal, of the names, classes, labels, observed labels and features of all parts. It does not
+    /// depend on where the files lie.
+    pub fn fingerprint(&self) -> String {
+        lacuna_checks::fingerprint(&self.train, self.test.as_ref())
+    }
+}

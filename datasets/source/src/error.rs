@@ -1,0 +1,54 @@
+//! Why a data set could not be opened.
+
+use lacuna_formats::FormatError;
+
+/// Why a data set could not be opened.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SourceError {
+    /// A file or folder was refused.
+    #[error(transparent)]
+    Format(#[from] FormatError),
+    /// There is neither a file nor an embedded set of this name.
+    #[error("{name}: there is no such file or folder, and no embedded set of this name; embedded are {known}")]
+    Nothing {
+        /// The name that was given.
+        name: String,
+        /// The embedded sets.
+        known: String,
+    },
+    /// There is no format of this name.
+    #[error("there is no format `{name}`; there are {known}")]
+    UnknownFormat {
+        /// The name that was given.
+        name: String,
+        /// The formats.
+        known: String,
+    },
+    /// Settings contradict each other or one is missing.
+    #[error("{0}")]
+    Setting(String),
+    /// The classes or the features of two parts differ.
+    #[error("{test}: {problem} ({train})")]
+    Parts {
+        /// The file of the rows to train on.
+        train: String,
+        /// The file of the rows to test on.
+        test: String,
+        /// What differs, and what to do.
+        problem: String,
+    },
+    /// The data is not the data that a specification was made with.
+    #[error(
+        "{name}: the data has the fingerprint {found}, and the specification was made with {expected}: it is not the same \
+         data. To run on other data, name it with --data and remove `fingerprint` from the specification"
+    )]
+    Fingerprint {
+        /// The data as it was named.
+        name: String,
+        /// Fingerprint of the specification.
+        expected: String,
+        /// Fingerprint of the data.
+        found: String,
+    },
+}

@@ -1,0 +1,278 @@
+//! The description of a data set.
+
+use crate::{Convention, Dataset, Match, SourceError, Unlisted, align};
+use lacuna_formats::{
+    Content, FORMATS, FeatureTable, LabelTable, Limits, ReadOptions, Strings, Table, files_read, format,
+    join_tables, open_data, read_names,
+};
+use lacuna_labels::FeatureSet;
+use lacuna_synthetic::{DEFAULT_SEED, SETS, SetEntry, synthetic_set};
+use serde::{Deserialize, Serialize};
+use std::path::{Path, PathBuf};
+
+/// Where rows come from, and how to read what the formats leave open.
+///
+/// Exactly one of [`embedded`](Self::embedded) and [`path`](Self::path) is set. Paths are kept as they were given, so
+/// that a record can be repeated from the same folder; the fingerprint says whether the data is still the same.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct DataSource {
+    /// Name of a set that is made.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub embedded: Option<String>,
+    /// File or folder.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
+    /// Format, where the name of the file does not say it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub format: Option<String>,
+    /// Which features, where there are several.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub features: Option<String>,
+    /// Labels of the training rows, where they are in a file of their own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub labels: Option<String>,
+    /// Names of the rows of `path`, where they are in a file of their own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub names: Option<String>,
+    /// How rows of features and of labels find each other.
+    #[serde(rename = "match", skip_serializing_if = "Option::is_none")]
+    pub by: Option<Match>,
+    /// Rows to test on, where they are in a file of their own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub test: Option<String>,
+    /// Labels of the test rows, where they are in a file of their own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub test_labels: Option<String>,
+    /// Names of the rows of `test`, where they are in a file of their own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub test_names: Option<String>,
+    /// What the numbers of the training labels mean. Test labels are always 0 and 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub label_convention: Option<Convention>,
+    /// What a class is that the list of a row does not name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unlisted: Option<Unlisted>,
+    /// The fingerprint the data has to have.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fingerprint: Option<String>,
+}
+
+impl DataSource {
+    /// The embedded set of this name.
+    pub fn embedded(name: &str) -> Self {
+        Self { embedded: Some(name.to_string()), ..Self::default() }
+    }
+
+    /// A file or folder; a name for which there is none may be that of an embedded set.
+    ///
+    /// # Errors
+    /// [`SourceError::Nothing`] where there is neither, [`SourceError::Setting`] for a path that is no UTF-8, which a
+    /// record could not hold.
+    pub fn named(path: &Path) -> Result<Self, SourceError> {
+        let name = path.to_str().ok_or_else(|| {
+            let path = path.display();
+            SourceError::Setting(format!("{path}: the path is not UTF-8, and a record could not name it: rename it"))
+        })?;
+        if std::fs::symlink_metadata(path).is_ok() {
+            return Ok(Self { path: Some(name.to_string()), ..Self::default() });
+        }
+        if synthetic_set(name).is_some() {
+            return Ok(Self::embedded(name));
+        }
+        Err(SourceError::Nothing { name: name.to_string(), known: known_sets() })
+    }
+
+    /// The name a person gave: the path or that of the embedded set.
+    pub fn given(&self) -> &str {
+        self.path.as_deref().or(self.embedded.as_deref()).unwrap_or("no data")
+    }
+
+    /// The same source without the fingerprint and without what only says where files lie. Two records of the same
+    /// fingerprint are records of the same data.
+    pub fn without_fingerprint(&self) -> Self {
+        Self { fingerprint: None, ..self.clone() }
+    }
+
+    /// Reads everything. Where a fingerprint is set, the data has to have it.
+    ///
+    /// # Errors
+    /// What the formats answer, with file, row and column; what does not fit together; another fingerprint.
+    pub fn open(&self) -> Result<Dataset, SourceError> {
+        let data = match (&self.embedded, &self.path) {
+            (Some(name), None) => self.open_embedded(name)?,
+            (None, Some(path)) => self.open_files(Path::new(path))?,
+            _ => {
+                let problem = "the data needs either a path or the name of an embedded set".to_string();
+                return Err(SourceError::Setting(problem));
+            }
+        };
+        if let Some(expected) = &self.fingerprint {
+            let found = data.fingerprint();
+            if found != *expected {
+                let (name, expected) = (self.given().to_string(), expected.clone());
+                return Err(SourceError::Fingerprint { name, expected, found });
+            }
+        }
+        Ok(data)
+    }
+
+    fn open_embedded(&self, name: &str) -> Result<Dataset, SourceError> {
+        let entry: &SetEntry = synthetic_set(name)
+            .ok_or_else(|| SourceError::Nothing { name: name.to_string(), known: known_sets() })?;
+        let options = [
+            ("format", self.format.is_some()),
+            ("features", self.features.is_some()),
+            ("labels", self.labels.is_some()),
+            ("names", self.names.is_some()),
+            ("match", self.by.is_some()),
+            ("test", self.test.is_some()),
+            ("test-labels", self.test_labels.is_some()),
+            ("test-names", self.test_names.is_some()),
+            ("label-convention", self.label_convention.is_some()),
+            ("unlisted", self.unlisted.is_some()),
+        ];
+        if let Some((option, _)) = options.iter().find(|(_, given)| *given) {
+            let problem = format!("--{option} has no meaning for the embedded set {name}");
+            return Err(SourceError::Setting(problem));
+        }
+        let set = entry.build(DEFAULT_SEED);
+        let table = |set: FeatureSet| Table {
+            path: PathBuf::from(name),
+            names: set.names.map(Into::into),
+            features: Some(FeatureTable::Dense(set.features)),
+            labels: Some(LabelTable::Dense(set.truth.into())),
+            observed: set.observed,
+            classes: set.classes.into(),
+            image: entry.image,
+            ..Table::default()
+        };
+        Ok(Dataset {
+            name: name.to_string(),
+            caveat: Some(entry.caveat),
+            train: table(set.train),
+            test: Some(table(set.test)),
+            notes: Vec::new(),
+            files: Vec::new(),
+        })
+    }
+
+    fn open_files(&self, path: &Path) -> Result<Dataset, SourceError> {
+        let mut reader = Reader { source: self, notes: Vec::new(), files: Vec::new() };
+        if synthetic_set(self.given()).is_some() {
+            reader.notes.push(format!("{}: this is read, not the embedded set of that name", path.display()));
+        }
+        let labels = self.labels.as_deref().map(Path::new);
+        // The convention is that of the labels of the training rows, wherever they are.
+        let plain = ReadOptions { features: self.features.clone(), ..ReadOptions::default() };
+        let listed = ReadOptions { unlisted: self.unlisted.map(Into::into), ..plain.clone() };
+        let convention = self.label_convention.map(Into::into);
+        let of_labels = ReadOptions { convention, labels: true, ..listed.clone() };
+        let own = match labels {
+            Some(_) => plain.clone(),
+            None => ReadOptions { convention, ..listed.clone() },
+        };
+        let Content { train, test } = reader.read(path, self.format.as_deref(), &own)?;
+        let train = reader.complete(train, labels, self.names.as_deref().map(Path::new), &of_labels)?;
+
+        // Test labels are read by their own: no convention, and the classes of the training rows.
+        let classes = Some(train.classes.clone()).filter(|classes| !classes.is_empty());
+        let test_options = ReadOptions { classes, labels: true, ..listed.clone() };
+        let test_labels = self.test_labels.as_deref().map(Path::new);
+        let test = match &self.test {
+            Some(test) => {
+                let own = if test_labels.is_some() { plain } else { listed };
+                Some(reader.read(Path::new(test), None, &own)?.train)
+            }
+            None => test,
+        };
+        let test_names = self.test_names.as_deref().map(Path::new);
+        let test = match test {
+            Some(test) => Some(reader.complete(test, test_labels, test_names, &test_options)?),
+            None if test_labels.is_some() || test_names.is_some() => {
+                let problem = "--test-labels and --test-names need rows to test on: --test FILE".to_string();
+                return Err(SourceError::Setting(problem));
+            }
+            None => None,
+        };
+        let test = test.map(|test| align::classes(&train, test)).transpose()?;
+        let Reader { mut notes, files, .. } = reader;
+        notes.extend(train.notes.iter().cloned());
+        notes.extend(test.iter().flat_map(|test| test.notes.iter().cloned()));
+        let mut seen = std::collections::HashSet::new();
+        notes.retain(|note| seen.insert(note.clone()));
+        let full = path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
+        let name = full.file_name().map_or("data".into(), |name| name.to_string_lossy().into_owned());
+        Ok(Dataset { name, caveat: None, train, test, notes, files })
+    }
+}
+
+fn known_sets() -> String {
+    SETS.iter().map(|set| set.name).collect::<Vec<_>>().join(", ")
+}
+
+/// Reads files and remembers which.
+struct Reader<'a> {
+    source: &'a DataSource,
+    notes: Vec<String>,
+    files: Vec<PathBuf>,
+}
+
+impl Reader<'_> {
+    fn read(&mut self, path: &Path, name: Option<&str>, options: &ReadOptions) -> Result<Content, SourceError> {
+        let content = match name {
+            None => open_data(path, options)?,
+            Some(name) => {
+                let known = || FORMATS.iter().map(|format| format.name).collect::<Vec<_>>().join(", ");
+                let format = format(name)
+                    .ok_or_else(|| SourceError::UnknownFormat { name: name.to_string(), known: known() })?;
+                format.read(path, options)?
+            }
+        };
+        self.files.extend(files_read(path, name));
+        Ok(content)
+    }
+
+    /// Brings features, the names of their rows and labels in a file of their own together.
+    fn complete(
+        &mut self,
+        mut features: Table,
+        labels: Option<&Path>,
+        names: Option<&Path>,
+        options: &ReadOptions,
+    ) -> Result<Table, SourceError> {
+        let limits = Limits::default();
+        if let Some(path) = names {
+            let read = read_names(path, &limits)?;
+            self.files.push(path.into());
+            if read.len() != features.rows() {
+                return Err(SourceError::Setting(format!(
+                    "{} names {} rows, and {} has {}: one name a row is needed",
+                    path.display(),
+                    read.len(),
+                    features.path.display(),
+                    features.rows()
+                )));
+            }
+            features.names = Some(read);
+        }
+        let Some(path) = labels else { return Ok(features) };
+        let labels = self.read(path, None, options)?.train;
+        if labels.labels.is_none() {
+            let problem = format!("{}: there are no labels in this file", path.display());
+            return Err(SourceError::Setting(problem));
+        }
+        let by = self.source.by.unwrap_or(Match::Name);
+        let (of_features, of_labels) = (features.path.clone(), labels.path.clone());
+        let named = |names: &Option<Strings>| names.is_some();
+        let unnamed = !named(&features.names) && !named(&labels.names);
+        let (table, join) = join_tables(features, labels, by.into(), &limits)?;
+        let files = format!("{} and {}", of_features.display(), of_labels.display());
+        match join {
+            Some(join) => self.notes.push(format!("{files} joined by name: {join}")),
+            None if unnamed => self.notes.push(format!("{files} joined by position: neither has names of rows")),
+            None => self.notes.push(format!("{files} joined by position, as --match row says")),
+        }
+        Ok(table)
+    }
+}
