@@ -1,7 +1,7 @@
 //! Where results are kept.
 
 use crate::{HarnessError, Report};
-use lacuna_formats::write_atomic;
+use lacuna_formats::{Destination, write_atomic};
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
@@ -86,7 +86,7 @@ impl Store {
 
     fn put(&self, name: &str, bytes: &[u8]) -> Result<(), HarnessError> {
         let path = self.folder.join(name);
-        write_atomic(&path, |w: &mut dyn Write| w.write_all(bytes))
+        write_atomic(Destination::replacing(&path), |w: &mut dyn Write| w.write_all(bytes))
             .map_err(|source| HarnessError::Write { path, source })
     }
 }

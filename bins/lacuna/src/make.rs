@@ -83,11 +83,11 @@ pub fn run(args: &MakeArgs) -> anyhow::Result<()> {
 fn write_part(folder: &Path, part: &str, set: &FeatureSet) -> anyhow::Result<()> {
     let (rows, columns) = (set.rows(), set.features.columns());
     let features = NpyArray::new(vec![rows, columns], NpyData::F32(set.features.values().to_vec()))?;
-    features.save(folder.join(format!("{part}_features_synthetic.npy")))?;
+    features.save(&folder.join(format!("{part}_features_synthetic.npy")))?;
     let names = set.names.clone().unwrap_or_default();
     NpyArray::new(vec![rows], NpyData::Text(names.into()))?
-        .save(folder.join(format!("formatted_{part}_images.npy")))?;
+        .save(&folder.join(format!("formatted_{part}_images.npy")))?;
     let labels = set.truth.cells().iter().map(|label| i8::from(label.is_positive())).collect();
     let labels = NpyArray::new(vec![rows, set.truth.classes()], NpyData::I8(labels))?;
-    Ok(labels.save(folder.join(format!("formatted_{part}_labels.npy")))?)
+    Ok(labels.save(&folder.join(format!("formatted_{part}_labels.npy")))?)
 }

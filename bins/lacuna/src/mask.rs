@@ -133,7 +133,7 @@ fn write(
             bail!("{} is no folder in SPML layout: name a file with --out", args.data.data.display());
         }
         let part = if args.part == WhichPart::Test { Part::Test } else { Part::Train };
-        let path = SpmlFolder::new(&args.data.data).write_observed(part, &outcome.observed)?;
+        let path = SpmlFolder::new(&args.data.data).write_observed(part, &outcome.observed, false)?;
         return Ok(path.display().to_string());
     };
     let observed = outcome.observed.matrix();

@@ -24,7 +24,7 @@ fn write_set(folder: &Path) {
 }
 
 fn save(folder: &Path, name: &str, shape: &[usize], data: NpyData) {
-    NpyArray::new(shape.to_vec(), data).unwrap().save(folder.join(name)).unwrap();
+    NpyArray::new(shape.to_vec(), data).unwrap().save(&folder.join(name)).unwrap();
 }
 
 /// Standard output and error of a run that has to fail with exit code 2, one sentence and no results.
