@@ -1,7 +1,7 @@
 //! The program as a user meets it.
 
 use assert_cmd::Command;
-use lacuna_formats::{NpyArray, NpyData};
+use lacuna_formats::{Destination, NpyArray, NpyData};
 use std::fs;
 use std::path::Path;
 
@@ -16,7 +16,7 @@ fn lacuna(folder: &Path, args: &[&str]) -> (i32, String, String) {
 fn write_set(folder: &Path) {
     for (part, rows) in [("train", 40_usize), ("val", 20)] {
         let save = |name: String, shape: &[usize], data| {
-            NpyArray::new(shape.to_vec(), data).unwrap().save(folder.join(name)).unwrap();
+            NpyArray::new(shape.to_vec(), data).unwrap().save(&folder.join(name)).unwrap();
         };
         let start = if part == "train" { 0 } else { 1_000 };
         let features = (0..rows * 3).map(|i| (start + i * 37 % 101) as f32 + i as f32 / 7.0).collect();
@@ -60,7 +60,10 @@ fn the_doctor_ends_with_1_for_errors_in_the_data_and_with_2_for_files_that_canno
     let train = NpyArray::open(path.join("train_features_x.npy")).unwrap();
     let (_, _, values) = train.into_f32_matrix().unwrap();
     let save = |name: &str, rows: usize, values: Vec<f32>| {
-        NpyArray::new(vec![rows, 3], NpyData::F32(values)).unwrap().save(path.join(name)).unwrap();
+        NpyArray::new(vec![rows, 3], NpyData::F32(values))
+            .unwrap()
+            .save(Destination::replacing(&path.join(name)))
+            .unwrap();
     };
     save("val_features_x.npy", 20, values[..60].to_vec());
     let (code, text, _) = lacuna(path, &["doctor", "."]);
@@ -163,7 +166,7 @@ fn features_and_labels_in_files_of_their_own_are_joined_by_name() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path();
     let x = NpyArray::new(vec![3, 2], NpyData::F32(vec![0.0, 1.0, 2.0, 3.0, 4.0, 5.0])).unwrap();
-    x.save(path.join("x.npy")).unwrap();
+    x.save(&path.join("x.npy")).unwrap();
     fs::write(path.join("names.txt"), "img/a.jpg\nimg/b.jpg\nimg/c.jpg\n").unwrap();
     fs::write(path.join("y.csv"), "id,cat,dog\nc.jpg,1,0\na.jpg,0,1\nx.jpg,1,1\n").unwrap();
     let args = ["doctor", "x.npy", "--labels", "y.csv", "--names", "names.txt", "--match", "file-name"];

@@ -1,7 +1,7 @@
 //! The program as a user meets it: good runs, and every kind of bad input.
 
 use assert_cmd::Command;
-use lacuna_formats::{NpyArray, NpyData};
+use lacuna_formats::{Destination, NpyArray, NpyData};
 use std::fs;
 use std::path::Path;
 
@@ -24,7 +24,7 @@ fn write_set(folder: &Path) {
 }
 
 fn save(folder: &Path, name: &str, shape: &[usize], data: NpyData) {
-    NpyArray::new(shape.to_vec(), data).unwrap().save(folder.join(name)).unwrap();
+    NpyArray::new(shape.to_vec(), data).unwrap().save(Destination::replacing(&folder.join(name))).unwrap();
 }
 
 /// Standard output and error of a run that has to fail with exit code 2, one sentence and no results.

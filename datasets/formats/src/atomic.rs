@@ -1,5 +1,8 @@
 //! Replacing a file as a whole or not at all.
 
+use crate::destination::exists;
+use crate::{Destination, temporary};
+#[cfg(unix)]
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
@@ -7,19 +10,23 @@ use std::path::Path;
 /// Writes a file so that a reader, or the next start after a crash, finds the old file or the new
 /// one, never half of it.
 ///
-/// Writes to a temporary file in the same folder, forces it to the disk, renames it over `path` and
+/// Writes to a temporary file in the same folder, forces it to the disk, renames it to the destination and
 /// forces the folder's entry to the disk. If anything fails the old file stays and the temporary one is
-/// removed.
+/// removed. The temporary file is called `.lacuna-*.tmp` and locked while it is written; see
+/// [`sweep_temporary_files`](crate::sweep_temporary_files) for those of a program that was killed.
+///
+/// A path refuses a file that exists, also one that appears while the new one is written;
+/// [`Destination::replacing`] replaces it.
 ///
 /// ```
-/// use lacuna_formats::write_atomic;
+/// use lacuna_formats::{Destination, write_atomic};
 /// use std::io::Write;
 ///
 /// let folder = tempfile::tempdir()?;
 /// let path = folder.path().join("record.txt");
 /// write_atomic(&path, |file| writeln!(file, "first"))?;
 /// // A writer that gives up leaves the file as it was.
-/// let _ = write_atomic(&path, |file| {
+/// let _ = write_atomic(Destination::replacing(&path), |file| {
 ///     writeln!(file, "second")?;
 ///     Err(std::io::Error::other("out of ideas"))
 /// });
@@ -28,30 +35,34 @@ use std::path::Path;
 /// ```
 ///
 /// # Errors
-/// Whatever `write` or the file system answers.
-pub fn write_atomic(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
+/// [`io::ErrorKind::AlreadyExists`] for a file that exists and must not be replaced; an error for a directory, a device,
+/// a pipe or a socket; whatever `write` or the file system answers.
+pub fn write_atomic<'a>(
+    destination: impl Into<Destination<'a>>,
+    write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+) -> io::Result<()> {
+    let destination = destination.into();
+    destination.check()?;
+    let path = destination.path();
     let folder = match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
     };
-    let mut temporary = temporary_file(folder)?;
+    let mut temporary = temporary::create(folder)?;
     let mut buffer = BufWriter::with_capacity(1 << 16, temporary.as_file_mut());
     write(&mut buffer)?;
     buffer.flush()?;
     drop(buffer);
     temporary.as_file().sync_all()?;
-    temporary.persist(path).map_err(|refused| refused.error)?;
+    let persisted = match destination.replaces() {
+        true => temporary.persist(path),
+        false => temporary.persist_noclobber(path),
+    };
+    persisted.map_err(|refused| match refused.error.kind() {
+        io::ErrorKind::AlreadyExists => exists(),
+        _ => refused.error,
+    })?;
     sync_folder(folder)
-}
-
-fn temporary_file(folder: &Path) -> io::Result<tempfile::NamedTempFile> {
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".lacuna-").suffix(".tmp");
-    // Temporary files are private by default, and the rename would keep that: ask for what creating
-    // the file in the ordinary way would have given (the umask still applies).
-    #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    builder.tempfile_in(folder)
 }
 
 /// A rename is on the disk when the folder is.
@@ -76,8 +87,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.txt");
         write_atomic(&path, |file| file.write_all(b"one")).unwrap();
-        write_atomic(&path, |file| file.write_all(b"two")).unwrap();
-        let failed = write_atomic(&path, |file| {
+        write_atomic(Destination::replacing(&path), |file| file.write_all(b"two")).unwrap();
+        let failed = write_atomic(Destination::replacing(&path), |file| {
             file.write_all(b"three")?;
             Err(io::Error::other("no"))
         });

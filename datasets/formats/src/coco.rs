@@ -1,5 +1,6 @@
 //! COCO's `instances_*.json`, read as it streams by.
 
+use crate::input::open_buffered;
 use crate::json_guard::JsonGuard;
 use crate::jsonl::{Skipped, json_problem};
 use crate::labels_csv::unique;
@@ -10,8 +11,7 @@ use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use std::cell::Cell;
 use std::fmt;
-use std::fs::File;
-use std::io::{BufReader, Read};
+use std::io::Read;
 use std::path::Path;
 
 /// Reads the labels of an instances file: a class is positive where the image has an annotation of the category.
@@ -24,8 +24,7 @@ use std::path::Path;
 /// # Errors
 /// [`FormatError::Text`] with line and column.
 pub(crate) fn read(path: &Path, options: &ReadOptions) -> Result<Content, FormatError> {
-    let file = File::open(path).map_err(FormatError::io(path))?;
-    parse(BufReader::with_capacity(1 << 16, file), path, options).map(Content::from)
+    parse(open_buffered(path)?, path, options).map(Content::from)
 }
 
 pub(crate) fn parse(reader: impl Read, path: &Path, options: &ReadOptions) -> Result<Table, FormatError> {

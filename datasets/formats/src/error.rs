@@ -16,6 +16,22 @@ pub enum FormatError {
         /// What the system said.
         source: io::Error,
     },
+    /// A file exists, and nobody said that it may be replaced.
+    #[error("{}: the file exists and is not overwritten", path.display())]
+    Exists {
+        /// The file.
+        path: PathBuf,
+    },
+    /// There is not enough memory for what a file holds.
+    #[error("{}: {bytes} bytes for {what} are more than the memory there is", path.display())]
+    Memory {
+        /// The file.
+        path: PathBuf,
+        /// What the memory is for.
+        what: &'static str,
+        /// How much was asked for.
+        bytes: u64,
+    },
     /// An `.npy` file is broken or of the wrong type.
     #[error("{}: {source}", path.display())]
     Npy {
@@ -186,6 +202,18 @@ impl FormatError {
     /// Adds the path to what the operating system said.
     pub(crate) fn io(path: &Path) -> impl FnOnce(io::Error) -> Self {
         move |source| FormatError::Io { path: path.into(), source }
+    }
+
+    /// Adds the path to what was answered while a file was written.
+    pub(crate) fn writing(path: &Path) -> impl FnOnce(io::Error) -> Self {
+        move |source| match source.kind() {
+            io::ErrorKind::AlreadyExists => FormatError::Exists { path: path.into() },
+            _ => FormatError::Io { path: path.into(), source },
+        }
+    }
+
+    pub(crate) fn memory(path: &Path, what: &'static str, bytes: u64) -> Self {
+        FormatError::Memory { path: path.into(), what, bytes }
     }
 
     pub(crate) fn text(path: &Path, line: u64, column: u64, problem: impl Into<String>) -> Self {

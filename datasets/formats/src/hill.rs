@@ -2,12 +2,14 @@
 
 use crate::content::numbered_classes;
 use crate::convention::shown;
+use crate::input::open_buffered;
 use crate::labels_csv::unique;
 use crate::lines::Lines;
-use crate::{Content, FormatError, LabelLists, LabelSheet, ReadOptions, Strings, Table, write_atomic};
+use crate::{
+    Content, Destination, FormatError, LabelLists, LabelSheet, ReadOptions, Strings, Table, write_atomic,
+};
 use lacuna_labels::Label;
-use std::fs::File;
-use std::io::{BufRead, BufReader};
+use std::io::BufRead;
 use std::path::Path;
 
 /// Largest class number that is believed: beyond it the file is something else.
@@ -22,8 +24,7 @@ const MOST: u32 = 1 << 24;
 /// # Errors
 /// [`FormatError::Text`] with line and column.
 pub(crate) fn read(path: &Path, options: &ReadOptions) -> Result<Content, FormatError> {
-    let file = File::open(path).map_err(FormatError::io(path))?;
-    parse(BufReader::with_capacity(1 << 16, file), path, options).map(Content::from)
+    parse(open_buffered(path)?, path, options).map(Content::from)
 }
 
 pub(crate) fn parse(reader: impl BufRead, path: &Path, options: &ReadOptions) -> Result<Table, FormatError> {
@@ -105,8 +106,13 @@ pub(crate) fn parse(reader: impl BufRead, path: &Path, options: &ReadOptions) ->
 ///
 /// # Errors
 /// [`FormatError::Unwritable`] for a name with a comma or a line's end and for a row without a positive,
-/// [`FormatError::Io`].
-pub fn write_label_list(path: &Path, sheet: LabelSheet<'_>) -> Result<(), FormatError> {
+/// [`FormatError::Exists`] where there is a file already, [`FormatError::Io`].
+pub fn write_label_list<'a>(
+    destination: impl Into<Destination<'a>>,
+    sheet: LabelSheet<'_>,
+) -> Result<(), FormatError> {
+    let destination = destination.into();
+    let path = destination.path();
     sheet.check(path)?;
     let LabelSheet { names, labels, .. } = sheet;
     let refuse = |problem| Err(FormatError::Unwritable { path: path.into(), problem });
@@ -122,7 +128,7 @@ pub fn write_label_list(path: &Path, sheet: LabelSheet<'_>) -> Result<(), Format
             ));
         }
     }
-    let written = write_atomic(path, |file| {
+    let written = write_atomic(destination, |file| {
         for (row, name) in names.iter().enumerate() {
             write!(file, "{name},")?;
             let positives = labels.row(row).iter().enumerate().filter(|(_, label)| label.is_positive());
@@ -133,7 +139,7 @@ pub fn write_label_list(path: &Path, sheet: LabelSheet<'_>) -> Result<(), Format
         }
         Ok(())
     });
-    written.map_err(FormatError::io(path))
+    written.map_err(FormatError::writing(path))
 }
 
 #[cfg(test)]

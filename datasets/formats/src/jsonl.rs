@@ -1,17 +1,18 @@
 //! Labels as JSON, one object a line.
 
 use crate::convention::{MINUS_ONE, shown};
+use crate::input::open_buffered;
 use crate::labels_csv::{Classes, unique};
 use crate::lines::Lines;
 use crate::{
-    Content, FormatError, LabelConvention, LabelLists, LabelSheet, ReadOptions, Strings, Table, write_atomic,
+    Content, Destination, FormatError, LabelConvention, LabelLists, LabelSheet, ReadOptions, Strings, Table,
+    write_atomic,
 };
 use lacuna_labels::Label;
 use serde::Deserialize;
 use serde::de::{IgnoredAny, MapAccess, SeqAccess, Visitor};
 use std::fmt;
-use std::fs::File;
-use std::io::{BufRead, BufReader};
+use std::io::BufRead;
 use std::path::Path;
 
 /// Reads `{"id": "a.jpg", "labels": ["cat"], "absent": ["dog"]}`, one object a line.
@@ -23,8 +24,7 @@ use std::path::Path;
 /// # Errors
 /// [`FormatError::Text`] with line and column.
 pub(crate) fn read(path: &Path, options: &ReadOptions) -> Result<Content, FormatError> {
-    let file = File::open(path).map_err(FormatError::io(path))?;
-    parse(BufReader::with_capacity(1 << 16, file), path, options).map(Content::from)
+    parse(open_buffered(path)?, path, options).map(Content::from)
 }
 
 pub(crate) fn parse(reader: impl BufRead, path: &Path, options: &ReadOptions) -> Result<Table, FormatError> {
@@ -219,12 +219,17 @@ pub(crate) type Skipped = IgnoredAny;
 /// Writes labels as JSON, one object a line, whole or not at all: `id`, the positives as `labels`, the negatives as `absent`.
 ///
 /// # Errors
-/// [`FormatError::Unwritable`] where names are missing or stand for two rows, [`FormatError::Io`].
-pub fn write_labels_jsonl(path: &Path, sheet: LabelSheet<'_>) -> Result<(), FormatError> {
+/// [`FormatError::Unwritable`] where names are missing or stand for two rows, [`FormatError::Exists`] where there is a file already, [`FormatError::Io`].
+pub fn write_labels_jsonl<'a>(
+    destination: impl Into<Destination<'a>>,
+    sheet: LabelSheet<'_>,
+) -> Result<(), FormatError> {
+    let destination = destination.into();
+    let path = destination.path();
     sheet.check(path)?;
     let LabelSheet { names, classes, labels } = sheet;
     let quoted = |text: &str| serde_json::to_string(text).expect("text turns into JSON");
-    let written = write_atomic(path, |file| {
+    let written = write_atomic(destination, |file| {
         for (row, name) in names.iter().enumerate() {
             let list = |wanted: Label| {
                 let of_label = labels.row(row).iter().enumerate().filter(|(_, label)| **label == wanted);
@@ -236,7 +241,7 @@ pub fn write_labels_jsonl(path: &Path, sheet: LabelSheet<'_>) -> Result<(), Form
         }
         Ok(())
     });
-    written.map_err(FormatError::io(path))
+    written.map_err(FormatError::writing(path))
 }
 
 #[cfg(test)]

@@ -3,14 +3,14 @@
 use crate::chunks::Chunks;
 use crate::convention::shown;
 use crate::delimited::{Records, push_field};
+use crate::input::open_buffered;
 use crate::strings::Interner;
 use crate::{
-    Content, FormatError, LabelConvention, LabelLists, LabelSheet, LabelTable, ReadOptions, Strings, Table,
-    write_atomic,
+    Content, Destination, FormatError, LabelConvention, LabelLists, LabelSheet, LabelTable, ReadOptions,
+    Strings, Table, write_atomic,
 };
 use lacuna_labels::{Label, LabelMatrix};
-use std::fs::File;
-use std::io::{BufRead, BufReader};
+use std::io::BufRead;
 use std::path::Path;
 
 /// How labels are laid out in a CSV file.
@@ -43,8 +43,7 @@ const VALUES: &[&str] = &["value", "present", "confidence", "label_value", "obse
 /// # Errors
 /// [`FormatError::Text`] with line and column.
 pub(crate) fn read(path: &Path, options: &ReadOptions) -> Result<Content, FormatError> {
-    let file = File::open(path).map_err(FormatError::io(path))?;
-    parse(BufReader::with_capacity(1 << 16, file), path, options).map(Content::from)
+    parse(open_buffered(path)?, path, options).map(Content::from)
 }
 
 pub(crate) fn parse(reader: impl BufRead, path: &Path, options: &ReadOptions) -> Result<Table, FormatError> {
@@ -262,8 +261,14 @@ impl Classes {
 /// ```
 ///
 /// # Errors
-/// [`FormatError::Unwritable`] where names are missing or stand for two rows, [`FormatError::Io`].
-pub fn write_labels_csv(path: &Path, sheet: LabelSheet<'_>, layout: CsvLayout) -> Result<(), FormatError> {
+/// [`FormatError::Unwritable`] where names are missing or stand for two rows, [`FormatError::Exists`] where there is a file already, [`FormatError::Io`].
+pub fn write_labels_csv<'a>(
+    destination: impl Into<Destination<'a>>,
+    sheet: LabelSheet<'_>,
+    layout: CsvLayout,
+) -> Result<(), FormatError> {
+    let destination = destination.into();
+    let path = destination.path();
     sheet.check(path)?;
     let delimiter = if path.extension().is_some_and(|e| e.eq_ignore_ascii_case("tsv")) { '\t' } else { ',' };
     let LabelSheet { names, classes, labels } = sheet;
@@ -275,7 +280,7 @@ pub fn write_labels_csv(path: &Path, sheet: LabelSheet<'_>, layout: CsvLayout) -
         return Err(FormatError::Unwritable { path: path.into(), problem });
     }
     let mut line = String::new();
-    let written = write_atomic(path, |file| {
+    let written = write_atomic(destination, |file| {
         line.push_str("id");
         match layout {
             CsvLayout::Wide => classes.iter().for_each(|class| {
@@ -325,7 +330,7 @@ pub fn write_labels_csv(path: &Path, sheet: LabelSheet<'_>, layout: CsvLayout) -
         }
         Ok(())
     });
-    written.map_err(FormatError::io(path))
+    written.map_err(FormatError::writing(path))
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 //!
 //! * [`NpyArray`] reads and writes NumPy's `.npy` files, byte for byte as `numpy.save` does.
 //! * [`SpmlFolder`] reads the folder layout of the single-positive papers and everything built on it.
-//! * [`write_atomic`] replaces a file as a whole or not at all.
+//! * [`write_atomic`] writes a file as a whole or not at all, and replaces one only where [`Destination`] says so.
 //! * [`NpzArchive`] and [`SafetensorsFile`] read files of several arrays, [`write_npz`] and [`write_safetensors`] write them.
 //! * [`open_data`] reads anything that [`FORMATS`] lists; [`RowJoin`] brings features and labels together by name.
 //! * [`write_labels_csv`], [`write_labels_jsonl`] and [`write_label_list`] write labels.
@@ -32,8 +32,10 @@ mod coco;
 mod content;
 mod convention;
 mod delimited;
+mod destination;
 mod error;
 mod hill;
+mod input;
 mod join;
 mod json_guard;
 mod jsonl;
@@ -42,6 +44,7 @@ mod labels_csv;
 mod libsvm;
 mod limits;
 mod lines;
+mod memory;
 mod mmap;
 mod npy;
 mod npz;
@@ -51,12 +54,15 @@ mod sparse;
 mod spml;
 mod strings;
 mod table;
+mod temporary;
 
 pub use atomic::write_atomic;
 pub use content::{Content, FeatureTable, LabelSheet, LabelTable, ReadOptions, Table};
 pub use convention::{LabelConvention, UnknownConvention};
+pub use destination::Destination;
 pub use error::FormatError;
 pub use hill::write_label_list;
+pub use input::{files_read, read_names, same_file};
 pub use join::{NameMatch, RowJoin, join_tables};
 pub use jsonl::write_labels_jsonl;
 pub use label_lists::LabelLists;
@@ -69,3 +75,4 @@ pub use sparse::SparseFeatures;
 pub use spml::{Part, SpmlFolder, SpmlSets};
 pub use strings::Strings;
 pub use table::{Cut, FORMATS, Format, format, open_data};
+pub use temporary::sweep_temporary_files;

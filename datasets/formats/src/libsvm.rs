@@ -2,11 +2,11 @@
 
 use crate::content::numbered_classes;
 use crate::convention::shown;
+use crate::input::open_buffered;
 use crate::lines::Lines;
 use crate::{Content, FeatureTable, FormatError, LabelLists, ReadOptions, SparseFeatures, Strings, Table};
 use lacuna_labels::Label;
-use std::fs::File;
-use std::io::{BufRead, BufReader};
+use std::io::BufRead;
 use std::path::Path;
 
 /// Reads rows `3,7 0:0.5 12:1`: labels by comma, then columns and values.
@@ -20,8 +20,7 @@ use std::path::Path;
 /// # Errors
 /// [`FormatError::Text`] with line and column.
 pub(crate) fn read(path: &Path, options: &ReadOptions) -> Result<Content, FormatError> {
-    let file = File::open(path).map_err(FormatError::io(path))?;
-    parse(BufReader::with_capacity(1 << 16, file), path, options).map(Content::from)
+    parse(open_buffered(path)?, path, options).map(Content::from)
 }
 
 /// Largest number of a label or column that is believed.

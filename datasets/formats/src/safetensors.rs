@@ -3,10 +3,11 @@
 use crate::arrays::{self, ArrayFile};
 use crate::coco::json;
 use crate::convention::shown;
+use crate::input::open_ordinary;
 use crate::npy::{fill_f32, read_numbers_of};
 use crate::{
-    ByteOrder, Content, Dtype, FormatError, Kind, Limits, NpyArray, NpyData, ReadOptions, Strings,
-    write_atomic,
+    ByteOrder, Content, Destination, Dtype, FormatError, Kind, Limits, NpyArray, NpyData, ReadOptions,
+    Strings, write_atomic,
 };
 use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
@@ -60,7 +61,7 @@ impl SafetensorsFile {
     /// As for [`SafetensorsFile::open`].
     pub fn open_within(path: impl AsRef<Path>, limits: &Limits) -> Result<Self, FormatError> {
         let path = path.as_ref();
-        let file = File::open(path).map_err(FormatError::io(path))?;
+        let file = open_ordinary(path).map_err(FormatError::io(path))?;
         Self::of(BufReader::new(file), path, limits)
     }
 }
@@ -381,12 +382,14 @@ impl<'de> Deserialize<'de> for Shape {
 /// tensors of one type are ordered by name, as the format's own writers do; text cannot be a tensor.
 ///
 /// # Errors
-/// [`FormatError::Unwritable`] for text and for two tensors of one name, [`FormatError::Io`].
-pub fn write_safetensors(
-    path: &Path,
+/// [`FormatError::Unwritable`] for text and for two tensors of one name, [`FormatError::Exists`] where there is a file already, [`FormatError::Io`].
+pub fn write_safetensors<'a>(
+    destination: impl Into<Destination<'a>>,
     tensors: &[(&str, &NpyArray)],
     metadata: &[(&str, &str)],
 ) -> Result<(), FormatError> {
+    let destination = destination.into();
+    let path = destination.path();
     let refuse = |problem| Err(FormatError::Unwritable { path: path.into(), problem });
     let mut order = Vec::new();
     for (i, (name, array)) in tensors.iter().enumerate() {
@@ -419,12 +422,12 @@ pub fn write_safetensors(
     }
     let mut header = format!("{{{}}}", parts.join(","));
     header.extend(std::iter::repeat_n(' ', header.len().next_multiple_of(8) - header.len()));
-    let written = write_atomic(path, |file| {
+    let written = write_atomic(destination, |file| {
         file.write_all(&(header.len() as u64).to_le_bytes())?;
         file.write_all(header.as_bytes())?;
         order.iter().try_for_each(|(.., array)| array.write_elements_to(file))
     });
-    written.map_err(FormatError::io(path))
+    written.map_err(FormatError::writing(path))
 }
 
 #[cfg(test)]

@@ -125,7 +125,8 @@ mod tests {
 
     fn write(folder: &Path, name: &str, rows: usize, columns: usize, first: f32) {
         let values = (0..rows * columns).map(|i| half::f16::from_f32(first + i as f32)).collect();
-        NpyArray::new(vec![rows, columns], NpyData::F16(values)).unwrap().save(folder.join(name)).unwrap();
+        let array = NpyArray::new(vec![rows, columns], NpyData::F16(values)).unwrap();
+        array.save(crate::Destination::replacing(&folder.join(name))).unwrap();
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! Tests of this file run one at a time, because they share the counting allocator.
 
 use lacuna_formats::{
-    Compression, Cut, FORMATS, Format, NpyArray, NpyData, ReadOptions, open_data, write_npz,
+    Compression, Cut, Destination, FORMATS, Format, NpyArray, NpyData, ReadOptions, open_data, write_npz,
 };
 use peak_alloc::PeakAlloc;
 use std::fs::{self, File};
@@ -252,7 +252,7 @@ fn reading_takes_at_most_four_times_the_file_and_a_mebibyte() {
     npy(path("bytes.npy"), vec![cells], NpyData::Bytes(vec!["x"; cells].into()));
 
     let archive = |name: &str, arrays: &[(&str, &NpyArray)]| {
-        write_npz(&path("x.npz"), arrays, Compression::Stored).unwrap();
+        write_npz(Destination::replacing(&path("x.npz")), arrays, Compression::Stored).unwrap();
         let bytes = fs::read(path("x.npz")).unwrap();
         within_four_times(&path(name), &options, |file| file.write_all(&bytes).unwrap());
     };

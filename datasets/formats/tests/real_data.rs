@@ -2,9 +2,9 @@
 //! where `LACUNA_DATA` says, then beside the workspace.
 
 use lacuna_formats::{
-    Compression, Content, CsvLayout, Dtype, LabelSheet, LabelTable, Limits, NpyArray, NpyData, NpzArchive,
-    Part, ReadOptions, SafetensorsFile, SpmlFolder, Table, open_data, write_label_list, write_labels_csv,
-    write_labels_jsonl, write_npz, write_safetensors,
+    Compression, Content, CsvLayout, Destination, Dtype, LabelSheet, LabelTable, Limits, NpyArray, NpyData,
+    NpzArchive, Part, ReadOptions, SafetensorsFile, SpmlFolder, Table, open_data, write_label_list,
+    write_labels_csv, write_labels_jsonl, write_npz, write_safetensors,
 };
 use lacuna_labels::{Label, ObservedLabels};
 use std::env;
@@ -58,7 +58,7 @@ fn files_written_by_numpy_come_back_byte_for_byte() {
     ] {
         let original = data.join(name);
         assert_eq!(Dtype::of_file(&original).unwrap().to_string(), dtype);
-        NpyArray::open(&original).unwrap().save(&copy).unwrap();
+        NpyArray::open(&original).unwrap().save(Destination::replacing(&copy)).unwrap();
         assert!(fs::read(&original).unwrap() == fs::read(&copy).unwrap(), "{name}");
     }
 }
@@ -130,7 +130,7 @@ fn labels_go_through_every_format_and_come_back() {
         let all: Vec<(&str, &NpyArray)> = arrays.iter().map(|(name, array)| (*name, array)).collect();
         for compression in [Compression::Stored, Compression::Deflate] {
             let path = path("x.npz");
-            write_npz(&path, &all, compression).unwrap();
+            write_npz(Destination::replacing(&path), &all, compression).unwrap();
             let mut archive = NpzArchive::open(&path).unwrap();
             for (name, array) in &arrays {
                 assert_eq!(&archive.read(name).unwrap(), array);
@@ -157,7 +157,7 @@ fn a_folder_of_the_single_positive_layout_is_written_and_read() {
     let content = open_data(&data.join("movieposter"), &ReadOptions::default()).unwrap();
     assert!(matches!(content.train.labels, Some(LabelTable::Dense(_))));
     let labels = sheet(&content.train);
-    let path = SpmlFolder::new(copy.path()).write_observed(Part::Train, &labels).unwrap();
+    let path = SpmlFolder::new(copy.path()).write_observed(Part::Train, &labels, false).unwrap();
     assert_eq!(Dtype::of_file(path).unwrap().to_string(), "<i8");
 }
 

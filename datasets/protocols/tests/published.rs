@@ -102,7 +102,7 @@ fn whole_files_and_splits_have_the_published_hash() {
                 let positives = observed.row(row).iter().enumerate().filter(|(_, label)| label.is_positive());
                 assert_eq!(positives.map(|(class, _)| class).collect::<Vec<_>>(), first, "{name}, row {row}");
             }
-            let path = SpmlFolder::new(copy.path()).write_observed(part, &observed).unwrap();
+            let path = SpmlFolder::new(copy.path()).write_observed(part, &observed, false).unwrap();
             let file = fs::read(path).unwrap();
             assert_eq!(file.len() as u64, expected["npy_bytes"].as_u64().unwrap(), "{name}");
             assert_eq!(hex(&Sha256::digest(&file)), expected["sha256"].as_str().unwrap(), "{name}");

@@ -100,7 +100,7 @@ fn show(args: &ShowArgs) -> anyhow::Result<String> {
     writeln!(out, "\n{}", plot::panels(&probe))?;
     if let Some(path) = &args.svg {
         let picture = svg::picture(&format!("{} ({}, {})", info.title, info.name, info.year), &probe)?;
-        write_atomic(path, |file| file.write_all(picture.as_bytes()))
+        write_atomic(path.as_path(), |file| file.write_all(picture.as_bytes()))
             .with_context(|| path.display().to_string())?;
         writeln!(out, "\nwritten: {}", path.display())?;
     }

@@ -4,11 +4,11 @@ mod header;
 mod rows;
 mod xml;
 
+use crate::input::{open_buffered, read_bounded};
 use crate::{Content, FormatError, ReadOptions, Strings, Table};
 use header::Header;
 use std::fs;
-use std::fs::File;
-use std::io::{BufRead, BufReader, Read};
+use std::io::BufRead;
 use std::path::{Path, PathBuf};
 
 /// Reads an ARFF file, dense or sparse. Its labels are the attributes that the XML file beside it names (Mulan), or
@@ -24,9 +24,9 @@ pub(crate) fn read(path: &Path, options: &ReadOptions) -> Result<Content, Format
     if path.is_dir() {
         return read_folder(path, options);
     }
-    let file = File::open(path).map_err(FormatError::io(path))?;
+    let file = open_buffered(path)?;
     let xml = xml_beside(path)?;
-    parse_with(BufReader::with_capacity(1 << 16, file), path, xml.as_deref(), options).map(Content::from)
+    parse_with(file, path, xml.as_deref(), options).map(Content::from)
 }
 
 /// `*train*.arff` and `*test*.arff` of a folder.
@@ -103,24 +103,11 @@ pub(crate) fn parse_with(
     let names = match xml {
         None => None,
         Some(xml) => {
-            let file = File::open(xml).map_err(FormatError::io(xml))?;
-            Some((xml, parse_xml(file, xml, options)?))
+            let text = read_bounded(xml, "bytes of XML", options.limits.header)?;
+            Some((xml, xml::labels(&text, xml)?))
         }
     };
     parse(reader, path, names.as_ref().map(|(xml, names)| (*xml, names)), options)
-}
-
-/// The names of labels in a Mulan XML file.
-pub(crate) fn parse_xml(
-    reader: impl Read,
-    path: &Path,
-    options: &ReadOptions,
-) -> Result<Strings, FormatError> {
-    let limit = options.limits.header;
-    let mut text = Vec::new();
-    reader.take(limit + 1).read_to_end(&mut text).map_err(FormatError::io(path))?;
-    FormatError::within(path, "bytes of XML", text.len() as u64, limit)?;
-    xml::labels(&text, path)
 }
 
 pub(crate) fn parse(

@@ -12,7 +12,7 @@ const SPARSE: &str = "@relation x\n@attribute a real\n@attribute b integer\n@att
 fn mulan(arff: &str, xml: &str) -> Result<Table, String> {
     let options = ReadOptions::default();
     let read = || {
-        let names = parse_xml(xml.as_bytes(), Path::new("x.xml"), &options)?;
+        let names = xml::labels(xml.as_bytes(), Path::new("x.xml"))?;
         parse(arff.as_bytes(), Path::new("x.arff"), Some((Path::new("x.xml"), &names)), &options)
     };
     read().map_err(|error: FormatError| error.to_string())
@@ -114,7 +114,7 @@ fn mistakes_in_rows_have_a_line_and_a_column() {
 #[test]
 fn the_list_of_labels_is_read_strictly() {
     let labels = |xml: &str| {
-        let found = parse_xml(xml.as_bytes(), Path::new("x.xml"), &ReadOptions::default());
+        let found = xml::labels(xml.as_bytes(), Path::new("x.xml"));
         found.map(|names| names.to_vec()).map_err(|error| error.to_string())
     };
     assert_eq!(labels(XML).unwrap(), ["sea&sky", "sun"]);

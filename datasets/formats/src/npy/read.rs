@@ -3,6 +3,7 @@
 use super::array::element_count;
 use super::header::{Header, MAGIC, MAX_HEADER, shape_text};
 use super::{ByteOrder, Dtype, FixedBytes, Kind, NpyArray, NpyData, NpyError};
+use crate::input::open_ordinary;
 use crate::{FormatError, Strings};
 use half::f16;
 use std::fs::File;
@@ -50,12 +51,9 @@ impl Dtype {
 const BLOCK: usize = 1 << 16;
 
 fn open(path: &Path) -> Result<(File, u64), NpyError> {
-    let file = File::open(path)?;
-    let metadata = file.metadata()?;
-    if !metadata.is_file() {
-        return Err(io::Error::other("this is no ordinary file").into());
-    }
-    Ok((file, metadata.len()))
+    let file = open_ordinary(path)?;
+    let length = file.metadata()?.len();
+    Ok((file, length))
 }
 
 fn read(reader: &mut impl Read, length: u64) -> Result<NpyArray, NpyError> {

@@ -2,29 +2,33 @@
 
 use super::header::Header;
 use super::{ByteOrder, Dtype, Kind, NpyArray, NpyData, NpyError};
-use crate::{FormatError, write_atomic};
+use crate::{Destination, FormatError, write_atomic};
 use half::f16;
 use std::io::{self, Write};
-use std::path::Path;
 
 impl NpyArray {
     /// Writes the array to a file, whole or not at all: little-endian, row-major, version 1.0, the same
     /// bytes as `numpy.save` writes.
     ///
     /// # Errors
-    /// [`FormatError::Io`] with the path and what the file system answered.
-    pub fn save(&self, path: impl AsRef<Path>) -> Result<(), FormatError> {
-        self.save_as(path, ByteOrder::Little)
+    /// [`FormatError::Exists`] where there is a file already, [`FormatError::Io`] with the path and what the file system
+    /// answered.
+    pub fn save<'a>(&self, destination: impl Into<Destination<'a>>) -> Result<(), FormatError> {
+        self.save_as(destination, ByteOrder::Little)
     }
 
     /// As [`NpyArray::save`], with the byte order to write.
     ///
     /// # Errors
     /// As for [`NpyArray::save`].
-    pub fn save_as(&self, path: impl AsRef<Path>, order: ByteOrder) -> Result<(), FormatError> {
-        let path = path.as_ref();
-        let saved = write_atomic(path, |file| write(self, order, file));
-        saved.map_err(|error| FormatError::npy(path)(error.into()))
+    pub fn save_as<'a>(
+        &self,
+        destination: impl Into<Destination<'a>>,
+        order: ByteOrder,
+    ) -> Result<(), FormatError> {
+        let destination = destination.into();
+        let saved = write_atomic(destination, |file| write(self, order, file));
+        saved.map_err(FormatError::writing(destination.path()))
     }
 
     /// Writes the bytes that [`NpyArray::save`] puts into a file.

@@ -13,6 +13,7 @@ mod write;
 pub(crate) use data::read;
 pub use write::{Compression, write_npz};
 
+use crate::input::open_ordinary;
 use crate::npy::{read_f32_sized, read_sized};
 use crate::{FormatError, Limits, NpyArray, NpyError};
 use directory::{Entry, Method};
@@ -58,7 +59,7 @@ impl NpzArchive {
     /// As for [`NpzArchive::open`].
     pub fn open_within(path: impl AsRef<Path>, limits: &Limits) -> Result<Self, FormatError> {
         let path = path.as_ref();
-        let file = File::open(path).map_err(FormatError::io(path))?;
+        let file = open_ordinary(path).map_err(FormatError::io(path))?;
         Self::of(BufReader::new(file), path, limits)
     }
 }

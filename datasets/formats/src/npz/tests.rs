@@ -50,7 +50,7 @@ fn a_data_set_is_found_by_the_names_of_its_arrays() {
     let save = |names: [&str; 3]| {
         let arrays: Vec<(&str, &NpyArray)> =
             names.into_iter().zip(stored.iter().map(|(_, array)| array)).collect();
-        write_npz(&path, &arrays, Compression::Deflate).unwrap();
+        write_npz(crate::Destination::replacing(&path), &arrays, Compression::Deflate).unwrap();
         read(&path, &ReadOptions::default())
     };
     let content = save(["x", "y", "ids"]).unwrap();

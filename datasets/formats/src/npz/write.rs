@@ -1,10 +1,9 @@
 //! Writing archives that NumPy reads.
 
-use crate::{FormatError, NpyArray, write_atomic};
+use crate::{Destination, FormatError, NpyArray, write_atomic};
 use flate2::write::DeflateEncoder;
 use flate2::{Crc, CrcWriter};
 use std::io::{self, Write};
-use std::path::Path;
 
 /// How the arrays of an archive are packed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -26,12 +25,14 @@ struct Written {
 /// Writes arrays into an archive, whole or not at all. 64-bit sizes are used only where they are needed.
 ///
 /// # Errors
-/// [`FormatError::Unwritable`] for two arrays of one name and for names that no archive can have, [`FormatError::Io`].
-pub fn write_npz(
-    path: &Path,
+/// [`FormatError::Unwritable`] for two arrays of one name and for names that no archive can have, [`FormatError::Exists`] where there is a file already, [`FormatError::Io`].
+pub fn write_npz<'a>(
+    destination: impl Into<Destination<'a>>,
     arrays: &[(&str, &NpyArray)],
     compression: Compression,
 ) -> Result<(), FormatError> {
+    let destination = destination.into();
+    let path = destination.path();
     for (i, (name, _)) in arrays.iter().enumerate() {
         let twice = arrays[..i].iter().any(|(other, _)| other == name);
         if twice || name.is_empty() || name.len() > 4_000 || name.contains(['/', '\\', '\0']) {
@@ -42,7 +43,7 @@ pub fn write_npz(
             return Err(FormatError::Unwritable { path: path.into(), problem });
         }
     }
-    write_atomic(path, |file| write(file, arrays, compression)).map_err(FormatError::io(path))
+    write_atomic(destination, |file| write(file, arrays, compression)).map_err(FormatError::writing(path))
 }
 
 pub(super) fn write(

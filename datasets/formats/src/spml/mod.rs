@@ -3,9 +3,10 @@
 mod labels;
 
 use crate::arrays::npy_features;
+use crate::input::read_bounded;
 use crate::{
-    Content, Dtype, FeatureTable, FormatError, LabelConvention, LabelTable, Limits, NpyArray, NpyData,
-    ReadOptions, Table,
+    Content, Destination, Dtype, FeatureTable, FormatError, LabelConvention, LabelTable, Limits, NpyArray,
+    NpyData, ReadOptions, Strings, Table,
 };
 pub(crate) use labels::cells;
 use labels::{read_observed, read_truth};
@@ -32,7 +33,7 @@ use std::path::{Path, PathBuf};
 /// let folder = tempfile::tempdir()?;
 /// for part in ["train", "val"] {
 ///     let save = |name: String, shape: &[usize], data| {
-///         NpyArray::new(shape.to_vec(), data).unwrap().save(folder.path().join(name))
+///         NpyArray::new(shape.to_vec(), data).unwrap().save(&folder.path().join(name))
 ///     };
 ///     save(format!("{part}_features_clip.npy"), &[2, 3], NpyData::F32(vec![0.5; 6]))?;
 ///     save(format!("formatted_{part}_labels.npy"), &[2, 2], NpyData::U8(vec![1, 0, 1, 1]))?;
@@ -120,8 +121,8 @@ impl SpmlFolder {
     pub fn load(&self) -> Result<SpmlSets, FormatError> {
         let classes = self.class_names()?;
         let name = self.features_name()?;
-        let train = self.read(Part::Train, &name, classes.as_deref())?;
-        let test = self.read(Part::Test, &name, classes.as_deref())?;
+        let train = self.read(Part::Train, &name, classes.as_ref())?;
+        let test = self.read(Part::Test, &name, classes.as_ref())?;
         let (labels, features) = (|part| self.labels_path(part), |part| self.features_path(part, &name));
         same(
             "classes",
@@ -137,14 +138,21 @@ impl SpmlFolder {
     }
 
     /// Writes observed labels as `formatted_{part}_labels_obs.npy`, in the type and byte order of the
-    /// labels beside it, 1 positive, 0 unknown, -1 observed negative. Returns the path.
+    /// labels beside it, 1 positive, 0 unknown, -1 observed negative. Returns the path. A file that is there already is
+    /// replaced if `replace` says so.
     ///
     /// With the published mask the file is the published one, byte for byte.
     ///
     /// # Errors
+    /// [`FormatError::Exists`] where there is such a file and `replace` is false,
     /// [`FormatError::Mismatch`] unless the labels are as many as those in the folder, and
     /// [`FormatError::Label`] for an observed negative where the type of the labels is unsigned.
-    pub fn write_observed(&self, part: Part, observed: &ObservedLabels) -> Result<PathBuf, FormatError> {
+    pub fn write_observed(
+        &self,
+        part: Part,
+        observed: &ObservedLabels,
+        replace: bool,
+    ) -> Result<PathBuf, FormatError> {
         let (labels_path, path) = (self.labels_path(part), self.observed_path(part));
         let Dtype { kind, order } = Dtype::of_file(&labels_path).map_err(missing(&labels_path))?;
         let truth = read_truth(&labels_path)?;
@@ -158,11 +166,12 @@ impl SpmlFolder {
             FormatError::Label { path: path.clone(), row, column, value: -1.0, advice }
         })?;
         let array = NpyArray::new(vec![observed.rows(), observed.classes()], data);
-        array.map_err(FormatError::npy(&path))?.save_as(&path, order)?;
+        let destination = if replace { Destination::replacing(&path) } else { Destination::new(&path) };
+        array.map_err(FormatError::npy(&path))?.save_as(destination, order)?;
         Ok(path)
     }
 
-    fn read(&self, part: Part, name: &str, classes: Option<&[String]>) -> Result<FeatureSet, FormatError> {
+    fn read(&self, part: Part, name: &str, classes: Option<&Strings>) -> Result<FeatureSet, FormatError> {
         let features_path = self.features_path(part, name);
         let features = npy_features(&features_path, &self.limits).map_err(missing(&features_path))?;
         let labels_path = self.labels_path(part);
@@ -236,22 +245,36 @@ impl SpmlFolder {
     }
 
     /// The lines of `classes.txt`, if it is there.
-    fn class_names(&self) -> Result<Option<Vec<String>>, FormatError> {
+    fn class_names(&self) -> Result<Option<Strings>, FormatError> {
         let path = self.root.join(CLASSES);
         if !path.exists() {
             return Ok(None);
         }
-        let text = fs::read_to_string(&path).map_err(FormatError::io(&path))?;
-        let lines: Vec<&str> = text.trim_end().lines().map(str::trim).collect();
-        for (i, line) in lines.iter().enumerate() {
-            let problem = match *line {
-                "" => "is empty: one class a line",
-                name if lines[..i].contains(&name) => "names a class for the second time",
-                _ => continue,
-            };
-            return Err(FormatError::ClassName { path, line: i + 1, problem });
+        let bytes = read_bounded(&path, "bytes of class names", self.limits.header)?;
+        let text = std::str::from_utf8(&bytes).map_err(|error| {
+            let before = &bytes[..error.valid_up_to()];
+            let line = before.iter().filter(|&&byte| byte == b'\n').count() + 1;
+            FormatError::ClassName {
+                path: path.clone(),
+                line,
+                problem: "is not UTF-8: save the file as UTF-8",
+            }
+        })?;
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        let broken = |line, problem| FormatError::ClassName { path: path.clone(), line, problem };
+        let mut names = Strings::new();
+        for (i, line) in text.trim_end().lines().map(str::trim).enumerate() {
+            if line.is_empty() {
+                return Err(broken(i + 1, "is empty: one class a line"));
+            }
+            if !names.push(line) {
+                return Err(broken(i + 1, "is beyond the 4 GiB that names may take"));
+            }
         }
-        Ok(Some(lines.into_iter().map(String::from).collect()))
+        match names.duplicate() {
+            Some((later, _)) => Err(broken(later + 1, "names a class for the second time")),
+            None => Ok(Some(names)),
+        }
     }
 }
 

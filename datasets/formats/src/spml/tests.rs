@@ -21,7 +21,8 @@ impl Folder {
 
     fn array(&self, name: &str, shape: &[usize], data: NpyData) {
         let path = self.0.path().join(format!("{name}.npy"));
-        NpyArray::new(shape.to_vec(), data).unwrap().save(path).unwrap();
+        let array = NpyArray::new(shape.to_vec(), data).unwrap();
+        array.save(Destination::replacing(&path)).unwrap();
     }
 
     fn labels(&self, name: &str, kind: Kind, shape: &[usize], labels: &[i8]) {
@@ -239,21 +240,24 @@ fn observed_labels_are_written_in_the_type_of_the_labels() {
     let folder = Folder::new();
     let matrix = LabelMatrix::new(2, 3, [0, -1, 1, 1, 0, 0].map(label).to_vec()).unwrap();
     let observed = ObservedLabels::from(matrix);
-    let path = folder.spml().write_observed(Part::Test, &observed).unwrap();
+    let path = folder.spml().write_observed(Part::Test, &observed, false).unwrap();
     assert_eq!(Dtype::of_file(&path).unwrap().to_string(), "<f8");
     let read = folder.spml().convention(LabelConvention::Spml).load().unwrap();
     assert_eq!(read.test.observed, Some(observed.clone()));
 
     let big = NpyArray::new(vec![2, 3], NpyData::I16(vec![0, 0, 1, 1, 0, 0])).unwrap();
-    big.save_as(folder.0.path().join("formatted_val_labels.npy"), ByteOrder::Big).unwrap();
-    let path = folder.spml().write_observed(Part::Test, &observed).unwrap();
+    let error = folder.message(folder.spml().write_observed(Part::Test, &observed, false).unwrap_err());
+    assert_eq!(error, "formatted_val_labels_obs.npy: the file exists and is not overwritten");
+    let path = folder.0.path().join("formatted_val_labels.npy");
+    big.save_as(Destination::replacing(&path), ByteOrder::Big).unwrap();
+    let path = folder.spml().write_observed(Part::Test, &observed, true).unwrap();
     assert_eq!(Dtype::of_file(&path).unwrap().to_string(), ">i2");
 
     folder.labels("formatted_val_labels", Kind::U8, &[2, 3], &[0, 0, 1, 1, 0, 0]);
-    let error = folder.spml().write_observed(Part::Test, &observed).unwrap_err();
+    let error = folder.spml().write_observed(Part::Test, &observed, true).unwrap_err();
     let error = folder.message(error);
     assert!(error.contains("row 0, column 1 (counted from 0) is -1; the labels beside it are unsigned"));
-    let error = folder.spml().write_observed(Part::Train, &observed).unwrap_err();
+    let error = folder.spml().write_observed(Part::Train, &observed, true).unwrap_err();
     let error = folder.message(error);
     assert!(
         error.starts_with("formatted_train_labels_obs.npy has 2 rows and formatted_train_labels.npy has 3")

@@ -1,0 +1,160 @@
+//! Temporary files: locked while they are written, and removed when their writer is dead.
+
+use std::ffi::OsStr;
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io;
+use std::path::Path;
+use tempfile::NamedTempFile;
+
+const PREFIX: &str = ".lacuna-";
+const SUFFIX: &str = ".tmp";
+
+/// How often a new file is made where a sweep has removed the one before.
+const ATTEMPTS: usize = 16;
+
+/// A temporary file in a folder, locked for its writer.
+pub(crate) fn create(folder: &Path) -> io::Result<NamedTempFile> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(PREFIX).suffix(SUFFIX);
+    // Temporary files are private by default, and the rename would keep that: ask for what creating
+    // the file in the ordinary way would have given (the umask still applies).
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    for _ in 0..ATTEMPTS {
+        let file = builder.tempfile_in(folder)?;
+        match file.as_file().try_lock() {
+            Ok(()) if is_linked(file.as_file())? => return Ok(file),
+            // Between its creation and its lock a sweep took the file for one of a dead writer.
+            Ok(()) | Err(TryLockError::WouldBlock) => {}
+            // A file system without locks: a sweep cannot lock the file either, and leaves it.
+            Err(TryLockError::Error(_)) => return Ok(file),
+        }
+    }
+    Err(io::Error::other("the temporary file was removed again and again by another program"))
+}
+
+#[cfg(unix)]
+fn is_linked(file: &File) -> io::Result<bool> {
+    use std::os::unix::fs::MetadataExt;
+    Ok(file.metadata()?.nlink() > 0)
+}
+
+/// Elsewhere a file that is open keeps its name.
+#[cfg(not(unix))]
+fn is_linked(_file: &File) -> io::Result<bool> {
+    Ok(true)
+}
+
+/// Removes the temporary files in `folder` whose writer is dead; answers how many there were.
+///
+/// A writer holds a lock on its file, so a file whose lock can be had belongs to nobody. Only ordinary files called
+/// `.lacuna-*.tmp` are looked at, and no link is followed. What cannot be opened, locked or removed is left.
+///
+/// ```
+/// use lacuna_formats::sweep_temporary_files;
+///
+/// let folder = tempfile::tempdir()?;
+/// std::fs::write(folder.path().join(".lacuna-left.tmp"), "half a file")?;
+/// assert_eq!(sweep_temporary_files(folder.path()), 1);
+/// assert_eq!(std::fs::read_dir(folder.path())?.count(), 0);
+/// # Ok::<(), std::io::Error>(())
+/// ```
+pub fn sweep_temporary_files(folder: &Path) -> usize {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    entries.filter(|entry| is_temporary(&entry.file_name()) && sweep(&entry.path()).is_some()).count()
+}
+
+fn is_temporary(name: &OsStr) -> bool {
+    name.to_str().is_some_and(|name| {
+        name.len() >= PREFIX.len() + SUFFIX.len() && name.starts_with(PREFIX) && name.ends_with(SUFFIX)
+    })
+}
+
+/// Removes a file unless somebody holds its lock.
+fn sweep(path: &Path) -> Option<()> {
+    fs::symlink_metadata(path).ok().filter(|found| found.is_file())?;
+    let mut options = OpenOptions::new();
+    options.read(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, libc::O_NOFOLLOW | libc::O_NONBLOCK);
+    let file = options.open(path).ok()?;
+    file.metadata().ok().filter(|found| found.is_file())?;
+    file.try_lock().ok()?;
+    fs::remove_file(path).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::write_atomic;
+    use std::process::{Command, Stdio};
+
+    const CHILD: &str = "LACUNA_TEST_TEMPORARY_FOLDER";
+
+    #[test]
+    fn a_file_without_a_writer_is_removed_and_one_that_is_written_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        fs::write(path(".lacuna-left.tmp"), "half").unwrap();
+        fs::write(path(".lacuna-.tm"), "of somebody else").unwrap();
+        fs::write(path("lacuna-a.tmp"), "of somebody else").unwrap();
+        fs::create_dir(path(".lacuna-folder.tmp")).unwrap();
+        #[cfg(unix)]
+        std::os::unix::fs::symlink(path("lacuna-a.tmp"), path(".lacuna-link.tmp")).unwrap();
+        write_atomic(&path("a.txt"), |file| {
+            file.write_all(b"whole")?;
+            assert_eq!(sweep_temporary_files(folder.path()), 1);
+            Ok(())
+        })
+        .unwrap();
+        assert_eq!(fs::read(path("a.txt")).unwrap(), b"whole");
+        let mut left: Vec<_> = fs::read_dir(folder.path())
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        left.sort();
+        let mut expected = vec![".lacuna-.tm", ".lacuna-folder.tmp", "a.txt", "lacuna-a.tmp"];
+        if cfg!(unix) {
+            expected.insert(2, ".lacuna-link.tmp");
+        }
+        assert_eq!(left, expected);
+        assert_eq!(sweep_temporary_files(&path("missing")), 0);
+    }
+
+    /// Runs as a child of the next test alone: writes until it is killed.
+    #[test]
+    fn child_that_never_ends_its_file() {
+        let Some(folder) = std::env::var_os(CHILD) else { return };
+        let _ = write_atomic(&Path::new(&folder).join("never.txt"), |file| {
+            file.write_all(b"half")?;
+            loop {
+                std::thread::sleep(std::time::Duration::from_secs(1));
+            }
+        });
+    }
+
+    #[test]
+    fn the_file_of_a_killed_writer_is_removed_once_it_is_dead() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "temporary::tests::child_that_never_ends_its_file"])
+            .env(CHILD, folder.path())
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        let files = || fs::read_dir(folder.path()).unwrap().count();
+        // The file is there before its lock is, for the time of two system calls.
+        let locked = || {
+            let entry = fs::read_dir(folder.path()).unwrap().next();
+            entry.is_some_and(|entry| File::open(entry.unwrap().path()).unwrap().try_lock_shared().is_err())
+        };
+        while !locked() {
+            assert_eq!(child.try_wait().unwrap(), None, "the child has ended");
+            std::thread::sleep(std::time::Duration::from_millis(5));
+        }
+        assert_eq!((sweep_temporary_files(folder.path()), files()), (0, 1));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert_eq!((sweep_temporary_files(folder.path()), files()), (1, 0));
+    }
+}
