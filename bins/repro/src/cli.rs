@@ -2,8 +2,8 @@
 
 use anyhow::{Context, bail};
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use lacuna_formats::LabelConvention;
-use lacuna_harness::{DataSource, MaskSource, Overrides};
+use lacuna_cli::{DataArgs, exit};
+use lacuna_harness::{MaskSource, Overrides};
 use std::path::PathBuf;
 
 /// Version and instruction level.
@@ -16,7 +16,7 @@ fn version() -> &'static str {
 /// Without arguments: trains linear heads with every loss on an embedded synthetic set, three seeds each, and
 /// prints a table of test mAP. Takes a few seconds and needs no files.
 #[derive(Parser)]
-#[command(name = "repro", version = version(), after_help = EXAMPLES)]
+#[command(name = "repro", version = version(), after_help = format!("{EXAMPLES}\n\n{}", exit::CODES))]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Option<Command>,
@@ -29,8 +29,9 @@ const EXAMPLES: &str = "Examples:
   repro run spml-linear --data features/        the same on your features
   repro run spml-linear --data features/ --loss an,hill,splc --set splc.tau=0.65 --seeds 5
   repro run spml-linear --data features/ --json > losses.jsonl
-
-Exit codes: 0 done, 2 something in the command line, the files or the data has to be mended.";
+  repro run spml-linear --data x.npy --labels y.csv --match row \\
+      --test x_test.npy --test-labels y_test.csv --loss an
+  repro run --spec runs/spml-linear-features-001/spec.toml     once more";
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
@@ -43,7 +44,8 @@ pub(crate) enum Command {
     /// Runs a benchmark and prints its table
     Run {
         /// Name of the benchmark, e.g. spml-linear
-        name: String,
+        #[arg(required_unless_present = "spec", conflicts_with = "spec")]
+        name: Option<String>,
         #[command(flatten)]
         args: Box<RunArgs>,
     },
@@ -51,21 +53,12 @@ pub(crate) enum Command {
 
 #[derive(Args, Default)]
 pub(crate) struct RunArgs {
-    /// Folder with precomputed features in SPML layout ({train,val}_features_*.npy,
-    /// formatted_{train,val}_labels.npy, formatted_{train,val}_images.npy; `val` files are the test set), or a
-    /// file or folder in any other format (Mulan, npz, safetensors, CSV, JSONL, LIBSVM, ...)
-    #[arg(long, value_name = "PATH")]
-    data: Option<PathBuf>,
-    /// Rows to test on, where they are in a file of their own
-    #[arg(long, value_name = "FILE", requires = "data")]
-    test: Option<PathBuf>,
-    /// Which features, where the folder has several, e.g. resnet50
-    #[arg(long, value_name = "NAME", requires = "data")]
-    features: Option<String>,
-    /// What -1 and 0 mean in the folder's observed labels
-    #[arg(long, value_name = "CONVENTION", requires = "data")]
-    label_convention: Option<Convention>,
-    /// Observed labels: the folder's own, or drawn from the truth [default: its own if it has any]
+    #[command(flatten)]
+    data: DataArgs,
+    /// Runs a specification again: a file such as runs/X/spec.toml in place of the name of a benchmark
+    #[arg(long, value_name = "FILE")]
+    pub(crate) spec: Option<PathBuf>,
+    /// Observed labels: the data's own, or drawn from the truth [default: its own if it has any]
     #[arg(long, value_name = "WHERE")]
     mask: Option<Mask>,
     /// Losses to run, by comma [default: all of the benchmark]
@@ -86,56 +79,38 @@ pub(crate) struct RunArgs {
     /// Epochs
     #[arg(long, value_name = "N")]
     epochs: Option<usize>,
-    /// Runs at the same time [default: one for each core]
+    /// Runs at the same time, at most one for each core [default: one for each core]
     #[arg(long, value_name = "N", value_parser = positive)]
     pub(crate) jobs: Option<usize>,
-    /// Folder for spec.toml, results.jsonl and table.md, replaced if they exist [default: a new one under runs/]
+    /// Folder for spec.toml, results.jsonl and table.md. One that has results of the same runs is continued, one with others
+    /// is refused [default: a new one under runs/]
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
+    /// Discards results of other runs in the folder of --out
+    #[arg(long, requires = "out")]
+    pub(crate) force: bool,
     /// Prints one JSON line for each loss on standard output instead of the table
     #[arg(long)]
     pub(crate) json: bool,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
-enum Convention {
-    /// 1 positive, 0 unknown, -1 observed negative
-    Spml,
-    /// 1 positive, 0 unobserved, -1 does not occur
-    BinaryAn,
-    /// 1 positive, 0 observed negative, -1 unknown
-    Csl,
-}
-
-#[derive(Clone, Copy, ValueEnum)]
 enum Mask {
     /// One positive of each row, seed 1200, as published
     Drawn,
-    /// formatted_train_labels_obs.npy
+    /// The data's own, e.g. formatted_train_labels_obs.npy
     File,
 }
 
 impl RunArgs {
     /// What the command line changes about the benchmark.
     pub(crate) fn overrides(&self) -> anyhow::Result<Overrides> {
-        let data = self.data.as_ref().map(|path| DataSource::Files {
-            path: path.clone(),
-            test: self.test.clone(),
-            features: self.features.clone(),
-            convention: self.label_convention.map(|c| match c {
-                Convention::Spml => LabelConvention::Spml,
-                Convention::BinaryAn => LabelConvention::BinaryAn,
-                Convention::Csl => LabelConvention::Csl,
-            }),
-        });
-        let mask = match self.mask {
-            None => MaskSource::Auto,
-            Some(Mask::Drawn) => MaskSource::Drawn,
-            Some(Mask::File) => MaskSource::File,
-        };
         Ok(Overrides {
-            data,
-            mask,
+            data: self.data.source()?,
+            mask: self.mask.map(|mask| match mask {
+                Mask::Drawn => MaskSource::Drawn,
+                Mask::File => MaskSource::File,
+            }),
             losses: self.losses()?,
             params: self.set.iter().map(|s| parameter(s)).collect::<anyhow::Result<_>>()?,
             seeds: self.seeds,

@@ -9,88 +9,173 @@ mod view;
 use anyhow::Context;
 use clap::Parser;
 use cli::{Cli, Command, RunArgs};
-use lacuna_formats::FormatError;
-use lacuna_harness::{HarnessError, Plan, Report, Store};
-use std::io::{ErrorKind, Write};
+use lacuna_cli::{exit, screen};
+use lacuna_harness::{HarnessError, Plan, Progress, Report, RunOptions, Spec, Store};
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 
 fn main() {
     lacuna_kernels::cpu::check_or_exit();
     let cli = Cli::parse();
-    let outcome = match cli.command {
-        None => run("spml-linear", &RunArgs::default()),
-        Some(Command::List) => list::text().and_then(|text| out(&text)),
-        Some(Command::Losses(args)) => losses::text(&args).and_then(|text| out(&text)),
-        Some(Command::Mask(args)) => lacuna_cli::mask::run(&args),
-        Some(Command::Run { name, args }) => run(&name, &args),
-    };
-    if let Err(error) = outcome {
-        // Every error says in its own sentence what its cause said.
-        eprintln!("error: {}{}", error, advice(&error));
-        std::process::exit(2);
-    }
+    exit::finish(match cli.command {
+        None => run(Some("spml-linear"), &RunArgs::default()),
+        Some(Command::List) => list::text().and_then(|text| screen::out(&text)).map(|()| exit::DONE),
+        Some(Command::Losses(args)) => {
+            losses::text(&args).and_then(|text| screen::out(&text)).map(|()| exit::DONE)
+        }
+        Some(Command::Mask(args)) => lacuna_cli::mask::run(&args).map(|()| exit::DONE),
+        Some(Command::Run { name, args }) => run(name.as_deref(), &args),
+    })
 }
 
-/// Runs a benchmark, shows it and keeps it.
-fn run(name: &str, args: &RunArgs) -> anyhow::Result<()> {
-    let spec = specs::find(name)?;
+/// Runs a benchmark, keeps every run when it ends, and shows the table.
+fn run(name: Option<&str>, args: &RunArgs) -> anyhow::Result<i32> {
+    let spec = match (name, &args.spec) {
+        (_, Some(file)) => read_spec(file)?,
+        (Some(name), None) => specs::find(name)?,
+        (None, None) => unreachable!("clap asks for one of them"),
+    };
     let plan = Plan::new(&spec, &args.overrides()?)?;
+    let jobs = jobs(args.jobs);
     // The folder first: better no run than a run whose results cannot be kept.
     let store = match &args.out {
-        Some(folder) => Store::at(folder)?,
-        None => Store::fresh(Path::new("runs"), &format!("{}-{}", spec.name, plan.data().name))?,
+        Some(folder) => Store::at(folder, plan.spec(), args.force)?,
+        None => {
+            let name = folder_name(&spec.name, &plan.data().name);
+            Store::fresh(Path::new("runs"), &name, plan.spec())?
+        }
     };
-    let jobs = match args.jobs {
-        Some(jobs) => jobs,
-        None => std::thread::available_parallelism().map_or(1, usize::from),
-    };
-    let progress = view::Progress::new(&plan, jobs);
-    let report = plan.run(jobs, &|event| progress.show(event));
+    let stop = stop_on_signals()?;
+    let progress = view::Progress::new(&plan, &store, jobs);
+    // The first thing that could not be kept; the runs go on, and the table is shown.
+    let lost: Mutex<Option<HarnessError>> = Mutex::new(None);
+    let options = RunOptions { jobs, stop: &stop, kept: store.kept() };
+    let report = plan.run(options, &|event| {
+        if let Progress::Run(run) = &event
+            && let Err(error) = store.append(run)
+        {
+            lost.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).get_or_insert(error);
+        }
+        progress.show(event);
+    });
     progress.finish();
     let report = match report {
         Ok(report) => report,
         Err(error) => {
-            store.discard();
+            store.close();
             return Err(error.into());
         }
     };
     let folder = store.folder().to_path_buf();
-    if let Err(error) = store.write(&report) {
-        store.discard();
-        return Err(error.into());
+    let mut lost = lost.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner());
+    let kept = report.has_results() && lost.is_none();
+    if report.has_results()
+        && let Err(error) = store.write_table(&report)
+    {
+        lost.get_or_insert(error);
     }
-    show(&report, args.json, &folder)
+    let shown = show(&report, args.json, kept.then_some(folder.as_path()));
+    store.close();
+    if let Some(error) = lost {
+        return Err(error).context("results could not be stored");
+    }
+    shown?;
+    if report.interrupted {
+        let (done, all) = (report.runs.len(), plan.runs());
+        screen::err(&match kept {
+            true => format!(
+                "interrupted: {done} of {all} runs are kept; `repro run --spec {0}/spec.toml --out {0}` runs the others",
+                folder.display()
+            ),
+            false => "interrupted: no run had ended".to_string(),
+        });
+        return Ok(exit::INTERRUPTED);
+    }
+    match report.has_results() {
+        true if report.has_failures() => Ok(exit::FOUND),
+        true => Ok(exit::DONE),
+        false => anyhow::bail!("every run failed: {}", first_failure(&report)),
+    }
 }
 
-fn show(report: &Report, json: bool, folder: &Path) -> anyhow::Result<()> {
+fn first_failure(report: &Report) -> &str {
+    report.losses.iter().find_map(|loss| loss.failed.first()).map_or("", String::as_str)
+}
+
+/// Prints the table, or JSON.
+fn show(report: &Report, json: bool, folder: Option<&Path>) -> anyhow::Result<()> {
+    let place = folder.map(|folder| format!("results: {}", folder.display()));
     if json {
         for line in &report.losses {
-            out(&format!("{}\n", serde_json::to_string(line).context("a report turns into JSON")?))?;
+            screen::raw(&format!("{}\n", serde_json::to_string(line).context("a report turns into JSON")?))?;
         }
-        eprintln!("results: {}", folder.display());
-        Ok(())
-    } else {
-        out(&format!("{}\nresults: {}\n", view::table(report), folder.display()))
+        place.iter().for_each(|place| screen::err(place));
+        return Ok(());
     }
+    if !report.has_results() {
+        return Ok(());
+    }
+    let place = place.map_or_else(String::new, |place| format!("{place}\n"));
+    screen::out(&format!("{}\n{place}", view::table(report)))
 }
 
-/// Writes to standard output; a reader that has gone away (`| head`) is no error.
-fn out(text: &str) -> anyhow::Result<()> {
-    match std::io::stdout().write_all(text.as_bytes()) {
-        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error).context("standard output"),
-        _ => Ok(()),
+/// A specification from a file.
+fn read_spec(path: &Path) -> anyhow::Result<Spec> {
+    const LARGEST: u64 = 1 << 20;
+    let name = || path.display().to_string();
+    let metadata = std::fs::metadata(path).with_context(name)?;
+    if !metadata.is_file() || metadata.len() > LARGEST {
+        anyhow::bail!("{}: a specification is an ordinary file of at most 1 MiB", path.display());
     }
+    Spec::parse(&std::fs::read_to_string(path).with_context(name)?).with_context(name)
 }
 
-/// The option that mends an error, where there is one.
-fn advice(error: &anyhow::Error) -> &'static str {
-    match error.downcast_ref::<HarnessError>() {
-        Some(HarnessError::Format(FormatError::Ambiguous { .. })) => " (--features NAME)",
-        Some(HarnessError::Format(FormatError::Label { path, value, .. }))
-            if *value == -1.0 && path.to_string_lossy().ends_with("_obs.npy") =>
-        {
-            " (--label-convention spml, binary-an or csl)"
-        }
-        _ => "",
+/// Runs at the same time: as many as were asked for, and no more than there are cores.
+fn jobs(asked: Option<usize>) -> usize {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    asked.map_or(cores, |asked| asked.min(cores))
+}
+
+/// `benchmark-data`, of characters that every file system takes and of bounded length.
+fn folder_name(benchmark: &str, data: &str) -> String {
+    const LONGEST: usize = 40;
+    let plain = |c: char| if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '_' };
+    let data: String = data.chars().map(plain).collect();
+    let short = match data.get(..LONGEST) {
+        Some(start) if data.len() > LONGEST => start,
+        _ => &data,
+    };
+    format!("{benchmark}-{short}")
+}
+
+/// A flag that the first Ctrl-C (or SIGTERM) sets; the second one ends the process at once.
+fn stop_on_signals() -> anyhow::Result<Arc<AtomicBool>> {
+    let stop = Arc::new(AtomicBool::new(false));
+    #[cfg(unix)]
+    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
+        // In this order: the first signal finds the flag unset and sets it.
+        signal_hook::flag::register_conditional_shutdown(signal, exit::INTERRUPTED, Arc::clone(&stop))?;
+        signal_hook::flag::register(signal, Arc::clone(&stop))?;
+    }
+    debug_assert!(!stop.load(Ordering::Relaxed));
+    Ok(stop)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_and_strange_names_of_data_become_folders() {
+        assert_eq!(folder_name("spml-linear", "ucmerced"), "spml-linear-ucmerced");
+        let name = folder_name("b", &"x/\u{1b}é".repeat(100));
+        assert!(name.len() <= 42 && name.starts_with("b-x___"), "{name}");
+    }
+
+    #[test]
+    fn jobs_are_capped_at_the_cores() {
+        let cores = jobs(None);
+        assert_eq!((jobs(Some(1)), jobs(Some(99_999_999))), (1, cores));
     }
 }

@@ -1,8 +1,10 @@
 //! What a person sees: a bar while it runs, a table at the end.
 
-use comfy_table::{CellAlignment, Table, presets};
+use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 use indicatif::{ProgressBar, ProgressStyle};
-use lacuna_harness::{Plan, Progress as Event, Report};
+use lacuna_checks::Severity;
+use lacuna_cli::screen::{self, WIDTH, wrapped};
+use lacuna_harness::{Cells, Plan, Progress as Event, Report, RunResult, Store};
 use std::io::IsTerminal;
 
 /// A progress bar on a terminal, one plain line a run elsewhere. Always on standard error.
@@ -11,11 +13,24 @@ pub(crate) struct Progress {
 }
 
 impl Progress {
-    pub(crate) fn new(plan: &Plan, jobs: usize) -> Self {
-        let runs = plan.runs();
-        eprintln!("{}: {runs} runs, {} at a time", plan.data().name, jobs.min(runs));
+    /// Says what is run, and what looks wrong with the data.
+    pub(crate) fn new(plan: &Plan, store: &Store, jobs: usize) -> Self {
+        let (runs, data) = (plan.runs(), plan.data());
+        let kept = store.kept().iter().filter(|run| run.result.finished().is_some()).count();
+        let there = if kept > 0 { format!(", {kept} of them there already") } else { String::new() };
+        screen::err(&format!("{}: {runs} runs{there}, {} at a time", data.name, jobs.min(runs)));
         for line in plan.conventions() {
-            eprintln!("  {line}");
+            screen::err(&wrapped(&format!("  {line}"), 4));
+        }
+        for note in data.notes.iter().chain(store.notes()) {
+            screen::err(&format!("note: {note}"));
+        }
+        for finding in &data.findings {
+            let word = match finding.severity {
+                Severity::Error => "error in the data",
+                Severity::Warning => "warning",
+            };
+            screen::err(&format!("{word}: {}", finding.text));
         }
         let bar = std::io::stderr().is_terminal().then(|| {
             let style = ProgressStyle::with_template(
@@ -28,16 +43,22 @@ impl Progress {
     }
 
     pub(crate) fn show(&self, event: Event) {
-        match (event, &self.bar) {
+        let run = match (event, &self.bar) {
             (Event::Epoch { loss, seed, .. }, Some(bar)) => {
                 bar.set_message(format!("{loss}, seed {seed}"));
-                bar.inc(1);
+                return bar.inc(1);
             }
-            (Event::Run(run), None) => eprintln!(
+            (Event::Epoch { .. }, None) => return,
+            (Event::Run(run), _) => run,
+        };
+        match (&run.result, &self.bar) {
+            (RunResult::Finished(end), None) => screen::err(&format!(
                 "{}, seed {}: test mAP {:.2} (epoch {}), {:.2} s",
-                run.loss, run.seed, run.test_map, run.best_epoch, run.seconds
-            ),
-            (Event::Epoch { .. }, None) | (Event::Run(_), Some(_)) => {}
+                end.loss, end.seed, end.test_map, end.best_epoch, run.provenance.seconds
+            )),
+            (RunResult::Finished(_), Some(_)) => {}
+            (RunResult::Failed(end), None) => screen::err(&format!("failed: {}", end.failed)),
+            (RunResult::Failed(end), Some(bar)) => bar.suspend(|| screen::err(&format!("failed: {}", end.failed))),
         }
     }
 
@@ -50,36 +71,23 @@ impl Progress {
 
 /// The table, with the conventions its numbers were made under.
 pub(crate) fn table(report: &Report) -> String {
+    let Cells { header, rows, numbers, notes } = report.cells();
     let mut table = Table::new();
     table.load_style(presets::ASCII_MARKDOWN);
-    let mut header = vec!["loss", "labels it sees", "test mAP", "best epochs", "s/run"];
-    let with_published = !report.published.is_empty();
-    if with_published {
-        header.push("elsewhere");
-    }
+    table.set_content_arrangement(ContentArrangement::Dynamic).set_width(WIDTH as u16);
     table.set_header(header);
-    for line in &report.losses {
-        let epochs: Vec<String> = line.best_epochs.iter().map(usize::to_string).collect();
-        let mut row = vec![
-            line.loss.clone(),
-            line.sees.clone(),
-            format!("{:.2} ± {:.2}", line.test_map_mean, line.test_map_std),
-            epochs.join(", "),
-            format!("{:.3}", line.seconds_per_run),
-        ];
-        if with_published {
-            row.push(report.published(&line.loss).to_string());
-        }
+    rows.into_iter().for_each(|row| {
         table.add_row(row);
-    }
-    for column in [2, 4] {
+    });
+    for column in numbers {
         if let Some(column) = table.column_mut(column) {
             column.set_cell_alignment(CellAlignment::Right);
         }
     }
-    let mut text = format!("{} on {}: {}\n{table}\n", report.name, report.data, report.title);
-    for line in report.conventions.iter().chain(&report.caveat) {
-        text.push_str(line);
+    let title = wrapped(&format!("{} on {}: {}", report.name, report.data, report.title), 2);
+    let mut text = format!("{title}\n{table}\n");
+    for line in notes.iter().chain(&report.conventions).chain(&report.caveat) {
+        text.push_str(&wrapped(line, 2));
         text.push('\n');
     }
     text.push_str(&format!("{} runs in {:.1} s", report.runs.len(), report.seconds));

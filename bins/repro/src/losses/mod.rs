@@ -6,6 +6,8 @@ mod svg;
 
 use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
+use lacuna_cli::Outputs;
+use lacuna_cli::screen::wrapped;
 use lacuna_formats::write_atomic;
 use lacuna_losses::{LossInfo, LossRow, Options, all, find};
 use probe::Probe;
@@ -37,6 +39,9 @@ struct ShowArgs {
     /// Writes the plot to a file as well
     #[arg(long, value_name = "FILE")]
     svg: Option<PathBuf>,
+    /// Replaces the file of --svg if it exists
+    #[arg(long, requires = "svg")]
+    force: bool,
 }
 
 /// The text that the command prints; writes the picture where one is wanted.
@@ -51,10 +56,10 @@ fn list() -> anyhow::Result<String> {
     let mut out = String::new();
     for row in all() {
         let info = row.info;
-        writeln!(out, "{:<26} {}", info.name, heading(info))?;
-        writeln!(out, "{:<26} {}", "", info.paper)?;
+        writeln!(out, "{}", wrapped(&format!("{:<26} {}", info.name, heading(info)), 29))?;
+        writeln!(out, "{}", wrapped(&format!("{:<26} {}", "", info.paper), 29))?;
         for line in parameters(info) {
-            writeln!(out, "{:<26}   {line}", "")?;
+            writeln!(out, "{}", wrapped(&format!("{:<26}   {line}", ""), 31))?;
         }
     }
     writeln!(out, "\n{} losses; `repro losses show NAME` has formula and plot.", all().count())?;
@@ -91,16 +96,18 @@ fn show(args: &ShowArgs) -> anyhow::Result<String> {
     }
     let probe = Probe::of(row, &options, args.epoch)?;
     let mut out = String::new();
-    writeln!(out, "{}: {}", info.name, heading(info))?;
-    writeln!(out, "{}\n", info.paper)?;
+    writeln!(out, "{}", wrapped(&format!("{}: {}", info.name, heading(info)), 2))?;
+    writeln!(out, "{}\n", wrapped(info.paper, 2))?;
+    // A formula stays on one line: it is read with the eye and copied.
     writeln!(out, "  {}\n", info.formula)?;
     for (line, p) in parameters(info).iter().zip(info.params) {
-        writeln!(out, "  {line}\n      {}", p.doc)?;
+        writeln!(out, "{}\n{}", wrapped(&format!("  {line}"), 4), wrapped(&format!("      {}", p.doc), 6))?;
     }
     writeln!(out, "\n{}", plot::panels(&probe))?;
     if let Some(path) = &args.svg {
         let picture = svg::picture(&format!("{} ({}, {})", info.title, info.name, info.year), &probe)?;
-        write_atomic(path.as_path(), |file| file.write_all(picture.as_bytes()))
+        let outputs = Outputs::new(args.force, Vec::new());
+        write_atomic(outputs.to(path)?, |file| file.write_all(picture.as_bytes()))
             .with_context(|| path.display().to_string())?;
         writeln!(out, "\nwritten: {}", path.display())?;
     }
