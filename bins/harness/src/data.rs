@@ -97,12 +97,12 @@ impl Benchmark {
             let own = train.observed.as_ref().expect("refused labels are there").select(&split.train);
             let counts = LabelCounts::of(&own);
             let fit = losses.iter().map(|row| row.info.name);
-            let fit = fit.filter(|name| refused.iter().all(|(refused, _)| refused != name));
+            let fit: Vec<&str> = fit.filter(|name| refused.iter().all(|(refused, _)| refused != name)).collect();
             return Err(HarnessError::Labels {
                 data: given.to_string(),
                 labels: counts,
                 refused: refused.into_iter().map(|(loss, why)| format!("{loss} needs {why}")).collect(),
-                fit: fit.collect::<Vec<_>>().join(","),
+                fit: fit.join(","),
             });
         }
         let expected_positives = train.truth.mean_positives_per_row();

@@ -11,7 +11,7 @@ use lacuna_losses::{
 };
 use lacuna_source::DataSource;
 use rayon::prelude::*;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
 /// What a command line may change.
