@@ -2,13 +2,11 @@
 
 use crate::{DataArgs, out};
 use clap::Args;
-use lacuna_formats::{FormatError, Limits, Strings, Table};
-use lacuna_labels::{Features, LabelMatrix};
+use lacuna_checks::{Examination, Finding, PartReport, Severity, shown};
+use lacuna_formats::FormatError;
 use serde::Serialize;
-use std::collections::{BTreeMap, HashMap};
-use std::fmt::Write as _;
 
-/// Looks at a data set: counts, long tail, company of classes, duplicates, broken features, leakage, fingerprint
+/// Examines a data set: counts, long tail, pairs of classes, observed labels, duplicates, leakage, fingerprint
 ///
 /// Exit codes: 0 nothing worse than a warning, 1 errors in the data, 2 the command line or a file that cannot be read.
 #[derive(Args, Debug)]
@@ -20,58 +18,26 @@ pub struct DoctorArgs {
     json: bool,
 }
 
-/// What was found.
-#[derive(Debug, Serialize)]
+/// What was found, as JSON has it.
+#[derive(Debug, Default, Serialize)]
 pub struct Report {
-    /// The parts, train first.
-    pub parts: Vec<PartReport>,
-    /// Rows of the test part whose features are those of a training row, to the bit.
-    pub leaked_rows: usize,
-    /// BLAKE3 of names, labels and features of all parts, in hexadecimal.
-    pub fingerprint: String,
-    /// What has to be mended.
+    /// Counts and findings.
+    #[serde(flatten)]
+    pub found: Examination,
+    /// The texts of findings that are errors.
     pub errors: Vec<String>,
-    /// What may be meant.
+    /// The texts of findings that are warnings.
     pub warnings: Vec<String>,
 }
 
-/// What was found in one part.
-#[derive(Debug, Default, Serialize)]
-pub struct PartReport {
-    /// `train`, `test`.
-    pub part: &'static str,
-    /// Rows.
-    pub rows: usize,
-    /// Columns of features; 0 without features.
-    pub columns: usize,
-    /// Classes; 0 without labels.
-    pub classes: usize,
-    /// Mean number of positives of a row.
-    pub cardinality: f64,
-    /// Cardinality over the number of classes.
-    pub density: f64,
-    /// Share of cells that are unknown.
-    pub unknown: f64,
-    /// Rows by their number of positives.
-    pub rows_by_positives: BTreeMap<usize, usize>,
-    /// Rows without a positive.
-    pub empty_rows: usize,
-    /// Different sets of positives.
-    pub label_sets: usize,
-    /// Positives of each class, most first.
-    pub class_counts: Vec<(String, usize)>,
-    /// Positives of the commonest class over those of the rarest that has some.
-    pub imbalance: f64,
-    /// Classes with at least 100 rows, with 20 to 99, with fewer.
-    pub head_medium_tail: [usize; 3],
-    /// The pairs of classes that come together most, with the number of rows.
-    pub together: Vec<(String, String, usize)>,
-    /// Columns whose value never changes.
-    pub constant_columns: usize,
-    /// Rows whose features another row has as well, to the bit.
-    pub duplicate_rows: usize,
-    /// Rows that have features in common and labels that differ.
-    pub contradictions: usize,
+impl From<Examination> for Report {
+    fn from(found: Examination) -> Self {
+        let of = |severity| {
+            let findings = found.findings.iter().filter(|finding| finding.severity == severity);
+            findings.map(|finding| finding.text.clone()).collect()
+        };
+        Self { errors: of(Severity::Error), warnings: of(Severity::Warning), found }
+    }
 }
 
 /// Looks and prints; answers whether there are errors.
@@ -93,267 +59,159 @@ pub fn run(args: &DoctorArgs) -> anyhow::Result<bool> {
 /// # Errors
 /// What cannot be read at all. Values that are no features, and labels or names that are none, are findings.
 pub fn examine(data: &DataArgs) -> anyhow::Result<Report> {
-    let mut report = Report {
-        parts: Vec::new(),
-        leaked_rows: 0,
-        fingerprint: String::new(),
-        errors: Vec::new(),
-        warnings: Vec::new(),
+    let error = match data.open() {
+        Ok(content) => return Ok(lacuna_checks::examine(&content.train, content.test.as_ref()).into()),
+        Err(error) => error,
     };
-    let content = match data.open() {
-        Ok(content) => content,
-        // Such a file is read well and has bad contents: a finding, with its place.
-        Err(error) => match error.downcast_ref::<FormatError>() {
-            Some(
-                FormatError::NotFinite { .. }
-                | FormatError::Label { .. }
-                | FormatError::Mismatch { .. }
-                | FormatError::Empty { .. },
-            ) => {
-                report.errors.push(error.to_string());
-                return Ok(report);
+    // The contents of such a file are bad, and the file itself is well-formed: a finding, with its place.
+    let kind = match error.downcast_ref::<FormatError>() {
+        Some(FormatError::NotFinite { .. }) => lacuna_checks::kind::NOT_FINITE,
+        Some(FormatError::Label { .. }) => "invalid-label",
+        Some(FormatError::Mismatch { .. }) => lacuna_checks::kind::ROWS_DIFFER,
+        Some(FormatError::Empty { .. }) => "empty",
+        _ => return Err(error),
+    };
+    let finding = Finding { severity: Severity::Error, kind, text: error.to_string() };
+    Ok(Examination { findings: vec![finding], ..Examination::default() }.into())
+}
+
+/// Columns of a line of the report.
+const WIDTH: usize = 80;
+
+/// Lines of text, broken between words so that they fit; what is continued is indented.
+#[derive(Default)]
+struct Lines(String);
+
+impl Lines {
+    fn push(&mut self, line: &str) {
+        let indent = line.len() - line.trim_start().len();
+        let mut width = 0;
+        for (i, word) in line[indent..].split(' ').enumerate() {
+            let length = word.chars().count();
+            if i == 0 {
+                self.0.push_str(&line[..indent]);
+                width = indent;
+            } else if width + 1 + length <= WIDTH {
+                self.0.push(' ');
+                width += 1;
+            } else {
+                let indent = indent + 4;
+                self.0.extend(std::iter::once('\n').chain(std::iter::repeat_n(' ', indent)));
+                width = indent;
             }
-            _ => return Err(error),
-        },
-    };
-    let limits = Limits::default();
-    let mut hash = blake3::Hasher::new();
-    let mut hashes = Vec::new();
-    for (part, table) in [("train", Some(content.train)), ("test", content.test)] {
-        let Some(table) = table else { continue };
-        let (found, rows) = examine_part(part, table, &limits, &mut hash, &mut report)?;
-        report.parts.push(found);
-        hashes.push(rows);
-    }
-    if let [train, test] = &hashes[..] {
-        let of_train: std::collections::HashSet<&[u8; 32]> = train.iter().collect();
-        report.leaked_rows = test.iter().filter(|row| of_train.contains(row)).count();
-        if report.leaked_rows > 0 {
-            let (leaked, all) = (report.leaked_rows, test.len());
-            report
-                .errors
-                .push(format!("{leaked} of {all} test rows have the features of a training row: leakage"));
+            self.0.push_str(word);
+            width += length;
         }
+        self.0.push('\n');
     }
-    report.fingerprint = hash.finalize().to_hex().to_string();
-    Ok(report)
-}
-
-type RowHashes = Vec<[u8; 32]>;
-
-fn examine_part(
-    part: &'static str,
-    table: Table,
-    limits: &Limits,
-    hash: &mut blake3::Hasher,
-    report: &mut Report,
-) -> anyhow::Result<(PartReport, RowHashes)> {
-    let mut found = PartReport { part, rows: table.rows(), ..PartReport::default() };
-    let labels = match &table.labels {
-        Some(labels) => Some(labels.to_observed(&table.path, limits)?),
-        None => None,
-    };
-    if let Some(names) = &table.names {
-        examine_names(part, names, report);
-        for name in names.iter() {
-            hash.update(&(name.len() as u64).to_le_bytes());
-            hash.update(name.as_bytes());
-        }
-    }
-    let mut rows = RowHashes::new();
-    if let Some(labels) = &labels {
-        examine_labels(&mut found, labels, &table.classes, report);
-        update(hash, labels.rows(), labels.classes());
-        let cells: Vec<u8> = labels.cells().iter().map(|&label| label as i8 as u8).collect();
-        hash.update(&cells);
-    }
-    if let Some(features) = table.features {
-        let features = features.into_dense(&table.path, limits)?;
-        if labels.as_ref().is_some_and(|labels| labels.rows() != features.rows()) {
-            let labels = labels.as_ref().map_or(0, |labels| labels.rows());
-            report
-                .errors
-                .push(format!("{part}: {} rows of features and {labels} of labels", features.rows()));
-        }
-        update(hash, features.rows(), features.columns());
-        rows = examine_features(&mut found, &features, labels.as_deref(), hash, report);
-    }
-    if found.rows == 0 {
-        report.errors.push(format!("{part}: there are no rows"));
-    }
-    Ok((found, rows))
-}
-
-fn update(hash: &mut blake3::Hasher, rows: usize, columns: usize) {
-    hash.update(&(rows as u64).to_le_bytes());
-    hash.update(&(columns as u64).to_le_bytes());
-}
-
-fn examine_names(part: &str, names: &Strings, report: &mut Report) {
-    if let Some((later, earlier)) = names.duplicate() {
-        report.errors.push(format!(
-            "{part}: the name {:?} stands for row {earlier} and for row {later} (counted from 0)",
-            &names[later]
-        ));
-    }
-}
-
-fn examine_labels(found: &mut PartReport, labels: &LabelMatrix, classes: &Strings, report: &mut Report) {
-    let part = found.part;
-    let name = |class: usize| classes.get(class).map_or_else(|| format!("class {class}"), String::from);
-    found.classes = labels.classes();
-    found.cardinality = labels.mean_positives_per_row();
-    found.density = found.cardinality / labels.classes().max(1) as f64;
-    let unknown = labels.cells().iter().filter(|label| !label.is_known()).count();
-    found.unknown = unknown as f64 / labels.cells().len().max(1) as f64;
-    let mut sets: HashMap<Vec<usize>, usize> = HashMap::new();
-    let mut together = vec![0_usize; labels.classes() * labels.classes()];
-    for row in 0..labels.rows() {
-        let positives: Vec<usize> =
-            (0..labels.classes()).filter(|&class| labels.get(row, class).is_positive()).collect();
-        *found.rows_by_positives.entry(positives.len()).or_default() += 1;
-        for (i, &one) in positives.iter().enumerate() {
-            positives[i + 1..].iter().for_each(|&other| together[one * labels.classes() + other] += 1);
-        }
-        *sets.entry(positives).or_default() += 1;
-    }
-    found.empty_rows = found.rows_by_positives.get(&0).copied().unwrap_or_default();
-    found.label_sets = sets.len();
-    let counts = labels.positives_per_class();
-    found.head_medium_tail = [
-        counts.iter().filter(|&&n| n >= 100).count(),
-        counts.iter().filter(|&&n| (20..100).contains(&n)).count(),
-        counts.iter().filter(|&&n| n < 20).count(),
-    ];
-    let rarest = counts.iter().copied().filter(|&n| n > 0).min().unwrap_or(1);
-    found.imbalance = counts.iter().copied().max().unwrap_or(0) as f64 / rarest as f64;
-    let mut order: Vec<usize> = (0..counts.len()).collect();
-    order.sort_by_key(|&class| std::cmp::Reverse(counts[class]));
-    found.class_counts = order.iter().map(|&class| (name(class), counts[class])).collect();
-    let mut pairs: Vec<usize> = (0..together.len()).filter(|&pair| together[pair] > 0).collect();
-    pairs.sort_by_key(|&pair| std::cmp::Reverse(together[pair]));
-    let of_pair =
-        |&pair: &usize| (name(pair / labels.classes()), name(pair % labels.classes()), together[pair]);
-    found.together = pairs.iter().take(10).map(of_pair).collect();
-
-    let mut empty: Vec<String> = (0..counts.len()).filter(|&class| counts[class] == 0).map(name).collect();
-    if !empty.is_empty() {
-        let all = empty.len();
-        empty.truncate(5);
-        report.warnings.push(format!("{part}: {all} classes have no positive ({} ...)", empty.join(", ")));
-    }
-    if let Some(class) = (0..counts.len()).find(|&class| counts[class] == labels.rows() && labels.rows() > 0)
-    {
-        report.warnings.push(format!("{part}: the class {} is positive in every row", name(class)));
-    }
-    if found.empty_rows > 0 {
-        report.warnings.push(format!("{part}: {} rows have no positive", found.empty_rows));
-    }
-}
-
-fn examine_features(
-    found: &mut PartReport,
-    features: &Features,
-    labels: Option<&LabelMatrix>,
-    hash: &mut blake3::Hasher,
-    report: &mut Report,
-) -> RowHashes {
-    let part = found.part;
-    found.columns = features.columns();
-    let mut constant = vec![true; features.columns()];
-    let mut rows = RowHashes::with_capacity(features.rows());
-    let mut bytes = Vec::with_capacity(features.columns() * 4);
-    for row in 0..features.rows() {
-        let x = features.row(row);
-        constant.iter_mut().zip(x).zip(features.row(0)).for_each(|((c, x), first)| *c &= x == first);
-        bytes.clear();
-        x.iter().for_each(|x| bytes.extend(x.to_le_bytes()));
-        hash.update(&bytes);
-        rows.push(*blake3::hash(&bytes).as_bytes());
-    }
-    found.constant_columns = constant.iter().filter(|&&constant| constant).count();
-    let mut first: HashMap<&[u8; 32], usize> = HashMap::new();
-    for (row, key) in rows.iter().enumerate() {
-        let Some(&earlier) = first.get(key) else {
-            first.insert(key, row);
-            continue;
-        };
-        found.duplicate_rows += 1;
-        let differs = |labels: &LabelMatrix| row < labels.rows() && labels.row(row) != labels.row(earlier);
-        found.contradictions += usize::from(labels.is_some_and(differs));
-    }
-    if found.duplicate_rows > 0 {
-        report.warnings.push(format!(
-            "{part}: {} rows repeat the features of an earlier row, {} with other labels",
-            found.duplicate_rows, found.contradictions
-        ));
-    }
-    if found.constant_columns > 0 {
-        let (count, all) = (found.constant_columns, found.columns);
-        report.warnings.push(format!("{part}: {count} of {all} columns never change"));
-    }
-    rows
 }
 
 impl Report {
     fn text(&self, data: &DataArgs) -> String {
-        let mut text = format!("{}\n", data.data.display());
-        for part in &self.parts {
-            let _ = writeln!(
-                text,
-                "\n{}: {} rows, {} features, {} classes",
-                part.part, part.rows, part.columns, part.classes
-            );
-            if part.classes > 0 {
-                let _ = writeln!(
-                    text,
-                    "  cardinality {:.3}, density {:.4}, {} label sets, {:.1} % of the cells unknown",
-                    part.cardinality,
-                    part.density,
-                    part.label_sets,
-                    100.0 * part.unknown
-                );
-                let by: Vec<String> =
-                    part.rows_by_positives.iter().take(8).map(|(k, rows)| format!("{k}: {rows}")).collect();
-                let _ = writeln!(text, "  rows by positives  {}", by.join("  "));
-                let [head, medium, tail] = part.head_medium_tail;
-                let _ = writeln!(
-                    text,
-                    "  long tail  head {head}, medium {medium}, tail {tail} classes (100, 20 rows); imbalance {:.1}",
-                    part.imbalance
-                );
-                let count = |(name, count): &(String, usize)| format!("{name} {count}");
-                let most: Vec<String> = part.class_counts.iter().take(5).map(count).collect();
-                let least: Vec<String> = part.class_counts.iter().rev().take(5).map(count).collect();
-                let _ = writeln!(text, "  most   {}\n  least  {}", most.join(", "), least.join(", "));
-                let pairs: Vec<String> =
-                    part.together.iter().take(5).map(|(a, b, n)| format!("{a} + {b} {n}")).collect();
-                let _ = writeln!(text, "  together  {}", pairs.join(", "));
-            }
-            if part.columns > 0 {
-                let _ = writeln!(
-                    text,
-                    "  features  {} constant columns, {} duplicate rows, {} of them with other labels",
-                    part.constant_columns, part.duplicate_rows, part.contradictions
-                );
-            }
+        let mut lines = Lines::default();
+        lines.push(&data.data.display().to_string());
+        for part in &self.found.parts {
+            lines.push("");
+            part_text(part, &mut lines);
         }
-        if self.parts.len() == 2 {
-            let _ = writeln!(
-                text,
-                "\nleakage: {} test rows have the features of a training row",
-                self.leaked_rows
-            );
+        if self.found.parts.len() == 2 {
+            lines.push("");
+            let (rows, names) = (self.found.leaked_rows, self.found.leaked_names);
+            lines.push(&format!(
+                "leakage: {rows} test rows have the features of a training row, {names} its name"
+            ));
         }
-        if !self.fingerprint.is_empty() {
-            let _ = writeln!(text, "fingerprint: {}", self.fingerprint);
+        if !self.found.fingerprint.is_empty() {
+            lines.push(&format!("fingerprint: {}", self.found.fingerprint));
         }
-        self.warnings.iter().for_each(|warning| {
-            let _ = writeln!(text, "warning: {warning}");
-        });
-        self.errors.iter().for_each(|error| {
-            let _ = writeln!(text, "error: {error}");
-        });
-        text
+        self.warnings.iter().for_each(|warning| lines.push(&format!("warning: {warning}")));
+        self.errors.iter().for_each(|error| lines.push(&format!("error: {error}")));
+        lines.0
+    }
+}
+
+fn part_text(part: &PartReport, lines: &mut Lines) {
+    lines.push(&format!(
+        "{}: {} rows, {} features, {} classes",
+        part.part, part.rows, part.columns, part.classes
+    ));
+    if part.classes > 0 {
+        lines.push(&format!(
+            "  cardinality {:.3}, density {:.4}, {} label sets, {:.1} % of the cells unknown",
+            part.cardinality,
+            part.density,
+            part.label_sets,
+            100.0 * part.unknown
+        ));
+        let mut by: Vec<String> = part
+            .rows_by_positives
+            .iter()
+            .take(8)
+            .map(|(positives, rows)| format!("{positives}: {rows}"))
+            .collect();
+        if part.rows_by_positives.len() > by.len() {
+            by.push("...".into());
+        }
+        lines.push(&format!("  rows by positives  {}", by.join("  ")));
+        let [head, medium, tail] = part.head_medium_tail;
+        lines.push(&format!(
+            "  long tail  head {head}, medium {medium}, tail {tail} classes (100, 20 rows); imbalance {:.1}",
+            part.imbalance
+        ));
+        let count = |(name, count): &(String, usize)| format!("{} {count}", shown(name));
+        let most: Vec<String> = part.class_counts.iter().take(5).map(count).collect();
+        lines.push(&format!("  most  {}", most.join(", ")));
+        // Where not all classes are listed, the last ones are not the rarest.
+        if part.class_counts.len() == part.classes {
+            let least: Vec<String> = part.class_counts.iter().rev().take(5).map(count).collect();
+            lines.push(&format!("  least  {}", least.join(", ")));
+        }
+        let pair = |(a, b, rows): &(String, String, usize)| format!("{} + {} {rows}", shown(a), shown(b));
+        let pairs: Vec<String> = part.together.iter().take(5).map(pair).collect();
+        if !pairs.is_empty() {
+            lines.push(&format!("  together  {}", pairs.join(", ")));
+        }
+    }
+    if let Some(observed) = &part.observed {
+        lines.push(&format!(
+            "  observed  {} positive ({:.3} a row), {} negative ({:.3} a row), {} unknown ({:.3} a row); {} \
+             contradict the truth; {} rows and {} of {} classes without a positive",
+            observed.positives,
+            observed.positives_per_row,
+            observed.negatives,
+            observed.negatives_per_row,
+            observed.unknown,
+            observed.unknown_per_row,
+            observed.contradictions,
+            observed.empty_rows,
+            observed.empty_classes,
+            observed.classes
+        ));
+    }
+    if part.columns > 0 {
+        lines.push(&format!(
+            "  features  {} constant columns, {} duplicate rows, {} of them with other labels",
+            part.constant_columns, part.duplicate_rows, part.contradictions
+        ));
+    }
+    part.notes.iter().for_each(|note| lines.push(&format!("  note: {note}")));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_broken_between_words() {
+        let mut lines = Lines::default();
+        lines.push(&format!("  {} {} {}", "a".repeat(40), "b".repeat(37), "c".repeat(90)));
+        lines.push("");
+        lines.push("short  enough");
+        let expected =
+            format!("  {} {}\n      {}\n\nshort  enough\n", "a".repeat(40), "b".repeat(37), "c".repeat(90));
+        assert_eq!(lines.0, expected);
+        let mut lines = Lines::default();
+        lines.push(&format!("  {} {}", "a".repeat(40), "b".repeat(38)));
+        assert_eq!(lines.0.lines().count(), 2);
     }
 }

@@ -87,6 +87,44 @@ fn the_doctor_ends_with_1_for_errors_in_the_data_and_with_2_for_files_that_canno
 }
 
 #[test]
+fn the_doctor_looks_at_observed_labels_and_keeps_to_80_columns() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    write_set(path);
+    assert_eq!(lacuna(path, &["mask", "."]).0, 0);
+    let args = ["doctor", ".", "--label-convention", "spml"];
+    let (code, text, error) = lacuna(path, &args);
+    assert_eq!(code, 0, "{text}{error}");
+    let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let expected = "observed 40 positive (1.000 a row), 0 negative (0.000 a row), 120 unknown (3.000 a row); 0 \
+                    contradict the truth";
+    assert!(words.contains(expected), "{text}");
+    assert!(text.contains("warning: train: no observed label is negative, 40 are positive"), "{text}");
+    assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
+
+    // Labels of other rows: row 0 is positive in class 0 alone.
+    let observed = path.join("formatted_train_labels_obs.npy");
+    let (rows, classes, mut labels) = NpyArray::open(&observed).unwrap().into_f32_matrix().unwrap();
+    labels[..4].copy_from_slice(&[0.0, 0.0, 0.0, 1.0]);
+    let labels = labels.into_iter().map(|label| label as i8).collect();
+    NpyArray::new(vec![rows, classes], NpyData::I8(labels)).unwrap().save(&observed).unwrap();
+    let (code, json, _) = lacuna(path, &[&args[..], &["--json"]].concat());
+    assert_eq!(code, 1);
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(json["parts"][0]["observed"]["contradictions"], 1);
+    let kinds: Vec<&str> = json["findings"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|finding| finding["kind"].as_str().unwrap())
+        .collect();
+    assert!(kinds.contains(&"observed-contradicts-truth"), "{kinds:?}");
+    let text = "train: 1 of 40 known observed labels contradict the true ones; the first is that of row 0 \
+                (`train_0.jpg`), class 3";
+    assert_eq!((&json["errors"][0], &json["leaked_names"]), (&text.into(), &0.into()));
+}
+
+#[test]
 fn masks_are_written_whole_in_every_form() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path();
