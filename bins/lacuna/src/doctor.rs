@@ -1,18 +1,18 @@
 //! `lacuna doctor`: what a data set is, and what is wrong with it.
 
-use crate::{DataArgs, out};
+use crate::{Input, exit, screen};
 use clap::Args;
 use lacuna_checks::{Examination, Finding, PartReport, Severity, shown};
-use lacuna_formats::FormatError;
 use serde::Serialize;
+use std::path::Path;
 
 /// Examines a data set: counts, long tail, pairs of classes, observed labels, duplicates, leakage, fingerprint
 ///
-/// Exit codes: 0 nothing worse than a warning, 1 errors in the data, 2 the command line or a file that cannot be read.
+/// Exit codes: 0 nothing worse than a warning, 1 errors in the data, 2 the command line or a file was refused.
 #[derive(Args, Debug)]
 pub struct DoctorArgs {
     #[command(flatten)]
-    data: DataArgs,
+    input: Input,
     /// Prints JSON
     #[arg(long)]
     json: bool,
@@ -40,43 +40,29 @@ impl From<Examination> for Report {
     }
 }
 
-/// Looks and prints; answers whether there are errors.
+/// Examines and prints; answers with the exit code.
 ///
 /// # Errors
-/// What cannot be read at all.
-pub fn run(args: &DoctorArgs) -> anyhow::Result<bool> {
-    let report = examine(&args.data)?;
-    let text = match args.json {
-        true => serde_json::to_string(&report)? + "\n",
-        false => report.text(&args.data),
-    };
-    out(&text)?;
-    Ok(!report.errors.is_empty())
+/// What cannot be read: the same refusal that every other command gives.
+pub fn run(args: &DoctorArgs) -> anyhow::Result<i32> {
+    let report = examine(&args.input)?;
+    match args.json {
+        true => screen::raw(&(serde_json::to_string(&report)? + "\n"))?,
+        false => screen::out(&report.text(args.input.given()))?,
+    }
+    Ok(if report.errors.is_empty() { exit::DONE } else { exit::FOUND })
 }
 
-/// Looks at a data set.
+/// Examines a data set.
 ///
 /// # Errors
-/// What cannot be read at all. Values that are no features, and labels or names that are none, are findings.
-pub fn examine(data: &DataArgs) -> anyhow::Result<Report> {
-    let error = match data.open() {
-        Ok(content) => return Ok(lacuna_checks::examine(&content.train, content.test.as_ref()).into()),
-        Err(error) => error,
-    };
-    // The contents of such a file are bad, and the file itself is well-formed: a finding, with its place.
-    let kind = match error.downcast_ref::<FormatError>() {
-        Some(FormatError::NotFinite { .. }) => lacuna_checks::kind::NOT_FINITE,
-        Some(FormatError::Label { .. }) => "invalid-label",
-        Some(FormatError::Mismatch { .. }) => lacuna_checks::kind::ROWS_DIFFER,
-        Some(FormatError::Empty { .. }) => "empty",
-        _ => return Err(error),
-    };
-    let finding = Finding { severity: Severity::Error, kind, text: error.to_string() };
-    Ok(Examination { findings: vec![finding], ..Examination::default() }.into())
+/// What cannot be read.
+pub fn examine(input: &Input) -> anyhow::Result<Report> {
+    let data = input.open()?;
+    let mut report = Report::from(lacuna_checks::examine(&data.train, data.test.as_ref()));
+    report.warnings.extend(data.notes);
+    Ok(report)
 }
-
-/// Columns of a line of the report.
-const WIDTH: usize = 80;
 
 /// Lines of text, broken between words so that they fit; what is continued is indented.
 #[derive(Default)]
@@ -85,31 +71,15 @@ struct Lines(String);
 impl Lines {
     fn push(&mut self, line: &str) {
         let indent = line.len() - line.trim_start().len();
-        let mut width = 0;
-        for (i, word) in line[indent..].split(' ').enumerate() {
-            let length = word.chars().count();
-            if i == 0 {
-                self.0.push_str(&line[..indent]);
-                width = indent;
-            } else if width + 1 + length <= WIDTH {
-                self.0.push(' ');
-                width += 1;
-            } else {
-                let indent = indent + 4;
-                self.0.extend(std::iter::once('\n').chain(std::iter::repeat_n(' ', indent)));
-                width = indent;
-            }
-            self.0.push_str(word);
-            width += length;
-        }
+        self.0.push_str(&screen::wrapped(line, indent + 4));
         self.0.push('\n');
     }
 }
 
 impl Report {
-    fn text(&self, data: &DataArgs) -> String {
+    fn text(&self, data: &Path) -> String {
         let mut lines = Lines::default();
-        lines.push(&data.data.display().to_string());
+        lines.push(&data.display().to_string());
         for part in &self.found.parts {
             lines.push("");
             part_text(part, &mut lines);
