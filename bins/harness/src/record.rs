@@ -166,10 +166,10 @@ pub(crate) fn weights_digest(weights: &[Vec<f32>]) -> String {
     hash.finalize().to_hex().to_string()
 }
 
-/// A digest of results that does not depend on the order in which runs ended: BLAKE3 of all `result`s, sorted by id.
+/// A digest of results that does not depend on the order in which runs ended: BLAKE3 of all `result`s, by loss and seed.
 pub fn results_digest(runs: &[RunRecord]) -> String {
     let mut runs: Vec<&RunRecord> = runs.iter().collect();
-    runs.sort_by(|a, b| a.id.cmp(&b.id));
+    runs.sort_by_key(|run| (run.result.loss(), run.result.seed()));
     let mut hash = blake3::Hasher::new();
     for run in runs {
         hash.update(&serde_json::to_vec(&run.result).expect("names and numbers turn into JSON"));

@@ -241,9 +241,9 @@ impl<'a> Trainer<'a> {
         self.predict(&data.test.features, RowSet::All(data.test.rows()), &mut logits);
         let test = ap.evaluate(&logits, &data.test.truth).map_err(&failed)?;
         let tested = data.tested_classes();
-        let test_ap: Vec<f64> = test.per_class.iter().map(|ap| 100.0 * ap).collect();
-        let present = test_ap.iter().zip(&tested).filter(|(_, tested)| **tested);
-        let present_sum: f64 = present.map(|(ap, _)| ap).sum();
+        let present = test.per_class.iter().zip(&tested).filter(|(_, tested)| **tested);
+        let present: Vec<f64> = present.map(|(ap, _)| *ap).collect();
+        let test_map_present = 100.0 * present.iter().sum::<f64>() / present.len().max(1) as f64;
         Ok(Finished {
             loss: name.clone(),
             seed,
@@ -251,8 +251,8 @@ impl<'a> Trainer<'a> {
             best_epoch: best.epoch,
             val_map: best.val_map,
             test_map: test.percent(),
-            test_map_present: present_sum / tested.iter().filter(|tested| **tested).count().max(1) as f64,
-            test_ap,
+            test_map_present,
+            test_ap: test.per_class.iter().map(|ap| 100.0 * ap).collect(),
             epoch_losses: losses,
             epoch_val_maps: val_maps,
             weights: weights_digest(&best.weights),

@@ -2,8 +2,9 @@
 //!
 //! One test in a binary of its own, since the counter sees the whole process.
 
-use lacuna_harness::{Benchmark, DataSource, Head, MaskSource, ProtocolSpec, RunSettings, Trainer};
+use lacuna_harness::{Benchmark, Head, ProtocolSpec, RunSettings, Trainer};
 use lacuna_losses::{Context, LOSSES, Options};
+use lacuna_source::DataSource;
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 
 #[global_allocator]
@@ -11,9 +12,9 @@ static ALLOCATOR: &StatsAlloc<std::alloc::System> = &INSTRUMENTED_SYSTEM;
 
 #[test]
 fn a_steady_step_allocates_nothing() {
-    let needs: Vec<_> = LOSSES.iter().map(|row| row.needs).collect();
-    let source = DataSource::Embedded("voc-like".to_string());
-    let data = Benchmark::load(&source, MaskSource::Auto, &ProtocolSpec::default(), &needs).unwrap();
+    let rows: Vec<_> = LOSSES.iter().collect();
+    let source = DataSource::embedded("voc-like");
+    let data = Benchmark::load(&source, &ProtocolSpec::default(), &rows).unwrap();
     let context =
         Context { classes: Some(data.classes()), expected_positives: Some(data.expected_positives) };
     for head in [Head::Linear, Head::Mlp(vec![64])] {

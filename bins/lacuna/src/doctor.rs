@@ -2,7 +2,7 @@
 
 use crate::{Input, exit, screen};
 use clap::Args;
-use lacuna_checks::{Examination, Finding, PartReport, Severity, shown};
+use lacuna_checks::{Examination, PartReport, Severity, shown};
 use serde::Serialize;
 use std::path::Path;
 

@@ -38,6 +38,8 @@ fn run(name: Option<&str>, args: &RunArgs) -> anyhow::Result<i32> {
     };
     let plan = Plan::new(&spec, &args.overrides()?)?;
     let jobs = jobs(args.jobs);
+    // From here on a signal leaves a tidy folder.
+    let stop = stop_on_signals()?;
     // The folder first: better no run than a run whose results cannot be kept.
     let store = match &args.out {
         Some(folder) => Store::at(folder, plan.spec(), args.force)?,
@@ -46,7 +48,6 @@ fn run(name: Option<&str>, args: &RunArgs) -> anyhow::Result<i32> {
             Store::fresh(Path::new("runs"), &name, plan.spec())?
         }
     };
-    let stop = stop_on_signals()?;
     let progress = view::Progress::new(&plan, &store, jobs);
     // The first thing that could not be kept; the runs go on, and the table is shown.
     let lost: Mutex<Option<HarnessError>> = Mutex::new(None);

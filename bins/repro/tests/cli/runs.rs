@@ -1,46 +1,9 @@
-//! The program as a user meets it: good runs, and every kind of bad input.
+//! Good runs, lists, and bad input.
 
-use assert_cmd::Command;
-use lacuna_formats::{Destination, NpyArray, NpyData};
+use crate::{refused, repro, save, write_set};
+use lacuna_formats::{NpyArray, NpyData};
 use std::fs;
 use std::path::Path;
-
-fn repro(folder: &Path) -> Command {
-    let mut command = Command::cargo_bin("repro").expect("the program was built");
-    command.current_dir(folder);
-    command
-}
-
-/// A small folder in SPML layout: 60 + 30 rows, 8 features, 4 classes.
-fn write_set(folder: &Path) {
-    for (part, rows) in [("train", 60usize), ("val", 30)] {
-        let features = (0..rows * 8).map(|i| ((i * 37 % 101) as f32).sin()).collect();
-        let labels = (0..rows * 4).map(|i| u8::from((i / 4 + i % 4 * i / 7) % 3 == 0)).collect();
-        let names = (0..rows).map(|i| format!("{part}_{i}.jpg")).collect();
-        save(folder, &format!("{part}_features_test.npy"), &[rows, 8], NpyData::F32(features));
-        save(folder, &format!("formatted_{part}_labels.npy"), &[rows, 4], NpyData::U8(labels));
-        save(folder, &format!("formatted_{part}_images.npy"), &[rows], NpyData::Text(names));
-    }
-}
-
-fn save(folder: &Path, name: &str, shape: &[usize], data: NpyData) {
-    NpyArray::new(shape.to_vec(), data).unwrap().save(Destination::replacing(&folder.join(name))).unwrap();
-}
-
-/// Standard output and error of a run that has to fail with exit code 2, one sentence and no results.
-fn refused(folder: &Path, args: &[&str]) -> String {
-    let output = repro(folder).args(args).output().unwrap();
-    let error = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(2), "{args:?}: {error}");
-    assert!(!error.contains("panicked"), "{error}");
-    if let Some(sentence) = error.strip_prefix("error: ").and_then(|e| e.rsplit(": ").next()) {
-        let sentence = sentence.trim();
-        assert!(error.matches(sentence).count() == 1, "said twice: {error}");
-    }
-    assert!(output.stdout.is_empty(), "{args:?}");
-    assert!(!folder.join("runs").exists() && !folder.join("out").exists(), "something was left behind");
-    error
-}
 
 #[test]
 fn a_folder_runs_and_prints_json() {
@@ -88,7 +51,7 @@ fn the_list_names_everything() {
     let dir = tempfile::tempdir().unwrap();
     let output = repro(dir.path()).arg("list").output().unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
-    for word in ["spml-linear", "voc-like", "bce-full", "an-ls", "role", "splc", "tau = 0.6", "one positive"]
+    for word in ["spml-linear", "voc-like", "bce-full", "an-ls", "role", "splc", "tau = 0.6", "needs positives"]
     {
         assert!(text.contains(word), "{word}: {text}");
     }

@@ -1,0 +1,122 @@
+//! What is printed: it fits, it obeys nobody's codes, and it does not end a run.
+
+use crate::{done, refused, repro, save, write_set};
+use lacuna_formats::NpyData;
+use std::fs;
+use std::path::Path;
+
+const QUICK: [&str; 8] = ["--seeds", "1", "--epochs", "2", "--batch", "8", "--loss", "an,splc"];
+
+fn columns(text: &str) -> usize {
+    text.lines().map(|line| line.chars().count()).max().unwrap_or_default()
+}
+
+#[test]
+fn tables_and_lists_fit_80_columns() {
+    let dir = tempfile::tempdir().unwrap();
+    write_set(dir.path());
+    let losses = "bce-full,an,iu,iun,mfm-by-class,anyloss-accuracy,distribution-balanced-focal-voc";
+    let losses: Vec<&str> = losses.split(',').filter(|name| lacuna_losses::find(name).is_ok()).collect();
+    let args = ["run", "spml-linear", "--data", ".", "--seeds", "2", "--epochs", "1", "--batch", "8", "--loss"];
+    let (table, _) = done(dir.path(), &[&args[..], &[&losses.join(",")]].concat());
+    assert!(columns(&table) <= 80, "{} columns: {table}", columns(&table));
+    for args in [&["list"][..], &["losses"]] {
+        let (text, _) = done(dir.path(), args);
+        assert!(columns(&text) <= 80, "{args:?}: {} columns", columns(&text));
+    }
+}
+
+#[test]
+fn one_seed_has_no_spread() {
+    let dir = tempfile::tempdir().unwrap();
+    write_set(dir.path());
+    let (table, _) = done(dir.path(), &[&["run", "spml-linear", "--data", "."][..], &QUICK].concat());
+    assert!(!table.contains('±') && table.contains("one seed"), "{table}");
+    let page = fs::read_to_string(dir.path().join("runs/spml-linear-").with_file_name(runs(dir.path())).join("table.md"));
+    assert!(!page.unwrap().contains('±'));
+}
+
+/// The name of the only run folder.
+fn runs(folder: &Path) -> String {
+    let mut names = fs::read_dir(folder.join("runs")).unwrap();
+    let name = names.next().unwrap().unwrap().file_name().into_string().unwrap();
+    assert!(names.next().is_none());
+    name
+}
+
+#[cfg(unix)]
+#[test]
+fn class_names_with_terminal_codes_are_escaped() {
+    let dir = tempfile::tempdir().unwrap();
+    write_set(dir.path());
+    fs::write(dir.path().join("classes.txt"), "\u{1b}]0;owned\u{7}\n\u{202e}evil\nfine\n\u{9b}31m\n").unwrap();
+    // A class without a test positive and duplicate rows make the data's names appear.
+    save(dir.path(), "formatted_val_labels.npy", &[30, 4], NpyData::U8([0, 0, 1, 0].repeat(30)));
+    save(dir.path(), "train_features_test.npy", &[60, 8], NpyData::F32(vec![0.5; 480]));
+    let output = repro(dir.path()).args(["run", "spml-linear", "--data", "."]).args(QUICK).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let acts = |text: &str| text.chars().any(|c| c.is_control() && c != '\n' || ('\u{202a}'..='\u{202e}').contains(&c));
+    for stream in [output.stdout, output.stderr] {
+        let text = String::from_utf8(stream).unwrap();
+        assert!(!acts(&text), "{text:?}");
+    }
+    // A missing file whose name has codes.
+    let error = refused_anywhere(dir.path(), &["run", "spml-linear", "--data", "\u{1b}[2Jx"]);
+    assert!(!acts(&error) && error.contains("u{1b}"), "{error:?}");
+}
+
+fn refused_anywhere(folder: &Path, args: &[&str]) -> String {
+    let output = repro(folder).args(args).output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    String::from_utf8(output.stderr).unwrap()
+}
+
+#[test]
+fn names_of_losses_are_guessed_only_where_they_are_near() {
+    let dir = tempfile::tempdir().unwrap();
+    let error = |name: &str| refused(dir.path(), &["run", "spml-linear", "--loss", name]);
+    assert!(!error("nosuch").contains("did you mean"), "{}", error("nosuch"));
+    assert!(error("SPLC").contains("`splc`"), "{}", error("SPLC"));
+    assert!(error("hlil").contains("`hill`"), "{}", error("hlil"));
+    let gr = error("gr");
+    assert!(gr.contains("gr-voc") && gr.contains("gr-coco"), "{gr}");
+}
+
+#[cfg(unix)]
+#[test]
+fn output_that_cannot_be_written_does_not_end_a_run() {
+    use std::process::{Command, Stdio};
+    let dir = tempfile::tempdir().unwrap();
+    write_set(dir.path());
+    let full = || fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    if !Path::new("/dev/full").exists() {
+        println!("skipped: no /dev/full");
+        return;
+    }
+    let run = |out: &str, stdout: Stdio, stderr: Stdio| {
+        let mut command = Command::new(assert_cmd::cargo::cargo_bin("repro"));
+        command.current_dir(dir.path()).args(["run", "spml-linear", "--data", ".", "--out", out]).args(QUICK);
+        let status = command.stdout(stdout).stderr(stderr).status().unwrap();
+        assert_eq!(crate::results(&dir.path().join(out)).len(), 2, "{out}");
+        status.code()
+    };
+    assert_eq!(run("stderr-full", Stdio::null(), full().into()), Some(0));
+    // The table is missing on the screen, and the exit code says so; the results are there.
+    assert_eq!(run("stdout-full", full().into(), Stdio::null()), Some(2));
+    assert_eq!(run("both-full", full().into(), full().into()), Some(2));
+    // A reader that goes away at once.
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    assert_eq!(run("pipe", writer.try_clone().unwrap().into(), writer.into()), Some(0));
+}
+
+#[test]
+fn names_of_data_that_are_long_are_shortened_in_folders() {
+    let dir = tempfile::tempdir().unwrap();
+    let name = "n".repeat(250);
+    let data = dir.path().join(&name);
+    fs::create_dir(&data).unwrap();
+    write_set(&data);
+    done(dir.path(), &[&["run", "spml-linear", "--data", &name][..], &QUICK].concat());
+    assert_eq!(runs(dir.path()), format!("spml-linear-{}-001", "n".repeat(40)));
+}
