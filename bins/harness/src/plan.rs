@@ -62,13 +62,16 @@ pub struct Plan {
 struct PlannedLoss {
     row: &'static LossRow,
     options: Options,
-    /// Class frequencies among the labels it sees.
-    statistics: ClassStatistics,
+    /// Class frequencies among the labels it sees, where it is built from them.
+    statistics: Option<ClassStatistics>,
 }
 
 impl PlannedLoss {
     fn build(&self) -> Result<Box<dyn MultiLabelLoss>, HarnessError> {
-        Ok(self.row.build_for(&self.options, &self.statistics)?)
+        Ok(match &self.statistics {
+            Some(statistics) => self.row.build_for(&self.options, statistics)?,
+            None => self.row.build(&self.options)?,
+        })
     }
 }
 
@@ -123,7 +126,7 @@ impl Plan {
         for (row, loss) in rows.into_iter().zip(&spec.losses) {
             let options = Options { params: loss.params.clone(), reduction, context };
             let seen = data.observed(row.needs).select(&data.split.train);
-            let statistics = ClassStatistics::of(seen.cells(), data.classes())?;
+            let statistics = row.statistics_of(seen.cells(), data.classes())?;
             let planned = PlannedLoss { row, options, statistics };
             planned.build()?; // found now, not in the middle of the grid
             losses.push(planned);

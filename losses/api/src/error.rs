@@ -111,6 +111,17 @@ pub enum LossError {
         /// The loss whose name is nearest.
         nearest: Option<&'static str>,
     },
+    /// A matrix of classes x classes does not fit into memory.
+    #[error(
+        "the {what} of {classes} classes takes {} bytes, which are not to be had; take a loss that does without",
+        8 * (*classes as u128).pow(2)
+    )]
+    Memory {
+        /// Which matrix.
+        what: &'static str,
+        /// Classes of the training set.
+        classes: usize,
+    },
     /// A saved state is not this loss's.
     #[error("{0}")]
     State(String),

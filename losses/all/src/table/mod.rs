@@ -21,7 +21,7 @@ mod pu_mlc;
 mod spml;
 
 use crate::nearest::nearest;
-use crate::{ClassStatistics, LossError, LossInfo, MultiLabelLoss, Options, Reduction};
+use crate::{ClassStatistics, Label, LossError, LossInfo, MultiLabelLoss, Options, Reduction};
 
 /// A loss that a command line can name.
 #[derive(Clone, Copy, Debug)]
@@ -32,6 +32,8 @@ pub struct LossRow {
     pub reduction: Reduction,
     /// Labels a benchmark on single positives has to hand it.
     pub needs: LabelNeeds,
+    /// What it is built from besides its options; [`LossRow::statistics_of`] counts exactly that.
+    pub statistics: Statistics,
     make: Make,
 }
 
@@ -39,7 +41,23 @@ type Make = fn(&Given<'_>) -> Result<Box<dyn MultiLabelLoss>, LossError>;
 
 /// A row, as the files of the families write it.
 const fn row(info: &'static LossInfo, reduction: Reduction, needs: LabelNeeds, make: Make) -> LossRow {
-    LossRow { info, reduction, needs, make }
+    LossRow { info, reduction, needs, statistics: Statistics::None, make }
+}
+
+/// A row that is built from the class frequencies of a training set.
+const fn class_row(info: &'static LossInfo, reduction: Reduction, needs: LabelNeeds, make: Make) -> LossRow {
+    LossRow { statistics: Statistics::Counts, ..row(info, reduction, needs, make) }
+}
+
+/// The statistics of a training set that a loss is built from, from the cheapest to the dearest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Statistics {
+    /// None.
+    None,
+    /// Rows, and positives of each class: [`ClassStatistics::of`].
+    Counts,
+    /// Co-occurrence of classes as well: [`ClassStatistics::with_pairs`].
+    CoOccurrence,
 }
 
 /// The labels a method is made for, from the poorest to the richest.
@@ -132,22 +150,55 @@ pub fn find(name: &str) -> Result<&'static LossRow, LossError> {
 }
 
 impl LossRow {
+    /// This row, built from the co-occurrence of classes.
+    const fn with_co_occurrence(self) -> Self {
+        Self { statistics: Statistics::CoOccurrence, ..self }
+    }
+
+    /// The statistics of observed labels `[rows, classes]` that the row is built from, `None` if it is built from its
+    /// options alone.
+    ///
+    /// ```
+    /// use lacuna_losses::{Label, find};
+    ///
+    /// let labels = [Label::Positive, Label::Unknown]; // one row of two classes
+    /// assert_eq!(find("hill")?.statistics_of(&labels, 2)?, None);
+    /// let counts = find("ldam-bce")?.statistics_of(&labels, 2)?.unwrap();
+    /// assert_eq!((counts.positives(), counts.co_occurrence()), (&[1.0, 0.0][..], None));
+    /// # Ok::<(), lacuna_losses::LossError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As for [`ClassStatistics::of`] and [`ClassStatistics::with_pairs`].
+    pub fn statistics_of(
+        &self,
+        labels: &[Label],
+        classes: usize,
+    ) -> Result<Option<ClassStatistics>, LossError> {
+        match self.statistics {
+            Statistics::None => Ok(None),
+            Statistics::Counts => ClassStatistics::of(labels, classes).map(Some),
+            Statistics::CoOccurrence => ClassStatistics::with_pairs(labels, classes).map(Some),
+        }
+    }
+
     /// The loss with these options.
     ///
     /// # Errors
     /// [`LossError::UnknownParameter`] with the name that is nearest, [`LossError::Parameter`] for a value out
     /// of its range, [`LossError::MissingParameter`] where neither the options nor the data have a value,
-    /// [`LossError::Classes`] where the data has too few classes. A row of [`CLASS_LOSSES`] lacks the class
-    /// frequencies.
+    /// [`LossError::Classes`] where the data has too few classes. A row with [`statistics`](Self::statistics) lacks
+    /// the class frequencies.
     pub fn build(&'static self, options: &Options) -> Result<Box<dyn MultiLabelLoss>, LossError> {
         self.make(options, None)
     }
 
-    /// The loss with these options for a training set with these class frequencies, which rows of [`LOSSES`] do
-    /// not look at.
+    /// The loss with these options for a training set with these class frequencies, which rows without
+    /// [`statistics`](Self::statistics) do not look at.
     ///
     /// # Errors
-    /// As [`build`](Self::build), and [`LossError::Unsupported`] for frequencies the loss cannot work with.
+    /// As [`build`](Self::build), and [`LossError::Unsupported`] for frequencies the loss cannot work with: where
+    /// co-occurrence is needed, frequencies without it.
     pub fn build_for(
         &'static self,
         options: &Options,

@@ -1,8 +1,8 @@
 //! The table as a table, and every row against the rules that all losses keep.
 
 use lacuna_losses::{
-    BRANCH_LOSSES, CLASS_LOSSES, ClassStatistics, Context, LOSSES, LossError, Options, Reduction, all,
-    conformance, find,
+    BRANCH_LOSSES, CLASS_LOSSES, ClassStatistics, Context, LOSSES, Label, LossError, LossGrad, LossInput,
+    LossRow, Options, Reduction, Statistics, all, conformance, find,
 };
 use std::collections::HashSet;
 
@@ -69,6 +69,64 @@ fn class_frequencies_are_asked_for() {
         );
         assert!(std::ptr::eq(find(row.info.name).unwrap(), row));
     }
+}
+
+/// A row says what it is built from: no less, and no more.
+#[test]
+fn statistics_are_those_that_a_row_is_built_from() {
+    let (rows, classes) = (12, 4);
+    let labels: Vec<Label> = (0..rows * classes)
+        .map(|i| if i % classes <= i / classes % classes { Label::Positive } else { Label::Unknown })
+        .collect();
+    // A class that is positive in every row has no prior, so the first row has none at all.
+    let labels = [&[Label::Unknown; 4][..], &labels].concat();
+    let counts = ClassStatistics::of(&labels, classes).unwrap();
+    let pairs = ClassStatistics::with_pairs(&labels, classes).unwrap();
+    assert_eq!(counts.positives(), [12.0, 9.0, 6.0, 3.0]);
+    assert_eq!(pairs.co_occurrence().unwrap()[..4], [12.0, 9.0, 6.0, 3.0]);
+    let options = context(classes);
+    for row in LOSSES {
+        assert_eq!(row.statistics, Statistics::None, "{}", row.info.name);
+    }
+    for row in CLASS_LOSSES {
+        assert_ne!(row.statistics, Statistics::None, "{}", row.info.name);
+    }
+    for row in all() {
+        let name = row.info.name;
+        let built = row.statistics_of(&labels, classes).unwrap();
+        let frequencies_are_missing = matches!(
+            row.build(&options),
+            Err(LossError::MissingParameter { parameter: "class_frequencies", .. })
+        );
+        assert_eq!(frequencies_are_missing, row.statistics != Statistics::None, "{name}");
+        match row.statistics {
+            Statistics::None => assert_eq!(built, None),
+            Statistics::Counts => {
+                assert_eq!(built.as_ref(), Some(&counts));
+                let [a, b] = [&counts, &pairs].map(|train| value(row, &options, train));
+                assert_eq!(a.to_bits(), b.to_bits(), "{name}");
+            }
+            Statistics::CoOccurrence => {
+                assert_eq!(built.as_ref(), Some(&pairs));
+                assert!(value(row, &options, &pairs).is_finite());
+                let error = row.build_for(&options, &counts).err().unwrap();
+                assert!(matches!(error, LossError::Unsupported(_)), "{name}: {error}");
+            }
+        }
+    }
+}
+
+/// The loss of one batch of three rows.
+fn value(row: &'static LossRow, options: &Options, train: &ClassStatistics) -> f32 {
+    let (rows, classes) = (3, train.classes());
+    let z: Vec<f32> = (0..rows * classes).map(|i| (i * 7 % 5) as f32 - 2.0).collect();
+    let positive = |i: usize| i % classes == i / classes;
+    let labels: Vec<Label> =
+        (0..rows * classes).map(|i| if positive(i) { Label::Positive } else { Label::Unknown }).collect();
+    let mut loss = row.build_for(options, train).unwrap();
+    assert!(!loss.mixes(), "{}", row.info.name);
+    let logits = vec![&z[..]; loss.logit_matrices()];
+    loss.evaluate(&LossInput::new(&logits, rows, classes, &labels), LossGrad::Unneeded).unwrap()
 }
 
 #[test]
