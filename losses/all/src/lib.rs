@@ -21,7 +21,6 @@
 //! # Ok::<(), lacuna_losses::LossError>(())
 //! ```
 
-mod nearest;
 mod options;
 mod table;
 

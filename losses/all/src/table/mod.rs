@@ -20,8 +20,7 @@ mod pu;
 mod pu_mlc;
 mod spml;
 
-use crate::nearest::nearest;
-use crate::{ClassStatistics, Label, LossError, LossInfo, MultiLabelLoss, Options, Reduction};
+use crate::{ClassStatistics, Label, LossError, LossInfo, MultiLabelLoss, Options, Reduction, suggest};
 
 /// A loss that a command line can name.
 #[derive(Clone, Copy, Debug)]
@@ -141,11 +140,11 @@ pub fn all() -> impl Iterator<Item = &'static LossRow> {
 /// The row of this name, in any of the tables.
 ///
 /// # Errors
-/// [`LossError::UnknownLoss`] with the name that is nearest.
+/// [`LossError::UnknownLoss`] with the names that may be meant; see [`suggest`].
 pub fn find(name: &str) -> Result<&'static LossRow, LossError> {
     all().find(|row| row.info.name == name).ok_or_else(|| LossError::UnknownLoss {
         name: name.to_owned(),
-        nearest: nearest(name, all().map(|row| row.info.name)),
+        suggestion: suggest(name, all().map(|row| row.info.name)),
     })
 }
 
@@ -185,7 +184,7 @@ impl LossRow {
     /// The loss with these options.
     ///
     /// # Errors
-    /// [`LossError::UnknownParameter`] with the name that is nearest, [`LossError::Parameter`] for a value out
+    /// [`LossError::UnknownParameter`] with the names that may be meant, [`LossError::Parameter`] for a value out
     /// of its range, [`LossError::MissingParameter`] where neither the options nor the data have a value,
     /// [`LossError::Classes`] where the data has too few classes. A row with [`statistics`](Self::statistics) lacks
     /// the class frequencies.

@@ -2,7 +2,7 @@
 
 use lacuna_losses::{
     BRANCH_LOSSES, CLASS_LOSSES, ClassStatistics, Context, LOSSES, Label, LossError, LossGrad, LossInput,
-    LossRow, Options, Reduction, Statistics, all, conformance, find,
+    LossRow, Options, Reduction, Statistics, Suggestion, all, conformance, find,
 };
 use std::collections::HashSet;
 
@@ -217,9 +217,37 @@ fn the_nearest_name_is_offered() {
     for (typo, meant) in
         [("hil", "hill"), ("ann", "an"), ("an_ls", "an-ls"), ("roll", "role"), ("spl", "splc")]
     {
-        let expected = LossError::UnknownLoss { name: typo.to_owned(), nearest: Some(meant) };
+        let suggestion = Suggestion::Nearest(meant.to_owned());
+        let expected = LossError::UnknownLoss { name: typo.to_owned(), suggestion };
         assert_eq!(find(typo).err(), Some(expected));
     }
+    let error = |name: &str| find(name).err().unwrap().to_string();
+    assert_eq!(error("SPLC"), "there is no loss `SPLC`; did you mean `splc`?");
+    assert_eq!(error("hlil"), "there is no loss `hlil`; did you mean `hill`?");
+    assert_eq!(error("ldam"), "there is no loss `ldam`; there are `ldam-bce` and `ldam-softmax`");
+    let family = error("gr");
+    assert!(
+        family.starts_with("there is no loss `gr`; there are `gr-voc`, `gr-coco`, `gr-cub`, "),
+        "{family}"
+    );
+    assert_eq!(error("nosuch"), "there is no loss `nosuch`");
+    assert_eq!(error(""), "there is no loss ``");
+}
+
+#[test]
+fn the_nearest_parameter_is_offered_and_all_of_them_where_none_is_near() {
+    let error = |loss: &str, param: &str| {
+        find(loss)
+            .unwrap()
+            .build_for(&context(20).set(param, 1.0), &train(20, true))
+            .err()
+            .unwrap()
+            .to_string()
+    };
+    assert_eq!(error("splc", "Tua"), "splc has no parameter `Tua`; did you mean `tau`?");
+    assert_eq!(error("asl", "gamma"), "asl has no parameter `gamma`; there are `gamma_pos` and `gamma_neg`");
+    assert_eq!(error("focal", "nosuch"), "focal has no parameter `nosuch`; there is `gamma`");
+    assert_eq!(error("bce", "nosuch"), "bce has no parameter `nosuch`");
 }
 
 #[test]
