@@ -219,7 +219,7 @@ fn labels(
 ) -> ObservedLabels {
     let draw = |negatives| SinglePositive { positives: 1, negatives, seed }.apply(&train.truth);
     match need {
-        LabelNeeds::FullTruth => train.truth.clone().into(),
+        LabelNeeds::Complete | LabelNeeds::FullTruth => train.truth.clone().into(),
         LabelNeeds::SinglePositive => from_file.cloned().unwrap_or_else(|| draw(0)),
         // A file without a single observed negative has nothing to offer to such a loss.
         LabelNeeds::SinglePositiveOneNegative => {

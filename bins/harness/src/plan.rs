@@ -313,6 +313,6 @@ pub fn sees(needs: LabelNeeds) -> &'static str {
         LabelNeeds::SinglePositive => "one positive a row",
         LabelNeeds::SinglePositiveOneNegative => "one positive and one negative a row",
         LabelNeeds::SinglePositiveAllNegatives => "one positive and all negatives",
-        LabelNeeds::FullTruth => "all labels",
+        LabelNeeds::Complete | LabelNeeds::FullTruth => "all labels",
     }
 }

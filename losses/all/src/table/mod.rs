@@ -29,7 +29,7 @@ pub struct LossRow {
     pub info: &'static LossInfo,
     /// Reduction in force when nothing is said: that of the authors' code.
     pub reduction: Reduction,
-    /// Labels a benchmark on single positives has to hand it.
+    /// Labels it has to be handed.
     pub needs: LabelNeeds,
     /// What it is built from besides its options; [`LossRow::statistics_of`] counts exactly that.
     pub statistics: Statistics,
@@ -59,16 +59,23 @@ pub enum Statistics {
     CoOccurrence,
 }
 
-/// The labels a method is made for, from the poorest to the richest.
+/// The labels that a method needs, from the fewest to all of them: what the labels at hand have to contain for its
+/// training to be what its authors mean.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LabelNeeds {
-    /// One positive of each row; everything else unknown.
+    /// A positive somewhere. The method makes do with unknown cells everywhere else; benchmarks on single positives hand
+    /// it one positive of each row.
     SinglePositive,
-    /// One positive and one negative of each row.
+    /// A positive somewhere and a negative somewhere, because unknown cells are left out and positives alone would be
+    /// fitted by a constant; benchmarks on single positives hand it one positive and one negative of each row.
     SinglePositiveOneNegative,
-    /// One positive and all true negatives of each row; the other positives unknown.
+    /// A positive somewhere and every negative of the truth: whatever is not known is positive. Benchmarks on single
+    /// positives hand it one positive and all negatives of each row.
     SinglePositiveAllNegatives,
-    /// Every label.
+    /// No unknown cell. Whether the labels are true ones is not asked: the method is defined for complete labels alone.
+    Complete,
+    /// The true labels themselves, whatever was observed: the row is a reference to compare with, trained on the truth by
+    /// definition.
     FullTruth,
 }
 

@@ -1,8 +1,8 @@
 //! The table as a table, and every row against the rules that all losses keep.
 
 use lacuna_losses::{
-    BRANCH_LOSSES, CLASS_LOSSES, ClassStatistics, Context, LOSSES, Label, LossError, LossGrad, LossInput,
-    LossRow, Options, Reduction, Statistics, Suggestion, all, conformance, find,
+    BRANCH_LOSSES, CLASS_LOSSES, ClassStatistics, Context, LOSSES, Label, LabelNeeds, LossError, LossGrad,
+    LossInput, LossRow, Options, Reduction, Statistics, Suggestion, all, conformance, find,
 };
 use std::collections::HashSet;
 
@@ -140,6 +140,16 @@ fn every_row_conforms_under_every_reduction() {
             conformance::agrees_with_its_formula_far_out(&|_| row.build(&options).unwrap());
         }
     }
+}
+
+/// Rows that need every label: the references are trained on the truth, the others on whatever labels are complete.
+#[test]
+fn only_the_references_need_the_truth_itself() {
+    let with =
+        |needs| -> Vec<&str> { all().filter(|row| row.needs == needs).map(|row| row.info.name).collect() };
+    assert_eq!(with(LabelNeeds::FullTruth), ["bce-full", "bce-ls-full"]);
+    let complete = ["anyloss-accuracy", "anyloss-fbeta", "anyloss-gmean", "anyloss-balanced-accuracy"];
+    assert_eq!(with(LabelNeeds::Complete), complete);
 }
 
 #[test]
