@@ -4,7 +4,7 @@
 //! cells only, the rest negative.
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use lacuna_losses::{ClassStatistics, Context, Label, LabelUse, LossGrad, LossInput, Mix, Options, all};
+use lacuna_losses::{Context, Label, LabelUse, LossGrad, LossInput, Mix, Options, all};
 use std::hint::black_box;
 
 const ROWS: usize = 1024;
@@ -31,13 +31,18 @@ fn losses(c: &mut Criterion) {
         let rest = if row.info.labels == LabelUse::KnownOnly { Label::Negative } else { Label::Unknown };
         let mut labels: Vec<Label> =
             (0..n).map(|i| if noise(i, 7) < 0.04 { Label::Positive } else { rest }).collect();
-        let train = ClassStatistics::of(&labels, CLASSES).expect("whole rows");
+        let train = row.statistics_of(&labels, CLASSES).expect("whole rows");
         if row.info.labels == LabelUse::OnePositive {
             labels.fill(Label::Unknown);
             (0..ROWS).for_each(|i| labels[i * CLASSES + i * 7 % CLASSES] = Label::Positive);
         }
         let data = Context { classes: Some(CLASSES), expected_positives: Some(2.9) };
-        let mut loss = row.build_for(&Options::default().within(data), &train).expect("defaults are legal");
+        let options = Options::default().within(data);
+        let built = match &train {
+            Some(train) => row.build_for(&options, train),
+            None => row.build(&options),
+        };
+        let mut loss = built.expect("defaults are legal");
         let (count, mixes) = (loss.logit_matrices(), loss.mixes());
         let entries = |matrix: usize| if mixes && matrix + 1 == count { half * CLASSES } else { n };
         let logits: Vec<&[f32]> = (0..count).map(|m| &matrices[m][..entries(m)]).collect();

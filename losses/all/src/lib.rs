@@ -21,7 +21,6 @@
 //! # Ok::<(), lacuna_losses::LossError>(())
 //! ```
 
-mod nearest;
 mod options;
 mod table;
 
@@ -47,4 +46,4 @@ pub use lacuna_pu as pu;
 pub use lacuna_pu_mlc as pu_mlc;
 pub use lacuna_spml as spml;
 pub use options::{Context, Options};
-pub use table::{BRANCH_LOSSES, CLASS_LOSSES, LOSSES, LabelNeeds, LossRow, all, find};
+pub use table::{BRANCH_LOSSES, CLASS_LOSSES, LOSSES, LabelNeeds, LossRow, Statistics, all, find};

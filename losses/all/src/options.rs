@@ -1,7 +1,6 @@
 //! What somebody may say about a loss by name.
 
-use crate::nearest::nearest;
-use crate::{LossError, LossInfo, Reduction};
+use crate::{LossError, LossInfo, Reduction, Suggestion, suggest};
 use std::collections::BTreeMap;
 
 /// Parameters by name, and what the data says about those that were not given.
@@ -52,8 +51,14 @@ impl Options {
     pub(crate) fn check(&self, info: &'static LossInfo) -> Result<(), LossError> {
         for (name, &value) in &self.params {
             if info.param(name).is_none() {
-                let nearest = nearest(name, info.params.iter().map(|p| p.name));
-                return Err(LossError::UnknownParameter { loss: info.name, name: name.clone(), nearest });
+                let names = || info.params.iter().map(|p| p.name);
+                let suggestion = match suggest(name, names()) {
+                    Suggestion::None if names().len() > 0 => {
+                        Suggestion::OneOf(names().map(String::from).collect())
+                    }
+                    suggestion => suggestion,
+                };
+                return Err(LossError::UnknownParameter { loss: info.name, name: name.clone(), suggestion });
             }
             info.check(name, value)?;
         }

@@ -1,6 +1,6 @@
 //! Why a loss refused its input.
 
-use crate::Interval;
+use crate::{Interval, Suggestion};
 
 /// Why a loss refused its input or its configuration.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -94,22 +94,33 @@ pub enum LossError {
         doc: &'static str,
     },
     /// The loss has no parameter of this name.
-    #[error("{loss} has no parameter `{name}`{}", hint(.nearest))]
+    #[error("{loss} has no parameter `{name}`{}", clause(.suggestion))]
     UnknownParameter {
         /// Name of the loss.
         loss: &'static str,
         /// The name given.
         name: String,
-        /// The parameter whose name is nearest, if the loss has any.
-        nearest: Option<&'static str>,
+        /// The parameters that may be meant; all of them where no name is near.
+        suggestion: Suggestion,
     },
     /// There is no loss of this name.
-    #[error("there is no loss `{name}`{}", hint(.nearest))]
+    #[error("there is no loss `{name}`{}", clause(.suggestion))]
     UnknownLoss {
         /// The name given.
         name: String,
-        /// The loss whose name is nearest.
-        nearest: Option<&'static str>,
+        /// The losses that may be meant.
+        suggestion: Suggestion,
+    },
+    /// A matrix of classes x classes does not fit into memory.
+    #[error(
+        "the {what} of {classes} classes takes {} bytes, which are not to be had; take a loss that does without",
+        8 * (*classes as u128).pow(2)
+    )]
+    Memory {
+        /// Which matrix.
+        what: &'static str,
+        /// Classes of the training set.
+        classes: usize,
     },
     /// A saved state is not this loss's.
     #[error("{0}")]
@@ -119,7 +130,10 @@ pub enum LossError {
     Unsupported(String),
 }
 
-/// "; did you mean `x`?", or nothing.
-fn hint(nearest: &Option<&'static str>) -> String {
-    nearest.map(|n| format!("; did you mean `{n}`?")).unwrap_or_default()
+/// A suggestion behind a semicolon, or nothing.
+fn clause(suggestion: &Suggestion) -> String {
+    match suggestion {
+        Suggestion::None => String::new(),
+        suggestion => format!("; {suggestion}"),
+    }
 }

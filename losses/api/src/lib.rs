@@ -49,6 +49,7 @@ pub mod pointwise;
 pub mod power;
 mod reference;
 mod statistics;
+mod suggestion;
 
 pub use error::LossError;
 pub use info::{Interval, LabelUse, LossInfo, ParamInfo};
@@ -57,6 +58,7 @@ pub use lacuna_kernels::{Dual, Real, f32x8, math};
 pub use lacuna_labels::Label;
 pub use reference::{Gradients, differentiate};
 pub use statistics::ClassStatistics;
+pub use suggestion::{Suggestion, suggest};
 
 /// A named piece of a loss's state, so that a checkpoint can hold it: finite numbers in a fixed order.
 ///

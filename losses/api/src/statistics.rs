@@ -2,14 +2,17 @@
 
 use crate::{Label, LossError};
 
-/// How often each class was observed to be positive in a training set, and together with which.
+/// How often each class was observed to be positive in a training set and, where that was asked for, together with which.
 ///
 /// ```
 /// use lacuna_loss_api::{ClassStatistics, Label};
 ///
 /// let (p, u) = (Label::Positive, Label::Unknown);
-/// let train = ClassStatistics::of(&[p, u, p, p, p, u], 2)?; // three rows of two classes
+/// let labels = [p, u, p, p, p, u]; // three rows of two classes
+/// let train = ClassStatistics::of(&labels, 2)?;
 /// assert_eq!((train.rows(), train.positives()), (3.0, &[3.0, 1.0][..]));
+/// assert_eq!(train.co_occurrence(), None);
+/// let train = ClassStatistics::with_pairs(&labels, 2)?;
 /// assert_eq!(train.co_occurrence(), Some(&[3.0, 1.0, 1.0, 1.0][..]));
 /// # Ok::<(), lacuna_loss_api::LossError>(())
 /// ```
@@ -39,7 +42,7 @@ impl ClassStatistics {
         }
     }
 
-    /// Counts of observed labels `[rows, classes]`.
+    /// Counts of observed labels `[rows, classes]`: rows and positives, without co-occurrence.
     ///
     /// # Errors
     /// [`LossError::Shape`] unless there are whole rows, and at least one.
@@ -48,15 +51,32 @@ impl ClassStatistics {
             let (what, found, rows) = ("the labels", labels.len(), labels.len().div_ceil(classes.max(1)));
             return Err(LossError::Shape { what, found, rows, classes });
         }
-        let mut together = vec![0.0; classes * classes];
+        let mut positives = vec![0.0; classes];
+        for row in labels.chunks(classes) {
+            positives.iter_mut().zip(row).for_each(|(n, label)| *n += f64::from(label.is_positive()));
+        }
+        Ok(Self { rows: (labels.len() / classes) as f64, positives, co_occurrence: None })
+    }
+
+    /// Counts of observed labels `[rows, classes]` with the co-occurrence of every pair of classes, `8 C^2` bytes.
+    ///
+    /// # Errors
+    /// As for [`of`](Self::of), and [`LossError::Memory`] where there are too many classes for `[C, C]` numbers.
+    pub fn with_pairs(labels: &[Label], classes: usize) -> Result<Self, LossError> {
+        let counts = Self::of(labels, classes)?;
+        let mut together: Vec<f64> = Vec::new();
+        let entries = classes.checked_mul(classes);
+        match entries.map(|entries| (entries, together.try_reserve_exact(entries))) {
+            Some((entries, Ok(()))) => together.resize(entries, 0.0),
+            _ => return Err(LossError::Memory { what: "co-occurrence", classes }),
+        }
         for row in labels.chunks(classes) {
             let positives = || row.iter().enumerate().filter(|(_, l)| l.is_positive()).map(|(c, _)| c);
             for a in positives() {
                 positives().for_each(|b| together[a * classes + b] += 1.0);
             }
         }
-        let positives = (0..classes).map(|c| together[c * (classes + 1)]).collect();
-        Ok(Self { rows: (labels.len() / classes) as f64, positives, co_occurrence: Some(together) })
+        counts.with_co_occurrence(together)
     }
 
     /// The same with the number of rows in which classes a and b are positive together, `[C, C]`.
@@ -154,5 +174,16 @@ mod tests {
         assert!(train.clone().with_co_occurrence(vec![0.0; 3]).is_err());
         assert!(ClassStatistics::new(5.0, vec![5.0]).unwrap().priors("test").is_err());
         assert!(ClassStatistics::of(&[Label::Positive; 5], 2).is_err());
+        assert!(ClassStatistics::with_pairs(&[Label::Positive; 5], 2).is_err());
+    }
+
+    #[test]
+    fn pairs_of_too_many_classes_are_refused_and_their_counts_are_not() {
+        // 2^23 classes: 8 MiB of labels, 512 TiB of pairs.
+        let labels = vec![Label::Positive; 1 << 23];
+        let counts = ClassStatistics::of(&labels, labels.len()).unwrap();
+        assert_eq!((counts.rows(), counts.classes(), counts.co_occurrence()), (1.0, 1 << 23, None));
+        let error = ClassStatistics::with_pairs(&labels, labels.len()).unwrap_err();
+        assert_eq!(error, LossError::Memory { what: "co-occurrence", classes: 1 << 23 });
     }
 }

@@ -299,7 +299,7 @@ pub(crate) mod tests {
         let labels: Vec<Label> = (0..9).map(positives).collect();
         let logits = [&[0.5f32; 9][..]];
         let input = LossInput::new(&logits, 3, 3, &labels);
-        let alone = ClassStatistics::of(&labels, 3).unwrap();
+        let alone = ClassStatistics::with_pairs(&labels, 3).unwrap();
         for (statistics, learns) in [(alone, false), (train(3, false), true)] {
             let mut loss = Mfm::new(MfmConfig::with_attention(), &statistics).unwrap();
             let mut dz = [f32::NAN; 9];

@@ -2,7 +2,7 @@
 
 use lacuna_losses::{
     ClassStatistics, Context, Label, LabelUse, LossError, LossGrad, LossInput, LossRow, Mix, MultiLabelLoss,
-    Options, Reduction,
+    Options, Reduction, Statistics,
 };
 
 /// Where logits are probed: from -8 to 8.
@@ -134,14 +134,16 @@ impl Batch {
     ) -> Result<Box<dyn MultiLabelLoss>, LossError> {
         let context = Context { classes: Some(self.classes), expected_positives: Some(1.0) };
         let options = options.clone().within(context).reduce(Reduction::Sum);
-        // A fifth of the training rows has each class. Losses that look at pairs of classes get the batch's own.
-        let frequencies = ClassStatistics::new(1000.0, vec![200.0; self.classes])?;
-        row.build_for(&options, &frequencies).or_else(|error| {
-            match ClassStatistics::of(labels, self.classes) {
-                Ok(of_batch) => row.build_for(&options, &of_batch).map_err(|_| error),
-                Err(_) => Err(error),
-            }
-        })
+        let statistics = match row.statistics {
+            // A fifth of the training rows has each class.
+            Statistics::Counts => Some(ClassStatistics::new(1000.0, vec![200.0; self.classes])?),
+            // Losses that look at pairs of classes get the batch's own.
+            Statistics::None | Statistics::CoOccurrence => row.statistics_of(labels, self.classes)?,
+        };
+        match &statistics {
+            Some(statistics) => row.build_for(&options, statistics),
+            None => row.build(&options),
+        }
     }
 
     fn evaluate(

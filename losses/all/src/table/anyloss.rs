@@ -5,16 +5,16 @@ use crate::anyloss::{AnyLoss, AnyLossConfig, Metric};
 use crate::{LossError, MultiLabelLoss, Reduction};
 
 pub(super) const ROWS: &[LossRow] = &[
-    row(Metric::Accuracy.info(), Reduction::Mean, LabelNeeds::FullTruth, |given| {
+    row(Metric::Accuracy.info(), Reduction::Mean, LabelNeeds::Complete, |given| {
         any_loss(Metric::Accuracy, given)
     }),
-    row(Metric::FBeta { beta: 1.0 }.info(), Reduction::Mean, LabelNeeds::FullTruth, |given| {
+    row(Metric::FBeta { beta: 1.0 }.info(), Reduction::Mean, LabelNeeds::Complete, |given| {
         any_loss(Metric::FBeta { beta: given.get("beta")? }, given)
     }),
-    row(Metric::GMean { root: true }.info(), Reduction::Mean, LabelNeeds::FullTruth, |given| {
+    row(Metric::GMean { root: true }.info(), Reduction::Mean, LabelNeeds::Complete, |given| {
         any_loss(Metric::GMean { root: given.get("root")? == 1.0 }, given)
     }),
-    row(Metric::BalancedAccuracy.info(), Reduction::Mean, LabelNeeds::FullTruth, |given| {
+    row(Metric::BalancedAccuracy.info(), Reduction::Mean, LabelNeeds::Complete, |given| {
         any_loss(Metric::BalancedAccuracy, given)
     }),
 ];

@@ -1,19 +1,19 @@
 //! Margins by class frequency.
 
-use super::{LabelNeeds, LossRow, row};
+use super::{LabelNeeds, LossRow, class_row};
 use crate::Reduction;
 use crate::class_balanced::{DropLoss, DropLossConfig, Ldam, LdamConfig, LdamSoftmax};
 
 pub(super) const CLASS_ROWS: &[LossRow] = &[
-    row(Ldam::INFO, Reduction::Mean, LabelNeeds::SinglePositive, |given| {
+    class_row(Ldam::INFO, Reduction::Mean, LabelNeeds::SinglePositive, |given| {
         let (max_m, s, reduction) = (given.get("max_m")?, given.get("s")?, given.reduction());
         Ok(Box::new(Ldam::new(LdamConfig { max_m, s, reduction }, given.train()?)?))
     }),
-    row(LdamSoftmax::INFO, Reduction::Mean, LabelNeeds::SinglePositive, |given| {
+    class_row(LdamSoftmax::INFO, Reduction::Mean, LabelNeeds::SinglePositive, |given| {
         let (max_m, s, reduction) = (given.get("max_m")?, given.get("s")?, given.reduction());
         Ok(Box::new(LdamSoftmax::new(LdamConfig { max_m, s, reduction }, given.train()?)?))
     }),
-    row(DropLoss::INFO, Reduction::Mean, LabelNeeds::SinglePositive, |given| {
+    class_row(DropLoss::INFO, Reduction::Mean, LabelNeeds::SinglePositive, |given| {
         let config = DropLossConfig { rare_below: given.get("rare_below")?, reduction: given.reduction() };
         Ok(Box::new(DropLoss::new(config, given.train()?)?))
     }),

@@ -1,11 +1,11 @@
 //! COMIC.
 
-use super::{Given, LabelNeeds, LossRow, row};
+use super::{Given, LabelNeeds, LossRow, class_row};
 use crate::comic::{HeadTailBalancer, HtbConfig, Mfm, MfmConfig, PaperConfig, PaperMfm, Rlc, RlcConfig};
 use crate::{LossError, Reduction};
 
 pub(super) const CLASS_ROWS: &[LossRow] = &[
-    row(PaperMfm::INFO, Reduction::Sum, LabelNeeds::SinglePositive, |given| {
+    class_row(PaperMfm::INFO, Reduction::Sum, LabelNeeds::SinglePositive, |given| {
         let config = PaperConfig {
             gamma_pos: given.get("gamma_pos")?,
             gamma_neg: given.get("gamma_neg")?,
@@ -16,13 +16,14 @@ pub(super) const CLASS_ROWS: &[LossRow] = &[
         };
         Ok(Box::new(PaperMfm::new(config, given.train()?)?))
     }),
-    row(Mfm::INFO, Reduction::Sum, LabelNeeds::SinglePositive, |given| {
+    class_row(Mfm::INFO, Reduction::Sum, LabelNeeds::SinglePositive, |given| {
         Ok(Box::new(Mfm::new(mfm(MfmConfig::with_attention(), given)?, given.train()?)?))
-    }),
-    row(Mfm::INFO_BY_CLASS, Reduction::Sum, LabelNeeds::SinglePositive, |given| {
+    })
+    .with_co_occurrence(),
+    class_row(Mfm::INFO_BY_CLASS, Reduction::Sum, LabelNeeds::SinglePositive, |given| {
         Ok(Box::new(Mfm::new(mfm(MfmConfig::by_class(), given)?, given.train()?)?))
     }),
-    row(Rlc::INFO, Reduction::Sum, LabelNeeds::SinglePositive, |given| {
+    class_row(Rlc::INFO, Reduction::Sum, LabelNeeds::SinglePositive, |given| {
         let config = RlcConfig {
             tau: given.get("tau")?,
             margin: given.get("margin")?,
@@ -35,10 +36,11 @@ pub(super) const CLASS_ROWS: &[LossRow] = &[
 ];
 
 pub(super) const BRANCH_ROWS: &[LossRow] =
-    &[row(HeadTailBalancer::INFO, Reduction::Sum, LabelNeeds::SinglePositive, |given| {
+    &[class_row(HeadTailBalancer::INFO, Reduction::Sum, LabelNeeds::SinglePositive, |given| {
         let config = HtbConfig { alpha: given.get("alpha")?, mfm: mfm(MfmConfig::with_attention(), given)? };
         Ok(Box::new(HeadTailBalancer::new(config, given.train()?)?))
-    })];
+    })
+    .with_co_occurrence()];
 
 fn mfm(published: MfmConfig, given: &Given<'_>) -> Result<MfmConfig, LossError> {
     let by = published.attention.then(|| given.get("gamma_class_ng")).transpose()?;

@@ -1,6 +1,6 @@
 //! Class-aware selective loss.
 
-use super::{Given, LabelNeeds, LossRow, row};
+use super::{Given, LabelNeeds, LossRow, class_row, row};
 use crate::csl::{Csl, CslConfig, Mode, Part};
 use crate::{LossError, MultiLabelLoss, Reduction};
 
@@ -20,7 +20,7 @@ pub(super) const ROWS: &[LossRow] = &[
 ];
 
 pub(super) const CLASS_ROWS: &[LossRow] =
-    &[row(Mode::SELECTIVE_PRIOR, Reduction::Sum, LabelNeeds::SinglePositive, |given| {
+    &[class_row(Mode::SELECTIVE_PRIOR, Reduction::Sum, LabelNeeds::SinglePositive, |given| {
         csl(Mode::Selective, given)
     })];
 

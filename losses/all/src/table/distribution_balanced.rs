@@ -1,46 +1,55 @@
 //! The distribution-balanced code.
 
-use super::{Given, LabelNeeds, LossRow, row};
+use super::{Given, LabelNeeds, LossRow, class_row};
 use crate::distribution_balanced::{
     ClassBalance, Focal, Preset, Resample, ResampleConfig, Reweight, Variant,
 };
 use crate::{LossError, MultiLabelLoss, Reduction};
 
 pub(super) const CLASS_ROWS: &[LossRow] = &[
-    row(Variant::RBce.info_for(Preset::Coco), Reduction::Mean, LabelNeeds::SinglePositive, |given| {
+    class_row(Variant::RBce.info_for(Preset::Coco), Reduction::Mean, LabelNeeds::SinglePositive, |given| {
         resample(Variant::RBce, Preset::Coco, given)
     }),
-    row(Variant::RBce.info_for(Preset::Voc), Reduction::Mean, LabelNeeds::SinglePositive, |given| {
+    class_row(Variant::RBce.info_for(Preset::Voc), Reduction::Mean, LabelNeeds::SinglePositive, |given| {
         resample(Variant::RBce, Preset::Voc, given)
     }),
-    row(Variant::RBceFocal.info_for(Preset::Coco), Reduction::Mean, LabelNeeds::SinglePositive, |given| {
-        resample(Variant::RBceFocal, Preset::Coco, given)
-    }),
-    row(Variant::RBceFocal.info_for(Preset::Voc), Reduction::Mean, LabelNeeds::SinglePositive, |given| {
-        resample(Variant::RBceFocal, Preset::Voc, given)
-    }),
-    row(Variant::Db.info_for(Preset::Coco), Reduction::Mean, LabelNeeds::SinglePositive, |given| {
+    class_row(
+        Variant::RBceFocal.info_for(Preset::Coco),
+        Reduction::Mean,
+        LabelNeeds::SinglePositive,
+        |given| resample(Variant::RBceFocal, Preset::Coco, given),
+    ),
+    class_row(
+        Variant::RBceFocal.info_for(Preset::Voc),
+        Reduction::Mean,
+        LabelNeeds::SinglePositive,
+        |given| resample(Variant::RBceFocal, Preset::Voc, given),
+    ),
+    class_row(Variant::Db.info_for(Preset::Coco), Reduction::Mean, LabelNeeds::SinglePositive, |given| {
         resample(Variant::Db, Preset::Coco, given)
     }),
-    row(Variant::Db.info_for(Preset::Voc), Reduction::Mean, LabelNeeds::SinglePositive, |given| {
+    class_row(Variant::Db.info_for(Preset::Voc), Reduction::Mean, LabelNeeds::SinglePositive, |given| {
         resample(Variant::Db, Preset::Voc, given)
     }),
-    row(Variant::DbFocal.info_for(Preset::Coco), Reduction::Mean, LabelNeeds::SinglePositive, |given| {
-        resample(Variant::DbFocal, Preset::Coco, given)
-    }),
-    row(Variant::DbFocal.info_for(Preset::Voc), Reduction::Mean, LabelNeeds::SinglePositive, |given| {
+    class_row(
+        Variant::DbFocal.info_for(Preset::Coco),
+        Reduction::Mean,
+        LabelNeeds::SinglePositive,
+        |given| resample(Variant::DbFocal, Preset::Coco, given),
+    ),
+    class_row(Variant::DbFocal.info_for(Preset::Voc), Reduction::Mean, LabelNeeds::SinglePositive, |given| {
         resample(Variant::DbFocal, Preset::Voc, given)
     }),
-    row(Variant::RwInverse.info(), Reduction::Mean, LabelNeeds::SinglePositive, |given| {
+    class_row(Variant::RwInverse.info(), Reduction::Mean, LabelNeeds::SinglePositive, |given| {
         resample(Variant::RwInverse, Preset::Coco, given)
     }),
-    row(Variant::RwInverseRoot.info(), Reduction::Mean, LabelNeeds::SinglePositive, |given| {
+    class_row(Variant::RwInverseRoot.info(), Reduction::Mean, LabelNeeds::SinglePositive, |given| {
         resample(Variant::RwInverseRoot, Preset::Coco, given)
     }),
-    row(Variant::Cb.info(), Reduction::Mean, LabelNeeds::SinglePositive, |given| {
+    class_row(Variant::Cb.info(), Reduction::Mean, LabelNeeds::SinglePositive, |given| {
         resample(Variant::Cb, Preset::Coco, given)
     }),
-    row(Variant::CbFocal.info(), Reduction::Mean, LabelNeeds::SinglePositive, |given| {
+    class_row(Variant::CbFocal.info(), Reduction::Mean, LabelNeeds::SinglePositive, |given| {
         resample(Variant::CbFocal, Preset::Coco, given)
     }),
 ];

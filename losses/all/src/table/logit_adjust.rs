@@ -1,17 +1,17 @@
 //! Logit adjustment.
 
-use super::{Given, LabelNeeds, LossRow, row};
+use super::{Given, LabelNeeds, LossRow, class_row};
 use crate::logit_adjust::{Form, LogitAdjust, LogitAdjustConfig, LogitAdjustSoftmax};
 use crate::{LossError, MultiLabelLoss, Reduction};
 
 pub(super) const CLASS_ROWS: &[LossRow] = &[
-    row(Form::LogPrior.info(), Reduction::Mean, LabelNeeds::SinglePositive, |given| {
+    class_row(Form::LogPrior.info(), Reduction::Mean, LabelNeeds::SinglePositive, |given| {
         logit_adjust(Form::LogPrior, given)
     }),
-    row(Form::LogitPrior.info(), Reduction::Mean, LabelNeeds::SinglePositive, |given| {
+    class_row(Form::LogitPrior.info(), Reduction::Mean, LabelNeeds::SinglePositive, |given| {
         logit_adjust(Form::LogitPrior, given)
     }),
-    row(LogitAdjustSoftmax::INFO, Reduction::Mean, LabelNeeds::SinglePositive, |given| {
+    class_row(LogitAdjustSoftmax::INFO, Reduction::Mean, LabelNeeds::SinglePositive, |given| {
         let config = LogitAdjustConfig { tau: given.get("tau")?, reduction: given.reduction() };
         let train = given.train()?;
         let counts = train.nonzero(given.row.info.name)?;

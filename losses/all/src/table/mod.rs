@@ -20,8 +20,7 @@ mod pu;
 mod pu_mlc;
 mod spml;
 
-use crate::nearest::nearest;
-use crate::{ClassStatistics, LossError, LossInfo, MultiLabelLoss, Options, Reduction};
+use crate::{ClassStatistics, Label, LossError, LossInfo, MultiLabelLoss, Options, Reduction, suggest};
 
 /// A loss that a command line can name.
 #[derive(Clone, Copy, Debug)]
@@ -30,8 +29,10 @@ pub struct LossRow {
     pub info: &'static LossInfo,
     /// Reduction in force when nothing is said: that of the authors' code.
     pub reduction: Reduction,
-    /// Labels a benchmark on single positives has to hand it.
+    /// Labels it has to be handed.
     pub needs: LabelNeeds,
+    /// What it is built from besides its options; [`LossRow::statistics_of`] counts exactly that.
+    pub statistics: Statistics,
     make: Make,
 }
 
@@ -39,19 +40,42 @@ type Make = fn(&Given<'_>) -> Result<Box<dyn MultiLabelLoss>, LossError>;
 
 /// A row, as the files of the families write it.
 const fn row(info: &'static LossInfo, reduction: Reduction, needs: LabelNeeds, make: Make) -> LossRow {
-    LossRow { info, reduction, needs, make }
+    LossRow { info, reduction, needs, statistics: Statistics::None, make }
 }
 
-/// The labels a method is made for, from the poorest to the richest.
+/// A row that is built from the class frequencies of a training set.
+const fn class_row(info: &'static LossInfo, reduction: Reduction, needs: LabelNeeds, make: Make) -> LossRow {
+    LossRow { statistics: Statistics::Counts, ..row(info, reduction, needs, make) }
+}
+
+/// The statistics of a training set that a loss is built from, from the cheapest to the dearest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Statistics {
+    /// None.
+    None,
+    /// Rows, and positives of each class: [`ClassStatistics::of`].
+    Counts,
+    /// Co-occurrence of classes as well: [`ClassStatistics::with_pairs`].
+    CoOccurrence,
+}
+
+/// The labels that a method needs, from the fewest to all of them: what the labels at hand have to contain for its
+/// training to be what its authors mean.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LabelNeeds {
-    /// One positive of each row; everything else unknown.
+    /// A positive somewhere. The method makes do with unknown cells everywhere else; benchmarks on single positives hand
+    /// it one positive of each row.
     SinglePositive,
-    /// One positive and one negative of each row.
+    /// A positive somewhere and a negative somewhere, because unknown cells are left out and positives alone would be
+    /// fitted by a constant; benchmarks on single positives hand it one positive and one negative of each row.
     SinglePositiveOneNegative,
-    /// One positive and all true negatives of each row; the other positives unknown.
+    /// A positive somewhere and every negative of the truth: whatever is not known is positive. Benchmarks on single
+    /// positives hand it one positive and all negatives of each row.
     SinglePositiveAllNegatives,
-    /// Every label.
+    /// No unknown cell. Whether the labels are true ones is not asked: the method is defined for complete labels alone.
+    Complete,
+    /// The true labels themselves, whatever was observed: the row is a reference to compare with, trained on the truth by
+    /// definition.
     FullTruth,
 }
 
@@ -123,31 +147,64 @@ pub fn all() -> impl Iterator<Item = &'static LossRow> {
 /// The row of this name, in any of the tables.
 ///
 /// # Errors
-/// [`LossError::UnknownLoss`] with the name that is nearest.
+/// [`LossError::UnknownLoss`] with the names that may be meant; see [`suggest`].
 pub fn find(name: &str) -> Result<&'static LossRow, LossError> {
     all().find(|row| row.info.name == name).ok_or_else(|| LossError::UnknownLoss {
         name: name.to_owned(),
-        nearest: nearest(name, all().map(|row| row.info.name)),
+        suggestion: suggest(name, all().map(|row| row.info.name)),
     })
 }
 
 impl LossRow {
+    /// This row, built from the co-occurrence of classes.
+    const fn with_co_occurrence(self) -> Self {
+        Self { statistics: Statistics::CoOccurrence, ..self }
+    }
+
+    /// The statistics of observed labels `[rows, classes]` that the row is built from, `None` if it is built from its
+    /// options alone.
+    ///
+    /// ```
+    /// use lacuna_losses::{Label, find};
+    ///
+    /// let labels = [Label::Positive, Label::Unknown]; // one row of two classes
+    /// assert_eq!(find("hill")?.statistics_of(&labels, 2)?, None);
+    /// let counts = find("ldam-bce")?.statistics_of(&labels, 2)?.unwrap();
+    /// assert_eq!((counts.positives(), counts.co_occurrence()), (&[1.0, 0.0][..], None));
+    /// # Ok::<(), lacuna_losses::LossError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As for [`ClassStatistics::of`] and [`ClassStatistics::with_pairs`].
+    pub fn statistics_of(
+        &self,
+        labels: &[Label],
+        classes: usize,
+    ) -> Result<Option<ClassStatistics>, LossError> {
+        match self.statistics {
+            Statistics::None => Ok(None),
+            Statistics::Counts => ClassStatistics::of(labels, classes).map(Some),
+            Statistics::CoOccurrence => ClassStatistics::with_pairs(labels, classes).map(Some),
+        }
+    }
+
     /// The loss with these options.
     ///
     /// # Errors
-    /// [`LossError::UnknownParameter`] with the name that is nearest, [`LossError::Parameter`] for a value out
+    /// [`LossError::UnknownParameter`] with the names that may be meant, [`LossError::Parameter`] for a value out
     /// of its range, [`LossError::MissingParameter`] where neither the options nor the data have a value,
-    /// [`LossError::Classes`] where the data has too few classes. A row of [`CLASS_LOSSES`] lacks the class
-    /// frequencies.
+    /// [`LossError::Classes`] where the data has too few classes. A row with [`statistics`](Self::statistics) lacks
+    /// the class frequencies.
     pub fn build(&'static self, options: &Options) -> Result<Box<dyn MultiLabelLoss>, LossError> {
         self.make(options, None)
     }
 
-    /// The loss with these options for a training set with these class frequencies, which rows of [`LOSSES`] do
-    /// not look at.
+    /// The loss with these options for a training set with these class frequencies, which rows without
+    /// [`statistics`](Self::statistics) do not look at.
     ///
     /// # Errors
-    /// As [`build`](Self::build), and [`LossError::Unsupported`] for frequencies the loss cannot work with.
+    /// As [`build`](Self::build), and [`LossError::Unsupported`] for frequencies the loss cannot work with: where
+    /// co-occurrence is needed, frequencies without it.
     pub fn build_for(
         &'static self,
         options: &Options,

@@ -1,23 +1,26 @@
 //! Propensities.
 
-use super::{Given, LabelNeeds, LossRow, row};
+use super::{Given, LabelNeeds, LossRow, class_row};
 use crate::propensity::{Bound, Propensities, Propensity, Surrogate, info_of};
 use crate::{LossError, MultiLabelLoss, Reduction};
 
 pub(super) const CLASS_ROWS: &[LossRow] = &[
-    row(info_of(Bound::Unbiased, Surrogate::Bce), Reduction::Mean, LabelNeeds::SinglePositive, |given| {
-        propensity(Bound::Unbiased, Surrogate::Bce, given)
-    }),
-    row(
+    class_row(
+        info_of(Bound::Unbiased, Surrogate::Bce),
+        Reduction::Mean,
+        LabelNeeds::SinglePositive,
+        |given| propensity(Bound::Unbiased, Surrogate::Bce, given),
+    ),
+    class_row(
         info_of(Bound::Unbiased, Surrogate::SquaredHinge),
         Reduction::Mean,
         LabelNeeds::SinglePositive,
         |given| propensity(Bound::Unbiased, Surrogate::SquaredHinge, given),
     ),
-    row(info_of(Bound::Upper, Surrogate::Bce), Reduction::Mean, LabelNeeds::SinglePositive, |given| {
+    class_row(info_of(Bound::Upper, Surrogate::Bce), Reduction::Mean, LabelNeeds::SinglePositive, |given| {
         propensity(Bound::Upper, Surrogate::Bce, given)
     }),
-    row(
+    class_row(
         info_of(Bound::Upper, Surrogate::SquaredHinge),
         Reduction::Mean,
         LabelNeeds::SinglePositive,

@@ -1,6 +1,6 @@
 //! Positive-unlabelled risks.
 
-use super::{Given, LabelNeeds, LossRow, row};
+use super::{Given, LabelNeeds, LossRow, class_row, row};
 use crate::pu::{Crisp, Pu, PuConfig, Risk, Vpu};
 use crate::{LossError, MultiLabelLoss, Reduction};
 
@@ -9,13 +9,13 @@ pub(super) const ROWS: &[LossRow] = &[row(Vpu::INFO, Reduction::Mean, LabelNeeds
 })];
 
 pub(super) const CLASS_ROWS: &[LossRow] = &[
-    row(Risk::Unbiased.info(), Reduction::Mean, LabelNeeds::SinglePositive, |given| {
+    class_row(Risk::Unbiased.info(), Reduction::Mean, LabelNeeds::SinglePositive, |given| {
         pu(Risk::Unbiased, given)
     }),
-    row(Risk::NonNegative.info(), Reduction::Mean, LabelNeeds::SinglePositive, |given| {
+    class_row(Risk::NonNegative.info(), Reduction::Mean, LabelNeeds::SinglePositive, |given| {
         pu(Risk::NonNegative, given)
     }),
-    row(Crisp::INFO, Reduction::Mean, LabelNeeds::SinglePositive, |given| {
+    class_row(Crisp::INFO, Reduction::Mean, LabelNeeds::SinglePositive, |given| {
         Ok(Box::new(Crisp::new(&priors(given)?, given.reduction())?))
     }),
 ];

@@ -1,8 +1,8 @@
 //! The table as a table, and every row against the rules that all losses keep.
 
 use lacuna_losses::{
-    BRANCH_LOSSES, CLASS_LOSSES, ClassStatistics, Context, LOSSES, LossError, Options, Reduction, all,
-    conformance, find,
+    BRANCH_LOSSES, CLASS_LOSSES, ClassStatistics, Context, LOSSES, Label, LabelNeeds, LossError, LossGrad,
+    LossInput, LossRow, Options, Reduction, Statistics, Suggestion, all, conformance, find,
 };
 use std::collections::HashSet;
 
@@ -71,6 +71,64 @@ fn class_frequencies_are_asked_for() {
     }
 }
 
+/// A row says what it is built from: no less, and no more.
+#[test]
+fn statistics_are_those_that_a_row_is_built_from() {
+    let (rows, classes) = (12, 4);
+    let labels: Vec<Label> = (0..rows * classes)
+        .map(|i| if i % classes <= i / classes % classes { Label::Positive } else { Label::Unknown })
+        .collect();
+    // A class that is positive in every row has no prior, so the first row has none at all.
+    let labels = [&[Label::Unknown; 4][..], &labels].concat();
+    let counts = ClassStatistics::of(&labels, classes).unwrap();
+    let pairs = ClassStatistics::with_pairs(&labels, classes).unwrap();
+    assert_eq!(counts.positives(), [12.0, 9.0, 6.0, 3.0]);
+    assert_eq!(pairs.co_occurrence().unwrap()[..4], [12.0, 9.0, 6.0, 3.0]);
+    let options = context(classes);
+    for row in LOSSES {
+        assert_eq!(row.statistics, Statistics::None, "{}", row.info.name);
+    }
+    for row in CLASS_LOSSES {
+        assert_ne!(row.statistics, Statistics::None, "{}", row.info.name);
+    }
+    for row in all() {
+        let name = row.info.name;
+        let built = row.statistics_of(&labels, classes).unwrap();
+        let frequencies_are_missing = matches!(
+            row.build(&options),
+            Err(LossError::MissingParameter { parameter: "class_frequencies", .. })
+        );
+        assert_eq!(frequencies_are_missing, row.statistics != Statistics::None, "{name}");
+        match row.statistics {
+            Statistics::None => assert_eq!(built, None),
+            Statistics::Counts => {
+                assert_eq!(built.as_ref(), Some(&counts));
+                let [a, b] = [&counts, &pairs].map(|train| value(row, &options, train));
+                assert_eq!(a.to_bits(), b.to_bits(), "{name}");
+            }
+            Statistics::CoOccurrence => {
+                assert_eq!(built.as_ref(), Some(&pairs));
+                assert!(value(row, &options, &pairs).is_finite());
+                let error = row.build_for(&options, &counts).err().unwrap();
+                assert!(matches!(error, LossError::Unsupported(_)), "{name}: {error}");
+            }
+        }
+    }
+}
+
+/// The loss of one batch of three rows.
+fn value(row: &'static LossRow, options: &Options, train: &ClassStatistics) -> f32 {
+    let (rows, classes) = (3, train.classes());
+    let z: Vec<f32> = (0..rows * classes).map(|i| (i * 7 % 5) as f32 - 2.0).collect();
+    let positive = |i: usize| i % classes == i / classes;
+    let labels: Vec<Label> =
+        (0..rows * classes).map(|i| if positive(i) { Label::Positive } else { Label::Unknown }).collect();
+    let mut loss = row.build_for(options, train).unwrap();
+    assert!(!loss.mixes(), "{}", row.info.name);
+    let logits = vec![&z[..]; loss.logit_matrices()];
+    loss.evaluate(&LossInput::new(&logits, rows, classes, &labels), LossGrad::Unneeded).unwrap()
+}
+
 #[test]
 fn every_row_conforms_under_every_reduction() {
     for row in LOSSES {
@@ -82,6 +140,16 @@ fn every_row_conforms_under_every_reduction() {
             conformance::agrees_with_its_formula_far_out(&|_| row.build(&options).unwrap());
         }
     }
+}
+
+/// Rows that need every label: the references are trained on the truth, the others on whatever labels are complete.
+#[test]
+fn only_the_references_need_the_truth_itself() {
+    let with =
+        |needs| -> Vec<&str> { all().filter(|row| row.needs == needs).map(|row| row.info.name).collect() };
+    assert_eq!(with(LabelNeeds::FullTruth), ["bce-full", "bce-ls-full"]);
+    let complete = ["anyloss-accuracy", "anyloss-fbeta", "anyloss-gmean", "anyloss-balanced-accuracy"];
+    assert_eq!(with(LabelNeeds::Complete), complete);
 }
 
 #[test]
@@ -159,9 +227,37 @@ fn the_nearest_name_is_offered() {
     for (typo, meant) in
         [("hil", "hill"), ("ann", "an"), ("an_ls", "an-ls"), ("roll", "role"), ("spl", "splc")]
     {
-        let expected = LossError::UnknownLoss { name: typo.to_owned(), nearest: Some(meant) };
+        let suggestion = Suggestion::Nearest(meant.to_owned());
+        let expected = LossError::UnknownLoss { name: typo.to_owned(), suggestion };
         assert_eq!(find(typo).err(), Some(expected));
     }
+    let error = |name: &str| find(name).err().unwrap().to_string();
+    assert_eq!(error("SPLC"), "there is no loss `SPLC`; did you mean `splc`?");
+    assert_eq!(error("hlil"), "there is no loss `hlil`; did you mean `hill`?");
+    assert_eq!(error("ldam"), "there is no loss `ldam`; there are `ldam-bce` and `ldam-softmax`");
+    let family = error("gr");
+    assert!(
+        family.starts_with("there is no loss `gr`; there are `gr-voc`, `gr-coco`, `gr-cub`, "),
+        "{family}"
+    );
+    assert_eq!(error("nosuch"), "there is no loss `nosuch`");
+    assert_eq!(error(""), "there is no loss ``");
+}
+
+#[test]
+fn the_nearest_parameter_is_offered_and_all_of_them_where_none_is_near() {
+    let error = |loss: &str, param: &str| {
+        find(loss)
+            .unwrap()
+            .build_for(&context(20).set(param, 1.0), &train(20, true))
+            .err()
+            .unwrap()
+            .to_string()
+    };
+    assert_eq!(error("splc", "Tua"), "splc has no parameter `Tua`; did you mean `tau`?");
+    assert_eq!(error("asl", "gamma"), "asl has no parameter `gamma`; there are `gamma_pos` and `gamma_neg`");
+    assert_eq!(error("focal", "nosuch"), "focal has no parameter `nosuch`; there is `gamma`");
+    assert_eq!(error("bce", "nosuch"), "bce has no parameter `nosuch`");
 }
 
 #[test]
