@@ -1,9 +1,10 @@
 //! Data sets that are arrays: which array of a file is what, and `.npy` files by themselves.
 
 use crate::content::numbered_classes;
-use crate::convention::MINUS_ONE;
+use crate::convention::{MINUS_ONE, NOT_A_NUMBER};
+use crate::error::within;
 use crate::labels_csv::unique;
-use crate::npy::MatrixFile;
+use crate::npy::{FeatureShape, MatrixFile};
 use crate::{
     Content, FeatureTable, FormatError, LabelConvention, LabelTable, Limits, NpyArray, ReadOptions, Strings,
     Table, mmap, spml,
@@ -12,7 +13,10 @@ use lacuna_labels::{FeatureError, Features, Label, ObservedLabels};
 use std::path::Path;
 use std::sync::Arc;
 
-/// Reads a `.npy` file: text is a list of names, a matrix of numbers features.
+/// Reads a `.npy` file: text is a list of names, a matrix of numbers features, or labels where
+/// [`ReadOptions::labels`] says so: 1 is positive and 0 negative, unless a convention says otherwise.
+///
+/// Features may have the shapes of [`FeatureShape::of`]; classes are numbered.
 pub(crate) fn read_npy(path: &Path, options: &ReadOptions) -> Result<Content, FormatError> {
     let kind = crate::Dtype::of_file(path)?.kind;
     let mut table = Table { path: path.into(), ..Table::default() };
@@ -30,16 +34,37 @@ pub(crate) fn read_npy(path: &Path, options: &ReadOptions) -> Result<Content, Fo
         let names = array.into_strings().map_err(FormatError::npy(path))?;
         unique(path, &names)?;
         table.names = Some(names);
+    } else if options.labels {
+        let labels = labels(&NpyArray::open(path)?, path, options.convention, false)?;
+        table.classes = match &options.classes {
+            None => numbered_classes(labels.classes()),
+            Some(classes) if classes.len() == labels.classes() => classes.clone(),
+            Some(classes) => {
+                let (named, columns) = (classes.len(), labels.classes());
+                let problem = format!("the labels have {columns} columns, and {named} classes were named");
+                return Err(FormatError::Unwritable { path: path.into(), problem });
+            }
+        };
+        table.labels = Some(LabelTable::Dense(labels));
     } else {
-        table.features = Some(FeatureTable::Dense(npy_features(path, &options.limits)?));
+        let (features, shape) = npy_features(path, &options.limits)?;
+        set_features(&mut table, features, &shape, path);
     }
     Ok(table.into())
 }
 
+/// Puts features into a table, with what their shape says.
+fn set_features(table: &mut Table, features: Features, shape: &FeatureShape, path: &Path) {
+    table.features = Some(FeatureTable::Dense(features));
+    table.image = shape.image;
+    table.notes.extend(shape.note(path));
+}
+
 /// Reads features from a `.npy` file, or maps them into memory where they are `<f4` and the file is large.
-pub(crate) fn npy_features(path: &Path, limits: &Limits) -> Result<Features, FormatError> {
+pub(crate) fn npy_features(path: &Path, limits: &Limits) -> Result<(Features, FeatureShape), FormatError> {
     let matrix = MatrixFile::open(path)?;
-    let (rows, columns) = (matrix.rows, matrix.columns);
+    let shape = matrix.features.clone();
+    let (rows, columns) = (shape.rows, shape.columns);
     for (count, what) in [(rows, "rows"), (columns, "columns")] {
         if count == 0 {
             return Err(FormatError::Empty { path: path.into(), what });
@@ -48,11 +73,11 @@ pub(crate) fn npy_features(path: &Path, limits: &Limits) -> Result<Features, For
     let features = if mmap::can_map(&matrix) && (rows * columns) as u64 * 4 >= limits.map_from {
         Features::shared(rows, columns, Arc::new(mmap::map(&matrix, path)?))
     } else {
-        drop(matrix);
-        let (rows, columns, values) = NpyArray::open_f32_matrix(path)?;
+        let mut values = Vec::new();
+        matrix.append_f32(&mut values).map_err(FormatError::npy(path))?;
         Features::new(rows, columns, values)
     };
-    features.map_err(finite(path))
+    Ok((features.map_err(finite(path))?, shape))
 }
 
 /// Adds the path to what is wrong with features.
@@ -69,8 +94,8 @@ pub(crate) fn finite(path: &Path) -> impl FnOnce(FeatureError) -> FormatError {
 pub(crate) trait ArrayFile {
     fn names(&self) -> Vec<String>;
     fn read(&mut self, name: &str) -> Result<NpyArray, FormatError>;
-    /// Rows, columns and values of a matrix, without holding it in its own type besides.
-    fn read_f32(&mut self, name: &str) -> Result<(usize, usize, Vec<f32>), FormatError>;
+    /// Shape and values of features, without holding them in their own type besides.
+    fn features(&mut self, name: &str) -> Result<(FeatureShape, Vec<f32>), FormatError>;
 }
 
 const FEATURES: &[&str] = &["features", "x", "X", "embeddings", "image_features", "img_emb"];
@@ -117,13 +142,13 @@ fn table(
             named.find(|name| there.contains(name))
         })
     };
-    let of = |name: &str| path.join(name);
+    let of = |name: &str| within(path, name);
     let mut table = Table { path: path.into(), ..Table::default() };
     let named = options.features.as_deref().map(|name| vec![name]);
     if let Some(name) = find(named.as_deref().unwrap_or(FEATURES)) {
-        let (rows, columns, values) = file.read_f32(&name)?;
-        let features = Features::new(rows, columns, values).map_err(finite(&of(&name)))?;
-        table.features = Some(FeatureTable::Dense(features));
+        let (shape, values) = file.features(&name)?;
+        let features = Features::new(shape.rows, shape.columns, values).map_err(finite(&of(&name)))?;
+        set_features(&mut table, features, &shape, &of(&name));
     }
     for (words, observed) in [(LABELS, false), (OBSERVED, true)] {
         let Some(name) = find(words) else { continue };
@@ -181,7 +206,112 @@ fn labels(
         (-1.0, Some(Csl)) => Ok(Label::Unknown),
         (-1.0, Some(BinaryAn)) => Err("with the convention binary-an labels are 0 or 1"),
         (-1.0, None) => Err(MINUS_ONE),
+        (value, _) if value.is_nan() => Err(NOT_A_NUMBER),
         _ => Err("labels are -1, 0 or 1"),
     })?;
     Ok(matrix.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Compression, Destination, NpyData, write_npz, write_safetensors};
+    use Label::{Negative as N, Positive as P, Unknown as U};
+
+    fn save(folder: &Path, shape: &[usize], data: NpyData) -> std::path::PathBuf {
+        let path = folder.join("x.npy");
+        let array = NpyArray::new(shape.to_vec(), data).unwrap();
+        array.save(Destination::replacing(&path)).unwrap();
+        path
+    }
+
+    #[test]
+    fn numbers_are_labels_where_the_options_say_so() {
+        let folder = tempfile::tempdir().unwrap();
+        let read = |data, convention| {
+            let path = save(folder.path(), &[1, 3], data);
+            let options = ReadOptions { labels: true, convention, ..ReadOptions::default() };
+            let table = read_npy(&path, &options).map_err(|error| error.to_string())?.train;
+            assert!(table.features.is_none());
+            assert_eq!(table.classes.to_vec(), ["class 0", "class 1", "class 2"]);
+            let Some(LabelTable::Dense(labels)) = table.labels else { panic!("not labels") };
+            Ok::<_, String>(labels.cells().to_vec())
+        };
+        assert_eq!(read(NpyData::Bool(vec![true, false, true]), None).unwrap(), [P, N, P]);
+        assert_eq!(read(NpyData::F64(vec![1.0, 0.0, 0.0]), None).unwrap(), [P, N, N]);
+        let minus_one = || NpyData::I8(vec![1, 0, -1]);
+        assert!(
+            read(minus_one(), None).unwrap_err().contains("row 0, column 2 (counted from 0) is -1; -1 means")
+        );
+        assert_eq!(read(minus_one(), Some(LabelConvention::Spml)).unwrap(), [P, U, N]);
+        assert_eq!(read(minus_one(), Some(LabelConvention::Csl)).unwrap(), [P, N, U]);
+        let error = read(NpyData::F32(vec![1.0, f32::NAN, 0.0]), None).unwrap_err();
+        assert!(error.contains("column 1 (counted from 0) is NaN; labels are -1, 0 or 1: write"), "{error}");
+        assert!(read(NpyData::U8(vec![1, 2, 0]), None).unwrap_err().contains("is 2; labels are -1, 0 or 1"));
+    }
+
+    #[test]
+    fn classes_that_were_named_are_used_or_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = save(folder.path(), &[2, 2], NpyData::U8(vec![1, 0, 0, 1]));
+        let options = |classes: &[&str]| ReadOptions {
+            labels: true,
+            classes: Some(classes.iter().collect()),
+            ..ReadOptions::default()
+        };
+        assert_eq!(read_npy(&path, &options(&["a", "b"])).unwrap().train.classes.to_vec(), ["a", "b"]);
+        let error = read_npy(&path, &options(&["a"])).unwrap_err().to_string();
+        assert!(error.ends_with("the labels have 2 columns, and 1 classes were named"), "{error}");
+    }
+
+    #[test]
+    fn pictures_are_rows_with_a_shape_in_every_format_of_arrays() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        let pictures =
+            NpyArray::new(vec![2, 3, 2, 1], NpyData::F64((0..12).map(f64::from).collect())).unwrap();
+        let squeezed = NpyArray::new(vec![2, 6, 1, 1], NpyData::F32(vec![0.5; 12])).unwrap();
+        for (array, image, notes) in [(&pictures, Some([3, 2, 1]), 0), (&squeezed, None, 1)] {
+            array.save(Destination::replacing(&path("x.npy"))).unwrap();
+            write_npz(Destination::replacing(&path("x.npz")), &[("x", array)], Compression::Deflate).unwrap();
+            write_safetensors(Destination::replacing(&path("x.safetensors")), &[("x", array)], &[]).unwrap();
+            std::fs::create_dir_all(path("shards")).unwrap();
+            array.save(Destination::replacing(&path("shards/img_emb_0.npy"))).unwrap();
+            array.save(Destination::replacing(&path("shards/img_emb_1.npy"))).unwrap();
+            for (name, rows) in [("x.npy", 2), ("x.npz", 2), ("x.safetensors", 2), ("shards", 4)] {
+                let table = crate::open_data(&path(name), &ReadOptions::default()).unwrap().train;
+                assert_eq!((table.image, table.notes.len()), (image, notes), "{name}");
+                let features = table.features.unwrap();
+                assert_eq!((features.rows(), features.columns()), (rows, 6), "{name}");
+            }
+        }
+        NpyArray::new(vec![1, 2, 3, 1], NpyData::F32(vec![0.0; 6]))
+            .unwrap()
+            .save(&path("shards/img_emb_2.npy"))
+            .unwrap();
+        pictures.save(Destination::replacing(&path("shards/img_emb_0.npy"))).unwrap();
+        pictures.save(Destination::replacing(&path("shards/img_emb_1.npy"))).unwrap();
+        let error = crate::open_data(&path("shards"), &ReadOptions::default()).unwrap_err().to_string();
+        assert!(error.contains("the rows are pictures of shape (2, 3, 1), and those of"), "{error}");
+    }
+
+    #[test]
+    fn a_value_beyond_f32_is_named_in_every_format_of_arrays() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        let large = NpyArray::new(vec![2, 2], NpyData::F64(vec![0.0, 1.0, 2.0, 1e300])).unwrap();
+        large.save(&path("x.npy")).unwrap();
+        write_npz(&path("x.npz"), &[("x", &large)], Compression::Stored).unwrap();
+        write_safetensors(&path("x.safetensors"), &[("x", &large)], &[]).unwrap();
+        std::fs::create_dir(path("shards")).unwrap();
+        large.save(&path("shards/img_emb_0.npy")).unwrap();
+        for name in ["x.npy", "x.npz", "x.safetensors", "shards"] {
+            let error = crate::open_data(&path(name), &ReadOptions::default()).unwrap_err();
+            assert!(matches!(error, FormatError::Range { row: 1, column: 1, value: 1e300, .. }), "{error}");
+            let text = error.to_string();
+            assert!(text.ends_with(
+                "row 1, column 1 (counted from 0) is 1e300, which is beyond the range of 32-bit floats; scale the column"
+            ));
+        }
+    }
 }

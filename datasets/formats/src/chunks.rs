@@ -1,5 +1,7 @@
 //! A list that grows without moving.
 
+use crate::memory::reserved;
+
 /// Values in pieces of a fixed size. A vector that grows holds its values twice for a moment, and so breaks the promise
 /// that reading takes at most four times the file; this one never does.
 #[derive(Clone, Debug, PartialEq)]
@@ -36,13 +38,13 @@ impl<T: Copy> Chunks<T> {
         self.pieces[i / PIECE][i % PIECE]
     }
 
-    /// All values in one vector; pieces are given back as they are copied.
-    pub(crate) fn into_vec(self) -> Vec<T> {
-        let mut values = Vec::with_capacity(self.len());
+    /// All values in one vector, or the bytes that could not be had; pieces are given back as they are copied.
+    pub(crate) fn into_vec(self) -> Result<Vec<T>, u64> {
+        let mut values = reserved(self.len())?;
         for piece in self.pieces {
             values.extend(piece);
         }
-        values
+        Ok(values)
     }
 }
 
@@ -59,6 +61,6 @@ mod tests {
         }
         assert_eq!(list.len(), 3 * PIECE + 5);
         assert_eq!([list.get(0), list.get(PIECE), list.get(2 * PIECE - 1)], [0, PIECE, 2 * PIECE - 1]);
-        assert!(list.into_vec().into_iter().eq(0..3 * PIECE + 5));
+        assert!(list.into_vec().unwrap().into_iter().eq(0..3 * PIECE + 5));
     }
 }

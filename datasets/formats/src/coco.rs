@@ -4,6 +4,8 @@ use crate::input::open_buffered;
 use crate::json_guard::JsonGuard;
 use crate::jsonl::{Skipped, json_problem};
 use crate::labels_csv::unique;
+use crate::memory::reserved;
+use crate::shown;
 use crate::strings::push;
 use crate::{Content, FormatError, LabelLists, Limits, ReadOptions, Strings, Table};
 use lacuna_labels::Label;
@@ -81,7 +83,9 @@ impl Instances {
         }
         self.annotations.sort_unstable();
         self.annotations.dedup();
-        let mut order: Vec<u32> = (0..self.images.len() as u32).collect();
+        let memory = |bytes| FormatError::memory(path, "the images", bytes);
+        let mut order: Vec<u32> = reserved(self.images.len()).map_err(memory)?;
+        order.extend(0..self.images.len() as u32);
         order.sort_unstable_by_key(|&image| self.images[image as usize]);
         let id = |image: u32| self.images[image as usize];
         if let Some(pair) = order.windows(2).find(|pair| id(pair[0]) == id(pair[1])) {
@@ -113,7 +117,7 @@ impl Instances {
 
         let classes = self.categories.iter().map(|&(_, name)| &self.category_names[name as usize]).collect();
         let mut lists = LabelLists::new(classes, options.unlisted.unwrap_or(Label::Negative));
-        let mut names = Strings::with_capacity(with_labels.len());
+        let mut names = Strings::reserved(with_labels.len()).map_err(memory)?;
         for (image, start, end) in with_labels {
             if !names.push(&self.names[image as usize]) {
                 return refuse("there is room for 4 GiB of names".into());
@@ -132,7 +136,7 @@ impl Instances {
         }
         unique(path, &names)?;
         if let Some((later, _)) = lists.classes.duplicate() {
-            return refuse(format!("there are two categories called {:?}", &lists.classes[later]));
+            return refuse(format!("there are two categories called `{}`", shown(&lists.classes[later])));
         }
         Ok(Table::of_lists(path, Some(names), lists))
     }

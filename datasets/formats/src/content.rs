@@ -1,6 +1,6 @@
 //! What a file or folder holds, whatever its format.
 
-use crate::{FormatError, LabelConvention, LabelLists, Limits, SparseFeatures, Strings};
+use crate::{FormatError, LabelConvention, LabelLists, Limits, SparseFeatures, Strings, shown};
 use lacuna_labels::{FeatureSet, Features, Label, LabelMatrix, ObservedLabels, TrueLabels};
 use std::path::{Path, PathBuf};
 
@@ -212,8 +212,8 @@ impl LabelSheet<'_> {
         for (list, what) in [(names, "row"), (classes, "class")] {
             if let Some((later, earlier)) = list.duplicate() {
                 return refuse(format!(
-                    "the name {:?} stands for {what} {earlier} and for {what} {later} (counted from 0)",
-                    &list[later]
+                    "the name `{}` stands for {what} {earlier} and for {what} {later} (counted from 0)",
+                    shown(&list[later])
                 ));
             }
         }

@@ -1,6 +1,7 @@
 //! What can be wrong with a file or a folder, for the person who has to mend it.
 
 use crate::NpyError;
+use crate::shown::{escaped, shown};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -9,7 +10,7 @@ use std::path::{Path, PathBuf};
 #[non_exhaustive]
 pub enum FormatError {
     /// The operating system refused.
-    #[error("{}: {source}", path.display())]
+    #[error("{}: {source}", printed(path))]
     Io {
         /// The file or folder.
         path: PathBuf,
@@ -17,13 +18,13 @@ pub enum FormatError {
         source: io::Error,
     },
     /// A file exists, and nobody said that it may be replaced.
-    #[error("{}: the file exists and is not overwritten", path.display())]
+    #[error("{}: the file exists and is not overwritten", printed(path))]
     Exists {
         /// The file.
         path: PathBuf,
     },
     /// There is not enough memory for what a file holds.
-    #[error("{}: {bytes} bytes for {what} are more than the memory there is", path.display())]
+    #[error("{}: {bytes} bytes for {what} are more than the memory there is", printed(path))]
     Memory {
         /// The file.
         path: PathBuf,
@@ -33,7 +34,7 @@ pub enum FormatError {
         bytes: u64,
     },
     /// An `.npy` file is broken or of the wrong type.
-    #[error("{}: {source}", path.display())]
+    #[error("{}: {source}", printed(path))]
     Npy {
         /// The file.
         path: PathBuf,
@@ -41,7 +42,7 @@ pub enum FormatError {
         source: NpyError,
     },
     /// A file that the layout needs is not there.
-    #[error("{}: there is no such file. {layout}", path.display())]
+    #[error("{}: there is no such file. {layout}", printed(path))]
     Missing {
         /// The file.
         path: PathBuf,
@@ -49,11 +50,7 @@ pub enum FormatError {
         layout: &'static str,
     },
     /// A folder has several features and none was named.
-    #[error(
-        "{}: there are several features: {}. Name the ones to use",
-        folder.display(),
-        found.join(", ")
-    )]
+    #[error("{}: there are several features: {}. Name the ones to use", printed(folder), listed(found))]
     Ambiguous {
         /// The folder.
         folder: PathBuf,
@@ -61,7 +58,7 @@ pub enum FormatError {
         found: Vec<String>,
     },
     /// There is nothing in a file.
-    #[error("{}: there are no {what}", path.display())]
+    #[error("{}: there are no {what}", printed(path))]
     Empty {
         /// The file.
         path: PathBuf,
@@ -69,7 +66,7 @@ pub enum FormatError {
         what: &'static str,
     },
     /// A label is no label.
-    #[error("{}: row {row}, column {column} (counted from 0) is {value}; {advice}", path.display())]
+    #[error("{}: row {row}, column {column} (counted from 0) is {value}; {advice}", printed(path))]
     Label {
         /// The file.
         path: PathBuf,
@@ -86,7 +83,7 @@ pub enum FormatError {
     #[error(
         "{}: row {row}, column {column} (counted from 0) is {value}; features must be finite numbers: \
          extract that row again or leave it out",
-        path.display()
+        printed(path)
     )]
     NotFinite {
         /// The file.
@@ -98,11 +95,27 @@ pub enum FormatError {
         /// What stands there.
         value: f32,
     },
+    /// A feature is a number that does not fit into 32 bits.
+    #[error(
+        "{}: row {row}, column {column} (counted from 0) is {value:?}, which is beyond the range of 32-bit floats; scale \
+         the column",
+        printed(path)
+    )]
+    Range {
+        /// The file.
+        path: PathBuf,
+        /// Row of the value.
+        row: usize,
+        /// Column of the value.
+        column: usize,
+        /// What stands there.
+        value: f64,
+    },
     /// Two files that belong together differ in size.
     #[error(
         "{} has {count} {what} and {} has {other_count}: the files do not belong together",
-        path.display(),
-        other.display()
+        printed(path),
+        printed(other)
     )]
     Mismatch {
         /// What is counted: rows, classes or columns.
@@ -117,7 +130,7 @@ pub enum FormatError {
         other_count: usize,
     },
     /// Text is not what the format has there.
-    #[error("{}: line {line}, column {column}: {problem}", path.display())]
+    #[error("{}: line {line}, column {column}: {problem}", printed(path))]
     Text {
         /// The file.
         path: PathBuf,
@@ -129,7 +142,7 @@ pub enum FormatError {
         problem: String,
     },
     /// Bytes are not what the format has there.
-    #[error("{}: byte {offset}: {problem}", path.display())]
+    #[error("{}: byte {offset}: {problem}", printed(path))]
     Bytes {
         /// The file.
         path: PathBuf,
@@ -139,7 +152,7 @@ pub enum FormatError {
         problem: String,
     },
     /// A file asks for more than is allowed.
-    #[error("{}: {found} {what} are more than the {limit} that are allowed", path.display())]
+    #[error("{}: {found} {what} are more than the {limit} that are allowed", printed(path))]
     Limit {
         /// The file.
         path: PathBuf,
@@ -151,7 +164,7 @@ pub enum FormatError {
         limit: u64,
     },
     /// An array that is needed is not in a file that has several, or it is not clear which one is meant.
-    #[error("{}: {problem}; it has {}", path.display(), if found.is_empty() { "nothing".into() } else { found.join(", ") })]
+    #[error("{}: {problem}; it has {}", printed(path), if found.is_empty() { "nothing".into() } else { listed(found) })]
     Array {
         /// The file.
         path: PathBuf,
@@ -161,7 +174,7 @@ pub enum FormatError {
         found: Vec<String>,
     },
     /// Nothing says what a file or folder is.
-    #[error("{}: {problem}. Formats: {formats}", path.display())]
+    #[error("{}: {problem}. Formats: {formats}", printed(path))]
     Unrecognised {
         /// The file or folder.
         path: PathBuf,
@@ -171,7 +184,7 @@ pub enum FormatError {
         formats: String,
     },
     /// Something cannot be written in a format.
-    #[error("{}: {problem}", path.display())]
+    #[error("{}: {problem}", printed(path))]
     Unwritable {
         /// The file.
         path: PathBuf,
@@ -179,7 +192,7 @@ pub enum FormatError {
         problem: String,
     },
     /// A list of class names is not usable.
-    #[error("{}: line {line} (counted from 1) {problem}", path.display())]
+    #[error("{}: line {line} (counted from 1) {problem}", printed(path))]
     ClassName {
         /// The file.
         path: PathBuf,
@@ -195,6 +208,10 @@ impl FormatError {
     pub(crate) fn npy(path: &Path) -> impl FnOnce(NpyError) -> Self {
         move |source| match source {
             NpyError::Io(source) => FormatError::Io { path: path.into(), source },
+            NpyError::Memory { bytes } => FormatError::memory(path, "the array", bytes),
+            NpyError::Range { row, column, value } => {
+                FormatError::Range { path: path.into(), row, column, value }
+            }
             source => FormatError::Npy { path: path.into(), source },
         }
     }
@@ -232,4 +249,27 @@ impl FormatError {
             Err(FormatError::Limit { path: path.into(), what, found, limit })
         }
     }
+}
+
+/// A path without effect on a terminal.
+fn printed(path: &Path) -> String {
+    escaped(&path.display().to_string())
+}
+
+/// Names of arrays, features or shards.
+fn listed(names: &[String]) -> String {
+    const MOST: usize = 20;
+    let mut list: Vec<String> = names.iter().take(MOST).map(|name| shown(name)).collect();
+    if names.len() > MOST {
+        list.push(format!("and {} more", names.len() - MOST));
+    }
+    list.join(", ")
+}
+
+/// The path of an array inside a file, for messages.
+pub(crate) fn within(path: &Path, name: &str) -> PathBuf {
+    let mut inside = path.as_os_str().to_owned();
+    inside.push("/");
+    inside.push(shown(name));
+    inside.into()
 }

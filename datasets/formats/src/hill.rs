@@ -1,10 +1,10 @@
 //! The label lists of the Hill and SPLC code: `filename,ids`.
 
 use crate::content::numbered_classes;
-use crate::convention::shown;
 use crate::input::open_buffered;
 use crate::labels_csv::unique;
 use crate::lines::Lines;
+use crate::shown;
 use crate::{
     Content, Destination, FormatError, LabelLists, LabelSheet, ReadOptions, Strings, Table, write_atomic,
 };
@@ -119,7 +119,8 @@ pub fn write_label_list<'a>(
     for (row, name) in names.iter().enumerate() {
         if name.contains([',', '\n', '\r']) || name.trim() != name || name.is_empty() {
             return refuse(format!(
-                "the name {name:?} of row {row} (counted from 0) does not fit into a label list"
+                "the name `{}` of row {row} (counted from 0) does not fit into a label list",
+                shown(name)
             ));
         }
         if !labels.row(row).iter().any(|label| label.is_positive()) {

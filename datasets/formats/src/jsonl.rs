@@ -1,9 +1,10 @@
 //! Labels as JSON, one object a line.
 
-use crate::convention::{MINUS_ONE, shown};
+use crate::convention::MINUS_ONE;
 use crate::input::open_buffered;
 use crate::labels_csv::{Classes, unique};
 use crate::lines::Lines;
+use crate::shown;
 use crate::{
     Content, Destination, FormatError, LabelConvention, LabelLists, LabelSheet, ReadOptions, Strings, Table,
     write_atomic,

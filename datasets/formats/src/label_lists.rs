@@ -92,7 +92,8 @@ impl LabelLists {
         let (rows, classes) = (self.rows(), self.classes.len());
         let cells = (rows as u64).saturating_mul(classes as u64);
         FormatError::within(path, "labels of a dense matrix", cells, limits.cells)?;
-        let mut matrix = LabelMatrix::filled(rows, classes, self.unlisted);
+        let memory = |_| FormatError::memory(path, "labels of a dense matrix", cells);
+        let mut matrix = LabelMatrix::try_filled(rows, classes, self.unlisted).map_err(memory)?;
         for row in 0..rows {
             let cells = matrix.row_mut(row);
             for (class, label) in self.row(row) {

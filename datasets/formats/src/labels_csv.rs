@@ -1,9 +1,9 @@
 //! Labels as CSV or TSV: wide (a column for each class) and long (a line for each label).
 
 use crate::chunks::Chunks;
-use crate::convention::shown;
 use crate::delimited::{Records, push_field};
 use crate::input::open_buffered;
+use crate::shown;
 use crate::strings::Interner;
 use crate::{
     Content, Destination, FormatError, LabelConvention, LabelLists, LabelSheet, LabelTable, ReadOptions,
@@ -102,7 +102,8 @@ fn wide(records: &mut Records<'_, impl BufRead>, options: &ReadOptions) -> Resul
     if names.is_empty() {
         return Err(FormatError::Empty { path: path.into(), what: "rows" });
     }
-    let matrix = LabelMatrix::new(names.len(), classes.len(), cells.into_vec()).expect("as many as columns");
+    let cells = cells.into_vec().map_err(|bytes| FormatError::memory(path, "the labels", bytes))?;
+    let matrix = LabelMatrix::new(names.len(), classes.len(), cells).expect("as many as columns");
     let labels = Some(LabelTable::Dense(matrix.into()));
     Ok(Table { path: path.into(), names: Some(names), labels, classes, ..Table::default() })
 }
@@ -144,7 +145,7 @@ fn long(
     }
     let names = rows.into_strings();
     let classes = classes.into_names();
-    let mut entries = entries.into_vec();
+    let mut entries = entries.into_vec().map_err(|bytes| FormatError::memory(path, "the labels", bytes))?;
     entries.sort_unstable();
     entries.dedup();
     let cell = |entry: &(u32, u32)| (entry.0, entry.1 >> 2);
@@ -275,8 +276,10 @@ pub fn write_labels_csv<'a>(
     if let Some(name) =
         names.iter().chain(classes.iter()).find(|name| name.trim() != *name || name.is_empty())
     {
-        let problem =
-            format!("the name {name:?} is empty or starts or ends with a blank, which is lost in CSV");
+        let problem = format!(
+            "the name `{}` is empty or starts or ends with a blank, which is lost in CSV",
+            shown(name)
+        );
         return Err(FormatError::Unwritable { path: path.into(), problem });
     }
     let mut line = String::new();

@@ -1,9 +1,9 @@
 //! LIBSVM with several labels, and the text of the extreme-classification repository.
 
 use crate::content::numbered_classes;
-use crate::convention::shown;
 use crate::input::open_buffered;
 use crate::lines::Lines;
+use crate::shown;
 use crate::{Content, FeatureTable, FormatError, LabelLists, ReadOptions, SparseFeatures, Strings, Table};
 use lacuna_labels::Label;
 use std::io::BufRead;

@@ -38,7 +38,7 @@ pub(crate) fn map(matrix: &MatrixFile, path: &Path) -> Result<MappedF32, FormatE
     // ignores the lock can change numbers, but break no rule of the type. A file that shrinks ends the process (see
     // above) instead of reading what is not there.
     let map = unsafe { Mmap::map(&file) }.map_err(FormatError::io(path))?;
-    let (start, count) = (matrix.start as usize, matrix.rows * matrix.columns);
+    let (start, count) = (matrix.start as usize, matrix.features.rows * matrix.features.columns);
     // The length is looked at again, in the map itself.
     if map.len() != start + count * 4 {
         return Err(FormatError::bytes(

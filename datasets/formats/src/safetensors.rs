@@ -2,12 +2,14 @@
 
 use crate::arrays::{self, ArrayFile};
 use crate::coco::json;
-use crate::convention::shown;
+use crate::error::within;
 use crate::input::open_ordinary;
-use crate::npy::{fill_f32, read_numbers_of};
+use crate::memory::reserved;
+use crate::npy::{FeatureShape, append_f32, read_numbers_of, shape_text};
+use crate::shown;
 use crate::{
-    ByteOrder, Content, Destination, Dtype, FormatError, Kind, Limits, NpyArray, NpyData, ReadOptions,
-    Strings, write_atomic,
+    ByteOrder, Content, Destination, Dtype, FormatError, Kind, Limits, NpyArray, NpyData, NpyError,
+    ReadOptions, Strings, write_atomic,
 };
 use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
@@ -117,10 +119,7 @@ impl<R: Read + Seek> SafetensorsFile<R> {
         let (reader, path) = (&mut self.reader, &self.path);
         let little = |kind| Dtype { kind, order: ByteOrder::Little };
         let data = match kind {
-            TensorKind::Bf16 => match read_numbers_of(reader, little(Kind::U16), count) {
-                Ok(NpyData::U16(bits)) => Ok(NpyData::F32(bits.into_iter().map(bf16).collect())),
-                other => other,
-            },
+            TensorKind::Bf16 => read_bf16(reader, count).map(NpyData::F32),
             TensorKind::Of(kind) => read_numbers_of(reader, little(kind), count),
         };
         NpyArray::new(shape, data.map_err(FormatError::npy(path))?).map_err(FormatError::npy(path))
@@ -131,26 +130,44 @@ impl<R: Read + Seek> SafetensorsFile<R> {
     /// # Errors
     /// As for [`SafetensorsFile::read`]; [`NpyError::Rank`](crate::NpyError::Rank) unless it has two dimensions.
     pub fn read_f32_matrix(&mut self, name: &str) -> Result<(usize, usize, Vec<f32>), FormatError> {
+        let (shape, values) = self.read_f32(name)?;
+        match shape[..] {
+            [rows, columns] => Ok((rows, columns, values)),
+            _ => {
+                let (found, shape) = (shape.len(), shape_text(&shape));
+                let problem = NpyError::Rank { shape, found, wanted: 2 };
+                Err(FormatError::npy(&within(&self.path, name))(problem))
+            }
+        }
+    }
+
+    /// As [`SafetensorsFile::read_f32_matrix`], of any shape that features have.
+    fn read_features(&mut self, name: &str) -> Result<(FeatureShape, Vec<f32>), FormatError> {
+        let (_, shape, _) = self.find(name)?;
+        let features = FeatureShape::of(&shape).map_err(FormatError::npy(&within(&self.path, name)))?;
+        Ok((features, self.read_f32(name)?.1))
+    }
+
+    /// Shape and row-major values of a tensor of numbers.
+    fn read_f32(&mut self, name: &str) -> Result<(Vec<usize>, Vec<f32>), FormatError> {
         let (kind, shape, count) = self.find(name)?;
-        let TensorKind::Of(kind) = kind else {
-            return self.read(name)?.into_f32_matrix().map_err(FormatError::npy(&self.path));
+        let path = within(&self.path, name);
+        let values = match kind {
+            TensorKind::Of(kind) => {
+                let dtype = Dtype { kind, order: ByteOrder::Little };
+                let mut values = Vec::new();
+                append_f32(&mut self.reader, dtype, false, &shape, &mut values).map(|()| values)
+            }
+            TensorKind::Bf16 => read_bf16(&mut self.reader, count),
         };
-        let &[rows, columns] = &shape[..] else {
-            let problem = format!("`{}` has shape {shape:?}, where two dimensions are needed", shown(name));
-            return Err(FormatError::bytes(&self.path, 8, problem));
-        };
-        let mut values = vec![0.0; count];
-        let dtype = Dtype { kind, order: ByteOrder::Little };
-        let filled = fill_f32(&mut self.reader, dtype, false, (rows, columns), &mut values);
-        filled.map_err(FormatError::npy(&self.path))?;
-        Ok((rows, columns, values))
+        Ok((shape, values.map_err(FormatError::npy(&path))?))
     }
 
     /// Type, shape and number of elements of a tensor; the reader stands at its data.
     fn find(&mut self, name: &str) -> Result<(TensorKind, Vec<usize>, usize), FormatError> {
         let Some(number) = self.header.names.iter().position(|known| known == name) else {
             let found = self.names().map(String::from).collect();
-            let problem = format!("there is no tensor called {name:?}");
+            let problem = format!("there is no tensor called `{}`", shown(name));
             return Err(FormatError::Array { path: self.path.clone(), problem, found });
         };
         let Tensor { kind, shape, rank, from, to } = self.header.tensors[number];
@@ -164,9 +181,15 @@ impl<R: Read + Seek> SafetensorsFile<R> {
     }
 }
 
-/// The upper half of an `f32`.
-fn bf16(bits: u16) -> f32 {
-    f32::from_bits(u32::from(bits) << 16)
+/// Reads numbers that are the upper half of an `f32`.
+fn read_bf16(reader: &mut impl Read, count: usize) -> Result<Vec<f32>, NpyError> {
+    let dtype = Dtype { kind: Kind::U16, order: ByteOrder::Little };
+    let NpyData::U16(bits) = read_numbers_of(reader, dtype, count)? else {
+        unreachable!("they were asked for")
+    };
+    let mut values = reserved(count).map_err(|bytes| NpyError::Memory { bytes })?;
+    values.extend(bits.into_iter().map(|bits| f32::from_bits(u32::from(bits) << 16)));
+    Ok(values)
 }
 
 impl<R: Read + Seek> ArrayFile for SafetensorsFile<R> {
@@ -178,8 +201,8 @@ impl<R: Read + Seek> ArrayFile for SafetensorsFile<R> {
         SafetensorsFile::read(self, name)
     }
 
-    fn read_f32(&mut self, name: &str) -> Result<(usize, usize, Vec<f32>), FormatError> {
-        self.read_f32_matrix(name)
+    fn features(&mut self, name: &str) -> Result<(FeatureShape, Vec<f32>), FormatError> {
+        self.read_features(name)
     }
 }
 
@@ -394,11 +417,14 @@ pub fn write_safetensors<'a>(
     let mut order = Vec::new();
     for (i, (name, array)) in tensors.iter().enumerate() {
         if tensors[..i].iter().any(|(other, _)| other == name) || *name == "__metadata__" {
-            return refuse(format!("two tensors are called {name:?}, or one is called __metadata__"));
+            return refuse(format!(
+                "two tensors are called `{}`, or one is called __metadata__",
+                shown(name)
+            ));
         }
         let kind = array.data().kind();
         let Some((code, _)) = TensorKind::ALL.iter().find(|(_, known)| *known == TensorKind::Of(kind)) else {
-            return refuse(format!("{name:?} is text, which cannot be a tensor"));
+            return refuse(format!("`{}` is text, which cannot be a tensor", shown(name)));
         };
         order.push((std::cmp::Reverse(kind.bytes().unwrap_or(0)), *name, *code, *array));
     }

@@ -1,7 +1,8 @@
 //! Features in numbered shards: `img_emb/img_emb_0.npy`, `img_emb_1.npy`, ... as clip-retrieval writes them.
 
 use crate::arrays::finite;
-use crate::npy::MatrixFile;
+use crate::memory::reserved;
+use crate::npy::{FeatureShape, MatrixFile};
 use crate::{Content, FeatureTable, FormatError, ReadOptions, Table};
 use lacuna_labels::Features;
 use std::collections::BTreeMap;
@@ -22,47 +23,69 @@ pub(crate) fn read(path: &Path, options: &ReadOptions) -> Result<Content, Format
     let folder = if inner.is_dir() { inner } else { path.to_path_buf() };
     let shards = shards(&folder, options.features.as_deref())?;
     // One file is open at a time: there may be thousands.
-    let columns = MatrixFile::open(&shards[0])?.columns;
+    let first = MatrixFile::open(&shards[0])?.features;
     let mut rows = Vec::with_capacity(shards.len());
     for shard in &shards {
-        let header = MatrixFile::open(shard)?;
-        same_columns((&shards[0], columns), (shard, header.columns))?;
-        rows.push(header.rows);
+        let shape = MatrixFile::open(shard)?.features;
+        same_columns((&shards[0], &first), (shard, &shape))?;
+        rows.push(shape.rows);
     }
     // Each file has as many bytes as its header says, so the sum cannot be absurd.
-    let all = rows.iter().fold(0_usize, |sum, &rows| sum.saturating_add(rows));
+    let (columns, all) = (first.columns, rows.iter().fold(0_usize, |sum, &rows| sum.saturating_add(rows)));
     if all == 0 || columns == 0 {
         return Err(FormatError::Empty { path: folder, what: "rows" });
     }
     let cells = all.saturating_mul(columns);
     FormatError::within(&folder, "features", cells as u64, options.limits.cells)?;
-    let mut values = vec![0.0; cells];
-    let mut at = 0;
+    let mut values =
+        reserved(cells).map_err(|bytes| FormatError::memory(&folder, "the features of all shards", bytes))?;
+    let mut note = None;
     for (shard, rows) in shards.into_iter().zip(rows) {
-        let count = rows * columns;
-        let header = MatrixFile::open(&shard)?;
-        if (header.rows, header.columns) != (rows, columns) {
+        let start = values.len();
+        let file = MatrixFile::open(&shard)?;
+        if (file.features.rows, file.features.columns) != (rows, columns) {
             return Err(FormatError::bytes(&shard, 0, "the file has changed while the shards were read"));
         }
-        header.read_f32(&mut values[at..at + count]).map_err(FormatError::npy(&shard))?;
+        note = note.or_else(|| file.features.note(&shard));
+        file.append_f32(&mut values).map_err(FormatError::npy(&shard))?;
         // Here, so that the file and the row within it are named.
-        if let Some(i) = values[at..at + count].iter().position(|value| !value.is_finite()) {
-            let (row, column, value) = (i / columns, i % columns, values[at + i]);
+        if let Some(i) = values[start..].iter().position(|value| !value.is_finite()) {
+            let (row, column, value) = (i / columns, i % columns, values[start + i]);
             return Err(FormatError::NotFinite { path: shard, row, column, value });
         }
-        at += count;
     }
-    let rows = all;
-    let features = Features::new(rows, columns, values).map_err(finite(&folder))?;
-    Ok(Table { path: folder, features: Some(FeatureTable::Dense(features)), ..Table::default() }.into())
+    let features = Features::new(all, columns, values).map_err(finite(&folder))?;
+    let features = Some(FeatureTable::Dense(features));
+    let notes = note.into_iter().collect();
+    Ok(Table { path: folder, features, image: first.image, notes, ..Table::default() }.into())
 }
 
-fn same_columns(one: (&Path, usize), other: (&Path, usize)) -> Result<(), FormatError> {
-    if one.1 == other.1 {
+/// Whether the rows of two shards have the same shape.
+fn same_columns(one: (&Path, &FeatureShape), other: (&Path, &FeatureShape)) -> Result<(), FormatError> {
+    let ((path, first), (other, shape)) = (one, other);
+    if first.columns != shape.columns {
+        let (count, other_count) = (first.columns, shape.columns);
+        let (path, other) = (path.into(), other.into());
+        return Err(FormatError::Mismatch { what: "columns", path, count, other, other_count });
+    }
+    same_image((path, first.image), (other, shape.image))
+}
+
+/// Whether the rows of two files are pictures of the same shape, or both none.
+pub(crate) fn same_image(
+    (path, image): (&Path, Option<[usize; 3]>),
+    (other, other_image): (&Path, Option<[usize; 3]>),
+) -> Result<(), FormatError> {
+    if image == other_image {
         return Ok(());
     }
-    let ((path, count), (other, other_count)) = (one, other);
-    Err(FormatError::Mismatch { what: "columns", path: path.into(), count, other: other.into(), other_count })
+    let words = |image: Option<[usize; 3]>| match image {
+        Some([channels, height, width]) => format!("pictures of shape ({channels}, {height}, {width})"),
+        None => "lists of numbers".to_string(),
+    };
+    let problem =
+        format!("the rows are {}, and those of {} are {}", words(other_image), path.display(), words(image));
+    Err(FormatError::Unwritable { path: other.into(), problem })
 }
 
 /// Whether a folder has a shard.

@@ -1,6 +1,7 @@
 //! Features as lists of the columns that are not 0.
 
 use crate::chunks::Chunks;
+use crate::memory::zeros;
 use crate::{FormatError, Limits};
 use lacuna_labels::{FeatureError, Features};
 use std::path::Path;
@@ -92,7 +93,8 @@ impl SparseFeatures {
     pub fn to_dense(&self, path: &Path, limits: &Limits) -> Result<Features, FormatError> {
         let cells = (self.rows() as u64).saturating_mul(self.columns as u64);
         FormatError::within(path, "features of a dense matrix", cells, limits.cells)?;
-        let mut values = vec![0.0; cells as usize];
+        let memory = |bytes| FormatError::memory(path, "features of a dense matrix", bytes);
+        let mut values = zeros::<f32>(usize::try_from(cells).unwrap_or(usize::MAX)).map_err(memory)?;
         for (row, values) in values.chunks_exact_mut(self.columns.max(1)).enumerate() {
             for (column, value) in self.row(row) {
                 values[column as usize] = value;

@@ -32,6 +32,11 @@ impl Strings {
         Self { text: String::new(), ends: Vec::with_capacity(count) }
     }
 
+    /// An empty list with memory for `count` strings, or the bytes that could not be had.
+    pub(crate) fn reserved(count: usize) -> Result<Self, u64> {
+        Ok(Self { text: String::new(), ends: crate::memory::reserved(count)? })
+    }
+
     /// Number of strings.
     pub fn len(&self) -> usize {
         self.ends.len()

@@ -23,6 +23,13 @@ pub enum LabelError {
         /// Cells given.
         cells: usize,
     },
+    /// There is not enough memory for the cells.
+    Memory {
+        /// Rows asked for.
+        rows: usize,
+        /// Classes asked for.
+        classes: usize,
+    },
     /// A cell is unknown where every cell has to be known.
     Unknown {
         /// Row of the first unknown cell.
@@ -41,6 +48,9 @@ impl fmt::Display for LabelError {
                     "{rows} rows x {classes} classes need {} labels, not {cells}",
                     rows.saturating_mul(*classes)
                 )
+            }
+            LabelError::Memory { rows, classes } => {
+                write!(f, "{rows} rows x {classes} classes of labels need more memory than there is")
             }
             LabelError::Unknown { row, class } => {
                 write!(
@@ -69,6 +79,29 @@ impl LabelMatrix {
     /// A matrix with the same label in every cell.
     pub fn filled(rows: usize, classes: usize, label: Label) -> Self {
         Self { rows, classes, cells: vec![label; rows * classes] }
+    }
+
+    /// As [`LabelMatrix::filled`], for sizes that come from a file.
+    ///
+    /// ```
+    /// use lacuna_labels::{Label, LabelError, LabelMatrix};
+    ///
+    /// assert_eq!(LabelMatrix::try_filled(2, 3, Label::Unknown)?, LabelMatrix::filled(2, 3, Label::Unknown));
+    /// assert!(LabelMatrix::try_filled(usize::MAX, 3, Label::Unknown).is_err());
+    /// # Ok::<(), LabelError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`LabelError::Memory`] where the cells do not fit into memory.
+    pub fn try_filled(rows: usize, classes: usize, label: Label) -> Result<Self, LabelError> {
+        let memory = LabelError::Memory { rows, classes };
+        let Some(count) = rows.checked_mul(classes) else { return Err(memory) };
+        let mut cells = Vec::new();
+        match cells.try_reserve_exact(count) {
+            Ok(()) => cells.resize(count, label),
+            Err(_) => return Err(memory),
+        }
+        Ok(Self { rows, classes, cells })
     }
 
     /// Number of rows.

@@ -1,7 +1,7 @@
 //! The header: the relation and its attributes.
 
-use crate::convention::shown;
 use crate::lines::Lines;
+use crate::shown;
 use crate::strings::push;
 use crate::{FormatError, ReadOptions, Strings};
 use std::borrow::Cow;

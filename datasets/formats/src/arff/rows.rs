@@ -2,8 +2,8 @@
 
 use super::header::{Cursor, Header, Kind, Labels};
 use crate::chunks::Chunks;
-use crate::convention::shown;
 use crate::lines::Lines;
+use crate::shown;
 use crate::{FeatureTable, FormatError, LabelLists, SparseFeatures, Table};
 use lacuna_labels::{Features, Label};
 use std::io::BufRead;
@@ -71,10 +71,11 @@ pub(super) fn read(
     let features = match is_sparse {
         None => return Err(FormatError::Empty { path: path.into(), what: "rows" }),
         Some(true) => FeatureTable::Sparse(sparse),
-        Some(false) => FeatureTable::Dense(
-            Features::new(rows as usize, columns, dense.into_vec())
-                .expect("as many finite numbers as there are columns"),
-        ),
+        Some(false) => {
+            let memory = |bytes| FormatError::memory(path, "the features", bytes);
+            let features = Features::new(rows as usize, columns, dense.into_vec().map_err(memory)?);
+            FeatureTable::Dense(features.expect("as many finite numbers as there are columns"))
+        }
     };
     Ok(Table { features: Some(features), ..Table::of_lists(path, None, lists) })
 }

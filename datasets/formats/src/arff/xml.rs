@@ -3,7 +3,7 @@
 //! The few constructs that such a file has are read here; document types and entities of one's own are refused
 //! before they can mean anything.
 
-use crate::convention::shown;
+use crate::shown;
 use crate::{FormatError, Strings};
 use std::path::Path;
 

@@ -3,6 +3,7 @@
 use super::header::shape_text;
 use super::{Kind, NpyError};
 use crate::Strings;
+use crate::memory::reserved;
 use half::f16;
 
 /// An array as `.npy` files hold it: a shape and the elements in row-major ("C") order.
@@ -102,10 +103,10 @@ impl FixedBytes {
         })
     }
 
-    pub(super) fn reorder(&self, places: impl Iterator<Item = usize>) -> Self {
-        let mut bytes = Vec::with_capacity(self.bytes.len());
+    pub(super) fn reorder(&self, places: impl Iterator<Item = usize>) -> Result<Self, u64> {
+        let mut bytes = reserved(self.bytes.len())?;
         places.for_each(|place| bytes.extend(&self.bytes[place * self.width..][..self.width]));
-        Self { width: self.width, bytes }
+        Ok(Self { width: self.width, bytes })
     }
 }
 

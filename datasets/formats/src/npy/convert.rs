@@ -3,23 +3,19 @@
 use super::header::shape_text;
 use super::{NpyArray, NpyData, NpyError};
 use crate::Strings;
-use half::slice::HalfFloatSliceExt;
+use crate::memory::reserved;
 
 impl NpyArray {
     /// Rows, columns and row-major values of a matrix of numbers, as `f32`.
     ///
-    /// `f4` is moved, not copied; wider types are rounded (what exceeds `f32` becomes infinite).
+    /// `f4` is moved, not copied; wider types are rounded.
     ///
     /// # Errors
-    /// [`NpyError::Rank`] unless there are two dimensions, [`NpyError::Kind`] for text.
+    /// [`NpyError::Rank`] unless there are two dimensions, [`NpyError::Kind`] for text, [`NpyError::Range`] for a number
+    /// that does not fit into 32 bits.
     pub fn into_f32_matrix(self) -> Result<(usize, usize, Vec<f32>), NpyError> {
         let (rows, columns) = self.matrix_shape()?;
-        let values = match self.into_data() {
-            NpyData::F32(values) => values,
-            NpyData::F16(values) => values.to_f32_vec(),
-            other => other.numbers()?.map(|value| value as f32).collect(),
-        };
-        Ok((rows, columns, values))
+        Ok((rows, columns, self.into_data().into_f32(columns)?))
     }
 
     /// Rows and columns of a matrix.
@@ -46,7 +42,8 @@ impl NpyArray {
         match self.into_data() {
             NpyData::Text(strings) => Ok(strings),
             NpyData::Bytes(strings) => {
-                let mut texts = Strings::with_capacity(strings.len());
+                let mut texts =
+                    Strings::reserved(strings.len()).map_err(|bytes| NpyError::Memory { bytes })?;
                 for bytes in strings.iter() {
                     let text = std::str::from_utf8(bytes);
                     let text = text.map_err(|_| kind("bytes that are no UTF-8", "text"))?;
@@ -62,6 +59,22 @@ impl NpyArray {
 }
 
 impl NpyData {
+    /// The elements as `f32`; `columns` is the length of a row, for the place of a number that does not fit.
+    pub(crate) fn into_f32(self, columns: usize) -> Result<Vec<f32>, NpyError> {
+        let mut values = match self {
+            NpyData::F32(values) => return Ok(values),
+            ref other => reserved(other.len()).map_err(|bytes| NpyError::Memory { bytes })?,
+        };
+        for (i, value) in self.numbers()?.enumerate() {
+            let narrow = value as f32;
+            if narrow.is_infinite() && value.is_finite() {
+                return Err(NpyError::Range { row: i / columns, column: i % columns, value });
+            }
+            values.push(narrow);
+        }
+        Ok(values)
+    }
+
     /// Numbers as `f64`, truth values as 0 and 1. Integers beyond 2^53 are rounded.
     ///
     /// # Errors

@@ -1,6 +1,7 @@
 //! Element types: `<f4`, `|b1`, `>U12`.
 
 use super::NpyError;
+use crate::shown;
 use std::fmt;
 
 /// Element type and byte order, shown as NumPy writes it (`<f4`).
@@ -77,7 +78,7 @@ impl Dtype {
 
     /// Reads `<f4` and its like.
     pub(super) fn parse(descr: &str) -> Result<Self, NpyError> {
-        let refuse = |advice| NpyError::Dtype { descr: format!("{descr:?}"), advice };
+        let refuse = |advice| NpyError::Dtype { descr: format!("`{}`", shown(descr)), advice };
         let unknown =
             || refuse("types are b1, u1, i1, u2, i2, u4, i4, u8, i8, f2, f4, f8, U<n>, S<n> after <, > or |");
         if descr.contains('O') {

@@ -109,6 +109,36 @@ pub enum NpyError {
         /// Dimensions needed.
         wanted: usize,
     },
+    /// The array has a shape that features do not have.
+    #[error(
+        "shape {shape} has rank {found}; features are read from (rows, columns), from (rows, channels, height, width), and \
+         from shapes with dimensions of 1 in place of others: (rows, columns, 1), (rows, 1, columns), (rows, columns, 1, 1)"
+    )]
+    FeatureShape {
+        /// The shape.
+        shape: String,
+        /// Dimensions it has.
+        found: usize,
+    },
+    /// A number does not fit into 32 bits.
+    #[error(
+        "row {row}, column {column} (counted from 0) is {value:?}, which is beyond the range of 32-bit floats; scale the \
+         column"
+    )]
+    Range {
+        /// Row of the number.
+        row: usize,
+        /// Column of the number.
+        column: usize,
+        /// What stands there.
+        value: f64,
+    },
+    /// There is not enough memory for the elements.
+    #[error("{bytes} bytes for the array are more than the memory there is")]
+    Memory {
+        /// How much was asked for.
+        bytes: u64,
+    },
     /// Numbers were asked for and there are strings, or the other way round.
     #[error("the elements are {found}, where {wanted} must be")]
     Kind {

@@ -1,6 +1,7 @@
 //! The header: a Python dictionary of three entries, read strictly and written as NumPy does.
 
 use super::{Dtype, NpyError};
+use crate::shown;
 
 /// Longest header that is read, in bytes; NumPy's own limit.
 pub const MAX_HEADER: u32 = 10_000;
@@ -32,10 +33,10 @@ impl Header {
                 "descr" => dtype.replace(cursor.dtype()?).is_some(),
                 "fortran_order" => fortran_order.replace(cursor.boolean()?).is_some(),
                 "shape" => shape.replace(cursor.shape()?).is_some(),
-                _ => return Err(broken(at, format!("the key {key:?} is unknown"))),
+                _ => return Err(broken(at, format!("the key `{}` is unknown", shown(key)))),
             };
             if again {
-                return Err(broken(at, format!("the key {key:?} stands there twice")));
+                return Err(broken(at, format!("the key `{}` stands there twice", shown(key))));
             }
             if !cursor.accept(b',') {
                 cursor.expect(b'}')?;
@@ -46,7 +47,7 @@ impl Header {
         if cursor.at < text.len() {
             return Err(broken(cursor.at, "something follows the dictionary".into()));
         }
-        let missing = |key| broken(text.len(), format!("the key {key:?} is missing"));
+        let missing = |key: &str| broken(text.len(), format!("the key `{}` is missing", shown(key)));
         Ok(Self {
             dtype: dtype.ok_or_else(|| missing("descr"))?,
             fortran_order: fortran_order.ok_or_else(|| missing("fortran_order"))?,
@@ -83,7 +84,7 @@ impl Header {
 }
 
 /// The shape as Python shows a tuple.
-pub(super) fn shape_text(shape: &[usize]) -> String {
+pub(crate) fn shape_text(shape: &[usize]) -> String {
     match shape {
         [only] => format!("({only},)"),
         _ => {
@@ -239,10 +240,10 @@ mod tests {
         let nested = "(".repeat(9_000);
         let cases = [
             ("", "the header is broken at byte 0: `{` is expected, not the end"),
-            ("{}", "the key \"descr\" is missing"),
-            ("{'descr': '<f8', 'shape': (3,)}", "the key \"fortran_order\" is missing"),
-            ("{'descr': '<f8', 'descr': '<f8'}", "byte 17: the key \"descr\" stands there twice"),
-            ("{'version': 1}", "byte 1: the key \"version\" is unknown"),
+            ("{}", "the key `descr` is missing"),
+            ("{'descr': '<f8', 'shape': (3,)}", "the key `fortran_order` is missing"),
+            ("{'descr': '<f8', 'descr': '<f8'}", "byte 17: the key `descr` stands there twice"),
+            ("{'version': 1}", "byte 1: the key `version` is unknown"),
             ("{'descr': '<f8', 'fortran_order': 0, 'shape': ()}", "byte 34: True or False is expected"),
             ("{'descr': '<f8' 'shape': ()}", r"`}` is expected, not `\'`"),
             ("{'shape': (3)}", "a tuple of one number needs a comma"),

@@ -11,11 +11,16 @@ mod convert;
 mod dtype;
 mod error;
 mod header;
+mod matrix;
 mod read;
+mod shape;
 mod write;
 
 pub use array::{FixedBytes, NpyArray, NpyData};
 pub use dtype::{ByteOrder, Dtype, Kind};
 pub use error::NpyError;
 pub use header::MAX_HEADER;
-pub(crate) use read::{MatrixFile, fill_f32, read_f32_sized, read_numbers_of, read_sized};
+pub(crate) use header::shape_text;
+pub(crate) use matrix::{MatrixFile, append_f32, read_f32_sized, read_features_sized};
+pub(crate) use read::{read_numbers_of, read_sized};
+pub(crate) use shape::FeatureShape;

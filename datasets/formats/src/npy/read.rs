@@ -4,6 +4,7 @@ use super::array::element_count;
 use super::header::{Header, MAGIC, MAX_HEADER, shape_text};
 use super::{ByteOrder, Dtype, FixedBytes, Kind, NpyArray, NpyData, NpyError};
 use crate::input::open_ordinary;
+use crate::memory::{reserved, zeros};
 use crate::{FormatError, Strings};
 use half::f16;
 use std::fs::File;
@@ -50,7 +51,7 @@ impl Dtype {
 /// enough that a system call costs nothing. A multiple of every element size.
 const BLOCK: usize = 1 << 16;
 
-fn open(path: &Path) -> Result<(File, u64), NpyError> {
+pub(super) fn open(path: &Path) -> Result<(File, u64), NpyError> {
     let file = open_ordinary(path)?;
     let length = file.metadata()?.len();
     Ok((file, length))
@@ -60,7 +61,7 @@ fn read(reader: &mut impl Read, length: u64) -> Result<NpyArray, NpyError> {
     let (Header { dtype, fortran_order, shape }, count) = read_checked(reader, length)?;
     let mut data = read_data(reader, dtype, count)?;
     if fortran_order && shape.len() > 1 {
-        data = data.to_row_major(&shape);
+        data = data.to_row_major(&shape)?;
     }
     NpyArray::new(shape, data)
 }
@@ -80,7 +81,7 @@ pub(crate) fn read_numbers_of(
 }
 
 /// The header, and the number of elements that the rest of the file has room for.
-fn read_checked(reader: &mut impl Read, length: u64) -> Result<(Header, usize), NpyError> {
+pub(super) fn read_checked(reader: &mut impl Read, length: u64) -> Result<(Header, usize), NpyError> {
     let (header, header_bytes) = read_header(reader, length)?;
     let Header { dtype, ref shape, .. } = header;
     let count = element_count(shape);
@@ -96,160 +97,20 @@ fn read_checked(reader: &mut impl Read, length: u64) -> Result<(Header, usize), 
     Ok((header, count))
 }
 
-/// A matrix of numbers in a file, whose elements have not been read.
-#[derive(Debug)]
-pub(crate) struct MatrixFile {
-    file: File,
-    /// Where the elements start.
-    pub(crate) start: u64,
-    pub(crate) dtype: Dtype,
-    pub(crate) fortran_order: bool,
-    pub(crate) rows: usize,
-    pub(crate) columns: usize,
-}
-
-impl MatrixFile {
-    /// Reads the header; the file has as many bytes as it says.
-    pub(crate) fn open(path: &Path) -> Result<Self, FormatError> {
-        let header = || {
-            let (mut file, length) = open(path)?;
-            let ((Header { dtype, fortran_order, shape }, count), start) = {
-                let found = read_checked(&mut file, length)?;
-                let bytes = (found.1 * found.0.dtype.kind.bytes().expect("it was counted")) as u64;
-                (found, length - bytes)
-            };
-            let &[rows, columns] = &shape[..] else {
-                return Err(NpyError::Rank { shape: shape_text(&shape), found: shape.len(), wanted: 2 });
-            };
-            debug_assert_eq!(rows * columns, count);
-            Ok(Self { file, start, dtype, fortran_order, rows, columns })
-        };
-        header().map_err(FormatError::npy(path))
-    }
-
-    pub(crate) fn file(&self) -> &File {
-        &self.file
-    }
-
-    /// Reads the elements as `f32`, row by row.
-    pub(crate) fn read_f32(mut self, values: &mut [f32]) -> Result<(), NpyError> {
-        let shape = (self.rows, self.columns);
-        fill_f32(&mut self.file, self.dtype, self.fortran_order, shape, values)
-    }
-}
-
-/// Rows, columns and values of a matrix in an `.npy` file of `length` bytes that is part of something else.
-pub(crate) fn read_f32_sized(
-    reader: &mut impl Read,
-    length: u64,
-) -> Result<(usize, usize, Vec<f32>), NpyError> {
-    let (Header { dtype, fortran_order, shape }, count) = read_checked(reader, length)?;
-    let &[rows, columns] = &shape[..] else {
-        return Err(NpyError::Rank { shape: shape_text(&shape), found: shape.len(), wanted: 2 });
-    };
-    if matches!(dtype.kind, Kind::Text(_) | Kind::Bytes(_)) {
-        return Err(NpyError::Kind { found: "text".into(), wanted: "numbers" });
-    }
-    let mut values = vec![0.0; count];
-    fill_f32(reader, dtype, fortran_order, (rows, columns), &mut values)?;
-    Ok((rows, columns, values))
-}
-
-/// Reads elements as `f32`, row by row, whatever they are: nothing but a block is held besides.
-pub(crate) fn fill_f32(
-    reader: &mut impl Read,
-    dtype: Dtype,
-    fortran_order: bool,
-    (rows, columns): (usize, usize),
-    values: &mut [f32],
-) -> Result<(), NpyError> {
-    assert_eq!(values.len(), rows * columns, "room for every element");
-    // Element `i` of the file.
-    let mut put: Box<dyn FnMut(usize, f32)> = match fortran_order {
-        false => Box::new(|i, value| values[i] = value),
-        true => Box::new(move |i, value| values[i % rows * columns + i / rows] = value),
-    };
-    let (count, order) = (rows * columns, dtype.order);
-    macro_rules! numbers {
-        ($number:ty, $convert:expr) => {
-            match order {
-                ByteOrder::Little => {
-                    each_number(reader, count, |i, b| put(i, $convert(<$number>::from_le_bytes(b))))?
-                }
-                ByteOrder::Big => {
-                    each_number(reader, count, |i, b| put(i, $convert(<$number>::from_be_bytes(b))))?
-                }
-            }
-        };
-    }
-    match dtype.kind {
-        Kind::Bool => {
-            let mut wrong = None;
-            each_number(reader, count, |i, [byte]: [u8; 1]| {
-                if byte > 1 && wrong.is_none() {
-                    wrong = Some((i, byte));
-                }
-                put(i, f32::from(byte));
-            })?;
-            if let Some((element, byte)) = wrong {
-                return Err(NpyError::Element { element, what: "truth value", value: byte.into() });
-            }
-        }
-        Kind::U8 => numbers!(u8, f32::from),
-        Kind::I8 => numbers!(i8, f32::from),
-        Kind::U16 => numbers!(u16, f32::from),
-        Kind::I16 => numbers!(i16, f32::from),
-        Kind::U32 => numbers!(u32, |v| v as f32),
-        Kind::I32 => numbers!(i32, |v| v as f32),
-        Kind::U64 => numbers!(u64, |v| v as f32),
-        Kind::I64 => numbers!(i64, |v| v as f32),
-        Kind::F16 => numbers!(f16, f32::from),
-        Kind::F32 => numbers!(f32, |v| v),
-        Kind::F64 => numbers!(f64, |v| v as f32),
-        Kind::Text(_) | Kind::Bytes(_) => {
-            return Err(NpyError::Kind { found: "text".into(), wanted: "numbers" });
-        }
-    }
-    Ok(())
-}
-
-impl NpyArray {
-    /// Rows, columns and row-major values of a matrix of numbers in a file, as `f32`.
-    ///
-    /// As [`NpyArray::open`] and [`NpyArray::into_f32_matrix`], without holding the elements in their own type besides.
-    ///
-    /// # Errors
-    /// As for both.
-    pub fn open_f32_matrix(path: impl AsRef<Path>) -> Result<(usize, usize, Vec<f32>), FormatError> {
-        let path = path.as_ref();
-        let matrix = MatrixFile::open(path)?;
-        if matches!(matrix.dtype.kind, Kind::Text(_) | Kind::Bytes(_)) {
-            let wanted = NpyError::Kind { found: "text".into(), wanted: "numbers" };
-            return Err(FormatError::npy(path)(wanted));
-        }
-        let (rows, columns) = (matrix.rows, matrix.columns);
-        let mut values = vec![0.0; rows * columns];
-        matrix.read_f32(&mut values).map_err(FormatError::npy(path))?;
-        Ok((rows, columns, values))
-    }
-}
-
 /// Reads `count` elements block by block and hands on their bytes.
-fn each_number<const N: usize>(
+pub(super) fn each_block<const N: usize>(
     reader: &mut impl Read,
     count: usize,
-    mut take: impl FnMut(usize, [u8; N]),
+    mut take: impl FnMut(&[[u8; N]]),
 ) -> io::Result<()> {
-    let mut block = vec![0; BLOCK.min(count * N)];
-    let mut at = 0;
-    while at < count {
-        let bytes = &mut block[..BLOCK.min((count - at) * N)];
+    let mut block = vec![0; BLOCK.min(count.saturating_mul(N))];
+    let mut rest = count;
+    while rest > 0 {
+        let bytes = &mut block[..BLOCK.min(rest.saturating_mul(N))];
         reader.read_exact(bytes)?;
         let (elements, _) = bytes.as_chunks();
-        for &element in elements {
-            take(at, element);
-            at += 1;
-        }
+        take(elements);
+        rest -= elements.len();
     }
     Ok(())
 }
@@ -319,11 +180,11 @@ fn read_data(reader: &mut impl Read, dtype: Dtype, count: usize) -> Result<NpyDa
         Kind::F64 => NpyData::F64(numbers!(f64)),
         Kind::Text(width) => {
             let mut reader = io::BufReader::with_capacity(BLOCK, reader);
-            let mut texts = Strings::with_capacity(count);
+            let mut texts = Strings::reserved(count).map_err(memory)?;
             // Only a file with elements has shown that it is as large as its type says.
             let width = if count == 0 { 0 } else { width };
-            let mut bytes = vec![0; width * 4];
-            let mut characters = Vec::with_capacity(width);
+            let mut bytes = zeros::<u8>(width * 4).map_err(memory)?;
+            let mut characters = reserved(width).map_err(memory)?;
             for element in 0..count {
                 reader.read_exact(&mut bytes)?;
                 characters.clear();
@@ -346,7 +207,7 @@ fn read_data(reader: &mut impl Read, dtype: Dtype, count: usize) -> Result<NpyDa
             NpyData::Text(texts)
         }
         Kind::Bytes(width) => {
-            let mut bytes = vec![0; if count == 0 { 0 } else { width * count }];
+            let mut bytes = zeros::<u8>(if count == 0 { 0 } else { width * count }).map_err(memory)?;
             reader.read_exact(&mut bytes)?;
             NpyData::Bytes(FixedBytes::new(width, bytes))
         }
@@ -357,16 +218,14 @@ fn read_numbers<T, const N: usize>(
     reader: &mut impl Read,
     count: usize,
     from_bytes: impl Fn([u8; N]) -> T,
-) -> io::Result<Vec<T>> {
-    let mut numbers = Vec::with_capacity(count);
-    let mut block = vec![0; BLOCK.min(count * N)];
-    while numbers.len() < count {
-        let bytes = &mut block[..BLOCK.min((count - numbers.len()) * N)];
-        reader.read_exact(bytes)?;
-        let (elements, _) = bytes.as_chunks();
-        numbers.extend(elements.iter().map(|&element| from_bytes(element)));
-    }
+) -> Result<Vec<T>, NpyError> {
+    let mut numbers = reserved(count).map_err(memory)?;
+    each_block(reader, count, |block| numbers.extend(block.iter().map(|&element| from_bytes(element))))?;
     Ok(numbers)
+}
+
+fn memory(bytes: u64) -> NpyError {
+    NpyError::Memory { bytes }
 }
 
 fn booleans(bytes: Vec<u8>) -> Result<Vec<bool>, NpyError> {
@@ -380,7 +239,7 @@ fn booleans(bytes: Vec<u8>) -> Result<Vec<bool>, NpyError> {
 
 impl NpyData {
     /// Reorders elements stored column by column ("Fortran order").
-    fn to_row_major(&self, shape: &[usize]) -> Self {
+    fn to_row_major(&self, shape: &[usize]) -> Result<Self, NpyError> {
         // Where in the file the elements are, in row-major order.
         let mut strides = Vec::with_capacity(shape.len());
         let mut stride = 1_usize;
@@ -403,25 +262,27 @@ impl NpyData {
             }
             place
         });
-        fn reorder<T: Copy>(elements: &[T], places: impl Iterator<Item = usize>) -> Vec<T> {
-            places.map(|place| elements[place]).collect()
+        fn reorder<T: Copy>(elements: &[T], places: impl Iterator<Item = usize>) -> Result<Vec<T>, NpyError> {
+            let mut reordered = reserved(elements.len()).map_err(memory)?;
+            reordered.extend(places.map(|place| elements[place]));
+            Ok(reordered)
         }
-        match self {
-            NpyData::Bool(v) => NpyData::Bool(reorder(v, places)),
-            NpyData::U8(v) => NpyData::U8(reorder(v, places)),
-            NpyData::I8(v) => NpyData::I8(reorder(v, places)),
-            NpyData::U16(v) => NpyData::U16(reorder(v, places)),
-            NpyData::I16(v) => NpyData::I16(reorder(v, places)),
-            NpyData::U32(v) => NpyData::U32(reorder(v, places)),
-            NpyData::I32(v) => NpyData::I32(reorder(v, places)),
-            NpyData::U64(v) => NpyData::U64(reorder(v, places)),
-            NpyData::I64(v) => NpyData::I64(reorder(v, places)),
-            NpyData::F16(v) => NpyData::F16(reorder(v, places)),
-            NpyData::F32(v) => NpyData::F32(reorder(v, places)),
-            NpyData::F64(v) => NpyData::F64(reorder(v, places)),
+        Ok(match self {
+            NpyData::Bool(v) => NpyData::Bool(reorder(v, places)?),
+            NpyData::U8(v) => NpyData::U8(reorder(v, places)?),
+            NpyData::I8(v) => NpyData::I8(reorder(v, places)?),
+            NpyData::U16(v) => NpyData::U16(reorder(v, places)?),
+            NpyData::I16(v) => NpyData::I16(reorder(v, places)?),
+            NpyData::U32(v) => NpyData::U32(reorder(v, places)?),
+            NpyData::I32(v) => NpyData::I32(reorder(v, places)?),
+            NpyData::U64(v) => NpyData::U64(reorder(v, places)?),
+            NpyData::I64(v) => NpyData::I64(reorder(v, places)?),
+            NpyData::F16(v) => NpyData::F16(reorder(v, places)?),
+            NpyData::F32(v) => NpyData::F32(reorder(v, places)?),
+            NpyData::F64(v) => NpyData::F64(reorder(v, places)?),
             NpyData::Text(v) => NpyData::Text(places.map(|place| &v[place]).collect()),
-            NpyData::Bytes(v) => NpyData::Bytes(v.reorder(places)),
-        }
+            NpyData::Bytes(v) => NpyData::Bytes(v.reorder(places).map_err(memory)?),
+        })
     }
 }
 

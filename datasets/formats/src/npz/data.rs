@@ -2,6 +2,7 @@
 
 use super::NpzArchive;
 use crate::arrays::{self, ArrayFile};
+use crate::npy::FeatureShape;
 use crate::{Content, FormatError, NpyArray, ReadOptions};
 use std::io::{Read, Seek};
 use std::path::Path;
@@ -15,8 +16,8 @@ impl<R: Read + Seek> ArrayFile for NpzArchive<R> {
         NpzArchive::read(self, name)
     }
 
-    fn read_f32(&mut self, name: &str) -> Result<(usize, usize, Vec<f32>), FormatError> {
-        self.read_f32_matrix(name)
+    fn features(&mut self, name: &str) -> Result<(FeatureShape, Vec<f32>), FormatError> {
+        self.read_features(name)
     }
 }
 

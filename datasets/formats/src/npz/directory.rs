@@ -1,6 +1,7 @@
 //! The central directory: what the archive says it holds, checked against the file.
 
-use crate::{FormatError, Limits};
+use crate::error::within;
+use crate::{FormatError, Limits, shown};
 use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 
@@ -73,7 +74,7 @@ pub(super) fn read<R: Read + Seek>(
         // At least one block, so that a few bytes that inflate to a few hundred are no bomb.
         if entry.method == Method::Deflated && entry.size / limits.ratio.max(1) > entry.compressed.max(64) {
             return Err(FormatError::Limit {
-                path: path.join(&entry.name),
+                path: within(path, &entry.name),
                 what: "inflated bytes for each compressed byte",
                 found: entry.size / entry.compressed.max(1),
                 limit: limits.ratio,
@@ -94,14 +95,15 @@ pub(super) fn read<R: Read + Seek>(
     for i in order {
         let (local, entry) = &mut entries[i];
         if *local < free {
-            let problem = format!("{:?} overlaps the entry before it", entry.name);
+            let problem = format!("`{}` overlaps the entry before it", shown(&entry.name));
             return zip.fail(*local, problem);
         }
         entry.data = zip.local(*local, entry)?;
         free = match entry.data.checked_add(entry.compressed) {
             Some(after) if after <= end.offset => after,
             _ => {
-                let problem = format!("{:?} reaches into the directory at byte {}", entry.name, end.offset);
+                let problem =
+                    format!("`{}` reaches into the directory at byte {}", shown(&entry.name), end.offset);
                 return zip.fail(entry.data, problem);
             }
         };
@@ -109,7 +111,7 @@ pub(super) fn read<R: Read + Seek>(
     let mut names: Vec<&str> = entries.iter().map(|(_, entry)| entry.name.as_str()).collect();
     names.sort_unstable();
     if let Some(pair) = names.windows(2).find(|pair| pair[0] == pair[1]) {
-        return zip.fail(end.offset, format!("there are two entries called {:?}", pair[0]));
+        return zip.fail(end.offset, format!("there are two entries called `{}`", shown(pair[0])));
     }
     Ok(entries.into_iter().map(|(_, entry)| entry).collect())
 }
@@ -215,14 +217,17 @@ impl<R: Read + Seek> Zip<'_, R> {
         let name = self.name(at + CENTRAL_BYTES, name.into())?;
         // Bit 0 is encryption, bit 3 sizes behind the data, which the directory has as well, bit 11 a name in UTF-8.
         if flags & !(1 << 3 | 1 << 11 | 0b110) != 0 {
-            return self.fail(at, format!("{name:?} is encrypted or uses something that is not read"));
+            return self
+                .fail(at, format!("`{}` is encrypted or uses something that is not read", shown(&name)));
         }
         let method = match method {
             0 => Method::Stored,
             8 => Method::Deflated,
             other => {
-                let problem =
-                    format!("{name:?} is packed with method {other}; stored (0) and deflated (8) are read");
+                let problem = format!(
+                    "`{}` is packed with method {other}; stored (0) and deflated (8) are read",
+                    shown(&name)
+                );
                 return self.fail(at, problem);
             }
         };
@@ -233,8 +238,10 @@ impl<R: Read + Seek> Zip<'_, R> {
         self.wide(at + CENTRAL_BYTES + name.len() as u64, extra.into(), &mut wide, &name)?;
         let Wide { compressed, size, local } = wide;
         if method == Method::Stored && compressed != size {
-            return self
-                .fail(at, format!("{name:?} is stored, and its sizes {compressed} and {size} differ"));
+            return self.fail(
+                at,
+                format!("`{}` is stored, and its sizes {compressed} and {size} differ", shown(&name)),
+            );
         }
         Ok((Entry { name, method, crc, compressed, size, data: 0 }, local, total))
     }
@@ -265,15 +272,15 @@ impl<R: Read + Seek> Zip<'_, R> {
         let mut found = wanted.is_empty();
         while !rest.is_empty() {
             let (Some(id), Some(size)) = (u16_at(rest, 0), u16_at(rest, 2)) else {
-                return self.fail(at, format!("the extra field of {name:?} is broken"));
+                return self.fail(at, format!("the extra field of `{}` is broken", shown(name)));
             };
             let Some(field) = rest.get(4..4 + usize::from(size)) else {
-                return self.fail(at, format!("the extra field of {name:?} is broken"));
+                return self.fail(at, format!("the extra field of `{}` is broken", shown(name)));
             };
             if id == 1 && !found {
                 let numbers = field.as_chunks::<8>().0;
                 if numbers.len() < wanted.len() {
-                    return self.fail(at, format!("the 64-bit sizes of {name:?} are missing"));
+                    return self.fail(at, format!("the 64-bit sizes of `{}` are missing", shown(name)));
                 }
                 for (number, bytes) in wanted.iter_mut().zip(numbers) {
                     **number = u64::from_le_bytes(*bytes);
@@ -282,14 +289,18 @@ impl<R: Read + Seek> Zip<'_, R> {
             }
             rest = &rest[4 + usize::from(size)..];
         }
-        if found { Ok(()) } else { self.fail(at, format!("the 64-bit sizes of {name:?} are missing")) }
+        if found {
+            Ok(())
+        } else {
+            self.fail(at, format!("the 64-bit sizes of `{}` are missing", shown(name)))
+        }
     }
 
     /// Where the data of an entry start, if its local header says the same as the directory.
     fn local(&mut self, at: u64, entry: &Entry) -> Result<u64, FormatError> {
         let length = self.reader.seek(SeekFrom::End(0)).map_err(FormatError::io(self.path))?;
         if at.checked_add(LOCAL_BYTES).is_none_or(|end| end > length) {
-            return self.fail(at, format!("{:?} is said to start here, beyond the file", entry.name));
+            return self.fail(at, format!("`{}` is said to start here, beyond the file", shown(&entry.name)));
         }
         let mut bytes = [0; LOCAL_BYTES as usize];
         self.read(at, &mut bytes)?;
@@ -299,11 +310,11 @@ impl<R: Read + Seek> Zip<'_, R> {
         let (crc, compressed, size) = (fields.u32(), fields.u32(), fields.u32());
         let (name, extra) = (fields.u16(), fields.u16());
         if signature != LOCAL {
-            return self.fail(at, format!("{:?} does not start here", entry.name));
+            return self.fail(at, format!("`{}` does not start here", shown(&entry.name)));
         }
         let data = at + LOCAL_BYTES + u64::from(name) + u64::from(extra);
         if data > length {
-            return self.fail(at, format!("{:?} starts beyond the file", entry.name));
+            return self.fail(at, format!("`{}` starts beyond the file", shown(&entry.name)));
         }
         let behind = flags & 1 << 3 != 0; // the sizes follow the data, and here stand zeros
         let same = |local: u32, central: u64| {
@@ -316,7 +327,10 @@ impl<R: Read + Seek> Zip<'_, R> {
             && same(size, entry.size)
             && self.name(at + LOCAL_BYTES, name.into())? == entry.name;
         if !agrees {
-            return self.fail(at, format!("{:?} says something else here than in the directory", entry.name));
+            return self.fail(
+                at,
+                format!("`{}` says something else here than in the directory", shown(&entry.name)),
+            );
         }
         Ok(data)
     }

@@ -13,9 +13,10 @@ mod write;
 pub(crate) use data::read;
 pub use write::{Compression, write_npz};
 
+use crate::error::within;
 use crate::input::open_ordinary;
-use crate::npy::{read_f32_sized, read_sized};
-use crate::{FormatError, Limits, NpyArray, NpyError};
+use crate::npy::{FeatureShape, read_f32_sized, read_features_sized, read_sized};
+use crate::{FormatError, Limits, NpyArray, NpyError, shown};
 use directory::{Entry, Method};
 use std::fs::File;
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
@@ -96,6 +97,11 @@ impl<R: Read + Seek> NpzArchive<R> {
         self.read_with(name, |mut reader, size| read_f32_sized(&mut reader, size))
     }
 
+    /// As [`NpzArchive::read_f32_matrix`], of any shape that features have.
+    fn read_features(&mut self, name: &str) -> Result<(FeatureShape, Vec<f32>), FormatError> {
+        self.read_with(name, |mut reader, size| read_features_sized(&mut reader, size))
+    }
+
     fn read_with<T>(
         &mut self,
         name: &str,
@@ -103,7 +109,7 @@ impl<R: Read + Seek> NpzArchive<R> {
     ) -> Result<T, FormatError> {
         let Some(number) = self.names().position(|known| known == name) else {
             let found = self.names().map(String::from).collect();
-            let problem = format!("there is no array called {name:?}");
+            let problem = format!("there is no array called `{}`", shown(name));
             return Err(FormatError::Array { path: self.path.clone(), problem, found });
         };
         let entry = &self.entries[number];
@@ -118,7 +124,7 @@ impl<R: Read + Seek> NpzArchive<R> {
         };
         array.map_err(|problem| match problem {
             Broken::Npy(source) => {
-                let path = path.join(&entry.name);
+                let path = within(path, &entry.name);
                 match source {
                     NpyError::Io(source) if source.kind() == io::ErrorKind::UnexpectedEof => {
                         FormatError::bytes(&path, entry.data, "the entry ends before the size it announces")
@@ -139,7 +145,7 @@ impl<R: Read + Seek> NpzArchive<R> {
                 }
             }
             Broken::Entry(problem) => {
-                FormatError::bytes(path, entry.data, format!("{}: {problem}", entry.name))
+                FormatError::bytes(path, entry.data, format!("{}: {problem}", shown(&entry.name)))
             }
         })
     }

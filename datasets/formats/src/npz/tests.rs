@@ -167,7 +167,7 @@ fn bombs_overlaps_and_lies_are_refused_before_anything_is_inflated() {
     assert!(error(&[0; 8], &[Forged { name: "", ..plain() }]).contains("a name of 0 bytes"));
     // 64-bit sizes that are missing, and some that no file has.
     let wide = Forged { size: u32::MAX, compressed: u32::MAX, ..plain() };
-    assert!(error(&[0; 8], &[wide]).contains("64-bit sizes of \"a.npy\" are missing"));
+    assert!(error(&[0; 8], &[wide]).contains("64-bit sizes of `a.npy` are missing"));
     let lie = [&[1, 0, 16, 0][..], &[0xff; 16]].concat();
     let wide = Forged { size: u32::MAX, compressed: u32::MAX, extra: &lie, ..plain() };
     let found = error(&[0; 8], &[wide]);

@@ -1,6 +1,6 @@
 //! Writing archives that NumPy reads.
 
-use crate::{Destination, FormatError, NpyArray, write_atomic};
+use crate::{Destination, FormatError, NpyArray, shown, write_atomic};
 use flate2::write::DeflateEncoder;
 use flate2::{Crc, CrcWriter};
 use std::io::{self, Write};
@@ -37,8 +37,8 @@ pub fn write_npz<'a>(
         let twice = arrays[..i].iter().any(|(other, _)| other == name);
         if twice || name.is_empty() || name.len() > 4_000 || name.contains(['/', '\\', '\0']) {
             let problem = match twice {
-                true => format!("there are two arrays called {name:?}"),
-                false => format!("an array cannot be called {name:?} in an archive"),
+                true => format!("there are two arrays called `{}`", shown(name)),
+                false => format!("an array cannot be called `{}` in an archive", shown(name)),
             };
             return Err(FormatError::Unwritable { path: path.into(), problem });
         }

@@ -2,6 +2,7 @@
 
 use super::missing;
 use crate::convention::MINUS_ONE;
+use crate::memory::reserved;
 use crate::{FormatError, LabelConvention, NpyArray};
 use lacuna_labels::{Label, LabelMatrix, ObservedLabels, TrueLabels};
 use std::path::Path;
@@ -51,7 +52,8 @@ pub(crate) fn cells(
         }
     }
     let values = array.data().numbers().map_err(FormatError::npy(path))?;
-    let mut cells = Vec::with_capacity(values.len());
+    let memory = |bytes| FormatError::memory(path, "the labels", bytes);
+    let mut cells = reserved(values.len()).map_err(memory)?;
     for (i, value) in values.enumerate() {
         cells.push(label(value).map_err(|advice| {
             let (row, column) = (i / classes, i % classes);

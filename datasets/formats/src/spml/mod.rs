@@ -4,6 +4,8 @@ mod labels;
 
 use crate::arrays::npy_features;
 use crate::input::read_bounded;
+use crate::npy::FeatureShape;
+use crate::shards::same_image;
 use crate::{
     Content, Destination, Dtype, FeatureTable, FormatError, LabelConvention, LabelTable, Limits, NpyArray,
     NpyData, ReadOptions, Strings, Table,
@@ -71,6 +73,10 @@ pub struct SpmlSets {
     pub train: FeatureSet,
     /// From the `val` files.
     pub test: FeatureSet,
+    /// Channels, height and width of a row, where the features have shape (N, C, H, W).
+    pub image: Option<[usize; 3]>,
+    /// What was done that a person should know, one sentence each.
+    pub notes: Vec<String>,
 }
 
 const LAYOUT: &str = "An SPML folder has, for train and for val, {part}_features_<name>.npy, \
@@ -121,8 +127,8 @@ impl SpmlFolder {
     pub fn load(&self) -> Result<SpmlSets, FormatError> {
         let classes = self.class_names()?;
         let name = self.features_name()?;
-        let train = self.read(Part::Train, &name, classes.as_ref())?;
-        let test = self.read(Part::Test, &name, classes.as_ref())?;
+        let (train, shape) = self.read(Part::Train, &name, classes.as_ref())?;
+        let (test, test_shape) = self.read(Part::Test, &name, classes.as_ref())?;
         let (labels, features) = (|part| self.labels_path(part), |part| self.features_path(part, &name));
         same(
             "classes",
@@ -134,7 +140,10 @@ impl SpmlFolder {
             (features(Part::Train), train.features.columns()),
             (features(Part::Test), test.features.columns()),
         )?;
-        Ok(SpmlSets { train, test })
+        let (train_path, test_path) = (features(Part::Train), features(Part::Test));
+        same_image((&train_path, shape.image), (&test_path, test_shape.image))?;
+        let notes = [shape.note(&train_path), test_shape.note(&test_path)].into_iter().flatten().collect();
+        Ok(SpmlSets { train, test, image: shape.image, notes })
     }
 
     /// Writes observed labels as `formatted_{part}_labels_obs.npy`, in the type and byte order of the
@@ -171,9 +180,15 @@ impl SpmlFolder {
         Ok(path)
     }
 
-    fn read(&self, part: Part, name: &str, classes: Option<&Strings>) -> Result<FeatureSet, FormatError> {
+    fn read(
+        &self,
+        part: Part,
+        name: &str,
+        classes: Option<&Strings>,
+    ) -> Result<(FeatureSet, FeatureShape), FormatError> {
         let features_path = self.features_path(part, name);
-        let features = npy_features(&features_path, &self.limits).map_err(missing(&features_path))?;
+        let (features, shape) =
+            npy_features(&features_path, &self.limits).map_err(missing(&features_path))?;
         let labels_path = self.labels_path(part);
         let truth = read_truth(&labels_path)?;
         let rows = (features_path, features.rows());
@@ -202,7 +217,8 @@ impl SpmlFolder {
             }
             None => (0..truth.classes()).map(|class| format!("class {class}")).collect(),
         };
-        Ok(FeatureSet { features, truth, observed, names: Some(names.to_vec()), classes })
+        let names = Some(names.to_vec());
+        Ok((FeatureSet { features, truth, observed, names, classes }, shape))
     }
 
     fn labels_path(&self, part: Part) -> PathBuf {
@@ -288,17 +304,18 @@ pub(crate) fn read(path: &Path, options: &ReadOptions) -> Result<Content, Format
         convention: options.convention,
         limits: options.limits,
     };
-    let table = |set: FeatureSet| Table {
+    let SpmlSets { train, test, image, notes } = folder.load()?;
+    let table = |set: FeatureSet, notes| Table {
         path: path.into(),
         names: set.names.map(Into::into),
         features: Some(FeatureTable::Dense(set.features)),
         labels: Some(LabelTable::Dense(set.truth.into())),
         observed: set.observed,
         classes: set.classes.into(),
-        ..Table::default()
+        image,
+        notes,
     };
-    let sets = folder.load()?;
-    Ok(Content { train: table(sets.train), test: Some(table(sets.test)) })
+    Ok(Content { train: table(train, notes), test: Some(table(test, Vec::new())) })
 }
 
 /// Turns "not found" into a sentence about what such a folder has.

@@ -224,15 +224,70 @@ fn files_that_do_not_belong_together_are_named() {
 fn features_must_be_finite_and_there() {
     let folder = Folder::new();
     folder.array("val_features_imagenet_tiny", &[2, 2], NpyData::F64(vec![0.0, 1.0, 2.0, 1e300]));
+    assert_eq!(
+        folder.error(),
+        "val_features_imagenet_tiny.npy: row 1, column 1 (counted from 0) is 1e300, which is beyond the range of 32-bit \
+         floats; scale the column"
+    );
+    folder.array("val_features_imagenet_tiny", &[2, 2], NpyData::F64(vec![0.0, 1.0, 2.0, f64::INFINITY]));
     let error = folder.error();
     assert!(error.starts_with("val_features_imagenet_tiny.npy: row 1, column 1 (counted from 0) is inf;"));
     folder.array("val_features_imagenet_tiny", &[0, 2], NpyData::F64(vec![]));
     assert_eq!(folder.error(), "val_features_imagenet_tiny.npy: there are no rows");
     folder.array("val_features_imagenet_tiny", &[2], NpyData::F64(vec![0.0; 2]));
-    assert!(folder.error().contains("shape (2,) has rank 1, where rank 2 is needed"));
+    assert!(folder.error().contains("shape (2,) has rank 1; features are read from (rows, columns)"));
     let folder = Folder::new();
     folder.array("formatted_train_labels", &[3, 0], NpyData::F64(vec![]));
     assert_eq!(folder.error(), "formatted_train_labels.npy: there are no classes");
+}
+
+#[test]
+fn features_of_pictures_are_rows_with_a_shape() {
+    let folder = Folder::new();
+    let pictures = |part: &str, rows: usize, shape: &[usize]| {
+        let count = rows * shape.iter().product::<usize>();
+        let values = (0..count).map(|i| i as f32).collect();
+        folder.array(
+            &format!("{part}_features_imagenet_tiny"),
+            &[&[rows], shape].concat(),
+            NpyData::F32(values),
+        );
+    };
+    pictures("train", 3, &[3, 2, 4]);
+    pictures("val", 2, &[3, 2, 4]);
+    let sets = folder.spml().load().unwrap();
+    assert_eq!((sets.image, sets.notes.len()), (Some([3, 2, 4]), 0));
+    assert_eq!((sets.train.features.columns(), sets.train.features.row(1)[0]), (24, 24.0));
+    let content = read(folder.0.path(), &ReadOptions::default()).unwrap();
+    assert_eq!(content.test.unwrap().image, Some([3, 2, 4]));
+
+    pictures("val", 2, &[2, 3, 4]);
+    let error = folder.error();
+    assert!(
+        error.starts_with("val_features_imagenet_tiny.npy: the rows are pictures of shape (2, 3, 4), and")
+    );
+    pictures("val", 2, &[24]);
+    assert!(folder.error().contains("the rows are lists of numbers, and those of train_features"));
+
+    pictures("train", 3, &[24, 1, 1]);
+    let sets = folder.spml().load().unwrap();
+    assert_eq!(sets.image, None);
+    assert!(
+        sets.notes[0].ends_with("train_features_imagenet_tiny.npy: shape (3, 24, 1, 1) is read as (3, 24)")
+    );
+}
+
+#[test]
+fn class_names_that_are_not_text_are_named_with_their_line() {
+    let folder = Folder::new();
+    fs::write(folder.0.path().join("classes.txt"), b"sky\nsea\xff\nsand\n").unwrap();
+    let expected = "classes.txt: line 2 (counted from 1) is not UTF-8: save the file as UTF-8";
+    assert_eq!(folder.error(), expected);
+    folder.text("classes.txt", "\u{feff}sky\nsea\nsand\n");
+    assert_eq!(folder.spml().load().unwrap().train.classes[0], "sky");
+    let limits = Limits { header: 10, ..Limits::default() };
+    let error = folder.message(folder.spml().limits(limits).load().unwrap_err());
+    assert_eq!(error, "classes.txt: 16 bytes of class names are more than the 10 that are allowed");
 }
 
 #[test]
