@@ -34,7 +34,8 @@ mod tests {
         for (i, spec) in specs.iter().enumerate() {
             assert!(specs[..i].iter().all(|s| s.name != spec.name), "{} twice", spec.name);
             assert!(!spec.title.is_empty() && !spec.source.is_empty());
-            assert!(lacuna_synthetic::synthetic_set(&spec.data).is_some(), "{}", spec.data);
+            let set = spec.data.embedded.as_deref().expect("benchmarks come with an embedded set");
+            assert!(lacuna_synthetic::synthetic_set(set).is_some(), "{set}");
             for loss in &spec.losses {
                 assert!(lacuna_losses::find(&loss.name).is_ok(), "{}", loss.name);
             }

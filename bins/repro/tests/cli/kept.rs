@@ -55,12 +55,12 @@ fn said(mut child: Child) -> String {
 
 /// The runs that a process said had ended: `an, seed 0: test mAP ...`.
 fn ended(said: &str) -> Vec<(String, u64)> {
-    let lines = said.lines().filter_map(|line| line.split_once(": test mAP"));
-    let run = |(run, _): (&str, &str)| {
-        let (loss, seed) = run.split_once(", seed ").expect("loss and seed");
-        (loss.to_string(), seed.parse().unwrap())
+    let run = |line: &str| {
+        let (run, _) = line.split_once(": test mAP")?;
+        let (loss, seed) = run.split_once(", seed ")?;
+        Some((loss.to_string(), seed.parse().unwrap()))
     };
-    lines.map(run).collect()
+    said.lines().filter_map(run).collect()
 }
 
 /// 100 kills with SIGKILL: half of them at any moment, half right after the first file has got its name.

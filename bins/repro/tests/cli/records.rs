@@ -76,7 +76,7 @@ fn a_specification_that_cannot_be_read_is_named() {
     assert!(error.contains("bad.toml") && error.contains("line 1"), "{error}");
     assert!(refused(dir.path(), &["run", "--spec", "nothing.toml"]).contains("nothing.toml"));
     assert!(refused(dir.path(), &["run", "spml-linear", "--spec", "bad.toml"]).contains("cannot be used with"));
-    assert!(refused(dir.path(), &["run"]).contains("--spec"));
+    assert!(refused(dir.path(), &["run"]).contains("NAME"));
     #[cfg(unix)]
     assert!(refused(dir.path(), &["run", "--spec", "/dev/zero"]).contains("ordinary file"));
 }
