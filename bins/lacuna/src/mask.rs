@@ -91,7 +91,6 @@ pub fn run(args: &MaskArgs) -> anyhow::Result<()> {
         values[i] =
             value.trim().parse().ok().with_context(|| format!("--set {text}: {value} is no number"))?;
     }
-    let Some(out) = &args.out else { bail!("--out FILE names what to write") };
     let data = args.input.open()?;
     let outputs = Outputs::new(args.force, data.files.clone());
     let table = part(data, args.part == WhichPart::Test)?;
@@ -110,6 +109,13 @@ pub fn run(args: &MaskArgs) -> anyhow::Result<()> {
     let subject = Subject { truth: &truth, features: features.as_ref() };
     let seed = args.seed.unwrap_or(row.seed);
     let outcome = row.apply(subject, seed, &values)?;
+    let Some(out) = &args.out else {
+        let given = args.input.given().display();
+        match outcome.rows.len() == truth.rows() {
+            true => bail!("nothing is written into {given} unless that is named: --out FILE, or --out {given}"),
+            false => bail!("this protocol leaves rows out, so its labels do not fit into {given}: --out FILE"),
+        }
+    };
     let labels = Labels { outcome: &outcome, names: table.names, classes: &table.classes };
     let written = write(out, args.part, &outputs, &truth, labels)?;
 

@@ -78,7 +78,7 @@ pub fn wrapped(line: &str, indent: usize) -> String {
     let mut first = true;
     for word in line[start..].split(' ') {
         let length = word.chars().count();
-        if !first && column + 1 + length > WIDTH && column > indent {
+        if !first && column + 1 + length > WIDTH && column > start.min(indent) {
             out.push('\n');
             out.extend(std::iter::repeat_n(' ', indent));
             column = indent;

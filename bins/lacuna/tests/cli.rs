@@ -73,9 +73,10 @@ fn the_doctor_ends_with_1_for_errors_in_the_data_and_with_2_for_files_that_canno
     let mut broken = values.clone();
     broken[7] = f32::NAN;
     save("train_features_x.npy", 40, broken);
-    let (code, text, _) = lacuna(path, &["doctor", "."]);
-    assert_eq!(code, 1);
-    assert!(text.contains("row 2, column 1 (counted from 0) is NaN"), "{text}");
+    // The same refusal and exit code as from every other command.
+    let (code, text, error) = lacuna(path, &["doctor", "."]);
+    assert_eq!((code, text.as_str()), (2, ""), "{error}");
+    assert!(error.contains("row 2, column 1 (counted from 0) is NaN"), "{error}");
 
     fs::write(path.join("train_features_x.npy"), b"nothing").unwrap();
     let (code, _, error) = lacuna(path, &["doctor", "."]);
@@ -91,7 +92,7 @@ fn the_doctor_looks_at_observed_labels_and_keeps_to_80_columns() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path();
     write_set(path);
-    assert_eq!(lacuna(path, &["mask", "."]).0, 0);
+    assert_eq!(lacuna(path, &["mask", ".", "--out", "."]).0, 0);
     let args = ["doctor", ".", "--label-convention", "spml"];
     let (code, text, error) = lacuna(path, &args);
     assert_eq!(code, 0, "{text}{error}");
@@ -107,7 +108,7 @@ fn the_doctor_looks_at_observed_labels_and_keeps_to_80_columns() {
     let (rows, classes, mut labels) = NpyArray::open(&observed).unwrap().into_f32_matrix().unwrap();
     labels[..4].copy_from_slice(&[0.0, 0.0, 0.0, 1.0]);
     let labels = labels.into_iter().map(|label| label as i8).collect();
-    NpyArray::new(vec![rows, classes], NpyData::I8(labels)).unwrap().save(&observed).unwrap();
+    NpyArray::new(vec![rows, classes], NpyData::I8(labels)).unwrap().save(Destination::replacing(&observed)).unwrap();
     let (code, json, _) = lacuna(path, &[&args[..], &["--json"]].concat());
     assert_eq!(code, 1);
     let json: serde_json::Value = serde_json::from_str(&json).unwrap();
@@ -129,7 +130,10 @@ fn masks_are_written_whole_in_every_form() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path();
     write_set(path);
-    let (code, text, error) = lacuna(path, &["mask", "."]);
+    let (code, _, error) = lacuna(path, &["mask", "."]);
+    assert!(code == 2 && error.contains("--out FILE"), "{error}");
+    assert!(!path.join("formatted_train_labels_obs.npy").exists(), "the folder that is read was written to");
+    let (code, text, error) = lacuna(path, &["mask", ".", "--out", "."]);
     assert_eq!(code, 0, "{error}");
     assert!(text.contains("single-positive positives=1 negatives=0 seed 1200"), "{text}");
     assert!(text.contains("positives kept   40 of 79"), "{text}");
@@ -142,7 +146,9 @@ fn masks_are_written_whole_in_every_form() {
         assert!(path.join(file).metadata().unwrap().len() > 0);
     }
     let again = fs::read(path.join("x.csv")).unwrap();
-    lacuna(path, &[&args[..], &["--out", "x.csv"]].concat());
+    let (code, _, error) = lacuna(path, &[&args[..], &["--out", "x.csv"]].concat());
+    assert!(code == 2 && error.contains("--force"), "{error}");
+    assert_eq!(lacuna(path, &[&args[..], &["--out", "x.csv", "--force"]].concat()).0, 0);
     assert_eq!(again, fs::read(path.join("x.csv")).unwrap());
     let long_tail = ["mask", ".", "--protocol", "long-tail", "--set", "max=10", "--out", "tail.npy"];
     assert_eq!(lacuna(path, &long_tail).0, 0);
@@ -165,7 +171,7 @@ fn what_cannot_be_done_is_one_sentence_and_exit_code_2() {
         (&["mask", ".", "--protocol", "long-tail", "--set", "max=5"], "leaves rows out"),
         (&["mask", ".", "--out", "no/such/folder/x.csv"], "no/such/folder/x.csv"),
         (&["doctor", "csl.csv"], "--label-convention spml, binary-an or csl"),
-        (&["doctor", ".", "--format", "xls"], "there is no such format"),
+        (&["doctor", ".", "--format", "xls"], "there is no format `xls`"),
     ] {
         let (code, text, error) = lacuna(path, args);
         assert_eq!((code, text.as_str()), (2, ""), "{args:?}: {error}");
@@ -191,7 +197,15 @@ fn embedded_sets_are_written_in_any_size() {
     let (code, text, _) = lacuna(path, &["doctor", "set"]);
     assert_eq!(code, 0, "{text}");
     let (code, _, error) = lacuna(path, &args);
-    assert!(code == 2 && error.contains("has a data set already"), "{error}");
+    let first = "set/train_features_synthetic.npy";
+    assert!(code == 2 && error.contains(first) && error.contains("--force"), "{error}");
+    assert_eq!(lacuna(path, &[&args[..], &["--force"]].concat()).0, 0);
+    // One file of the set is enough to be refused, and nothing is written then.
+    fs::create_dir(path.join("half")).unwrap();
+    fs::write(path.join("half/classes.txt"), "mine").unwrap();
+    let (code, _, error) = lacuna(path, &["make", "voc-like", "--train-rows", "300", "--out", "half"]);
+    assert!(code == 2 && error.contains("classes.txt"), "{error}");
+    assert_eq!(fs::read_dir(path.join("half")).unwrap().count(), 1);
     for wrong in [&["make", "x", "--out", "y"][..], &["make", "voc-like", "--train-rows", "0", "--out", "y"]]
     {
         assert_eq!(lacuna(path, wrong).0, 2);
@@ -214,7 +228,9 @@ fn features_and_labels_in_files_of_their_own_are_joined_by_name() {
     let report = "2 rows have features and labels; 1 of 3 rows of features has no labels (img/b.jpg); 1 of 3 rows of labels";
     assert!(error.contains(report), "{error}");
     let (code, _, error) = lacuna(path, &["doctor", "x.npy", "--labels", "y.csv"]);
+    assert!(code == 2 && error.contains("x.npy") && error.contains("--match row"), "{error}");
+    let (code, _, error) = lacuna(path, &["doctor", "--data", "x.npy", "--labels", "y.csv", "--match", "row"]);
     assert!(code == 0 && error.contains("joined by position"), "{error}");
     fs::write(path.join("names.txt"), "a\n").unwrap();
-    assert!(lacuna(path, &args).2.contains("names.txt names 1 rows, and there are 3"));
+    assert!(lacuna(path, &args).2.contains("names.txt names 1 rows, and x.npy has 3"));
 }

@@ -103,8 +103,9 @@ fn lines(reader: impl io::BufRead, path: &Path, limits: &Limits) -> Result<Strin
 
 /// Every ordinary file that reading a data set may open: a program must not write over these.
 ///
-/// For a file that is the file itself, and for ARFF the XML files beside it; for a folder every ordinary file in it and
-/// in its folder `img_emb`. `format` is the name of the format where one was asked for.
+/// For a file that is the file itself, and for ARFF the XML files beside it; for a folder the files in it and in its
+/// folder `img_emb` that a format for folders opens: arrays (in the SPML layout those with a name of that layout), ARFF
+/// and XML files, and `classes.txt`. `format` is the name of the format where one was asked for.
 pub fn files_read(path: &Path, format: Option<&str>) -> Vec<PathBuf> {
     let files_of = |folder: &Path| -> Vec<PathBuf> {
         let entries = fs::read_dir(folder).into_iter().flatten().flatten();
@@ -113,13 +114,22 @@ pub fn files_read(path: &Path, format: Option<&str>) -> Vec<PathBuf> {
         files.sort();
         files
     };
-    if path.is_dir() {
-        let mut files = files_of(path);
-        files.extend(files_of(&path.join("img_emb")));
-        return files;
-    }
     let has =
         |path: &Path, extension: &str| path.extension().is_some_and(|e| e.eq_ignore_ascii_case(extension));
+    if path.is_dir() {
+        let spml = path.join("formatted_train_labels.npy").is_file();
+        let opened = |file: &PathBuf| {
+            let name = file.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+            let of_layout = name.starts_with("formatted_") || name.contains("_features_");
+            ["arff", "xml"].iter().any(|extension| has(file, extension))
+                || name == "classes.txt"
+                || (has(file, "npy") && (of_layout || !spml))
+        };
+        let mut files = files_of(path);
+        files.extend(files_of(&path.join("img_emb")));
+        files.retain(opened);
+        return files;
+    }
     let mut files = vec![path.to_path_buf()];
     if format == Some("mulan") || (format.is_none() && has(path, "arff")) {
         let folder = match path.parent() {
@@ -256,8 +266,14 @@ mod tests {
         assert_eq!(files_read(&path("a.arff"), None), [path("a.arff"), path("a.xml"), path("b.xml")]);
         assert_eq!(files_read(&path("a.arff"), Some("csv")), [path("a.arff")]);
         assert_eq!(files_read(&path("c.csv"), Some("mulan")).len(), 3);
-        let all = ["a.arff", "a.xml", "b.xml", "c.csv", "img_emb/img_emb_0.npy"].map(path);
+        let all = ["a.arff", "a.xml", "b.xml", "img_emb/img_emb_0.npy"].map(path);
         assert_eq!(files_read(folder.path(), None), all);
+        for name in ["formatted_train_labels.npy", "val_features_x.npy", "x.npy", "classes.txt"] {
+            fs::write(path(name), "").unwrap();
+        }
+        let spml = files_read(folder.path(), None);
+        let of_spml = ["classes.txt", "formatted_train_labels.npy", "val_features_x.npy"].map(path);
+        assert!(of_spml.iter().all(|file| spml.contains(file)) && !spml.contains(&path("x.npy")), "{spml:?}");
     }
 
     #[cfg(unix)]
