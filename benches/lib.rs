@@ -2,6 +2,7 @@
 //!
 //! A shared machine changes its speed from minute to minute, so a time alone says little. [`Beside`] samples the
 //! limits right before and right after the work and does not count attempts around which they differ.
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a benchmark prints what it measured")]
 
 use criterion::{BenchmarkGroup, Throughput, measurement::WallTime};
 use lacuna_kernels::f32x8;

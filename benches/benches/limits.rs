@@ -3,6 +3,7 @@
 //!
 //! `cargo bench --bench limits` prints under each of criterion's lines the share of the limit; a word behind `--` keeps
 //! the rows that contain it.
+#![allow(clippy::print_stdout, reason = "a benchmark prints what it measured")]
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use lacuna_benches::{Aligned, Beside, Copy, REFERENCE_PEAK, Rate};

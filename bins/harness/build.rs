@@ -5,7 +5,8 @@ use std::process::Command;
 fn main() {
     // Where a commit is made, this file is written.
     for file in ["HEAD", "logs/HEAD"] {
-        let path = format!("{}/../../.git/{file}", std::env::var("CARGO_MANIFEST_DIR").expect("set by cargo"));
+        let path =
+            format!("{}/../../.git/{file}", std::env::var("CARGO_MANIFEST_DIR").expect("set by cargo"));
         if std::path::Path::new(&path).exists() {
             println!("cargo::rerun-if-changed={path}");
         }

@@ -53,12 +53,15 @@ impl Benchmark {
         let Dataset { name, caveat, train, test, notes, files } = source.open()?;
         let given = source.given();
         let Some(test) = test else {
-            return Err(HarnessError::Setting(format!("{given} has no rows to test on; --test FILE names some")));
+            return Err(HarnessError::Setting(format!(
+                "{given} has no rows to test on; --test FILE names some"
+            )));
         };
         let examination = lacuna_checks::examine(&train, Some(&test));
         let image = train.image;
         let (train, test) = (complete(train, "train")?, complete(test, "test")?);
-        let split = Holdout { val_share: protocol.val_share, seed: protocol.split_seed }.split(train.rows())?;
+        let split =
+            Holdout { val_share: protocol.val_share, seed: protocol.split_seed }.split(train.rows())?;
         for (rows, what) in [(split.train.len(), "train"), (split.val.len(), "validate")] {
             if rows == 0 {
                 let (all, share) = (train.rows(), protocol.val_share);
@@ -97,7 +100,8 @@ impl Benchmark {
             let own = train.observed.as_ref().expect("refused labels are there").select(&split.train);
             let counts = LabelCounts::of(&own);
             let fit = losses.iter().map(|row| row.info.name);
-            let fit: Vec<&str> = fit.filter(|name| refused.iter().all(|(refused, _)| refused != name)).collect();
+            let fit: Vec<&str> =
+                fit.filter(|name| refused.iter().all(|(refused, _)| refused != name)).collect();
             return Err(HarnessError::Labels {
                 data: given.to_string(),
                 labels: counts,
@@ -211,7 +215,9 @@ fn drawn(need: LabelNeeds, train: &FeatureSet, seed: u32) -> ObservedLabels {
                 _ => *seen,
             });
             let cells = cells.collect();
-            LabelMatrix::new(train.rows(), train.truth.classes(), cells).expect("the size is unchanged").into()
+            LabelMatrix::new(train.rows(), train.truth.classes(), cells)
+                .expect("the size is unchanged")
+                .into()
         }
     }
 }

@@ -2,15 +2,16 @@
 
 use crate::record::reduction_words;
 use crate::{
-    Benchmark, Failed, HarnessError, LossReport, LossSpec, MaskSource, Provenance, Report, RunRecord, RunResult,
-    RunSettings, Spec, Trainer, TrainingSpec, run_id,
+    Benchmark, Failed, HarnessError, LossReport, LossSpec, MaskSource, Provenance, Report, RunRecord,
+    RunResult, RunSettings, Spec, Trainer, TrainingSpec, run_id,
 };
 use lacuna_losses::{
-    BRANCH_LOSSES, ClassStatistics, Context, LabelNeeds, LossGrad, LossInput, LossRow, MultiLabelLoss, Options,
-    Targets,
+    BRANCH_LOSSES, ClassStatistics, Context, LabelNeeds, LossGrad, LossInput, LossRow, MultiLabelLoss,
+    Options, Targets,
 };
 use lacuna_source::DataSource;
 use rayon::prelude::*;
+use std::collections::HashMap;
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
@@ -123,7 +124,7 @@ impl Plan {
             return Err(HarnessError::Branches { loss: row.info.name.to_string() });
         }
         let data = Benchmark::load(&spec.data, &spec.protocol, &rows)?;
-        spec.training.head = spec.training.head.on(data.train.features.columns(), data.image)?;
+        spec.training.head = spec.training.head.on(data.train.features.columns(), data.classes(), data.image)?;
         let train = data.split.train.len();
         if spec.training.batch > train {
             return Err(HarnessError::Setting(format!(
@@ -157,7 +158,6 @@ impl Plan {
                 }
             }
         }
-        spec.run_ids()?;
         Ok(Self { spec, asked, data, losses })
     }
 
@@ -192,12 +192,14 @@ impl Plan {
     ) -> Result<Report, HarnessError> {
         let start = Instant::now();
         let jobs = options.jobs.clamp(1, self.runs());
+        let finished = options.kept.iter().filter(|run| run.result.finished().is_some());
+        let kept: HashMap<&str, &RunRecord> = finished.map(|run| (run.id.as_str(), run)).collect();
         let pool = rayon::ThreadPoolBuilder::new().num_threads(jobs).build()?;
         let seeds = self.spec.training.seeds;
         let tasks: Vec<(usize, u64)> =
             (0..self.losses.len()).flat_map(|l| (0..seeds).map(move |seed| (l, seed))).collect();
         let runs: Vec<Option<RunRecord>> = pool.install(|| {
-            let one = |&(l, seed): &(usize, u64)| self.run_one(l, seed, jobs, options, progress);
+            let one = |&(l, seed): &(usize, u64)| self.run_one(l, seed, (jobs, options.stop), &kept, progress);
             tasks.par_iter().with_max_len(1).map(one).collect::<Result<_, _>>()
         })?;
         let interrupted = runs.iter().any(Option::is_none);
@@ -207,7 +209,12 @@ impl Plan {
             .map(|(runs, loss)| {
                 let runs: Vec<&RunRecord> = runs.iter().flatten().collect();
                 let name = loss.row.info.name;
-                LossReport::of(name, self.data.label_counts(loss.row.needs), &runs, &self.conventions_of(loss))
+                LossReport::of(
+                    name,
+                    self.data.label_counts(loss.row.needs),
+                    &runs,
+                    &self.conventions_of(loss),
+                )
             })
             .collect();
         let absent = self.data.tested_classes().iter().filter(|tested| !**tested).count();
@@ -233,16 +240,15 @@ impl Plan {
         &self,
         loss: usize,
         seed: u64,
-        jobs: usize,
-        options: RunOptions<'_>,
+        (jobs, stop): (usize, &AtomicBool),
+        kept: &HashMap<&str, &RunRecord>,
         progress: &(dyn Fn(Progress) + Sync),
     ) -> Result<Option<RunRecord>, HarnessError> {
         let (planned, spec) = (&self.losses[loss], &self.spec);
         let fingerprint = &self.data.fingerprint;
         let id = run_id(fingerprint, &spec.protocol, &spec.training, &spec.losses[loss], seed)?;
-        let kept = options.kept.iter().find(|run| run.id == id && run.result.finished().is_some());
-        if let Some(run) = kept {
-            return Ok(Some(run.clone()));
+        if let Some(run) = kept.get(id.as_str()) {
+            return Ok(Some((*run).clone()));
         }
         let (row, training) = (planned.row, &spec.training);
         let settings = RunSettings {
@@ -255,7 +261,7 @@ impl Plan {
         let start = Instant::now();
         let name = row.info.name;
         let trainer = Trainer::new(&self.data, self.data.observed(row.needs), planned.build()?, settings);
-        let outcome = trainer.run(options.stop, |epoch, val_map| {
+        let outcome = trainer.run(stop, |epoch, val_map| {
             progress(Progress::Epoch { loss: name.to_string(), seed, epoch, val_map });
         });
         let result = match outcome {
@@ -404,11 +410,9 @@ fn with_overrides(spec: &Spec, overrides: &Overrides) -> Result<Spec, HarnessErr
     }
     for (name, parameter, value) in &overrides.params {
         lacuna_losses::find(name)?;
-        let loss = spec
-            .losses
-            .iter_mut()
-            .find(|l| l.name == *name)
-            .ok_or_else(|| HarnessError::Setting(format!("{name}.{parameter}: the loss {name} is not run")))?;
+        let loss = spec.losses.iter_mut().find(|l| l.name == *name).ok_or_else(|| {
+            HarnessError::Setting(format!("{name}.{parameter}: the loss {name} is not run"))
+        })?;
         loss.params.insert(parameter.clone(), *value);
     }
     Ok(spec)

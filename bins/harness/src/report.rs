@@ -1,6 +1,7 @@
 //! Tables of results. They are derived from records and can be made again.
 
 use crate::{LabelCounts, Published, RunRecord, RunResult};
+use lacuna_formats::shown;
 use serde::{Deserialize, Serialize};
 use std::fmt::Write as _;
 
@@ -180,11 +181,12 @@ impl Report {
     /// The report as a Markdown page.
     pub fn markdown(&self) -> String {
         let Cells { header, rows, numbers, notes } = self.cells();
-        let mut page = format!("# {} on {}\n\n{}.\n\n", self.name, escape(&self.data), self.title);
+        let mut page = format!("# {} on {}\n\n{}.\n\n", self.name, escape(&shown(&self.data)), self.title);
         let line = |cells: &[String]| format!("| {} |\n", cells.join(" | "));
         page.push_str(&line(&header));
-        let rule: Vec<String> =
-            (0..header.len()).map(|i| if numbers.contains(&i) { "---:" } else { "---" }.to_string()).collect();
+        let rule: Vec<String> = (0..header.len())
+            .map(|i| if numbers.contains(&i) { "---:" } else { "---" }.to_string())
+            .collect();
         page.push_str(&line(&rule));
         rows.iter().for_each(|row| page.push_str(&line(row)));
         page.push('\n');

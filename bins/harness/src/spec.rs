@@ -141,7 +141,41 @@ impl std::fmt::Display for Head {
 
 impl Head {
     /// The head with the shape of the data's pictures filled in, checked against rows of `features` numbers.
-    pub(crate) fn on(&self, features: usize, data: Option<[usize; 3]>) -> Result<Head, HarnessError> {
+    pub(crate) fn on(
+        &self,
+        features: usize,
+        classes: usize,
+        data: Option<[usize; 3]>,
+    ) -> Result<Head, HarnessError> {
+        let head = self.on_rows(features, data)?;
+        let weights = head.weights(features, classes);
+        if weights > MOST_WEIGHTS {
+            return Err(HarnessError::Setting(format!(
+                "head: {head} on {features} features and {classes} classes has {weights} weights, and at most \
+                 {MOST_WEIGHTS} are trained"
+            )));
+        }
+        Ok(head)
+    }
+
+    /// Number of weights, as a float because it may be absurd.
+    fn weights(&self, features: usize, classes: usize) -> f64 {
+        let sizes: Vec<usize> = match self {
+            Head::Linear => vec![features, classes],
+            Head::Mlp(hidden) => [&[features], &hidden[..], &[classes]].concat(),
+            Head::Cnn(CnnSpec { image, channels }) => {
+                let [inputs, height, width] = image.unwrap_or_default();
+                let layers = [&[inputs], &channels[..]].concat();
+                let convolutions: f64 = layers.windows(2).map(|pair| 9.0 * pair[0] as f64 * pair[1] as f64).sum();
+                let pixels = (height >> channels.len()) as f64 * (width >> channels.len()) as f64;
+                let last = layers.last().copied().unwrap_or_default() as f64;
+                return convolutions + last * pixels * classes as f64;
+            }
+        };
+        sizes.windows(2).map(|pair| pair[0] as f64 * pair[1] as f64).sum()
+    }
+
+    fn on_rows(&self, features: usize, data: Option<[usize; 3]>) -> Result<Head, HarnessError> {
         let Head::Cnn(CnnSpec { image, channels }) = self else { return Ok(self.clone()) };
         let refuse = |problem: String| Err(HarnessError::Setting(format!("head: {problem}")));
         let image @ [c, h, w] = match (*image, data) {
@@ -234,6 +268,9 @@ impl Spec {
     }
 }
 
+/// Most weights of a head: 4 GiB, which Adam's moments make 16.
+const MOST_WEIGHTS: f64 = (1_u64 << 30) as f64;
+
 /// Most epochs and most seeds: beyond any use, and small enough to be counted and stored.
 const MOST: usize = 100_000;
 
@@ -243,7 +280,9 @@ impl ProtocolSpec {
             return Ok(());
         }
         let share = self.val_share;
-        Err(HarnessError::Setting(format!("val_share = {share}: a share between 0 and 1 of the rows validates")))
+        Err(HarnessError::Setting(format!(
+            "val_share = {share}: a share between 0 and 1 of the rows validates"
+        )))
     }
 }
 

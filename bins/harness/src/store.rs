@@ -14,7 +14,7 @@ mod lock;
 use crate::{HarnessError, Report, RunRecord, Spec};
 use lacuna_formats::{Destination, sweep_temporary_files, write_atomic};
 use lock::Lock;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
@@ -105,7 +105,8 @@ impl Store {
         let swept = sweep_temporary_files(&self.folder);
         if swept > 0 {
             let folder = self.folder.display();
-            self.notes.push(format!("{folder}: {swept} temporary files of a process that was killed were removed"));
+            self.notes
+                .push(format!("{folder}: {swept} temporary files of a process that was killed were removed"));
         }
         let other = |problem: String| HarnessError::OtherRun { folder: self.folder.clone(), problem };
         let text = spec.to_toml()?;
@@ -167,15 +168,16 @@ impl Store {
             let path = path.display();
             self.notes.push(format!("{path}: the last line was cut off in the middle; its run is repeated"));
         }
+        let places: HashMap<&str, usize> = ids.iter().enumerate().map(|(i, id)| (id.as_str(), i)).collect();
         let mut runs = BTreeMap::new();
         for (i, line) in bytes[..whole].split(|&byte| byte == b'\n').enumerate() {
             if line.is_empty() {
                 continue;
             }
             let wrong = |problem: String| HarnessError::Record { path: path.clone(), line: i + 1, problem };
-            let run: RunRecord =
-                serde_json::from_slice(line).map_err(|error| wrong(format!("no record of a run: {error}")))?;
-            let Some(place) = ids.iter().position(|id| *id == run.id) else {
+            let run: RunRecord = serde_json::from_slice(line)
+                .map_err(|error| wrong(format!("no record of a run: {error}")))?;
+            let Some(&place) = places.get(run.id.as_str()) else {
                 return Err(wrong(format!("the run {} is none of {SPEC}", run.id)));
             };
             runs.insert(place, run);

@@ -47,7 +47,7 @@ impl From<Examination> for Report {
 pub fn run(args: &DoctorArgs) -> anyhow::Result<i32> {
     let report = examine(&args.input)?;
     match args.json {
-        true => screen::raw(&(serde_json::to_string(&report)? + "\n"))?,
+        true => screen::json(&(serde_json::to_string(&report)? + "\n"))?,
         false => screen::out(&report.text(args.input.given()))?,
     }
     Ok(if report.errors.is_empty() { exit::DONE } else { exit::FOUND })

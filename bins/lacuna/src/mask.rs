@@ -10,7 +10,6 @@ use lacuna_formats::{
 };
 use lacuna_labels::TrueLabels;
 use lacuna_protocols::{MissingnessCard, Outcome, PROTOCOLS, Subject, protocol};
-use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 /// Hides labels as a protocol says and writes the observed labels, with a card of what went missing
@@ -57,14 +56,15 @@ pub enum WhichPart {
 
 /// The protocols and their settings.
 fn list() -> String {
-    let mut text = String::new();
+    let mut lines = Vec::new();
     for row in PROTOCOLS.iter().filter(|row| row.makes_labels()) {
-        let _ = writeln!(text, "{:<18} {}\n{:<18} after {}", row.name, row.doc, "", row.source);
+        lines.push(format!("{:<18} {}", row.name, row.doc));
+        lines.push(format!("{:<18} after {}", "", row.source));
         for setting in row.settings {
-            let _ = writeln!(text, "{:<18}   {} = {}  {}", "", setting.name, setting.default, setting.doc);
+            lines.push(format!("{:<18}   {} = {}  {}", "", setting.name, setting.default, setting.doc));
         }
     }
-    text
+    lines.iter().map(|line| screen::wrapped(line, 23) + "\n").collect()
 }
 
 /// Draws, writes and prints the card.
@@ -112,8 +112,12 @@ pub fn run(args: &MaskArgs) -> anyhow::Result<()> {
     let Some(out) = &args.out else {
         let given = args.input.given().display();
         match outcome.rows.len() == truth.rows() {
-            true => bail!("nothing is written into {given} unless that is named: --out FILE, or --out {given}"),
-            false => bail!("this protocol leaves rows out, so its labels do not fit into {given}: --out FILE"),
+            true => {
+                bail!("nothing is written into {given} unless that is named: --out FILE, or --out {given}")
+            }
+            false => {
+                bail!("this protocol leaves rows out, so its labels do not fit into {given}: --out FILE")
+            }
         }
     };
     let labels = Labels { outcome: &outcome, names: table.names, classes: &table.classes };
@@ -126,7 +130,11 @@ pub fn run(args: &MaskArgs) -> anyhow::Result<()> {
         .map(|(setting, value)| format!("{}={value}", setting.name))
         .collect();
     let card = MissingnessCard::of(&truth.select(&outcome.rows), &outcome.observed);
-    screen::out(&format!("{} {} seed {seed}\n{card}written          {written}\n", row.name, settings.join(" ")))
+    screen::out(&format!(
+        "{} {} seed {seed}\n{card}written          {written}\n",
+        row.name,
+        settings.join(" ")
+    ))
 }
 
 /// What is written.

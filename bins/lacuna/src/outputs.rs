@@ -24,7 +24,10 @@ impl Outputs {
     /// The rule's refusal.
     pub fn to<'a>(&self, path: &'a Path) -> anyhow::Result<Destination<'a>> {
         if self.read.iter().any(|read| same_file(read, path)) {
-            bail!("{}: this command has read the file and does not overwrite it: name another one", path.display());
+            bail!(
+                "{}: this command has read the file and does not overwrite it: name another one",
+                path.display()
+            );
         }
         if !self.force && std::fs::symlink_metadata(path).is_ok() {
             return Err(FormatError::Exists { path: path.into() }.into());

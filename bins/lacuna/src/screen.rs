@@ -3,7 +3,11 @@
 //! What a program prints may hold names from files of strangers, so control characters are escaped here, whoever forgot
 //! to do it before. And output that cannot be written never ends a program: `print!` and `eprint!` panic where a pipe is
 //! closed or a disk is full, and take results that took hours with them.
-#![allow(clippy::print_stdout, clippy::print_stderr, reason = "this is the module that the others go through")]
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "this is the module that the others go through"
+)]
 
 use anyhow::Context;
 use std::borrow::Cow;
@@ -17,14 +21,19 @@ pub const WIDTH: usize = 80;
 /// # Errors
 /// What the system answers otherwise; the text is then missing, and that is all.
 pub fn out(text: &str) -> anyhow::Result<()> {
-    raw(&clean(text))
+    write(&clean(text))
 }
 
-/// Writes text for programs, such as JSON, which has escapes of its own, to standard output.
+/// Writes JSON to standard output. Characters that act on a terminal can only stand in its strings, and are escaped as
+/// JSON has it, so that the meaning stays.
 ///
 /// # Errors
 /// As for [`out`].
-pub fn raw(text: &str) -> anyhow::Result<()> {
+pub fn json(text: &str) -> anyhow::Result<()> {
+    write(&escaped(text, |c| format!("\\u{:04x}", u32::from(c))))
+}
+
+fn write(text: &str) -> anyhow::Result<()> {
     let mut stdout = io::stdout();
     match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error).context("standard output"),
@@ -44,6 +53,10 @@ pub fn err(line: &str) {
 /// assert_eq!(lacuna_cli::screen::clean("a\u{1b}]0;title\u{7}b\n"), "a\\u{1b}]0;title\\u{7}b\n");
 /// ```
 pub fn clean(text: &str) -> Cow<'_, str> {
+    escaped(text, |c| if c == '\t' { " ".to_string() } else { c.escape_unicode().to_string() })
+}
+
+fn escaped(text: &str, escape: impl Fn(char) -> String) -> Cow<'_, str> {
     let acts = |c: char| {
         (c.is_control() && c != '\n')
             || matches!(c,
@@ -52,15 +65,14 @@ pub fn clean(text: &str) -> Cow<'_, str> {
     if !text.contains(acts) {
         return Cow::Borrowed(text);
     }
-    let mut cleaned = String::with_capacity(text.len() + 16);
+    let mut out = String::with_capacity(text.len() + 16);
     for c in text.chars() {
-        match c {
-            '\t' => cleaned.push(' '),
-            c if acts(c) => cleaned.extend(c.escape_unicode()),
-            c => cleaned.push(c),
+        match acts(c) {
+            true => out.push_str(&escape(c)),
+            false => out.push(c),
         }
     }
-    Cow::Owned(cleaned)
+    Cow::Owned(out)
 }
 
 /// A line as several of at most [`WIDTH`] columns, broken between words; all but the first are indented.
@@ -103,6 +115,10 @@ mod tests {
         assert_eq!(clean("\u{1b}[2J\r\u{9b}1m"), "\\u{1b}[2J\\u{d}\\u{9b}1m");
         assert_eq!(clean("\u{202e}cba\u{2066}"), "\\u{202e}cba\\u{2066}");
         assert!(matches!(clean("x"), Cow::Borrowed("x")));
+        let json = serde_json::to_string("\u{9b}\u{202e}é").unwrap();
+        let escaped = escaped(&json, |c| format!("\\u{:04x}", u32::from(c)));
+        assert_eq!(escaped, "\"\\u009b\\u202eé\"");
+        assert_eq!(serde_json::from_str::<String>(&escaped).unwrap(), "\u{9b}\u{202e}é");
     }
 
     #[test]

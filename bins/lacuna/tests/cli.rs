@@ -108,7 +108,10 @@ fn the_doctor_looks_at_observed_labels_and_keeps_to_80_columns() {
     let (rows, classes, mut labels) = NpyArray::open(&observed).unwrap().into_f32_matrix().unwrap();
     labels[..4].copy_from_slice(&[0.0, 0.0, 0.0, 1.0]);
     let labels = labels.into_iter().map(|label| label as i8).collect();
-    NpyArray::new(vec![rows, classes], NpyData::I8(labels)).unwrap().save(Destination::replacing(&observed)).unwrap();
+    NpyArray::new(vec![rows, classes], NpyData::I8(labels))
+        .unwrap()
+        .save(Destination::replacing(&observed))
+        .unwrap();
     let (code, json, _) = lacuna(path, &[&args[..], &["--json"]].concat());
     assert_eq!(code, 1);
     let json: serde_json::Value = serde_json::from_str(&json).unwrap();
@@ -229,7 +232,8 @@ fn features_and_labels_in_files_of_their_own_are_joined_by_name() {
     assert!(error.contains(report), "{error}");
     let (code, _, error) = lacuna(path, &["doctor", "x.npy", "--labels", "y.csv"]);
     assert!(code == 2 && error.contains("x.npy") && error.contains("--match row"), "{error}");
-    let (code, _, error) = lacuna(path, &["doctor", "--data", "x.npy", "--labels", "y.csv", "--match", "row"]);
+    let (code, _, error) =
+        lacuna(path, &["doctor", "--data", "x.npy", "--labels", "y.csv", "--match", "row"]);
     assert!(code == 0 && error.contains("joined by position"), "{error}");
     fs::write(path.join("names.txt"), "a\n").unwrap();
     assert!(lacuna(path, &args).2.contains("names.txt names 1 rows, and x.npy has 3"));

@@ -109,7 +109,7 @@ fn show(report: &Report, json: bool, folder: Option<&Path>) -> anyhow::Result<()
     let place = folder.map(|folder| format!("results: {}", folder.display()));
     if json {
         for line in &report.losses {
-            screen::raw(&format!("{}\n", serde_json::to_string(line).context("a report turns into JSON")?))?;
+            screen::json(&format!("{}\n", serde_json::to_string(line).context("a report turns into JSON")?))?;
         }
         place.iter().for_each(|place| screen::err(place));
         return Ok(());

@@ -4,6 +4,7 @@ use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 use indicatif::{ProgressBar, ProgressStyle};
 use lacuna_checks::Severity;
 use lacuna_cli::screen::{self, WIDTH, wrapped};
+use lacuna_formats::shown;
 use lacuna_harness::{Cells, Plan, Progress as Event, Report, RunResult, Store};
 use std::io::IsTerminal;
 
@@ -18,7 +19,8 @@ impl Progress {
         let (runs, data) = (plan.runs(), plan.data());
         let kept = store.kept().iter().filter(|run| run.result.finished().is_some()).count();
         let there = if kept > 0 { format!(", {kept} of them there already") } else { String::new() };
-        screen::err(&format!("{}: {runs} runs{there}, {} at a time", data.name, jobs.min(runs)));
+        let name = shown(&data.name);
+        screen::err(&format!("{name}: {runs} runs{there}, {} at a time", jobs.min(runs)));
         for line in plan.conventions() {
             screen::err(&wrapped(&format!("  {line}"), 4));
         }
@@ -58,7 +60,9 @@ impl Progress {
             )),
             (RunResult::Finished(_), Some(_)) => {}
             (RunResult::Failed(end), None) => screen::err(&format!("failed: {}", end.failed)),
-            (RunResult::Failed(end), Some(bar)) => bar.suspend(|| screen::err(&format!("failed: {}", end.failed))),
+            (RunResult::Failed(end), Some(bar)) => {
+                bar.suspend(|| screen::err(&format!("failed: {}", end.failed)))
+            }
         }
     }
 
@@ -84,7 +88,7 @@ pub(crate) fn table(report: &Report) -> String {
             column.set_cell_alignment(CellAlignment::Right);
         }
     }
-    let title = wrapped(&format!("{} on {}: {}", report.name, report.data, report.title), 2);
+    let title = wrapped(&format!("{} on {}: {}", report.name, shown(&report.data), report.title), 2);
     let mut text = format!("{title}\n{table}\n");
     for line in notes.iter().chain(&report.conventions).chain(&report.caveat) {
         text.push_str(&wrapped(line, 2));

@@ -1,6 +1,7 @@
 //! Files that were made to hurt: what every reader of the table answers, and how much memory it takes to say so.
 //!
 //! Tests of this file run one at a time, because they share the counting allocator.
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a test says what it skipped and counted")]
 
 use lacuna_formats::{
     Compression, Cut, Destination, FORMATS, Format, NpyArray, NpyData, ReadOptions, open_data, write_npz,

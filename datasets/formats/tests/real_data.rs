@@ -1,5 +1,6 @@
 //! Folders as people have them on disk. The files are not part of the repository: they are looked for
 //! where `LACUNA_DATA` says, then beside the workspace.
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a test says what it skipped")]
 
 use lacuna_formats::{
     Compression, Content, CsvLayout, Destination, Dtype, LabelSheet, LabelTable, Limits, NpyArray, NpyData,

@@ -1,5 +1,6 @@
 //! Values and times of metrics of `scores.npy` and `labels.npy` in a folder, as JSON: what `benches/peers/metrics.py`
 //! holds against scikit-learn. Without a folder it draws small ones.
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "the figures are what this program is for")]
 
 use lacuna_formats::NpyArray;
 use lacuna_labels::TrueLabels;

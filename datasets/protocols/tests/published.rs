@@ -1,6 +1,7 @@
 //! The published masks and splits, bit for bit: small cases printed by NumPy, and whole files by
 //! their hash. The inputs are not part of the repository: they are looked for where `LACUNA_GOLDEN` and
 //! `LACUNA_DATA` say, then beside the workspace.
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a test says what it skipped")]
 
 use lacuna_formats::{NpyArray, NpyData, Part, SpmlFolder};
 use lacuna_labels::{Label, ObservedLabels, TrueLabels};

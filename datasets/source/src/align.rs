@@ -23,8 +23,11 @@ pub(crate) fn classes(train: &Table, mut test: Table) -> Result<Table, SourceErr
     }
     if train.image != test.image {
         let shape = |image: Option<[usize; 3]>| image.map_or("rows".to_string(), |s| format!("{s:?}"));
-        let problem =
-            format!("the features are {} to test on and {} to train on", shape(test.image), shape(train.image));
+        let problem = format!(
+            "the features are {} to test on and {} to train on",
+            shape(test.image),
+            shape(train.image)
+        );
         return differ(problem);
     }
     if test.labels.is_none() || train.labels.is_none() || train.classes == test.classes {
@@ -33,7 +36,10 @@ pub(crate) fn classes(train: &Table, mut test: Table) -> Result<Table, SourceErr
     let column: HashMap<&str, usize> = test.classes.iter().enumerate().map(|(i, name)| (name, i)).collect();
     let known: std::collections::HashSet<&str> = train.classes.iter().collect();
     if let Some(missing) = train.classes.iter().find(|name| !column.contains_key(name)) {
-        return differ(format!("the class `{}` is missing, and the rows to train on have it", shown(missing)));
+        return differ(format!(
+            "the class `{}` is missing, and the rows to train on have it",
+            shown(missing)
+        ));
     }
     if let Some(more) = test.classes.iter().find(|name| !known.contains(name)) {
         return differ(format!("the class `{}` is unknown to the rows to train on", shown(more)));

@@ -10,7 +10,9 @@ pub enum SourceError {
     #[error(transparent)]
     Format(#[from] FormatError),
     /// There is neither a file nor an embedded set of this name.
-    #[error("{name}: there is no such file or folder, and no embedded set of this name; embedded are {known}")]
+    #[error(
+        "{name}: there is no such file or folder, and no embedded set of this name; embedded are {known}"
+    )]
     Nothing {
         /// The name that was given.
         name: String,

@@ -72,7 +72,9 @@ impl DataSource {
     pub fn named(path: &Path) -> Result<Self, SourceError> {
         let name = path.to_str().ok_or_else(|| {
             let path = path.display();
-            SourceError::Setting(format!("{path}: the path is not UTF-8, and a record could not name it: rename it"))
+            SourceError::Setting(format!(
+                "{path}: the path is not UTF-8, and a record could not name it: rename it"
+            ))
         })?;
         if std::fs::symlink_metadata(path).is_ok() {
             return Ok(Self { path: Some(name.to_string()), ..Self::default() });
@@ -219,7 +221,12 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    fn read(&mut self, path: &Path, name: Option<&str>, options: &ReadOptions) -> Result<Content, SourceError> {
+    fn read(
+        &mut self,
+        path: &Path,
+        name: Option<&str>,
+        options: &ReadOptions,
+    ) -> Result<Content, SourceError> {
         let content = match name {
             None => open_data(path, options)?,
             Some(name) => {
@@ -262,6 +269,10 @@ impl Reader<'_> {
             let problem = format!("{}: there are no labels in this file", path.display());
             return Err(SourceError::Setting(problem));
         }
+        if features.labels.is_some() || features.observed.is_some() {
+            let (own, other) = (features.path.display(), path.display());
+            self.notes.push(format!("{own}: its own labels are not used, those of {other} are"));
+        }
         let by = self.source.by.unwrap_or(Match::Name);
         let (of_features, of_labels) = (features.path.clone(), labels.path.clone());
         let named = |names: &Option<Strings>| names.is_some();
@@ -270,7 +281,9 @@ impl Reader<'_> {
         let files = format!("{} and {}", of_features.display(), of_labels.display());
         match join {
             Some(join) => self.notes.push(format!("{files} joined by name: {join}")),
-            None if unnamed => self.notes.push(format!("{files} joined by position: neither has names of rows")),
+            None if unnamed => {
+                self.notes.push(format!("{files} joined by position: neither has names of rows"))
+            }
             None => self.notes.push(format!("{files} joined by position, as --match row says")),
         }
         Ok(table)

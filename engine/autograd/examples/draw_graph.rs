@@ -1,6 +1,7 @@
 //! Prints the recorded graph of a small logistic head: as a table, and in Graphviz's language.
 //!
 //! `cargo run --release -p lacuna-engine --example draw_graph | dot -Tsvg > head.svg` draws it.
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "an example shows its graph")]
 
 use lacuna_engine::{Tape, Tensor};
 

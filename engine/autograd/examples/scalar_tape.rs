@@ -4,6 +4,7 @@
 //! are used again, and checks; the idea is all here.
 //!
 //! Run with `cargo run --release -p lacuna-engine --example scalar_tape`.
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "an example shows its numbers")]
 
 /// A position on the tape.
 #[derive(Clone, Copy)]

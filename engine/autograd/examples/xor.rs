@@ -1,6 +1,7 @@
 //! Learns exclusive or with four hidden units and plain gradient descent.
 //!
 //! Run with `cargo run --release -p lacuna-engine --example xor`.
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "an example shows its numbers")]
 
 use lacuna_engine::{Grad, Tape, Tensor};
 

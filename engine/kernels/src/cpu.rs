@@ -44,7 +44,8 @@ pub fn check() -> Result<(), String> {
 #[inline(never)]
 pub fn check_or_exit() {
     if let Err(sentence) = check() {
-        eprintln!("error: {sentence}");
+        // Not `eprintln!`, which panics where standard error cannot be written.
+        let _ = std::io::Write::write_all(&mut std::io::stderr(), format!("error: {sentence}\n").as_bytes());
         std::process::exit(2);
     }
 }

@@ -48,7 +48,10 @@ fn real_features_give_the_numbers_others_get() {
         let tolerance = p.tolerance.expect("a reference has a tolerance");
         println!(
             "{:<9} {:.2} ± {:.2}, {} elsewhere",
-            p.loss, ours.test_map_mean.unwrap(), ours.test_map_std.unwrap(), p.test_map
+            p.loss,
+            ours.test_map_mean.unwrap(),
+            ours.test_map_std.unwrap(),
+            p.test_map
         );
         assert!((ours.test_map_mean.unwrap() - p.test_map).abs() <= tolerance, "{}: {}", p.loss, ours.map());
         compared += 1;
@@ -132,7 +135,16 @@ fn relabelling_losses_see_the_training_rows() {
             seeds: Some(1),
             ..Overrides::default()
         };
-        Plan::new(&spec(), &overrides).unwrap().run(RunOptions::jobs(2), &|_| {}).unwrap().runs.remove(0).result.finished().unwrap().clone()
+        Plan::new(&spec(), &overrides)
+            .unwrap()
+            .run(RunOptions::jobs(2), &|_| {})
+            .unwrap()
+            .runs
+            .remove(0)
+            .result
+            .finished()
+            .unwrap()
+            .clone()
     };
     let (plain, relabelled) = (run("em"), run("em-apl"));
     assert_eq!(plain.epoch_losses[..4], relabelled.epoch_losses[..4], "the same before any label is written");

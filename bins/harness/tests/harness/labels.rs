@@ -35,7 +35,8 @@ fn folder(observe: impl Fn(usize, i8) -> i8) -> tempfile::TempDir {
 }
 
 fn plan(folder: &Path, losses: &[&str], mask: Option<MaskSource>) -> Result<Plan, HarnessError> {
-    let source = DataSource { label_convention: Some(Convention::Spml), ..DataSource::named(folder).unwrap() };
+    let source =
+        DataSource { label_convention: Some(Convention::Spml), ..DataSource::named(folder).unwrap() };
     let overrides = Overrides {
         data: Some(source),
         mask,
@@ -58,7 +59,9 @@ fn losses_that_need_negatives_are_refused_and_not_given_drawn_ones() {
     let dir = positives_only();
     let rows = || LOSSES.iter().chain(CLASS_LOSSES);
     let mut refused = 0;
-    for row in rows().filter(|row| row.needs != LabelNeeds::SinglePositive && row.needs != LabelNeeds::FullTruth) {
+    for row in
+        rows().filter(|row| row.needs != LabelNeeds::SinglePositive && row.needs != LabelNeeds::FullTruth)
+    {
         let error = plan(dir.path(), &["an", row.info.name], None).unwrap_err();
         let HarnessError::Labels { refused: list, fit, labels, .. } = &error else { panic!("{error}") };
         assert!(list.len() == 1 && list[0].starts_with(&format!("{} needs ", row.info.name)), "{list:?}");
@@ -84,7 +87,10 @@ fn every_loss_without_needs_beyond_positives_sees_the_labels_of_the_file() {
         .collect();
     let plan = plan(dir.path(), &names, None).unwrap();
     let data = plan.data();
-    assert_eq!(data.observed(LabelNeeds::SinglePositive).cells(), data.train.observed.as_ref().unwrap().cells());
+    assert_eq!(
+        data.observed(LabelNeeds::SinglePositive).cells(),
+        data.train.observed.as_ref().unwrap().cells()
+    );
     assert_eq!(plan.spec().protocol.mask, MaskSource::File);
 }
 
@@ -133,7 +139,10 @@ fn titles_and_columns_tell_the_labels_at_hand() {
     assert!(!said.contains("one positive kept"), "{said}");
     let report = plan.run(lacuna_harness::RunOptions::jobs(1), &|_| {}).unwrap();
     let page = report.markdown();
-    assert!(page.contains(&format!("| an | {} |", counts.short())) && !page.contains("one positive"), "{page}");
+    assert!(
+        page.contains(&format!("| an | {} |", counts.short())) && !page.contains("one positive"),
+        "{page}"
+    );
     assert_eq!(report.losses[0].labels, counts);
     assert_eq!(report.losses[1].labels.unknown, 0.0);
 }

@@ -53,7 +53,9 @@ fn other_data_than_that_of_the_specification_is_refused() {
 #[test]
 fn data_as_text_or_table_is_the_same() {
     let text = include_str!("../../../repro/specs/spml-linear.toml");
-    let table = text.replace("data = \"voc-like\"", "").replace("[protocol]", "[data]\nembedded = \"voc-like\"\n[protocol]");
+    let table = text
+        .replace("data = \"voc-like\"", "")
+        .replace("[protocol]", "[data]\nembedded = \"voc-like\"\n[protocol]");
     assert_eq!(Spec::parse(text).unwrap(), Spec::parse(&table).unwrap());
     let error = Spec::parse(&table.replace("embedded", "embeded")).unwrap_err().to_string();
     assert!(error.contains("embeded"), "{error}");

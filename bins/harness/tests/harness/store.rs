@@ -70,7 +70,10 @@ fn a_folder_of_other_runs_is_refused_unless_they_are_discarded() {
     store.close();
     let before = fs::read(root.path().join("results.jsonl")).unwrap();
     let error = Store::at(root.path(), second.spec(), false).unwrap_err();
-    assert!(matches!(error, HarnessError::OtherRun { .. }) && error.to_string().contains("--force"), "{error}");
+    assert!(
+        matches!(error, HarnessError::OtherRun { .. }) && error.to_string().contains("--force"),
+        "{error}"
+    );
     assert_eq!(fs::read(root.path().join("results.jsonl")).unwrap(), before);
     let store = Store::at(root.path(), second.spec(), true).unwrap();
     assert!(store.kept().is_empty());

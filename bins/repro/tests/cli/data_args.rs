@@ -12,8 +12,9 @@ const CLASSES: [&str; 3] = ["cat", "dog", "cow"];
 /// Features of a row, and its labels.
 fn row(i: usize) -> ([f32; 4], [bool; 3]) {
     // Every row has a label: a label list has no other rows.
-    let labels = [i % 2 == 0, i % 3 == 0, i % 5 < 2 || i % 6 == 1 || i % 6 == 5];
-    let x = [0, 1, 2, 3].map(|k| ((i * 37 + k * 11) % 101) as f32 / 101.0 + f32::from(u8::from(labels[k % 3])));
+    let labels = [i.is_multiple_of(2), i.is_multiple_of(3), i % 5 < 2 || i % 6 == 1 || i % 6 == 5];
+    let x =
+        [0, 1, 2, 3].map(|k| ((i * 37 + k * 11) % 101) as f32 / 101.0 + f32::from(u8::from(labels[k % 3])));
     (x, labels)
 }
 
@@ -67,8 +68,11 @@ fn text(format: &str, part: &str) -> String {
                 .enumerate()
                 .map(|(id, (i, class))| format!(r#"{{"id":{id},"image_id":{i},"category_id":{class}}}"#))
                 .collect();
-            let categories: Vec<String> =
-                CLASSES.iter().enumerate().map(|(id, name)| format!(r#"{{"id":{id},"name":"{name}"}}"#)).collect();
+            let categories: Vec<String> = CLASSES
+                .iter()
+                .enumerate()
+                .map(|(id, name)| format!(r#"{{"id":{id},"name":"{name}"}}"#))
+                .collect();
             return format!(
                 r#"{{"images":[{}],"annotations":[{}],"categories":[{}]}}"#,
                 images.join(","),
@@ -79,7 +83,8 @@ fn text(format: &str, part: &str) -> String {
         _ => {}
     }
     for i in rows(part) {
-        let names: Vec<String> = positives(i).iter().map(|&class| format!("\"{}\"", CLASSES[class])).collect();
+        let names: Vec<String> =
+            positives(i).iter().map(|&class| format!("\"{}\"", CLASSES[class])).collect();
         let numbers: Vec<String> = positives(i).iter().map(usize::to_string).collect();
         let cells: Vec<String> = row(i).1.map(|positive| u8::from(positive).to_string()).to_vec();
         let _ = match format {
@@ -136,7 +141,8 @@ fn labels_in_every_format_beside_features_give_the_results_of_the_folder() {
     ];
     for (i, (data, labels, test_labels, options)) in cases.into_iter().enumerate() {
         let out = format!("case-{i}");
-        let args = ["run", "spml-linear", "--data", data, "--labels", labels, "--test", "test.npy", "--out", &out];
+        let args =
+            ["run", "spml-linear", "--data", data, "--labels", labels, "--test", "test.npy", "--out", &out];
         done(path, &[&args[..], &["--test-labels", test_labels], options, &QUICK].concat());
         assert_eq!(result(&path.join(&out)), expected, "{data} {labels} {options:?}");
     }
@@ -168,10 +174,8 @@ fn classes_in_another_order_are_matched_by_name() {
     assert_eq!(moved, expected);
     assert!(error.contains("another order") && error.contains("moved.csv"), "{error}");
     fs::write(path.join("other.csv"), text("csv", "test").replace("cow", "fox")).unwrap();
-    let error = refused(
-        path,
-        &[&args[..], &["--match", "row", "--test-labels", "other.csv"], &QUICK].concat(),
-    );
+    let error =
+        refused(path, &[&args[..], &["--match", "row", "--test-labels", "other.csv"], &QUICK].concat());
     assert!(error.contains("other.csv") && error.contains("`cow` is missing"), "{error}");
 }
 
@@ -197,7 +201,10 @@ fn incomplete_labels_are_asked_about_and_not_taken_for_the_truth() {
     let blank = text("csv", "train").replacen("0.jpg,1,1", "0.jpg,,1", 1);
     fs::write(path.join("blank.csv"), blank).unwrap();
     let error = run("blank.csv", "test.csv");
-    assert!(error.contains("1 of 180 labels") && error.contains("row 0") && error.contains("`cat`"), "{error}");
+    assert!(
+        error.contains("1 of 180 labels") && error.contains("row 0") && error.contains("`cat`"),
+        "{error}"
+    );
 }
 
 #[test]
@@ -210,7 +217,8 @@ fn a_label_convention_holds_for_the_training_rows_alone() {
     fs::write(path.join("train.csv"), &train).unwrap();
     fs::write(path.join("test.csv"), text("csv", "test")).unwrap();
     fs::write(path.join("minus.csv"), text("csv", "test").replacen(",0", ",-1", 1)).unwrap();
-    let args = ["run", "spml-linear", "--data", "train.npy", "--labels", "train.csv", "--match", "row", "--test"];
+    let args =
+        ["run", "spml-linear", "--data", "train.npy", "--labels", "train.csv", "--match", "row", "--test"];
     fn run<'a>(args: &[&'a str], rest: &[&'a str]) -> Vec<&'a str> {
         [args, &["test.npy"], rest, &QUICK].concat()
     }
@@ -230,22 +238,38 @@ fn what_belongs_to_no_data_is_refused() {
     write_features(path);
     fs::write(path.join("train.csv"), text("csv", "train")).unwrap();
     let error = |args: &[&str]| refused(path, &[&["run", "spml-linear"], args].concat());
-    assert!(error(&["--labels", "train.csv"]).contains("--labels") && error(&["--unlisted", "negative"]).contains("--data"));
-    assert!(error(&["--data", "voc-like", "--labels", "train.csv"]).contains("--labels has no meaning for the embedded"));
+    assert!(
+        error(&["--labels", "train.csv"]).contains("--labels")
+            && error(&["--unlisted", "negative"]).contains("--data")
+    );
+    assert!(
+        error(&["--data", "voc-like", "--labels", "train.csv"])
+            .contains("--labels has no meaning for the embedded")
+    );
     assert!(error(&["--data", "nosuch"]).contains("voc-like"));
     assert!(error(&["--data", "train.npy"]).contains("--test FILE"));
     let both = ["--data", "train.npy", "--labels", "train.csv", "--match", "row"];
     assert!(error(&[&both[..], &["--test-labels", "train.csv"]].concat()).contains("--test FILE"));
     assert!(error(&[&both[..], &["--test", "test.npy"]].concat()).contains("labels"));
     // One side has names and the other has not: nobody knows which row is which.
-    let error = error(&["--data", "train.npy", "--labels", "train.csv", "--test", "test.npy", "--test-labels", "train.csv"]);
+    let error = error(&[
+        "--data",
+        "train.npy",
+        "--labels",
+        "train.csv",
+        "--test",
+        "test.npy",
+        "--test-labels",
+        "train.csv",
+    ]);
     assert!(error.contains("train.npy") && error.contains("--match row"), "{error}");
 }
 
 #[test]
 fn an_embedded_set_is_named_like_data() {
     let dir = tempfile::tempdir().unwrap();
-    let args = ["run", "spml-linear", "--data", "voc-mlt-like", "--seeds", "1", "--epochs", "1", "--loss", "an"];
+    let args =
+        ["run", "spml-linear", "--data", "voc-mlt-like", "--seeds", "1", "--epochs", "1", "--loss", "an"];
     let (text, _) = done(dir.path(), &args);
     assert!(text.starts_with("spml-linear on voc-mlt-like"), "{text}");
     let spec = fs::read_to_string(dir.path().join("runs/spml-linear-voc-mlt-like-001/spec.toml")).unwrap();
@@ -258,7 +282,8 @@ fn pictures_serve_a_cnn_and_single_pixels_are_rows() {
     let path = dir.path();
     for part in ["train", "test"] {
         let n = rows(part).len();
-        let pixels = rows(part).flat_map(|i| (0..64).map(move |p| ((i * 31 + p * 7) % 17) as f32 / 17.0)).collect();
+        let pixels =
+            rows(part).flat_map(|i| (0..64).map(move |p| ((i * 31 + p * 7) % 17) as f32 / 17.0)).collect();
         save(path, &format!("{part}.npy"), &[n, 1, 8, 8], NpyData::F32(pixels));
         save(path, &format!("{part}_y.npy"), &[n, 3], NpyData::U8(labels(part)));
         save(path, &format!("{part}_11.npy"), &[n, 4, 1, 1], NpyData::F32(features(part)));
@@ -266,18 +291,29 @@ fn pictures_serve_a_cnn_and_single_pixels_are_rows() {
     }
     let run = |benchmark: &'static str, data: &str, out: &str| {
         let (train, test) = (format!("train{data}.npy"), format!("test{data}.npy"));
-        let args = ["run", benchmark, "--data", &train, "--labels", "train_y.npy", "--test", &test, "--out", out];
+        let args =
+            ["run", benchmark, "--data", &train, "--labels", "train_y.npy", "--test", &test, "--out", out];
         let (_, error) = done(path, &[&args[..], &["--test-labels", "test_y.npy"], &QUICK].concat());
         (result(&path.join(out)), error)
     };
     let (_, _) = run("shapes-cnn", "", "cnn");
     let spec = fs::read_to_string(path.join("cnn/spec.toml")).unwrap();
     assert!(spec.contains("image = [1, 8, 8]") || spec.contains("8,\n"), "{spec}");
-    let ((squeezed, error), (flat, _)) = (run("spml-linear", "_11", "squeezed"), run("spml-linear", "_flat", "flat"));
+    let ((squeezed, error), (flat, _)) =
+        (run("spml-linear", "_11", "squeezed"), run("spml-linear", "_flat", "flat"));
     assert_eq!(squeezed, flat);
     assert!(error.contains("note: ") && error.contains("[60, 4, 1, 1]"), "{error}");
     // Rows of numbers are no pictures.
-    let args = ["run", "shapes-cnn", "--data", "train_flat.npy", "--labels", "train_y.npy", "--test", "test_flat.npy"];
+    let args = [
+        "run",
+        "shapes-cnn",
+        "--data",
+        "train_flat.npy",
+        "--labels",
+        "train_y.npy",
+        "--test",
+        "test_flat.npy",
+    ];
     let error = refused(path, &[&args[..], &["--test-labels", "test_y.npy"], &QUICK].concat());
     assert!(error.contains("[N, C, H, W]"), "{error}");
 }

@@ -83,7 +83,8 @@ fn a_killed_process_loses_no_finished_run() {
         for _ in 0..1 + round % 2 {
             let mut child = command(dir.path(), &RUN).spawn().unwrap();
             if round % 4 < 2 {
-                random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                random =
+                    random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
                 let share = (random >> 33) as f64 / f64::from(1_u32 << 31);
                 std::thread::sleep(whole.mul_f64(1.2 * share));
             } else {
@@ -101,7 +102,8 @@ fn a_killed_process_loses_no_finished_run() {
                     text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
                 partial += usize::from((1..RUNS).contains(&kept.len()));
                 for (loss, seed) in ended(&said) {
-                    let is_it = |r: &serde_json::Value| r["result"]["loss"] == loss && r["result"]["seed"] == seed;
+                    let is_it =
+                        |r: &serde_json::Value| r["result"]["loss"] == loss && r["result"]["seed"] == seed;
                     assert!(kept.iter().any(is_it), "{loss}, seed {seed} had ended and is not kept");
                 }
             } else {
@@ -126,7 +128,8 @@ fn a_killed_process_loses_no_finished_run() {
 fn the_second_process_on_a_folder_is_told_who_holds_it() {
     let dir = folder();
     let long = [&RUN[..], &["--epochs", "4000"]].concat();
-    let long: Vec<&str> = long.iter().enumerate().filter(|(i, _)| ![8, 9].contains(i)).map(|(_, arg)| *arg).collect();
+    let long: Vec<&str> =
+        long.iter().enumerate().filter(|(i, _)| ![8, 9].contains(i)).map(|(_, arg)| *arg).collect();
     let mut first = command(dir.path(), &long).spawn().unwrap();
     let since = Instant::now();
     while !dir.path().join("out/spec.toml").exists() {
@@ -151,7 +154,20 @@ fn signal(child: &Child, name: &str) {
 fn ctrl_c_keeps_what_has_ended_and_leaves_no_empty_folder() {
     // The first loss ends soon, the second takes long: a run has ended when the signal comes.
     let dir = folder();
-    let args = ["run", "spml-linear", "--data", "data", "--loss", "an", "--seeds", "2000", "--batch", "8", "--epochs", "9"];
+    let args = [
+        "run",
+        "spml-linear",
+        "--data",
+        "data",
+        "--loss",
+        "an",
+        "--seeds",
+        "2000",
+        "--batch",
+        "8",
+        "--epochs",
+        "9",
+    ];
     let mut child = command(dir.path(), &args).spawn().unwrap();
     let results = || {
         let runs = fs::read_dir(dir.path().join("runs")).ok()?;
@@ -177,7 +193,20 @@ fn ctrl_c_keeps_what_has_ended_and_leaves_no_empty_folder() {
 
     // Nothing has ended: nothing is left, the folder above included.
     let dir = folder();
-    let args = ["run", "spml-linear", "--data", "data", "--loss", "an", "--seeds", "1", "--batch", "8", "--epochs", "99999"];
+    let args = [
+        "run",
+        "spml-linear",
+        "--data",
+        "data",
+        "--loss",
+        "an",
+        "--seeds",
+        "1",
+        "--batch",
+        "8",
+        "--epochs",
+        "99999",
+    ];
     let child = command(dir.path(), &args).spawn().unwrap();
     while !dir.path().join("runs/spml-linear-data-001/spec.toml").exists() {
         std::thread::sleep(Duration::from_millis(2));
@@ -214,7 +243,9 @@ impl Drop for SmallDisk {
 fn a_full_disk_costs_no_table_and_no_run_that_was_stored() {
     let dir = folder();
     let Some(disk) = SmallDisk::mount(&dir.path().join("small")) else {
-        println!("skipped: no file system could be mounted; the failing writer of the store is tested by itself");
+        println!(
+            "skipped: no file system could be mounted; the failing writer of the store is tested by itself"
+        );
         return;
     };
     // Room for the specification and a few runs.
@@ -222,7 +253,8 @@ fn a_full_disk_costs_no_table_and_no_run_that_was_stored() {
     let mut args = RUN;
     args[13] = "small/out";
     let output = command(dir.path(), &args).output().unwrap();
-    let (text, error) = (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
+    let (text, error) =
+        (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
     assert_eq!(output.status.code(), Some(2), "{error}");
     assert!(error.contains("results could not be stored") && error.contains("No space left"), "{error}");
     assert!(text.contains("| hill ") && !text.contains("not run"), "the table is on the screen: {text}");

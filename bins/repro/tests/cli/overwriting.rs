@@ -40,7 +40,10 @@ fn a_file_that_exists_is_replaced_when_forced_only() {
         let output = repro(dir.path()).args(args).arg("--force").output().unwrap();
         let error = String::from_utf8_lossy(&output.stderr).into_owned();
         // A row without a positive does not fit into a label list.
-        assert!(output.status.success() || name == "x.txt" && error.contains("has no positive"), "{name}: {error}");
+        assert!(
+            output.status.success() || name == "x.txt" && error.contains("has no positive"),
+            "{name}: {error}"
+        );
     }
     fs::write(dir.path().join("hill.svg"), "mine").unwrap();
     let args = ["losses", "show", "hill", "--svg", "hill.svg"];

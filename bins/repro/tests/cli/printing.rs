@@ -17,7 +17,8 @@ fn tables_and_lists_fit_80_columns() {
     write_set(dir.path());
     let losses = "bce-full,an,iu,iun,mfm-by-class,anyloss-accuracy,distribution-balanced-focal-voc";
     let losses: Vec<&str> = losses.split(',').filter(|name| lacuna_losses::find(name).is_ok()).collect();
-    let args = ["run", "spml-linear", "--data", ".", "--seeds", "2", "--epochs", "1", "--batch", "8", "--loss"];
+    let args =
+        ["run", "spml-linear", "--data", ".", "--seeds", "2", "--epochs", "1", "--batch", "8", "--loss"];
     let (table, _) = done(dir.path(), &[&args[..], &[&losses.join(",")]].concat());
     assert!(columns(&table) <= 80, "{} columns: {table}", columns(&table));
     for args in [&["list"][..], &["losses"]] {
@@ -32,7 +33,9 @@ fn one_seed_has_no_spread() {
     write_set(dir.path());
     let (table, _) = done(dir.path(), &[&["run", "spml-linear", "--data", "."][..], &QUICK].concat());
     assert!(!table.contains('±') && table.contains("one seed"), "{table}");
-    let page = fs::read_to_string(dir.path().join("runs/spml-linear-").with_file_name(runs(dir.path())).join("table.md"));
+    let page = fs::read_to_string(
+        dir.path().join("runs/spml-linear-").with_file_name(runs(dir.path())).join("table.md"),
+    );
     assert!(!page.unwrap().contains('±'));
 }
 
@@ -49,13 +52,16 @@ fn runs(folder: &Path) -> String {
 fn class_names_with_terminal_codes_are_escaped() {
     let dir = tempfile::tempdir().unwrap();
     write_set(dir.path());
-    fs::write(dir.path().join("classes.txt"), "\u{1b}]0;owned\u{7}\n\u{202e}evil\nfine\n\u{9b}31m\n").unwrap();
+    fs::write(dir.path().join("classes.txt"), "\u{1b}]0;owned\u{7}\n\u{202e}evil\nfine\n\u{9b}31m\n")
+        .unwrap();
     // A class without a test positive and duplicate rows make the data's names appear.
     save(dir.path(), "formatted_val_labels.npy", &[30, 4], NpyData::U8([0, 0, 1, 0].repeat(30)));
     save(dir.path(), "train_features_test.npy", &[60, 8], NpyData::F32(vec![0.5; 480]));
     let output = repro(dir.path()).args(["run", "spml-linear", "--data", "."]).args(QUICK).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let acts = |text: &str| text.chars().any(|c| c.is_control() && c != '\n' || ('\u{202a}'..='\u{202e}').contains(&c));
+    let acts = |text: &str| {
+        text.chars().any(|c| c.is_control() && c != '\n' || ('\u{202a}'..='\u{202e}').contains(&c))
+    };
     for stream in [output.stdout, output.stderr] {
         let text = String::from_utf8(stream).unwrap();
         assert!(!acts(&text), "{text:?}");

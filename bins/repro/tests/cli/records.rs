@@ -11,7 +11,9 @@ fn a_stored_specification_repeats_the_results() {
     let data = dir.path().join("data");
     fs::create_dir(&data).unwrap();
     write_set(&data);
-    let first = [&["run", "spml-linear", "--data", "data", "--set", "splc.tau=0.7", "--out", "first"][..], &QUICK].concat();
+    let first =
+        [&["run", "spml-linear", "--data", "data", "--set", "splc.tau=0.7", "--out", "first"][..], &QUICK]
+            .concat();
     done(dir.path(), &first);
     let spec = fs::read_to_string(dir.path().join("first/spec.toml")).unwrap();
     for line in ["path = \"data\"", "fingerprint = ", "mask = \"drawn\"", "tau = 0.7", "epochs = 3"] {
@@ -75,7 +77,9 @@ fn a_specification_that_cannot_be_read_is_named() {
     let error = refused(dir.path(), &["run", "--spec", "bad.toml"]);
     assert!(error.contains("bad.toml") && error.contains("line 1"), "{error}");
     assert!(refused(dir.path(), &["run", "--spec", "nothing.toml"]).contains("nothing.toml"));
-    assert!(refused(dir.path(), &["run", "spml-linear", "--spec", "bad.toml"]).contains("cannot be used with"));
+    assert!(
+        refused(dir.path(), &["run", "spml-linear", "--spec", "bad.toml"]).contains("cannot be used with")
+    );
     assert!(refused(dir.path(), &["run"]).contains("NAME"));
     #[cfg(unix)]
     assert!(refused(dir.path(), &["run", "--spec", "/dev/zero"]).contains("ordinary file"));

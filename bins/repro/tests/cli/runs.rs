@@ -51,7 +51,8 @@ fn the_list_names_everything() {
     let dir = tempfile::tempdir().unwrap();
     let output = repro(dir.path()).arg("list").output().unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
-    for word in ["spml-linear", "voc-like", "bce-full", "an-ls", "role", "splc", "tau = 0.6", "needs positives"]
+    for word in
+        ["spml-linear", "voc-like", "bce-full", "an-ls", "role", "splc", "tau = 0.6", "needs positives"]
     {
         assert!(text.contains(word), "{word}: {text}");
     }
@@ -140,7 +141,17 @@ fn observed_labels_with_a_stated_convention_are_used() {
         let args = ["run", "spml-linear", "--data", ".", "--json", "--seeds", "1", "--epochs", "4"];
         let output = repro(dir.path())
             .args(args)
-            .args(["--batch", "8", "--loss", "an,bce-full", "--label-convention", "spml", "--out", "out", "--force"])
+            .args([
+                "--batch",
+                "8",
+                "--loss",
+                "an,bce-full",
+                "--label-convention",
+                "spml",
+                "--out",
+                "out",
+                "--force",
+            ])
             .args(extra)
             .output()
             .unwrap();
