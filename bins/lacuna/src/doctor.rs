@@ -2,7 +2,7 @@
 
 use crate::{DataArgs, out};
 use clap::Args;
-use lacuna_checks::{Examination, Finding, PartReport, Severity, shown};
+use lacuna_checks::{Examination, Finding, PartReport, Severity, kind, shown};
 use lacuna_formats::FormatError;
 use serde::Serialize;
 
@@ -65,10 +65,10 @@ pub fn examine(data: &DataArgs) -> anyhow::Result<Report> {
     };
     // The contents of such a file are bad, and the file itself is well-formed: a finding, with its place.
     let kind = match error.downcast_ref::<FormatError>() {
-        Some(FormatError::NotFinite { .. }) => lacuna_checks::kind::NOT_FINITE,
-        Some(FormatError::Label { .. }) => "invalid-label",
-        Some(FormatError::Mismatch { .. }) => lacuna_checks::kind::ROWS_DIFFER,
-        Some(FormatError::Empty { .. }) => "empty",
+        Some(FormatError::NotFinite { .. }) => kind::NOT_FINITE,
+        Some(FormatError::Label { .. } | FormatError::Mismatch { .. } | FormatError::Empty { .. }) => {
+            kind::INVALID_CONTENT
+        }
         _ => return Err(error),
     };
     let finding = Finding { severity: Severity::Error, kind, text: error.to_string() };
