@@ -77,7 +77,7 @@ pub(crate) fn parse(reader: impl BufRead, path: &Path, options: &ReadOptions) ->
     }
     unique(path, &names)?;
     lists.classes = classes.into_names();
-    Ok(Table::of_lists(path, Some(names), lists))
+    Ok(Table::of_lists(path, Some(names), lists).noted(lines.note()))
 }
 
 /// What serde_json says, without the position, which stands in front already.

@@ -11,11 +11,13 @@ pub(crate) struct Lines<'a, R> {
     limit: u64,
     buffer: Vec<u8>,
     number: u64,
+    /// Whether the line that was read last has an end.
+    ended: bool,
 }
 
 impl<'a, R: BufRead> Lines<'a, R> {
     pub(crate) fn new(reader: R, path: &'a Path, limits: &Limits) -> Self {
-        Self { reader, path, limit: limits.line, buffer: Vec::new(), number: 0 }
+        Self { reader, path, limit: limits.line, buffer: Vec::new(), number: 0, ended: true }
     }
 
     pub(crate) fn path(&self) -> &'a Path {
@@ -25,6 +27,12 @@ impl<'a, R: BufRead> Lines<'a, R> {
     /// Number of the line that was read last, counted from 1.
     pub(crate) fn number(&self) -> u64 {
         self.number
+    }
+
+    /// What a person should know about the end of a file that was read to its end.
+    pub(crate) fn note(&self) -> Option<String> {
+        let cut = "the last line has no line end: the file may have been cut";
+        (!self.ended).then(|| format!("{}: {cut}", self.path.display()))
     }
 
     /// The next line that is not blank.
@@ -56,7 +64,8 @@ impl<'a, R: BufRead> Lines<'a, R> {
         if self.buffer.is_empty() {
             return Ok(None);
         }
-        if self.buffer.last() == Some(&b'\n') {
+        self.ended = self.buffer.last() == Some(&b'\n');
+        if self.ended {
             self.buffer.pop();
         }
         if self.buffer.len() as u64 > self.limit {
