@@ -1,7 +1,8 @@
 //! Text line by line, with a bound on the length of a line.
 
+use crate::memory::reserve;
 use crate::{FormatError, Limits};
-use std::io::{BufRead, Read};
+use std::io::{self, BufRead};
 use std::path::Path;
 
 /// The lines of a file. A line may end with `\n` or `\r\n`, the last one with nothing; a byte order mark is skipped.
@@ -55,12 +56,36 @@ impl<'a, R: BufRead> Lines<'a, R> {
         if self.number == 1 && self.buffer.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 }
     }
 
+    /// Reads a line and its end, or one byte more than is allowed. The buffer grows by a quarter: one that doubles would
+    /// take three times a file that is one line.
+    fn fill(&mut self) -> Result<(), FormatError> {
+        self.buffer.clear();
+        let most = usize::try_from(self.limit.saturating_add(2)).unwrap_or(usize::MAX);
+        loop {
+            let bytes = match self.reader.fill_buf() {
+                Ok(bytes) => bytes,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => return Err(FormatError::io(self.path)(error)),
+            };
+            let bytes = &bytes[..bytes.len().min(most - self.buffer.len())];
+            let end = bytes.iter().position(|&byte| byte == b'\n');
+            let taken = end.map_or(bytes.len(), |end| end + 1);
+            if self.buffer.capacity() - self.buffer.len() < taken {
+                let memory = |bytes| FormatError::memory(self.path, "a line", bytes);
+                let more = taken.max(self.buffer.len() / 4);
+                reserve(&mut self.buffer, more).map_err(memory)?;
+            }
+            self.buffer.extend_from_slice(&bytes[..taken]);
+            self.reader.consume(taken);
+            if end.is_some() || taken == 0 {
+                return Ok(());
+            }
+        }
+    }
+
     /// The next line, its number counted from 1 and its text without its end; `None` behind the last.
     pub(crate) fn next(&mut self) -> Result<Option<(u64, &str)>, FormatError> {
-        self.buffer.clear();
-        // One byte more than is allowed, and the line's end.
-        let mut reader = (&mut self.reader).take(self.limit.saturating_add(2));
-        reader.read_until(b'\n', &mut self.buffer).map_err(FormatError::io(self.path))?;
+        self.fill()?;
         if self.buffer.is_empty() {
             return Ok(None);
         }

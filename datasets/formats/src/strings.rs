@@ -177,7 +177,7 @@ impl fmt::Debug for Strings {
 /// is keyed at random, so that no file can make it slow.
 pub(crate) struct Interner {
     strings: Strings,
-    /// A number at `hash % len` or behind it, `FREE` where there is none.
+    /// A number at the place that the hash stands for or behind it, `FREE` where there is none.
     slots: Vec<u32>,
     hash: RandomState,
 }
@@ -201,10 +201,10 @@ impl Interner {
 
     /// Where a string is, or where it would go.
     fn slot(&self, string: &str) -> usize {
-        let mask = self.slots.len() - 1;
-        let mut slot = self.hash.hash_one(string) as usize & mask;
+        let size = self.slots.len();
+        let mut slot = (u128::from(self.hash.hash_one(string)) * size as u128 >> 64) as usize;
         while self.slots[slot] != FREE && &self.strings[self.slots[slot] as usize] != string {
-            slot = (slot + 1) & mask;
+            slot = if slot + 1 < size { slot + 1 } else { 0 };
         }
         slot
     }
@@ -231,7 +231,8 @@ impl Interner {
     }
 
     fn grow(&mut self) {
-        let size = (2 * self.strings.len()).next_power_of_two().max(16);
+        // From five eighths full to four fifths: a table that doubles would break the promise of four times the file.
+        let size = (self.strings.len() * 8 / 5).max(16);
         self.slots = Vec::new();
         self.slots.resize(size, FREE);
         for number in 0..self.strings.len() {

@@ -329,7 +329,7 @@ fn reading_takes_at_most_four_times_the_file_and_a_mebibyte() {
         }
     });
     within_four_times(&path("line.jsonl"), &options, |file| {
-        let classes: Vec<String> = names().take(500_000).map(|name| format!("\"{name}\"")).collect();
+        let classes: Vec<String> = names().take(500_000).map(|name| format!("\"n-{name}\"")).collect();
         writeln!(file, "{{\"id\":\"a\",\"labels\":[{}]}}", classes.join(",")).unwrap();
     });
     within_four_times(&path("object.jsonl"), &options, |file| {
