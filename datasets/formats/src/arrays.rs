@@ -37,7 +37,7 @@ pub(crate) fn read_npy(path: &Path, options: &ReadOptions) -> Result<Content, Fo
     } else if options.labels {
         let labels = labels(&NpyArray::open(path)?, path, options.convention, false)?;
         table.classes = match &options.classes {
-            None => numbered_classes(labels.classes()),
+            None => numbered_classes(path, labels.classes())?,
             Some(classes) if classes.len() == labels.classes() => classes.clone(),
             Some(classes) => {
                 let (named, columns) = (classes.len(), labels.classes());
@@ -153,7 +153,7 @@ fn table(
     for (words, observed) in [(LABELS, false), (OBSERVED, true)] {
         let Some(name) = find(words) else { continue };
         let labels = labels(&file.read(&name)?, &of(&name), options.convention, observed)?;
-        table.classes = numbered_classes(labels.classes());
+        table.classes = numbered_classes(path, labels.classes())?;
         match observed {
             true => table.observed = Some(labels),
             false => table.labels = Some(LabelTable::Dense(labels)),

@@ -150,6 +150,12 @@ impl Table {
         Self { path: path.into(), names, labels, classes, ..Self::default() }
     }
 
+    /// The table with one more sentence for a person, if there is one.
+    pub(crate) fn noted(mut self, note: Option<String>) -> Self {
+        self.notes.extend(note);
+        self
+    }
+
     /// Features, labels, names and classes as one set. Where cells are unknown the labels are observed ones and
     /// their unknown cells negative in the truth.
     ///
@@ -180,8 +186,8 @@ impl Table {
 }
 
 /// Names of classes that have none.
-pub(crate) fn numbered_classes(classes: usize) -> Strings {
-    (0..classes).map(|class| format!("class {class}")).collect()
+pub(crate) fn numbered_classes(path: &Path, classes: usize) -> Result<Strings, FormatError> {
+    Strings::numbered("class", classes).map_err(|bytes| FormatError::memory(path, "names of classes", bytes))
 }
 
 /// What somebody wants to write: a name for each row, a name for each class, a label for each cell.

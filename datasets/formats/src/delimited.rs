@@ -99,6 +99,11 @@ impl<'a, R: BufRead> Records<'a, R> {
         Ok(true)
     }
 
+    /// See [`Lines::note`].
+    pub(crate) fn note(&self) -> Option<String> {
+        self.lines.note()
+    }
+
     /// The line on which the record starts, counted from 1.
     pub(crate) fn line(&self) -> u64 {
         self.line

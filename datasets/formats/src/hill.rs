@@ -76,7 +76,7 @@ pub(crate) fn parse(reader: impl BufRead, path: &Path, options: &ReadOptions) ->
     }
     unique(path, &names)?;
     let counted = || match classes as u64 <= options.limits.entries {
-        true => Ok(numbered_classes(classes as usize)),
+        true => numbered_classes(path, classes as usize),
         false => Err(FormatError::Limit {
             path: path.into(),
             what: "classes without names",
@@ -85,7 +85,7 @@ pub(crate) fn parse(reader: impl BufRead, path: &Path, options: &ReadOptions) ->
         }),
     };
     lists.classes = options.classes.clone().map_or_else(counted, Ok)?;
-    Ok(Table::of_lists(path, Some(names), lists))
+    Ok(Table::of_lists(path, Some(names), lists).noted(lines.note()))
 }
 
 /// Writes the positives of every row as a label list, whole or not at all. What is not positive is not listed, so

@@ -10,8 +10,9 @@ use crate::{
     write_atomic,
 };
 use lacuna_labels::Label;
-use serde::Deserialize;
-use serde::de::{IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeSeed, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+use std::borrow::Cow;
 use std::fmt;
 use std::io::BufRead;
 use std::path::Path;
@@ -34,42 +35,32 @@ pub(crate) fn parse(reader: impl BufRead, path: &Path, options: &ReadOptions) ->
     let mut names = Strings::new();
     // The classes are only known at the end, so the lists get them then.
     let mut lists = LabelLists::new(Strings::new(), options.unlisted.unwrap_or(Label::Unknown));
-    let mut of_row: Vec<(u32, Label)> = Vec::new();
     while let Some((number, line)) = lines.next_filled()? {
-        let object: Line<'_> = match serde_json::from_str(line) {
-            Ok(object) => object,
+        let mut row = Row { classes: &mut classes, lists: &mut lists, options, problem: None };
+        let mut deserializer = serde_json::Deserializer::from_str(line);
+        let read = row.deserialize(&mut deserializer).and_then(|name| deserializer.end().map(|()| name));
+        let name = match read {
+            Ok(name) => name,
             Err(error) => {
-                let (column, problem) = (error.column() as u64, json_problem(&error));
-                return Err(FormatError::text(path, number, column.max(1), problem));
+                let column = (error.column() as u64).max(1);
+                let problem = row.problem.unwrap_or_else(|| json_problem(&error));
+                return Err(FormatError::text(path, number, column, problem));
             }
         };
-        let mut listed = || -> Result<(), String> {
-            if object.id.is_empty() {
-                return Err("the row has no name".into());
+        let refuse = |problem: String| Err(FormatError::text(path, number, 1, problem));
+        if name.is_empty() {
+            return refuse("the row has no name".into());
+        }
+        match lists.class_named_twice() {
+            Err(bytes) => return Err(FormatError::memory(path, "the labels of a row", bytes)),
+            Ok(Some(class)) => {
+                return refuse(format!("the class `{}` is listed twice", shown(&classes.names()[class])));
             }
-            of_row.clear();
-            for (class, value) in &object.labels {
-                let label = match value {
-                    None => Label::Positive,
-                    Some(value) => value.label(options.convention)?,
-                };
-                of_row.push((classes.find(class)?, label));
-            }
-            for class in &object.absent {
-                of_row.push((classes.find(class)?, Label::Negative));
-            }
-            of_row.sort_by_key(|entry| entry.0);
-            if let Some(pair) = of_row.windows(2).find(|pair| pair[0].0 == pair[1].0) {
-                let class = shown(&classes.names()[pair[0].0 as usize]);
-                return Err(format!("the class `{class}` is listed twice"));
-            }
-            of_row.iter().for_each(|&(class, label)| lists.push(class as usize, label));
-            match names.push(&object.id) {
-                true => Ok(()),
-                false => Err("there is room for 4 GiB of names".into()),
-            }
-        };
-        listed().map_err(|problem| FormatError::text(path, number, 1, problem))?;
+            Ok(None) => {}
+        }
+        if !names.push(&name) {
+            return refuse("there is room for 4 GiB of names".into());
+        }
         lists.end_row();
     }
     if names.is_empty() {
@@ -77,7 +68,7 @@ pub(crate) fn parse(reader: impl BufRead, path: &Path, options: &ReadOptions) ->
     }
     unique(path, &names)?;
     lists.classes = classes.into_names();
-    Ok(Table::of_lists(path, Some(names), lists))
+    Ok(Table::of_lists(path, Some(names), lists).noted(lines.note()))
 }
 
 /// What serde_json says, without the position, which stands in front already.
@@ -87,46 +78,128 @@ pub(crate) fn json_problem(error: &serde_json::Error) -> String {
     shown(&text[..end])
 }
 
-/// A line. Names borrow from it where they can.
-#[derive(Deserialize)]
-struct Line<'a> {
-    #[serde(
-        borrow,
-        alias = "image",
-        alias = "file_name",
-        alias = "filename",
-        alias = "name",
-        deserialize_with = "name"
-    )]
-    id: std::borrow::Cow<'a, str>,
-    #[serde(borrow, default, deserialize_with = "labels")]
-    labels: Vec<(std::borrow::Cow<'a, str>, Option<Value>)>,
-    #[serde(borrow, default)]
-    absent: Vec<std::borrow::Cow<'a, str>>,
+/// A line, whose labels go into the lists as they are read: a line may name very many.
+struct Row<'a> {
+    classes: &'a mut Classes,
+    lists: &'a mut LabelLists,
+    options: &'a ReadOptions,
+    /// What is wrong with a label; the parser's error says where.
+    problem: Option<String>,
+}
+
+impl Row<'_> {
+    /// Runs over the object and answers with the name of the row.
+    fn deserialize<'de, D: Deserializer<'de>>(&mut self, deserializer: D) -> Result<Cow<'de, str>, D::Error> {
+        deserializer.deserialize_map(Object(self))
+    }
+
+    fn push(&mut self, class: u32, label: Label) {
+        self.lists.push(class as usize, label);
+    }
+
+    /// What was found, or an error of the parser in whose place the message is shown.
+    fn found<T, E: serde::de::Error>(&mut self, found: Result<T, String>) -> Result<T, E> {
+        found.map_err(|problem| {
+            let error = E::custom(&problem);
+            self.problem = Some(problem);
+            error
+        })
+    }
+}
+
+struct Object<'a, 'b>(&'a mut Row<'b>);
+
+impl<'de> Visitor<'de> for Object<'_, '_> {
+    type Value = Cow<'de, str>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object with the keys `id` and `labels`")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut name = None;
+        let mut seen = [false; 2];
+        while let Some(key) = map.next_key()? {
+            match key {
+                Key::Id if name.is_some() => return Err(A::Error::duplicate_field("id")),
+                Key::Id => name = Some(map.next_value_seed(Name)?),
+                Key::Labels(which) => {
+                    if std::mem::replace(&mut seen[usize::from(which)], true) {
+                        return Err(A::Error::duplicate_field(if which { "labels" } else { "absent" }));
+                    }
+                    let label = if which { Label::Positive } else { Label::Negative };
+                    map.next_value_seed(Listed { row: self.0, label })?;
+                }
+                Key::Other => {
+                    map.next_value::<Skipped>()?;
+                }
+            }
+        }
+        name.ok_or_else(|| A::Error::missing_field("id"))
+    }
+}
+
+/// A key of a line; nothing of another one is kept.
+enum Key {
+    Id,
+    /// Whether they are the positives.
+    Labels(bool),
+    Other,
+}
+
+impl<'de> Deserialize<'de> for Key {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Word;
+        impl Visitor<'_> for Word {
+            type Value = Key;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a key")
+            }
+            fn visit_str<E>(self, key: &str) -> Result<Key, E> {
+                Ok(match key {
+                    "id" | "image" | "file_name" | "filename" | "name" => Key::Id,
+                    "labels" => Key::Labels(true),
+                    "absent" => Key::Labels(false),
+                    _ => Key::Other,
+                })
+            }
+        }
+        deserializer.deserialize_str(Word)
+    }
 }
 
 /// A name, or a number that is one.
-fn name<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<std::borrow::Cow<'de, str>, D::Error> {
-    struct Name;
-    impl<'de> Visitor<'de> for Name {
-        type Value = std::borrow::Cow<'de, str>;
-        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("the name of a row")
-        }
-        fn visit_borrowed_str<E>(self, name: &'de str) -> Result<Self::Value, E> {
-            Ok(name.into())
-        }
-        fn visit_str<E>(self, name: &str) -> Result<Self::Value, E> {
-            Ok(name.to_string().into())
-        }
-        fn visit_u64<E>(self, name: u64) -> Result<Self::Value, E> {
-            Ok(name.to_string().into())
-        }
-        fn visit_i64<E>(self, name: i64) -> Result<Self::Value, E> {
-            Ok(name.to_string().into())
-        }
+struct Name;
+
+impl<'de> DeserializeSeed<'de> for Name {
+    type Value = Cow<'de, str>;
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_any(self)
     }
-    deserializer.deserialize_any(Name)
+}
+
+impl<'de> Visitor<'de> for Name {
+    type Value = Cow<'de, str>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the name of a row")
+    }
+
+    fn visit_borrowed_str<E>(self, name: &'de str) -> Result<Self::Value, E> {
+        Ok(name.into())
+    }
+
+    fn visit_str<E>(self, name: &str) -> Result<Self::Value, E> {
+        Ok(name.to_string().into())
+    }
+
+    fn visit_u64<E>(self, name: u64) -> Result<Self::Value, E> {
+        Ok(name.to_string().into())
+    }
+
+    fn visit_i64<E>(self, name: i64) -> Result<Self::Value, E> {
+        Ok(name.to_string().into())
+    }
 }
 
 enum Value {
@@ -145,7 +218,7 @@ impl Value {
 }
 
 impl<'de> Deserialize<'de> for Value {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Cell;
         impl Visitor<'_> for Cell {
             type Value = Value;
@@ -181,38 +254,75 @@ impl<'de> Deserialize<'de> for Value {
     }
 }
 
-type Listed<'de> = Vec<(std::borrow::Cow<'de, str>, Option<Value>)>;
-
-fn labels<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Listed<'de>, D::Error> {
-    struct Labels;
-    impl<'de> Visitor<'de> for Labels {
-        type Value = Listed<'de>;
-        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("a list of classes, or an object of classes and labels")
-        }
-        fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
-            let mut listed = Vec::new();
-            while let Some(Borrowed(class)) = seq.next_element()? {
-                listed.push((class, None));
-            }
-            Ok(listed)
-        }
-        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-            let mut listed = Vec::new();
-            while let Some((Borrowed(class), value)) = map.next_entry()? {
-                listed.push((class, Some(value)));
-            }
-            Ok(listed)
-        }
-        fn visit_unit<E>(self) -> Result<Self::Value, E> {
-            Ok(Vec::new())
-        }
-    }
-    deserializer.deserialize_any(Labels)
+/// A list of classes with one label, or, for the positives, an object of classes and labels.
+struct Listed<'a, 'b> {
+    row: &'a mut Row<'b>,
+    label: Label,
 }
 
-#[derive(Deserialize)]
-struct Borrowed<'a>(#[serde(borrow)] std::borrow::Cow<'a, str>);
+impl<'de> DeserializeSeed<'de> for Listed<'_, '_> {
+    type Value = ();
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        match self.label {
+            Label::Positive => deserializer.deserialize_any(self),
+            _ => deserializer.deserialize_seq(self),
+        }
+    }
+}
+
+impl<'de> Visitor<'de> for Listed<'_, '_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.label {
+            Label::Positive => "a list of classes, or an object of classes and labels",
+            _ => "a list of classes",
+        })
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
+        while let Some(class) = seq.next_element_seed(Class(self.row))? {
+            self.row.push(class, self.label);
+        }
+        Ok(())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        while let Some(class) = map.next_key_seed(Class(self.row))? {
+            let label = map.next_value::<Value>()?.label(self.row.options.convention);
+            let label = self.row.found(label)?;
+            self.row.push(class, label);
+        }
+        Ok(())
+    }
+
+    fn visit_unit<E>(self) -> Result<(), E> {
+        Ok(())
+    }
+}
+
+/// The name of a class, which turns into its number.
+struct Class<'a, 'b>(&'a mut Row<'b>);
+
+impl<'de> DeserializeSeed<'de> for Class<'_, '_> {
+    type Value = u32;
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<u32, D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
+
+impl Visitor<'_> for Class<'_, '_> {
+    type Value = u32;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the name of a class")
+    }
+
+    fn visit_str<E: serde::de::Error>(self, name: &str) -> Result<u32, E> {
+        let found = self.0.classes.find(name);
+        self.0.found(found)
+    }
+}
 
 /// Reads over a value whatever it is.
 pub(crate) type Skipped = IgnoredAny;

@@ -1,6 +1,7 @@
 //! Labels as lists: for each row the classes that something is known of.
 
 use crate::chunks::Chunks;
+use crate::memory::reserved;
 use crate::{FormatError, Limits, Strings};
 use lacuna_labels::{Label, LabelMatrix, ObservedLabels};
 use std::path::Path;
@@ -58,6 +59,19 @@ impl LabelLists {
     /// Beyond 2^32 entries.
     pub fn end_row(&mut self) {
         self.ends.push(u32::try_from(self.entries.len()).expect("lists have room for 2^32 entries"));
+    }
+
+    /// A class that the row at hand names twice, or the bytes that finding it out would take.
+    pub(crate) fn class_named_twice(&self) -> Result<Option<usize>, u64> {
+        let start = self.ends.len().checked_sub(1).map_or(0, |last| self.ends.get(last) as usize);
+        let classes = || (start..self.entries.len()).map(|i| self.entries.get(i) >> 2);
+        if classes().zip(classes().skip(1)).all(|(one, next)| one < next) {
+            return Ok(None);
+        }
+        let mut sorted = reserved(classes().len())?;
+        sorted.extend(classes());
+        sorted.sort_unstable();
+        Ok(sorted.windows(2).find(|pair| pair[0] == pair[1]).map(|pair| pair[0] as usize))
     }
 
     /// Number of rows.

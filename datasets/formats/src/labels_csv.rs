@@ -62,6 +62,7 @@ pub(crate) fn parse(reader: impl BufRead, path: &Path, options: &ReadOptions) ->
         (Some(id), Some(label)) => long(&mut records, id, label, values, options),
         _ => wide(&mut records, options),
     }
+    .map(|table| table.noted(records.note()))
 }
 
 fn records_error(path: &Path, problem: &str) -> FormatError {

@@ -48,6 +48,7 @@ mod memory;
 mod mmap;
 mod npy;
 mod npz;
+mod range;
 mod safetensors;
 mod shards;
 mod shown;

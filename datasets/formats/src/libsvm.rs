@@ -3,6 +3,7 @@
 use crate::content::numbered_classes;
 use crate::input::open_buffered;
 use crate::lines::Lines;
+use crate::range::not_finite;
 use crate::shown;
 use crate::{Content, FeatureTable, FormatError, LabelLists, ReadOptions, SparseFeatures, Strings, Table};
 use lacuna_labels::Label;
@@ -62,7 +63,7 @@ pub(crate) fn parse(reader: impl BufRead, path: &Path, options: &ReadOptions) ->
             for entry in rest.split_ascii_whitespace() {
                 let at = offset(line, entry);
                 let form = || (at, format!("`{}` is not `column:value`", shown(entry)));
-                let (column, value) = entry.split_once(':').ok_or_else(form)?;
+                let (column, text) = entry.split_once(':').ok_or_else(form)?;
                 let most = declared.map_or(MOST, |declared| declared[1]);
                 let column = number(column).ok_or_else(form)?;
                 let column = match options.one_based {
@@ -72,9 +73,9 @@ pub(crate) fn parse(reader: impl BufRead, path: &Path, options: &ReadOptions) ->
                 if column >= most {
                     return Err((at, format!("column {column} is not below {most}")));
                 }
-                let value: f32 = value.parse().map_err(|_| form())?;
+                let value: f32 = text.parse().map_err(|_| form())?;
                 if !value.is_finite() {
-                    return Err((at, format!("`{}` is no finite number", shown(entry))));
+                    return Err((at, not_finite(text, lists.rows(), column as usize)));
                 }
                 features.push(column as usize, value);
             }
@@ -117,10 +118,12 @@ pub(crate) fn parse(reader: impl BufRead, path: &Path, options: &ReadOptions) ->
             // Names are made up for every label, and a large number in a small file must not make many.
             let allowed = options.limits.entries.max(lists.rows() as u64);
             FormatError::within(path, "labels without names", labels, allowed)?;
-            numbered_classes(labels as usize)
+            numbered_classes(path, labels as usize)?
         }
     };
-    Ok(Table { features: Some(FeatureTable::Sparse(features)), ..Table::of_lists(path, None, lists) })
+    let table =
+        Table { features: Some(FeatureTable::Sparse(features)), ..Table::of_lists(path, None, lists) };
+    Ok(table.noted(lines.note()))
 }
 
 fn offset(line: &str, part: &str) -> usize {
@@ -185,7 +188,12 @@ mod tests {
         );
         assert_eq!(error("0 1:1 1:2\n"), "x.txt: line 1, column 1: column 1 has two values");
         assert_eq!(error("0 1:x\n"), "x.txt: line 1, column 3: `1:x` is not `column:value`");
-        assert!(error("0 1:inf\n").contains("no finite number"));
+        assert_eq!(error("0 1:inf\n"), "x.txt: line 1, column 3: `inf` is no finite number");
+        assert_eq!(
+            error("0 1:1\n0 1:1 7:-1e300\n"),
+            "x.txt: line 2, column 7: row 1, column 7 (counted from 0) is -1e300, which is beyond the range of 32-bit \
+             floats; scale the column"
+        );
         assert!(error("0,0 1:1\n").contains("label 0 is listed twice"));
         assert!(error("0 1:1\n\n").contains("line 2, column 1: the line is empty"));
         assert!(error("1073741823 1:1\n").contains("labels without names"));

@@ -1,7 +1,8 @@
 //! Text line by line, with a bound on the length of a line.
 
+use crate::memory::reserve;
 use crate::{FormatError, Limits};
-use std::io::{BufRead, Read};
+use std::io::{self, BufRead};
 use std::path::Path;
 
 /// The lines of a file. A line may end with `\n` or `\r\n`, the last one with nothing; a byte order mark is skipped.
@@ -11,11 +12,13 @@ pub(crate) struct Lines<'a, R> {
     limit: u64,
     buffer: Vec<u8>,
     number: u64,
+    /// Whether the line that was read last has an end.
+    ended: bool,
 }
 
 impl<'a, R: BufRead> Lines<'a, R> {
     pub(crate) fn new(reader: R, path: &'a Path, limits: &Limits) -> Self {
-        Self { reader, path, limit: limits.line, buffer: Vec::new(), number: 0 }
+        Self { reader, path, limit: limits.line, buffer: Vec::new(), number: 0, ended: true }
     }
 
     pub(crate) fn path(&self) -> &'a Path {
@@ -25,6 +28,12 @@ impl<'a, R: BufRead> Lines<'a, R> {
     /// Number of the line that was read last, counted from 1.
     pub(crate) fn number(&self) -> u64 {
         self.number
+    }
+
+    /// What a person should know about the end of a file that was read to its end.
+    pub(crate) fn note(&self) -> Option<String> {
+        let cut = "the last line has no line end: the file may have been cut";
+        (!self.ended).then(|| format!("{}: {cut}", self.path.display()))
     }
 
     /// The next line that is not blank.
@@ -47,16 +56,41 @@ impl<'a, R: BufRead> Lines<'a, R> {
         if self.number == 1 && self.buffer.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 }
     }
 
+    /// Reads a line and its end, or one byte more than is allowed. The buffer grows by a quarter: one that doubles would
+    /// take three times a file that is one line.
+    fn fill(&mut self) -> Result<(), FormatError> {
+        self.buffer.clear();
+        let most = usize::try_from(self.limit.saturating_add(2)).unwrap_or(usize::MAX);
+        loop {
+            let bytes = match self.reader.fill_buf() {
+                Ok(bytes) => bytes,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => return Err(FormatError::io(self.path)(error)),
+            };
+            let bytes = &bytes[..bytes.len().min(most - self.buffer.len())];
+            let end = bytes.iter().position(|&byte| byte == b'\n');
+            let taken = end.map_or(bytes.len(), |end| end + 1);
+            if self.buffer.capacity() - self.buffer.len() < taken {
+                let memory = |bytes| FormatError::memory(self.path, "a line", bytes);
+                let more = taken.max(self.buffer.len() / 4);
+                reserve(&mut self.buffer, more).map_err(memory)?;
+            }
+            self.buffer.extend_from_slice(&bytes[..taken]);
+            self.reader.consume(taken);
+            if end.is_some() || taken == 0 {
+                return Ok(());
+            }
+        }
+    }
+
     /// The next line, its number counted from 1 and its text without its end; `None` behind the last.
     pub(crate) fn next(&mut self) -> Result<Option<(u64, &str)>, FormatError> {
-        self.buffer.clear();
-        // One byte more than is allowed, and the line's end.
-        let mut reader = (&mut self.reader).take(self.limit.saturating_add(2));
-        reader.read_until(b'\n', &mut self.buffer).map_err(FormatError::io(self.path))?;
+        self.fill()?;
         if self.buffer.is_empty() {
             return Ok(None);
         }
-        if self.buffer.last() == Some(&b'\n') {
+        self.ended = self.buffer.last() == Some(&b'\n');
+        if self.ended {
             self.buffer.pop();
         }
         if self.buffer.len() as u64 > self.limit {

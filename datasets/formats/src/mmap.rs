@@ -10,9 +10,13 @@ use std::path::Path;
 /// The `f32` elements of a file, mapped into memory.
 ///
 /// The file is locked against writers that ask (an advisory lock), and it is as long as its header said when it was
-/// mapped. A program that cuts it all the same makes the next access end this one with SIGBUS; that is why only files
-/// from [`Limits::map_from`](crate::Limits::map_from) bytes on are mapped, and smaller ones are copied.
+/// mapped. If another program shortens it all the same, the next access ends this one: with a sentence on standard error
+/// and exit code 2 on Unix (see [`bus_error`]). That is why only files from [`Limits::map_from`](crate::Limits::map_from)
+/// bytes on are mapped, and smaller ones are copied.
 pub(crate) struct MappedF32 {
+    /// Dropped before the map: behind it the addresses may belong to something else.
+    #[cfg(unix)]
+    _watch: bus_error::Watch,
     map: Mmap,
     /// Byte at which the elements start; a multiple of 4.
     start: usize,
@@ -47,7 +51,14 @@ pub(crate) fn map(matrix: &MatrixFile, path: &Path) -> Result<MappedF32, FormatE
             "the file has changed its length while it was opened",
         ));
     }
-    Ok(MappedF32 { map, start, count, _file: file })
+    Ok(MappedF32 {
+        #[cfg(unix)]
+        _watch: bus_error::watch(&map, path),
+        map,
+        start,
+        count,
+        _file: file,
+    })
 }
 
 impl AsRef<[f32]> for MappedF32 {
@@ -58,5 +69,174 @@ impl AsRef<[f32]> for MappedF32 {
         let (before, values, after) = unsafe { bytes.align_to::<f32>() };
         assert!(before.is_empty() && after.is_empty());
         values
+    }
+}
+
+/// What an access to a map behind the end of its file ends in: a signal, SIGBUS.
+///
+/// The handler looks whether the address lies in one of the maps. If so it writes a sentence that was prepared when the
+/// file was mapped, and ends the process; else it restores what the system does by itself, and the access, which is then
+/// repeated, ends the process as it would have without the handler. It does nothing that is not allowed in a signal
+/// handler: it reads atomics and calls `write`, `_exit` and `signal`.
+#[cfg(unix)]
+mod bus_error {
+    use crate::shown::escaped;
+    use std::path::Path;
+    use std::ptr;
+    use std::sync::Once;
+    use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
+
+    /// A map. Once listed it is never freed, because a handler of another thread may be reading it; that is a few hundred
+    /// bytes for each file that is mapped.
+    struct Entry {
+        start: usize,
+        end: usize,
+        message: Box<[u8]>,
+        is_mapped: AtomicBool,
+        next: Option<&'static Entry>,
+    }
+
+    static FIRST: AtomicPtr<Entry> = AtomicPtr::new(ptr::null_mut());
+
+    /// Keeps a map in the list while it lives.
+    pub(super) struct Watch(&'static Entry);
+
+    impl Drop for Watch {
+        fn drop(&mut self) {
+            self.0.is_mapped.store(false, Ordering::SeqCst);
+        }
+    }
+
+    /// Adds a map to the list, and the handler with the first one.
+    pub(super) fn watch(bytes: &[u8], path: &Path) -> Watch {
+        static HANDLER: Once = Once::new();
+        HANDLER.call_once(|| {
+            // SAFETY: the handler is async-signal-safe, as the module says. If it cannot be installed, everything is
+            // as it was without it.
+            let _ = unsafe { signal_hook_registry::register_sigaction(libc::SIGBUS, handle) };
+        });
+        let message = format!(
+            "error: {}: the file was shortened while it was mapped into memory; write it again, and start again when no \
+             other program changes it\n",
+            escaped(&path.display().to_string())
+        );
+        let range = bytes.as_ptr_range();
+        let mut entry = Box::new(Entry {
+            start: range.start.addr(),
+            end: range.end.addr(),
+            message: message.into_bytes().into(),
+            is_mapped: AtomicBool::new(true),
+            next: None,
+        });
+        loop {
+            let first = FIRST.load(Ordering::SeqCst);
+            entry.next = listed(first);
+            let raw = Box::into_raw(entry);
+            match FIRST.compare_exchange(first, raw, Ordering::SeqCst, Ordering::SeqCst) {
+                Ok(_) => return Watch(listed(raw).expect("a box is somewhere")),
+                // SAFETY: the entry was not listed, so this is the only pointer to it.
+                Err(_) => entry = unsafe { Box::from_raw(raw) },
+            }
+        }
+    }
+
+    fn handle(information: &libc::siginfo_t) {
+        // SAFETY: the field is there for every signal; for a SIGBUS of the kernel it is the address.
+        let address = unsafe { information.si_addr() }.addr();
+        // Positive codes are those of the kernel; others were sent by a process, and have no address.
+        let is_access = information.si_code > 0;
+        let mut next = listed(FIRST.load(Ordering::SeqCst));
+        while let Some(entry) = next {
+            let contains = is_access && (entry.start..entry.end).contains(&address);
+            if contains && entry.is_mapped.load(Ordering::SeqCst) {
+                let message = &entry.message;
+                // SAFETY: the bytes live forever, and both functions are async-signal-safe.
+                unsafe {
+                    libc::write(libc::STDERR_FILENO, message.as_ptr().cast(), message.len());
+                    libc::_exit(2);
+                }
+            }
+            next = entry.next;
+        }
+        // SAFETY: both functions are async-signal-safe. An access is repeated behind the handler, a signal is not.
+        unsafe {
+            libc::signal(libc::SIGBUS, libc::SIG_DFL);
+            if !is_access {
+                libc::raise(libc::SIGBUS);
+            }
+        }
+    }
+
+    fn listed(entry: *mut Entry) -> Option<&'static Entry> {
+        // SAFETY: an entry is complete when it is listed, and then neither changed but for its atomic nor freed.
+        unsafe { entry.as_ref() }
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+    use crate::{Limits, NpyArray, NpyData, arrays::npy_features};
+    use std::os::unix::process::ExitStatusExt;
+    use std::process::{Command, Output};
+
+    const CHILD: &str = "LACUNA_TEST_MAPPED_FILE";
+    const ROWS: usize = 100_000;
+
+    fn child(test: &str, path: &Path) -> Output {
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        command.args(["--exact", &format!("mmap::tests::{test}"), "--nocapture"]);
+        command.env(CHILD, path).output().unwrap()
+    }
+
+    /// Runs as a child of the next test alone.
+    #[test]
+    fn child_that_reads_a_shortened_file() {
+        let Some(path) = std::env::var_os(CHILD) else { return };
+        let path = Path::new(&path);
+        let limits = Limits { map_from: 1, ..Limits::default() };
+        // A map that is gone, one that stays whole, and the one that is shortened.
+        drop(npy_features(path, &limits).unwrap());
+        let whole = npy_features(&path.with_extension("whole.npy"), &limits).unwrap().0;
+        let features = npy_features(path, &limits).unwrap().0;
+        assert_eq!((features.row(ROWS - 1), whole.row(ROWS - 1)), (&[1.5; 2][..], &[1.5; 2][..]));
+        File::options().write(true).open(path).unwrap().set_len(128).unwrap();
+        println!("sum {}", features.values().iter().sum::<f32>());
+    }
+
+    #[test]
+    fn a_mapped_file_that_is_shortened_ends_the_program_with_a_sentence() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("features.npy");
+        let array = NpyArray::new(vec![ROWS, 2], NpyData::F32(vec![1.5; 2 * ROWS])).unwrap();
+        array.save(&path).unwrap();
+        array.save(&path.with_extension("whole.npy")).unwrap();
+        let output = child("child_that_reads_a_shortened_file", &path);
+        let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        assert_eq!(output.status.code(), Some(2), "{out}{err}");
+        let expected =
+            format!("error: {}: the file was shortened while it was mapped into memory;", path.display());
+        assert!(err.contains(&expected), "{err}");
+        assert!(!out.contains("sum"), "{out}");
+    }
+
+    /// Runs as a child of the next test alone: a signal that is none of our maps'.
+    #[test]
+    fn child_that_gets_the_signal() {
+        let Some(path) = std::env::var_os(CHILD) else { return };
+        let _features = npy_features(Path::new(&path), &Limits { map_from: 1, ..Limits::default() }).unwrap();
+        // SAFETY: the process sends itself a signal.
+        unsafe {
+            libc::raise(libc::SIGBUS);
+        }
+    }
+
+    #[test]
+    fn a_signal_that_is_not_of_a_map_does_what_it_did() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("features.npy");
+        NpyArray::new(vec![2, 2], NpyData::F32(vec![1.5; 4])).unwrap().save(&path).unwrap();
+        let output = child("child_that_gets_the_signal", &path);
+        assert_eq!(output.status.signal(), Some(libc::SIGBUS), "{}", String::from_utf8_lossy(&output.stderr));
     }
 }

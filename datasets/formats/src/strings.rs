@@ -1,12 +1,13 @@
 //! Many short strings in one piece of memory.
 
-use std::fmt;
+use std::fmt::{self, Write};
 use std::hash::{BuildHasher, RandomState};
+use std::sync::Arc;
 
 /// A list of strings: one text and where each ends.
 ///
 /// A million names of five letters take 9 MB here and 29 MB as a vector of strings, more than four times a file that
-/// lists them. A list has room for 4 GiB of text.
+/// lists them. A list has room for 4 GiB of text. Clones share it until one of them grows.
 ///
 /// ```
 /// use lacuna_formats::Strings;
@@ -17,6 +18,11 @@ use std::hash::{BuildHasher, RandomState};
 /// ```
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Strings {
+    list: Arc<List>,
+}
+
+#[derive(Clone, Default, PartialEq, Eq)]
+struct List {
     text: String,
     ends: Vec<u32>,
 }
@@ -29,22 +35,46 @@ impl Strings {
 
     /// An empty list with room for `count` strings.
     pub fn with_capacity(count: usize) -> Self {
-        Self { text: String::new(), ends: Vec::with_capacity(count) }
+        Self { list: Arc::new(List { text: String::new(), ends: Vec::with_capacity(count) }) }
     }
 
     /// An empty list with memory for `count` strings, or the bytes that could not be had.
     pub(crate) fn reserved(count: usize) -> Result<Self, u64> {
-        Ok(Self { text: String::new(), ends: crate::memory::reserved(count)? })
+        Ok(Self { list: Arc::new(List { text: String::new(), ends: crate::memory::reserved(count)? }) })
+    }
+
+    /// `prefix 0`, `prefix 1`, ... in as much memory as they need, or the bytes that could not be had.
+    ///
+    /// # Panics
+    /// For more than 4 GiB of text.
+    pub(crate) fn numbered(prefix: &str, count: usize) -> Result<Self, u64> {
+        let mut digits = 0;
+        let mut least = 0; // the least number of so many digits
+        for power in (1..).map_while(|digits| 10_usize.checked_pow(digits)) {
+            digits += count.saturating_sub(least);
+            if power >= count {
+                break;
+            }
+            least = power;
+        }
+        let bytes = digits + count * (prefix.len() + 1);
+        let mut list = List { text: String::new(), ends: crate::memory::reserved(count)? };
+        list.text.try_reserve_exact(bytes).map_err(|_| bytes as u64)?;
+        for number in 0..count {
+            write!(list.text, "{prefix} {number}").expect("writing to a string succeeds");
+            list.ends.push(u32::try_from(list.text.len()).expect("less than 4 GiB of text"));
+        }
+        Ok(Self { list: Arc::new(list) })
     }
 
     /// Number of strings.
     pub fn len(&self) -> usize {
-        self.ends.len()
+        self.list.ends.len()
     }
 
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.ends.is_empty()
+        self.list.ends.is_empty()
     }
 
     /// Appends a string; `false`, and nothing happens, where there is no room.
@@ -55,21 +85,22 @@ impl Strings {
 
     /// Appends a string of these characters, without zeros at its end.
     pub(crate) fn push_characters(&mut self, characters: impl Iterator<Item = char>) -> bool {
-        let start = self.text.len();
-        let (room, most) = (self.text.capacity(), characters.size_hint().1.unwrap_or(0).saturating_mul(4));
+        let List { text, ends } = Arc::make_mut(&mut self.list);
+        let start = text.len();
+        let (room, most) = (text.capacity(), characters.size_hint().1.unwrap_or(0).saturating_mul(4));
         if room - start < most {
-            self.text.reserve_exact(most.max(room / 4));
+            text.reserve_exact(most.max(room / 4));
         }
-        self.text.extend(characters);
-        let end = start + self.text[start..].trim_end_matches('\0').len();
-        self.text.truncate(end);
+        text.extend(characters);
+        let end = start + text[start..].trim_end_matches('\0').len();
+        text.truncate(end);
         match u32::try_from(end) {
             Ok(end) => {
-                push(&mut self.ends, end);
+                push(ends, end);
                 true
             }
             Err(_) => {
-                self.text.truncate(start);
+                text.truncate(start);
                 false
             }
         }
@@ -77,9 +108,10 @@ impl Strings {
 
     /// The string at `i`, if there is one.
     pub fn get(&self, i: usize) -> Option<&str> {
-        let end = *self.ends.get(i)? as usize;
-        let start = if i == 0 { 0 } else { self.ends[i - 1] as usize };
-        Some(&self.text[start..end])
+        let List { text, ends } = &*self.list;
+        let end = *ends.get(i)? as usize;
+        let start = if i == 0 { 0 } else { ends[i - 1] as usize };
+        Some(&text[start..end])
     }
 
     /// The strings in order.
@@ -145,7 +177,7 @@ impl fmt::Debug for Strings {
 /// is keyed at random, so that no file can make it slow.
 pub(crate) struct Interner {
     strings: Strings,
-    /// A number at `hash % len` or behind it, `FREE` where there is none.
+    /// A number at the place that the hash stands for or behind it, `FREE` where there is none.
     slots: Vec<u32>,
     hash: RandomState,
 }
@@ -169,10 +201,10 @@ impl Interner {
 
     /// Where a string is, or where it would go.
     fn slot(&self, string: &str) -> usize {
-        let mask = self.slots.len() - 1;
-        let mut slot = self.hash.hash_one(string) as usize & mask;
+        let size = self.slots.len();
+        let mut slot = (u128::from(self.hash.hash_one(string)) * size as u128 >> 64) as usize;
         while self.slots[slot] != FREE && &self.strings[self.slots[slot] as usize] != string {
-            slot = (slot + 1) & mask;
+            slot = if slot + 1 < size { slot + 1 } else { 0 };
         }
         slot
     }
@@ -199,7 +231,8 @@ impl Interner {
     }
 
     fn grow(&mut self) {
-        let size = (2 * self.strings.len()).next_power_of_two().max(16);
+        // From five eighths full to four fifths: a table that doubles would break the promise of four times the file.
+        let size = (self.strings.len() * 8 / 5).max(16);
         self.slots = Vec::new();
         self.slots.resize(size, FREE);
         for number in 0..self.strings.len() {
@@ -233,6 +266,14 @@ mod tests {
     }
 
     #[test]
+    fn a_clone_keeps_its_strings_when_the_other_grows() {
+        let mut list = Strings::from(vec!["a"]);
+        let clone = list.clone();
+        assert!(list.push("b"));
+        assert_eq!((list.to_vec(), clone.to_vec()), (vec!["a".to_string(), "b".into()], vec!["a".into()]));
+    }
+
+    #[test]
     fn strings_come_back_in_order() {
         let words = ["", "a", "żółw", "🐈", "", "z"];
         let list: Strings = words.into_iter().collect();
@@ -241,6 +282,11 @@ mod tests {
         assert_eq!(list.sorted(), [0, 4, 1, 5, 2, 3]);
         assert_eq!(list.duplicate(), Some((4, 0)));
         assert_eq!(Strings::from(vec!["x", "y"]).duplicate(), None);
+        for count in [0, 1, 10, 11, 100, 101, 12_345] {
+            let numbered = Strings::numbered("class", count).unwrap();
+            assert!(numbered.iter().eq((0..count).map(|i| format!("class {i}"))), "{count}");
+            assert_eq!(numbered.list.text.len(), numbered.list.text.capacity(), "{count}");
+        }
         let mut filled = Strings::new();
         assert!(filled.push_characters("ab\0c\0\0".chars()) && filled.push_characters("\0".chars()));
         assert!(filled.iter().eq(["ab\0c", ""]));

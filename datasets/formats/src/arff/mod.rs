@@ -127,7 +127,7 @@ pub(crate) fn parse(
             return Err(FormatError::Missing { path: path.with_extension("xml"), layout });
         }
     };
-    rows::read(&mut lines, &header, &labels, path)
+    Ok(rows::read(&mut lines, &header, &labels, path)?.noted(lines.note()))
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use super::header::{Cursor, Header, Kind, Labels};
 use crate::chunks::Chunks;
 use crate::lines::Lines;
+use crate::range::not_finite;
 use crate::shown;
 use crate::{FeatureTable, FormatError, LabelLists, SparseFeatures, Table};
 use lacuna_labels::{Features, Label};
@@ -109,7 +110,7 @@ impl Columns<'_> {
     ) -> Result<(), Problem> {
         let attributes = self.header.kinds.len();
         for attribute in 0..attributes {
-            match self.cell(cursor, attribute)? {
+            match self.cell(cursor, attribute, lists)? {
                 Cell::Feature(_, value) => dense.push(value),
                 Cell::Label(class, true) => lists.push(class, Label::Positive),
                 Cell::Label(_, false) => {}
@@ -159,7 +160,7 @@ impl Columns<'_> {
             if attribute < least {
                 return Err((at, format!("attribute {attribute} comes out of order, or twice")));
             }
-            match self.cell(cursor, attribute)? {
+            match self.cell(cursor, attribute, lists)? {
                 Cell::Feature(column, value) => {
                     if value != 0.0 {
                         sparse.push(column, value);
@@ -183,7 +184,7 @@ impl Columns<'_> {
         cursor.end()
     }
 
-    fn cell(&self, cursor: &mut Cursor<'_>, attribute: usize) -> Result<Cell, Problem> {
+    fn cell(&self, cursor: &mut Cursor<'_>, attribute: usize, lists: &LabelLists) -> Result<Cell, Problem> {
         cursor.skip_blanks();
         let at = cursor.at;
         let value = cursor.value()?;
@@ -211,9 +212,10 @@ impl Columns<'_> {
             },
             _ => value.parse().unwrap_or(f32::NAN),
         };
+        let column = self.feature[attribute] as usize;
         if !number.is_finite() {
-            return Err((at, format!("`{}` is no finite number", shown(&value))));
+            return Err((at, not_finite(&value, lists.rows(), column)));
         }
-        Ok(Cell::Feature(self.feature[attribute] as usize, number))
+        Ok(Cell::Feature(column, number))
     }
 }

@@ -87,7 +87,17 @@ fn mistakes_in_rows_have_a_line_and_a_column() {
         ("0.5,1,high", "0.5,1,wide", "line 9, column 7: `wide` is no value of the attribute `b`"),
         ("0.5,1", "?,1", "line 9, column 1: the value of `a` is missing (?)"),
         ("0.5,1", "nan,1", "line 9, column 1: `nan` is no finite number"),
-        ("0.5,1", "1e99,1", "`1e99` is no finite number"),
+        (
+            "0.5,1",
+            "1e99,1",
+            "row 0, column 0 (counted from 0) is 1e99, which is beyond the range of 32-bit floats",
+        ),
+        ("0 , low", "-1e300 , low", "line 10, column 8: `-1e300` is no label: 0 or 1"),
+        (
+            "-1e-3,",
+            "-1e300,",
+            "line 10, column 1: row 1, column 0 (counted from 0) is -1e300, which is beyond",
+        ),
         ("0.5,1", "x,1", "`x` is no finite number"),
         ("-1e-3", "{0 1}\n-1e-3", "line 10, column 1: dense and sparse rows are mixed"),
     ] {
