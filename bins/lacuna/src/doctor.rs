@@ -2,7 +2,8 @@
 
 use crate::{Input, exit, screen};
 use clap::Args;
-use lacuna_checks::{Examination, PartReport, Severity, shown};
+use lacuna_checks::{Examination, PartReport, Severity};
+use lacuna_formats::shown;
 use serde::Serialize;
 use std::path::Path;
 

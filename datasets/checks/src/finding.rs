@@ -86,17 +86,6 @@ pub mod kind {
     pub const TEST_NAMES_IN_TRAIN: &str = "test-names-in-train";
 }
 
-/// The start of a name as a message shows it: at most 60 characters, control characters and quotes escaped.
-///
-/// ```
-/// assert_eq!(lacuna_checks::shown("a\n\u{1b}[31m"), r"a\n\u{1b}[31m");
-/// ```
-pub fn shown(name: &str) -> String {
-    let mut characters = name.chars().flat_map(char::escape_debug);
-    let start: String = characters.by_ref().take(60).collect();
-    if characters.next().is_some() { start + "..." } else { start }
-}
-
 /// `has` or `have`.
 pub(crate) fn have(count: usize) -> &'static str {
     if count == 1 { "has" } else { "have" }

@@ -36,7 +36,8 @@ mod part;
 mod report;
 mod rows;
 
-pub use finding::{Finding, Severity, kind, shown};
+pub use finding::{Finding, Severity, kind};
+use lacuna_formats::shown;
 pub use report::{ObservedReport, PartReport};
 
 use lacuna_formats::Table;

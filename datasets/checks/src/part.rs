@@ -186,7 +186,7 @@ impl<'a> Part<'a> {
     fn check_labels(&self, scan: &LabelScan, findings: &mut Vec<Finding>) {
         let (part, names) = (self.name, self.classes());
         if scan.classes == 0 {
-            return findings.push(Finding::error(kind::NO_CLASSES, format!("{part}: labels of no class")));
+            return findings.push(Finding::warning(kind::NO_CLASSES, format!("{part}: labels of no class")));
         }
         if scan.rows == 0 {
             return;
