@@ -124,7 +124,8 @@ impl Plan {
             return Err(HarnessError::Branches { loss: row.info.name.to_string() });
         }
         let data = Benchmark::load(&spec.data, &spec.protocol, &rows)?;
-        spec.training.head = spec.training.head.on(data.train.features.columns(), data.classes(), data.image)?;
+        spec.training.head =
+            spec.training.head.on(data.train.features.columns(), data.classes(), data.image)?;
         let train = data.split.train.len();
         if spec.training.batch > train {
             return Err(HarnessError::Setting(format!(
@@ -199,7 +200,8 @@ impl Plan {
         let tasks: Vec<(usize, u64)> =
             (0..self.losses.len()).flat_map(|l| (0..seeds).map(move |seed| (l, seed))).collect();
         let runs: Vec<Option<RunRecord>> = pool.install(|| {
-            let one = |&(l, seed): &(usize, u64)| self.run_one(l, seed, (jobs, options.stop), &kept, progress);
+            let one =
+                |&(l, seed): &(usize, u64)| self.run_one(l, seed, (jobs, options.stop), &kept, progress);
             tasks.par_iter().with_max_len(1).map(one).collect::<Result<_, _>>()
         })?;
         let interrupted = runs.iter().any(Option::is_none);

@@ -166,7 +166,8 @@ impl Head {
             Head::Cnn(CnnSpec { image, channels }) => {
                 let [inputs, height, width] = image.unwrap_or_default();
                 let layers = [&[inputs], &channels[..]].concat();
-                let convolutions: f64 = layers.windows(2).map(|pair| 9.0 * pair[0] as f64 * pair[1] as f64).sum();
+                let convolutions: f64 =
+                    layers.windows(2).map(|pair| 9.0 * pair[0] as f64 * pair[1] as f64).sum();
                 let pixels = (height >> channels.len()) as f64 * (width >> channels.len()) as f64;
                 let last = layers.last().copied().unwrap_or_default() as f64;
                 return convolutions + last * pixels * classes as f64;

@@ -6,8 +6,8 @@ use crate::error::within;
 use crate::labels_csv::unique;
 use crate::npy::{FeatureShape, MatrixFile};
 use crate::{
-    Content, FeatureTable, FormatError, LabelConvention, LabelTable, Limits, NpyArray, ReadOptions, Strings,
-    Table, mmap, spml,
+    Content, FeatureTable, FormatError, LabelConvention, LabelTable, Limits, NpyArray, Part, ReadOptions,
+    Strings, Table, mmap, spml,
 };
 use lacuna_labels::{FeatureError, Features, Label, ObservedLabels};
 use std::path::Path;
@@ -115,16 +115,16 @@ pub(crate) fn content(
     let parts = |words: &[&'static str]| -> Vec<String> {
         words.iter().flat_map(|word| [format!("{word}_@"), format!("@_{word}")]).collect()
     };
-    let train = table(file, path, options, &parts(&["train"]))?;
+    let train = table(file, path, options, &parts(&["train"]), Part::Train)?;
     if train.features.is_none() && train.labels.is_none() {
-        let only = table(file, path, options, &["@".to_string()])?;
+        let only = table(file, path, options, &["@".to_string()], Part::Train)?;
         if only.features.is_none() && only.labels.is_none() {
             let problem = "no array is called features, labels or the like".into();
             return Err(FormatError::Array { path: path.into(), problem, found: file.names() });
         }
         return Ok(only.into());
     }
-    let test = table(file, path, options, &parts(&["test", "val"]))?;
+    let test = table(file, path, options, &parts(&["test", "val"]), Part::Test)?;
     let test = Some(test).filter(|test| test.features.is_some() || test.labels.is_some());
     Ok(Content { train, test })
 }
@@ -134,6 +134,7 @@ fn table(
     path: &Path,
     options: &ReadOptions,
     patterns: &[String],
+    part: Part,
 ) -> Result<Table, FormatError> {
     let there = file.names();
     let find = |words: &[&str]| {
@@ -150,9 +151,13 @@ fn table(
         let features = Features::new(shape.rows, shape.columns, values).map_err(finite(&of(&name)))?;
         set_features(&mut table, features, &shape, &of(&name));
     }
+    // A convention is that of the observed labels. Where they stand beside the true ones, these are 0 and 1, and so are
+    // those of the rows to test on.
+    let true_labels = find(OBSERVED).is_some() || part == Part::Test;
     for (words, observed) in [(LABELS, false), (OBSERVED, true)] {
         let Some(name) = find(words) else { continue };
-        let labels = labels(&file.read(&name)?, &of(&name), options.convention, observed)?;
+        let convention = options.convention.filter(|_| observed || !true_labels);
+        let labels = labels(&file.read(&name)?, &of(&name), convention, observed)?;
         table.classes = numbered_classes(path, labels.classes())?;
         match observed {
             true => table.observed = Some(labels),
@@ -223,6 +228,29 @@ mod tests {
         let array = NpyArray::new(shape.to_vec(), data).unwrap();
         array.save(Destination::replacing(&path)).unwrap();
         path
+    }
+
+    #[test]
+    fn a_convention_is_that_of_the_observed_labels_and_of_no_others() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.npz");
+        let array = |labels: [i8; 2]| NpyArray::new(vec![1, 2], NpyData::I8(labels.to_vec())).unwrap();
+        let (y, observed, test) = (array([1, 0]), array([0, -1]), array([0, 1]));
+        let options = ReadOptions { convention: Some(LabelConvention::Spml), ..ReadOptions::default() };
+        let cells =
+            |labels: &LabelTable| labels.to_observed(&path, &options.limits).unwrap().cells().to_vec();
+        let all = [("labels_train", &y), ("labels_obs_train", &observed), ("labels_test", &test)];
+        write_npz(&path, &all, Compression::Stored).unwrap();
+        let Content { train, test: read } = crate::open_data(&path, &options).unwrap();
+        assert_eq!(cells(train.labels.as_ref().unwrap()), [P, N], "true labels are 0 and 1");
+        assert_eq!(train.observed.unwrap().cells(), [U, N]);
+        assert_eq!(cells(read.unwrap().labels.as_ref().unwrap()), [N, P]);
+        // Labels alone are those that the convention was given for; test labels never are.
+        let alone = [("labels_train", &observed), ("labels_test", &test)];
+        write_npz(Destination::replacing(&path), &alone, Compression::Stored).unwrap();
+        let Content { train, test: read } = crate::open_data(&path, &options).unwrap();
+        assert_eq!(cells(train.labels.as_ref().unwrap()), [U, N]);
+        assert_eq!(cells(read.unwrap().labels.as_ref().unwrap()), [N, P]);
     }
 
     #[test]

@@ -111,6 +111,8 @@ impl Instances {
             return refuse(format!("an annotation names image {}, which is not there", stray.0));
         }
         with_labels.sort_by_cached_key(|&(image, ..)| id(image).to_string());
+        let as_in_file = with_labels.len() == self.images.len()
+            && with_labels.iter().zip(0..).all(|(&(image, ..), place)| image == place);
         if with_labels.is_empty() {
             return Err(FormatError::Empty { path: path.into(), what: "images with annotations" });
         }
@@ -138,7 +140,10 @@ impl Instances {
         if let Some((later, _)) = lists.classes.duplicate() {
             return refuse(format!("there are two categories called `{}`", shown(&lists.classes[later])));
         }
-        Ok(Table::of_lists(path, Some(names), lists))
+        let rearranged = (!as_in_file).then_some(
+            "its images stand in the order of their ids as text, and those without annotations are left out",
+        );
+        Ok(Table { rearranged, ..Table::of_lists(path, Some(names), lists) })
     }
 }
 

@@ -40,6 +40,8 @@ pub struct Table {
     pub classes: Strings,
     /// Channels, height and width of a row, where the file has features of shape [N, C, H, W].
     pub image: Option<[usize; 3]>,
+    /// Why rows do not stand as in the file, where they do not: such rows belong to others by name alone.
+    pub rearranged: Option<&'static str>,
     /// What a reader did that a person should know, one sentence each; programs print them.
     pub notes: Vec<String>,
 }

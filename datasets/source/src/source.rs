@@ -274,6 +274,15 @@ impl Reader<'_> {
             self.notes.push(format!("{own}: its own labels are not used, those of {other} are"));
         }
         let by = self.source.by.unwrap_or(Match::Name);
+        let by_name = by != Match::Row && features.names.is_some() && labels.names.is_some();
+        for table in [&features, &labels] {
+            if let (false, Some(why)) = (by_name, table.rearranged) {
+                return Err(SourceError::Setting(format!(
+                    "{}: {why}, so its rows belong to others by name alone: --names FILE names the rows of features",
+                    table.path.display()
+                )));
+            }
+        }
         let (of_features, of_labels) = (features.path.clone(), labels.path.clone());
         let named = |names: &Option<Strings>| names.is_some();
         let unnamed = !named(&features.names) && !named(&labels.names);
