@@ -118,6 +118,11 @@ impl<'a, R: BufRead> Records<'a, R> {
         self.text[self.fields[i].0.clone()].trim()
     }
 
+    /// A field that is a name; see [`name`].
+    pub(crate) fn name(&self, i: usize) -> &str {
+        name(self.field(i))
+    }
+
     /// An error at a field, or at the end of the record where there is no such field.
     pub(crate) fn error(&self, field: usize, problem: impl Into<String>) -> FormatError {
         let column = self.fields.get(field).or(self.fields.last()).map_or(1, |field| field.1);
@@ -135,6 +140,28 @@ fn delimiter(header: &str) -> u8 {
         }
     }
     best
+}
+
+/// Whether a spreadsheet would read a name as a formula, not counting the `'` in front that keep it from doing so.
+fn is_formula(name: &str) -> bool {
+    name.trim_start_matches('\'').starts_with(['=', '+', '-', '@', '\t', '\r'])
+}
+
+/// Writes a name as a field: one that a spreadsheet would read as a formula gets a `'` in front, also one that has some
+/// already, so that [`name`] finds what was written.
+pub(crate) fn push_name(line: &mut String, name: &str, delimiter: char) {
+    match is_formula(name) {
+        true => push_field(line, &format!("'{name}"), delimiter),
+        false => push_field(line, name, delimiter),
+    }
+}
+
+/// The name in a field, without the `'` that [`push_name`] puts in front.
+pub(crate) fn name(field: &str) -> &str {
+    match field.strip_prefix('\'') {
+        Some(name) if is_formula(name) => name,
+        _ => field,
+    }
 }
 
 /// Writes a field, in quotes where it needs them.
@@ -174,6 +201,32 @@ mod tests {
             read("\"a,\"\"x\"\"\",b\n\"two\nlines\",2\n").unwrap(),
             [["a,\"x\"", "b"], ["two\nlines", "2"]]
         );
+    }
+
+    #[test]
+    fn names_that_look_like_formulas_come_back() {
+        for (plain, written) in [
+            ("=1+1", "'=1+1"),
+            ("+a", "'+a"),
+            ("-1", "'-1"),
+            ("@a", "'@a"),
+            ("'=1", "Q=1"),
+            ("Q=1", "Q'=1"),
+            ("'a", "'a"),
+            ("a=1", "a=1"),
+            ("'", "'"),
+            ("'\tb", "\"Q\tb\""),
+            ("=a,b", "\"'=a,b\""),
+        ] {
+            // Two of them are written as a letter above.
+            let (plain, written) = (plain.replace('Q', "''"), written.replace('Q', "''"));
+            let mut line = String::new();
+            push_name(&mut line, &plain, ',');
+            assert_eq!(line, written);
+            assert_eq!(name(written.trim_matches('"')), plain);
+        }
+        // A file that nobody protected is read as it is.
+        assert_eq!(["=1", "-1", "it's"].map(name), ["=1", "-1", "it's"]);
     }
 
     #[test]

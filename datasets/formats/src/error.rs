@@ -173,6 +173,19 @@ pub enum FormatError {
         /// The arrays there are.
         found: Vec<String>,
     },
+    /// Two files are to be joined by the names of their rows, and one of them has none.
+    #[error(
+        "{}: the rows have no names, and those of {} have some: name them with --names FILE, or join by position with \
+         --match row",
+        printed(path),
+        printed(other)
+    )]
+    Unjoined {
+        /// The file without names.
+        path: PathBuf,
+        /// The file with names.
+        other: PathBuf,
+    },
     /// Nothing says what a file or folder is.
     #[error("{}: {problem}. Formats: {formats}", printed(path))]
     Unrecognised {

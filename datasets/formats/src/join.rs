@@ -1,8 +1,8 @@
 //! Bringing rows of features and rows of labels together by name.
 
-use crate::{FormatError, Strings, Table};
-use lacuna_labels::{Features, ObservedLabels};
+use crate::{FeatureTable, FormatError, LabelTable, Limits, Strings, Table, shown};
 use std::fmt;
+use std::path::Path;
 
 /// What two names must have in common.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -14,14 +14,16 @@ pub enum NameMatch {
     FileName,
     /// The same file name without its ending: `train2014/a.jpg` and `a.npy`.
     Stem,
+    /// Nothing: rows belong together by position, whatever their names are.
+    Row,
 }
 
 impl NameMatch {
-    /// The part of a name that counts.
+    /// The part of a name that counts; the whole name for [`NameMatch::Row`], which looks at none.
     pub fn key(self, name: &str) -> &str {
         let file = || name.rsplit(['/', '\\']).next().unwrap_or(name);
         match self {
-            NameMatch::Exact => name,
+            NameMatch::Exact | NameMatch::Row => name,
             NameMatch::FileName => file(),
             NameMatch::Stem => match file().rsplit_once('.') {
                 Some((stem, _)) if !stem.is_empty() => stem,
@@ -137,86 +139,106 @@ impl fmt::Display for RowJoin {
                 return Ok(());
             }
             let has = if names.len() == 1 { "has" } else { "have" };
-            let few: Vec<&str> = names.iter().take(5).collect();
+            let few: Vec<String> = names.iter().take(5).map(shown).collect();
             let more = if names.len() > 5 { format!(" and {} more", names.len() - 5) } else { String::new() };
             write!(f, "; {} of {of} rows of {what} {has} no {other} ({}{more})", names.len(), few.join(", "))
         };
         left(&self.features_only, self.rows.0, "features", "labels")?;
         left(&self.labels_only, self.rows.1, "labels", "features")?;
         if !self.ambiguous.is_empty() {
-            let few: Vec<&str> = self.ambiguous.iter().take(5).collect();
+            let few: Vec<String> = self.ambiguous.iter().take(5).map(shown).collect();
             write!(f, "; {} names stand for several rows ({})", self.ambiguous.len(), few.join(", "))?;
         }
         Ok(())
     }
 }
 
-/// Features from one table and labels from another, joined by name where both have names and by position where one has
-/// none.
+/// Features from one table and labels from another.
+///
+/// With [`NameMatch::Row`] rows are joined by position, whatever their names are. Otherwise they are joined by name where
+/// both sides have names, in the order of the features, and by position where neither has. The joined table has the names of
+/// the features, else those of the labels. Sparse features stay sparse, and labels in lists stay lists; `image` is that of
+/// the features, `notes` are those of both. The [`RowJoin`] is there where rows were joined by name.
 ///
 /// # Errors
-/// [`FormatError::Mismatch`] where rows are joined by position and their counts differ, [`FormatError::Empty`] where
-/// features or labels are missing or no row has both.
+/// [`FormatError::Unjoined`] where only one side has names, [`FormatError::Mismatch`] where rows are joined by position and
+/// their counts differ, [`FormatError::Empty`] where features or labels are missing or no row has both,
+/// [`FormatError::Limit`] where more than [`Limits::cells`] features have to be copied.
 pub fn join_tables(
     features: Table,
     labels: Table,
     by: NameMatch,
-    limits: &crate::Limits,
+    limits: &Limits,
 ) -> Result<(Table, Option<RowJoin>), FormatError> {
-    let empty = |path: &std::path::Path, what| FormatError::Empty { path: path.into(), what };
-    let dense = features.features.ok_or_else(|| empty(&features.path, "features"))?;
-    let dense = dense.into_dense(&features.path, limits)?;
-    let observed = labels.labels.ok_or_else(|| empty(&labels.path, "labels"))?;
-    let observed = observed.to_observed(&labels.path, limits)?;
-    let (joined, dense, observed, names) = match (&features.names, &labels.names) {
-        (Some(of_features), Some(of_labels)) => {
-            let join = RowJoin::by_name(of_features, of_labels, by);
-            if join.pairs.is_empty() {
-                return Err(empty(&labels.path, "rows whose name has features"));
-            }
-            let (f, l): (Vec<usize>, Vec<usize>) = join.pairs.iter().copied().unzip();
-            let names = f.iter().map(|&row| &of_features[row]).collect();
-            (Some(join), dense.select(&f), observed.select(&l), Some(names))
-        }
-        (of_features, of_labels) => {
-            if dense.rows() != observed.rows() {
-                return Err(FormatError::Mismatch {
-                    what: "rows",
-                    path: features.path.clone(),
-                    count: dense.rows(),
-                    other: labels.path.clone(),
-                    other_count: observed.rows(),
-                });
-            }
-            (None, dense, observed, of_features.clone().or_else(|| of_labels.clone()))
-        }
+    let empty = |path: &Path, what| FormatError::Empty { path: path.into(), what };
+    let of_features = features.features.ok_or_else(|| empty(&features.path, "features"))?;
+    let of_labels = labels.labels.ok_or_else(|| empty(&labels.path, "labels"))?;
+    let (one, other) = (features.path, labels.path);
+    let mut table = Table {
+        path: other.clone(),
+        classes: labels.classes,
+        image: features.image,
+        notes: [features.notes, labels.notes].concat(),
+        ..Table::default()
     };
-    let table = joined_table(labels.path, names, labels.classes, dense, observed);
-    Ok((table, joined))
+    let (names, label_names) = match (by, features.names, labels.names) {
+        (NameMatch::Row, names, label_names) => (names.or(label_names), None),
+        (_, None, None) => (None, None),
+        (_, Some(names), Some(label_names)) => (Some(names), Some(label_names)),
+        (_, Some(_), None) => return Err(FormatError::Unjoined { path: other, other: one }),
+        (_, None, Some(_)) => return Err(FormatError::Unjoined { path: one, other }),
+    };
+    let (Some(names), Some(label_names)) = (&names, label_names) else {
+        if of_features.rows() != of_labels.rows() {
+            let (count, other_count) = (of_features.rows(), of_labels.rows());
+            return Err(FormatError::Mismatch { what: "rows", path: one, count, other, other_count });
+        }
+        table.names = names;
+        table.features = Some(of_features);
+        table.labels = Some(of_labels);
+        table.observed = labels.observed;
+        return Ok((table, None));
+    };
+    let join = RowJoin::by_name(names, &label_names, by);
+    if join.pairs.is_empty() {
+        return Err(empty(&other, "rows whose name has features"));
+    }
+    let (f, l): (Vec<usize>, Vec<usize>) = join.pairs.iter().copied().unzip();
+    table.names = Some(f.iter().map(|&row| &names[row]).collect());
+    table.features = Some(select_features(of_features, &f, &one, limits)?);
+    table.labels = Some(match of_labels {
+        LabelTable::Dense(labels) => LabelTable::Dense(labels.select(&l)),
+        LabelTable::Lists(labels) => LabelTable::Lists(labels.select(&l)),
+    });
+    table.observed = labels.observed.map(|labels| labels.select(&l));
+    Ok((table, Some(join)))
 }
 
-fn joined_table(
-    path: std::path::PathBuf,
-    names: Option<Strings>,
-    classes: Strings,
-    features: Features,
-    labels: ObservedLabels,
-) -> Table {
-    Table {
-        path,
-        names,
-        features: Some(crate::FeatureTable::Dense(features)),
-        labels: Some(crate::LabelTable::Dense(labels)),
-        classes,
-        ..Table::default()
+/// Rows of features; all of them in their order are not copied, because they may be a mapped file.
+fn select_features(
+    features: FeatureTable,
+    rows: &[usize],
+    path: &Path,
+    limits: &Limits,
+) -> Result<FeatureTable, FormatError> {
+    if rows.len() == features.rows() && rows.is_sorted() {
+        return Ok(features);
     }
+    Ok(match features {
+        FeatureTable::Dense(features) => {
+            let cells = (rows.len() as u64).saturating_mul(features.columns() as u64);
+            FormatError::within(path, "features of the joined rows", cells, limits.cells)?;
+            FeatureTable::Dense(features.select(rows))
+        }
+        FeatureTable::Sparse(features) => FeatureTable::Sparse(features.select(rows)),
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{FeatureTable, LabelLists, LabelTable, Limits};
-    use lacuna_labels::Label;
+    use crate::{LabelLists, SparseFeatures};
+    use lacuna_labels::{Features, Label};
 
     fn tables(features: &[&str], labels: &[&str]) -> (Table, Table) {
         let values = (0..features.len()).map(|i| i as f32).collect();
@@ -271,18 +293,85 @@ mod tests {
         assert_eq!(NameMatch::Stem.key("a/.hidden"), ".hidden");
     }
 
+    fn joined(features: Table, labels: Table, by: NameMatch) -> Result<(Table, Option<RowJoin>), String> {
+        join_tables(features, labels, by, &Limits::default()).map_err(|error| error.to_string())
+    }
+
     #[test]
-    fn without_names_rows_are_joined_by_position() {
-        let (mut features, labels) = tables(&["a", "b"], &["a", "b"]);
-        features.names = None;
-        let (table, join) = join_tables(features, labels, NameMatch::Exact, &Limits::default()).unwrap();
-        assert!(join.is_none() && table.names.is_some());
-        let (mut features, labels) = tables(&["a"], &["a", "b"]);
-        features.names = None;
-        let error =
-            join_tables(features, labels, NameMatch::Exact, &Limits::default()).unwrap_err().to_string();
+    fn rows_are_joined_by_position_where_neither_side_has_names() {
+        let (mut features, mut labels) = tables(&["a", "b"], &["a", "b"]);
+        (features.names, labels.names) = (None, None);
+        let (table, join) = joined(features, labels, NameMatch::Exact).unwrap();
+        assert!(join.is_none() && table.names.is_none());
+        let (mut features, mut labels) = tables(&["a"], &["a", "b"]);
+        (features.names, labels.names) = (None, None);
+        let error = joined(features, labels, NameMatch::Exact).unwrap_err();
         assert!(error.contains("features.npy has 1 rows and labels.csv has 2"), "{error}");
         let (features, labels) = tables(&["a"], &["b"]);
-        assert!(join_tables(features, labels, NameMatch::Exact, &Limits::default()).is_err());
+        assert!(joined(features, labels, NameMatch::Exact).is_err());
+    }
+
+    #[test]
+    fn names_on_one_side_alone_are_an_error_that_says_what_to_do() {
+        let (mut features, labels) = tables(&["a", "b"], &["b", "a"]);
+        features.names = None;
+        assert_eq!(
+            joined(features, labels, NameMatch::Stem).unwrap_err(),
+            "features.npy: the rows have no names, and those of labels.csv have some: name them with --names FILE, or \
+             join by position with --match row"
+        );
+        let (features, mut labels) = tables(&["a", "b"], &["b", "a"]);
+        labels.names = None;
+        let error = joined(features, labels, NameMatch::Exact).unwrap_err();
+        assert!(
+            error.starts_with("labels.csv: the rows have no names, and those of features.npy"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn rows_are_joined_by_position_whatever_their_names_are_where_that_is_asked_for() {
+        let (features, labels) = tables(&["a", "b"], &["b", "a"]);
+        let (table, join) = joined(features, labels, NameMatch::Row).unwrap();
+        assert!(join.is_none());
+        assert_eq!(table.names.as_ref().unwrap().to_vec(), ["a", "b"]);
+        let set = table.into_set(&Limits::default()).unwrap();
+        assert_eq!(set.features.values(), [0.0, 1.0]);
+        assert!(set.truth.get(0, 0).is_positive() && set.truth.get(1, 1).is_positive());
+        let (mut features, labels) = tables(&["a", "b"], &["b", "a"]);
+        features.names = None;
+        let names = joined(features, labels, NameMatch::Row).unwrap().0.names.unwrap();
+        assert_eq!(names.to_vec(), ["b", "a"]);
+        let (features, labels) = tables(&["a"], &["b", "a"]);
+        assert!(joined(features, labels, NameMatch::Row).unwrap_err().contains("has 1 rows"));
+    }
+
+    #[test]
+    fn sparse_features_and_lists_stay_what_they_are_and_notes_are_kept() {
+        let (mut features, mut labels) = tables(&["b", "a", "c"], &["a", "b"]);
+        let mut sparse = SparseFeatures::new(5);
+        for row in 0..3 {
+            sparse.push(row, 1.0);
+            sparse.end_row();
+        }
+        features.features = Some(FeatureTable::Sparse(sparse));
+        (features.image, features.notes, labels.notes) =
+            (Some([1, 1, 5]), vec!["one".into()], vec!["two".into()]);
+        let (table, _) = joined(features, labels, NameMatch::Exact).unwrap();
+        let Some(FeatureTable::Sparse(sparse)) = &table.features else { panic!("not sparse") };
+        assert_eq!((sparse.rows(), sparse.columns()), (2, 5));
+        assert!(sparse.row(1).eq([(1, 1.0)]));
+        let Some(LabelTable::Lists(lists)) = &table.labels else { panic!("no lists") };
+        assert!(lists.row(0).eq([(1, Label::Positive)]));
+        assert_eq!((table.image, table.notes.join(" ")), (Some([1, 1, 5]), "one two".to_string()));
+    }
+
+    #[test]
+    fn names_in_the_summary_are_escaped() {
+        let (features, labels) =
+            (Strings::from(vec!["a", "\u{1b}[2J"]), Strings::from(vec!["a", "\u{202e}b\n"]));
+        let text = RowJoin::by_name(&features, &labels, NameMatch::Exact).to_string();
+        assert!(text.contains(r"\u{1b}[2J") && text.contains(r"\u{202e}b\n"), "{text}");
+        assert!(!text.contains(char::is_control), "{text}");
     }
 }

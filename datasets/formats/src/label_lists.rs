@@ -117,6 +117,19 @@ impl LabelLists {
         Ok(matrix.into())
     }
 
+    /// The rows named by `rows`, in that order.
+    ///
+    /// # Panics
+    /// For a row that is not there, and beyond 2^32 entries.
+    pub fn select(&self, rows: &[usize]) -> Self {
+        let mut selected = Self::new(self.classes.clone(), self.unlisted);
+        for &row in rows {
+            self.row(row).for_each(|(class, label)| selected.push(class, label));
+            selected.end_row();
+        }
+        selected
+    }
+
     /// The lists of a matrix.
     pub fn of(matrix: &LabelMatrix, classes: Strings, unlisted: Label) -> Self {
         let mut lists = Self::new(classes, unlisted);
@@ -147,6 +160,8 @@ mod tests {
             assert_eq!(lists.rows(), 3);
         }
         let lists = LabelLists::of(&matrix, vec!["a", "b"].into(), U);
+        let selected = lists.select(&[2, 0]).to_observed(Path::new("x"), &Limits::default()).unwrap();
+        assert_eq!(selected.matrix(), &matrix.select(&[2, 0]));
         assert_eq!(lists.positives(), 2);
         let error = lists.to_observed(Path::new("x"), &Limits { cells: 5, ..Limits::default() }).unwrap_err();
         assert!(error.to_string().contains("6 labels of a dense matrix"), "{error}");

@@ -1,7 +1,7 @@
 //! Labels as CSV or TSV: wide (a column for each class) and long (a line for each label).
 
 use crate::chunks::Chunks;
-use crate::delimited::{Records, push_field};
+use crate::delimited::{Records, push_name};
 use crate::input::open_buffered;
 use crate::shown;
 use crate::strings::Interner;
@@ -40,6 +40,9 @@ const VALUES: &[&str] = &["value", "present", "confidence", "label_value", "obse
 /// file does not list is unknown unless [`ReadOptions::unlisted`] says otherwise. Rows come out in the order in which they
 /// appear, classes as well.
 ///
+/// A name that starts with `'` and then, maybe behind more of them, with `=`, `+`, `-`, `@`, a tab or a carriage return
+/// loses one `'`: [`write_labels_csv`] puts it there, so that a spreadsheet does not take the name for a formula.
+///
 /// # Errors
 /// [`FormatError::Text`] with line and column.
 pub(crate) fn read(path: &Path, options: &ReadOptions) -> Result<Content, FormatError> {
@@ -76,7 +79,7 @@ fn wide(records: &mut Records<'_, impl BufRead>, options: &ReadOptions) -> Resul
         if records.field(i).is_empty() {
             return Err(records.error(i, "a class has no name"));
         }
-        if !classes.push(records.field(i)) {
+        if !classes.push(records.name(i)) {
             return Err(records.error(i, "there is room for 4 GiB of names"));
         }
     }
@@ -127,7 +130,7 @@ fn long(
             let problem = format!("the line has {} fields, and {} are needed", records.len(), needed + 1);
             return Err(records.error(records.len(), problem));
         }
-        let name = records.field(id);
+        let name = records.name(id);
         if name.is_empty() {
             return Err(records.error(id, "the row has no name"));
         }
@@ -136,7 +139,7 @@ fn long(
         if records.field(label).is_empty() {
             continue;
         }
-        let class = classes.find(records.field(label)).map_err(|problem| records.error(label, problem))?;
+        let class = classes.find(records.name(label)).map_err(|problem| records.error(label, problem))?;
         let found = match value {
             None => Label::Positive,
             Some(value) => LabelConvention::read(options.convention, records.field(value))
@@ -184,7 +187,7 @@ impl Names {
         if records.field(field).is_empty() {
             return Err(records.error(field, "the row has no name"));
         }
-        match self.names.push(records.field(field)) {
+        match self.names.push(records.name(field)) {
             true => Ok(()),
             false => Err(records.error(field, "there is room for 4 GiB of names")),
         }
@@ -247,7 +250,9 @@ impl Classes {
 /// Writes labels as CSV, or as TSV where the file is called so; whole or not at all.
 ///
 /// 1 is a positive, 0 a negative and blank unknown; reading needs no convention. A long file lists positives and
-/// negatives, and rows of which nothing is known with an empty label.
+/// negatives, and rows of which nothing is known with an empty label. A name that a spreadsheet would take for a formula,
+/// because it starts with `=`, `+`, `-`, `@`, a tab or a carriage return, or with one of these behind any number of `'`,
+/// gets a `'` in front; our reader takes it off again.
 ///
 /// ```
 /// use lacuna_formats::{CsvLayout, LabelSheet, Strings, write_labels_csv};
@@ -289,7 +294,7 @@ pub fn write_labels_csv<'a>(
         match layout {
             CsvLayout::Wide => classes.iter().for_each(|class| {
                 line.push(delimiter);
-                push_field(&mut line, class, delimiter);
+                push_name(&mut line, class, delimiter);
             }),
             CsvLayout::Long => {
                 for word in ["label", "value"] {
@@ -304,7 +309,7 @@ pub fn write_labels_csv<'a>(
             line.clear();
             match layout {
                 CsvLayout::Wide => {
-                    push_field(&mut line, name, delimiter);
+                    push_name(&mut line, name, delimiter);
                     for label in labels.row(row) {
                         line.push(delimiter);
                         line.push_str(match label {
@@ -318,14 +323,14 @@ pub fn write_labels_csv<'a>(
                 CsvLayout::Long => {
                     let known = labels.row(row).iter().enumerate().filter(|(_, label)| label.is_known());
                     for (class, label) in known {
-                        push_field(&mut line, name, delimiter);
+                        push_name(&mut line, name, delimiter);
                         line.push(delimiter);
-                        push_field(&mut line, &classes[class], delimiter);
+                        push_name(&mut line, &classes[class], delimiter);
                         line.push(delimiter);
                         line.push_str(if label.is_positive() { "1\n" } else { "0\n" });
                     }
                     if line.is_empty() {
-                        push_field(&mut line, name, delimiter);
+                        push_name(&mut line, name, delimiter);
                         line.extend([delimiter, delimiter, '\n']);
                     }
                 }
@@ -404,8 +409,8 @@ mod tests {
     #[test]
     fn what_is_written_can_be_read() {
         let folder = tempfile::tempdir().unwrap();
-        let names = Strings::from(vec!["a,b", "c\"d\"", "e\nf", "g"]);
-        let classes = Strings::from(vec!["cat; dog", "id"]);
+        let names = Strings::from(vec!["a,b", "=c\"d\"", "e\nf", "'-g"]);
+        let classes = Strings::from(vec!["+cat; dog", "id"]);
         let labels = LabelMatrix::new(4, 2, vec![P, N, U, U, N, P, U, P]).unwrap();
         let sheet = LabelSheet { names: &names, classes: &classes, labels: &labels };
         for (file, layout) in [

@@ -85,6 +85,20 @@ impl SparseFeatures {
         (start..self.ends.get(row) as usize).map(|i| self.entries.get(i))
     }
 
+    /// The rows named by `rows`, in that order.
+    ///
+    /// # Panics
+    /// For a row that is not there, and beyond 2^32 entries.
+    pub fn select(&self, rows: &[usize]) -> Self {
+        let mut selected = Self::new(self.columns);
+        for &row in rows {
+            self.row(row).for_each(|entry| selected.entries.push(entry));
+            let end = u32::try_from(selected.entries.len()).expect("lists have room for 2^32 entries");
+            selected.ends.push(end);
+        }
+        selected
+    }
+
     /// All values, `[rows, columns]`.
     ///
     /// # Errors
@@ -123,6 +137,9 @@ mod tests {
         assert!(features.row(0).eq([(1, 2.0), (3, 1.0)]));
         let dense = features.to_dense(Path::new("x"), &Limits::default()).unwrap();
         assert_eq!(dense.values(), [0.0, 2.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0]);
+        let selected = features.select(&[1, 0, 0]);
+        assert_eq!((selected.rows(), selected.columns(), selected.entries()), (3, 4, 4));
+        assert!(selected.row(0).eq([]) && selected.row(2).eq(features.row(0)));
         features.push(5, 1.0);
         features.push(5, 2.0);
         assert_eq!(features.end_row(), Some(5));
