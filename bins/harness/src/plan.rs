@@ -123,9 +123,15 @@ impl Plan {
         if let Some(row) = rows.iter().find(|row| is_branch_loss(row)) {
             return Err(HarnessError::Branches { loss: row.info.name.to_string() });
         }
-        let data = Benchmark::load(&spec.data, &spec.protocol, &rows)?;
+        let mut data = Benchmark::load(&spec.data, &spec.protocol, &rows)?;
         spec.training.head =
             spec.training.head.on(data.train.features.columns(), data.classes(), data.image)?;
+        if let (Some(image), false) = (data.image, matches!(spec.training.head, crate::Head::Cnn(_))) {
+            let columns = data.train.features.columns();
+            data.notes.push(format!(
+                "pictures of {image:?} are taken as rows of {columns} numbers: the head is no CNN"
+            ));
+        }
         let train = data.split.train.len();
         if spec.training.batch > train {
             return Err(HarnessError::Setting(format!(

@@ -20,7 +20,8 @@ impl Progress {
         let kept = store.kept().iter().filter(|run| run.result.finished().is_some()).count();
         let there = if kept > 0 { format!(", {kept} of them there already") } else { String::new() };
         let name = shown(&data.name);
-        screen::err(&format!("{name}: {runs} runs{there}, {} at a time", jobs.min(runs)));
+        let word = if runs == 1 { "run" } else { "runs" };
+        screen::err(&format!("{name}: {runs} {word}{there}, {} at a time", jobs.min(runs)));
         for line in plan.conventions() {
             screen::err(&wrapped(&format!("  {line}"), 4));
         }
@@ -94,6 +95,7 @@ pub(crate) fn table(report: &Report) -> String {
         text.push_str(&wrapped(line, 2));
         text.push('\n');
     }
-    text.push_str(&format!("{} runs in {:.1} s", report.runs.len(), report.seconds));
+    let word = if report.runs.len() == 1 { "run" } else { "runs" };
+    text.push_str(&format!("{} {word} in {:.1} s", report.runs.len(), report.seconds));
     text
 }
