@@ -4,11 +4,11 @@ use anyhow::{Context, bail};
 use clap::{Args, ValueEnum};
 use lacuna_formats::{
     Content, FeatureTable, LabelConvention, LabelTable, NameMatch, ReadOptions, Strings, Table, format,
-    join_tables, open_data,
+    join_tables, open_data, read_names,
 };
 use lacuna_labels::{FeatureSet, Label};
 use lacuna_synthetic::{DEFAULT_SEED, synthetic_set};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// A data set, and how to read what its format leaves open.
 #[derive(Args, Debug)]
@@ -27,7 +27,7 @@ pub struct DataArgs {
     /// Which features, where there are several
     #[arg(long, value_name = "NAME")]
     pub features: Option<String>,
-    /// Labels in a file of their own; rows are joined by name where both sides have names, else by position
+    /// Labels in a file of their own; rows are joined by name where both sides have names, by position where neither has
     #[arg(long, value_name = "FILE")]
     pub labels: Option<PathBuf>,
     /// Names of the rows of features, one a row: a .npy file of text, or lines
@@ -47,6 +47,8 @@ pub enum Match {
     FileName,
     /// The same file name without its ending
     Stem,
+    /// Nothing: rows are joined by position
+    Row,
 }
 
 /// See [`LabelConvention`].
@@ -114,7 +116,7 @@ impl DataArgs {
         let labels = open_data(path, &options)?.train;
         let mut features = content.train;
         if let Some(names) = &self.names {
-            features.names = Some(read_names(names, &options)?);
+            features.names = Some(read_names(names, &options.limits)?);
             let named = features.names.as_ref().map_or(0, Strings::len);
             if named != features.rows() {
                 bail!("{} names {named} rows, and there are {}", names.display(), features.rows());
@@ -124,11 +126,12 @@ impl DataArgs {
             Match::Exact => NameMatch::Exact,
             Match::FileName => NameMatch::FileName,
             Match::Stem => NameMatch::Stem,
+            Match::Row => NameMatch::Row,
         };
         let (table, join) = join_tables(features, labels, by, &options.limits)?;
         match join {
             Some(join) => eprintln!("joined by name: {join}"),
-            None => eprintln!("joined by position: one side has no names (--names FILE)"),
+            None => eprintln!("joined by position"),
         }
         Ok(table.into())
     }
@@ -158,14 +161,4 @@ impl DataArgs {
             true => of_test.with_context(|| format!("{} has no rows to test on", self.data.display())),
         }
     }
-}
-
-/// Names of rows: a `.npy` file of text, else lines.
-fn read_names(path: &Path, options: &ReadOptions) -> anyhow::Result<Strings> {
-    if path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("npy")) {
-        let names = open_data(path, options)?.train.names;
-        return names.with_context(|| format!("{} has numbers where names must be", path.display()));
-    }
-    let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
-    Ok(text.lines().map(str::trim).collect())
 }

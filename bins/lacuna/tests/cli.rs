@@ -176,6 +176,8 @@ fn features_and_labels_in_files_of_their_own_are_joined_by_name() {
     let report = "2 rows have features and labels; 1 of 3 rows of features has no labels (img/b.jpg); 1 of 3 rows of labels";
     assert!(error.contains(report), "{error}");
     let (code, _, error) = lacuna(path, &["doctor", "x.npy", "--labels", "y.csv"]);
+    assert!(code == 2 && error.contains("x.npy: the rows have no names"), "{error}");
+    let (code, _, error) = lacuna(path, &["doctor", "x.npy", "--labels", "y.csv", "--match", "row"]);
     assert!(code == 0 && error.contains("joined by position"), "{error}");
     fs::write(path.join("names.txt"), "a\n").unwrap();
     assert!(lacuna(path, &args).2.contains("names.txt names 1 rows, and there are 3"));
