@@ -202,7 +202,7 @@ impl Interner {
     /// Where a string is, or where it would go.
     fn slot(&self, string: &str) -> usize {
         let size = self.slots.len();
-        let mut slot = (u128::from(self.hash.hash_one(string)) * size as u128 >> 64) as usize;
+        let mut slot = ((u128::from(self.hash.hash_one(string)) * size as u128) >> 64) as usize;
         while self.slots[slot] != FREE && &self.strings[self.slots[slot] as usize] != string {
             slot = if slot + 1 < size { slot + 1 } else { 0 };
         }
