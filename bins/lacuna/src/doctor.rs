@@ -29,6 +29,8 @@ pub struct Report {
     pub errors: Vec<String>,
     /// The texts of findings that are warnings.
     pub warnings: Vec<String>,
+    /// What was done while reading.
+    pub notes: Vec<String>,
 }
 
 impl From<Examination> for Report {
@@ -37,7 +39,7 @@ impl From<Examination> for Report {
             let findings = found.findings.iter().filter(|finding| finding.severity == severity);
             findings.map(|finding| finding.text.clone()).collect()
         };
-        Self { errors: of(Severity::Error), warnings: of(Severity::Warning), found }
+        Self { errors: of(Severity::Error), warnings: of(Severity::Warning), notes: Vec::new(), found }
     }
 }
 
@@ -59,9 +61,9 @@ pub fn run(args: &DoctorArgs) -> anyhow::Result<i32> {
 /// # Errors
 /// What cannot be read.
 pub fn examine(input: &Input) -> anyhow::Result<Report> {
-    let data = input.open()?;
+    let data = input.read()?;
     let mut report = Report::from(lacuna_checks::examine(&data.train, data.test.as_ref()));
-    report.warnings.extend(data.notes);
+    report.notes = data.notes;
     Ok(report)
 }
 
@@ -95,6 +97,7 @@ impl Report {
         if !self.found.fingerprint.is_empty() {
             lines.push(&format!("fingerprint: {}", self.found.fingerprint));
         }
+        self.notes.iter().for_each(|note| lines.push(&format!("note: {note}")));
         self.warnings.iter().for_each(|warning| lines.push(&format!("warning: {warning}")));
         self.errors.iter().for_each(|error| lines.push(&format!("error: {error}")));
         lines.0

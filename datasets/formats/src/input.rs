@@ -26,7 +26,7 @@ pub(crate) fn open_buffered(path: &Path) -> Result<BufReader<File>, FormatError>
     Ok(BufReader::with_capacity(1 << 16, file))
 }
 
-fn ordinary(found: &Metadata) -> io::Result<()> {
+pub(crate) fn ordinary(found: &Metadata) -> io::Result<()> {
     if found.is_file() {
         return Ok(());
     }
