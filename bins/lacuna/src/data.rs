@@ -154,20 +154,12 @@ impl Input {
     /// # Errors
     /// What the formats answer, with file, line and column.
     pub fn open(&self) -> anyhow::Result<Dataset> {
-        let data = self.read()?;
-        data.notes.iter().for_each(|note| crate::screen::err(&format!("note: {note}")));
-        Ok(data)
-    }
-
-    /// Opens the data and leaves its notes to the caller.
-    ///
-    /// # Errors
-    /// As for [`open`](Self::open).
-    pub fn read(&self) -> anyhow::Result<Dataset> {
         let data = self.path.clone().or_else(|| self.data.data.clone());
         let args = DataArgs { data, ..self.data.clone() };
         let Some(source) = args.source()? else { bail!("no data was named: DATA or --data DATA") };
-        Ok(source.open()?)
+        let data = source.open()?;
+        data.notes.iter().for_each(|note| crate::screen::err(&format!("note: {note}")));
+        Ok(data)
     }
 
     /// The name that was given.

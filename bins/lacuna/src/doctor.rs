@@ -29,7 +29,7 @@ pub struct Report {
     pub errors: Vec<String>,
     /// The texts of findings that are warnings.
     pub warnings: Vec<String>,
-    /// What was done while reading.
+    /// What was done while reading; a line each on standard error as well.
     pub notes: Vec<String>,
 }
 
@@ -61,7 +61,7 @@ pub fn run(args: &DoctorArgs) -> anyhow::Result<i32> {
 /// # Errors
 /// What cannot be read.
 pub fn examine(input: &Input) -> anyhow::Result<Report> {
-    let data = input.read()?;
+    let data = input.open()?;
     let mut report = Report::from(lacuna_checks::examine(&data.train, data.test.as_ref()));
     report.notes = data.notes;
     Ok(report)
@@ -97,7 +97,6 @@ impl Report {
         if !self.found.fingerprint.is_empty() {
             lines.push(&format!("fingerprint: {}", self.found.fingerprint));
         }
-        self.notes.iter().for_each(|note| lines.push(&format!("note: {note}")));
         self.warnings.iter().for_each(|warning| lines.push(&format!("warning: {warning}")));
         self.errors.iter().for_each(|error| lines.push(&format!("error: {error}")));
         lines.0
