@@ -26,7 +26,7 @@ pub(crate) fn open_buffered(path: &Path) -> Result<BufReader<File>, FormatError>
     Ok(BufReader::with_capacity(1 << 16, file))
 }
 
-fn ordinary(found: &Metadata) -> io::Result<()> {
+pub(crate) fn ordinary(found: &Metadata) -> io::Result<()> {
     if found.is_file() {
         return Ok(());
     }
@@ -223,6 +223,10 @@ mod tests {
             assert!(read_names(path, &Limits::default()).is_err());
         }
         assert_eq!(refused, 26);
+        let named = folder.path().join("pipe.csv");
+        std::os::unix::fs::symlink(&pipe, &named).unwrap();
+        let error = crate::open_data(&named, &Default::default()).unwrap_err().to_string();
+        assert!(error.contains("pipe.csv: this is a pipe"), "{error}");
     }
 
     #[cfg(unix)]

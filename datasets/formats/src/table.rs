@@ -1,5 +1,6 @@
 //! The table of formats: adding one is a file and a row here.
 
+use crate::input::ordinary;
 use crate::{
     Content, FormatError, ReadOptions, arff, arrays, coco, hill, jsonl, labels_csv, libsvm, npz, safetensors,
     shards, spml,
@@ -42,7 +43,7 @@ pub const FORMATS: &[Format] = &[
         extensions: &["npy"],
         writes: true,
         cut: Cut::Always,
-        doc: "One NumPy array a file: features or names of rows.",
+        doc: "One NumPy array a file: features, names of rows, or labels where the options say so.",
         read: arrays::read_npy,
         recognises: is_file,
     },
@@ -194,8 +195,9 @@ pub fn format(name: &str) -> Option<&'static Format> {
 /// # Errors
 /// [`FormatError::Unrecognised`] where nothing speaks for a format, else what the format answers.
 pub fn open_data(path: &Path, options: &ReadOptions) -> Result<Content, FormatError> {
-    if let Err(error) = std::fs::metadata(path) {
-        return Err(FormatError::io(path)(error));
+    let found = std::fs::metadata(path).map_err(FormatError::io(path))?;
+    if !found.is_dir() {
+        ordinary(&found).map_err(FormatError::io(path))?;
     }
     match FORMATS.iter().find(|format| format.recognises(path)) {
         Some(format) => format.read(path, options),
