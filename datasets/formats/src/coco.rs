@@ -122,7 +122,7 @@ impl Instances {
         let mut names = Strings::reserved(with_labels.len()).map_err(memory)?;
         for (image, start, end) in with_labels {
             if !names.push(&self.names[image as usize]) {
-                return refuse("there is room for 4 GiB of names".into());
+                return refuse("the names take more than 4 GiB".into());
             }
             for &(_, category) in &self.annotations[start as usize..end as usize] {
                 match self.categories.binary_search_by_key(&category, |entry| entry.0) {
@@ -179,7 +179,7 @@ impl<'de> Visitor<'de> for Top<'_> {
             match section {
                 0 => map.next_value_seed(Each::new(|image: Image| {
                     if self.0.images.len() >= u32::MAX as usize || !self.0.names.push(&image.file_name) {
-                        return Err("there is room for 4 GiB of names");
+                        return Err("the names take more than 4 GiB");
                     }
                     push(&mut self.0.images, image.id);
                     Ok(())
@@ -194,7 +194,7 @@ impl<'de> Visitor<'de> for Top<'_> {
                 _ => map.next_value_seed(Each::new(|category: Category| {
                     let number = self.0.category_names.len() as u32;
                     if number >= 1 << 30 || !self.0.category_names.push(&category.name) {
-                        return Err("there is room for 4 GiB of names");
+                        return Err("the names take more than 4 GiB");
                     }
                     push(&mut self.0.categories, (category.id, number));
                     Ok(())

@@ -1,4 +1,4 @@
-//! What can be wrong with a file or a folder, for the person who has to mend it.
+//! What can be wrong with a file or a folder, and what to do about it.
 
 use crate::NpyError;
 use crate::shown::{escaped, shown};
@@ -265,7 +265,7 @@ impl FormatError {
 }
 
 /// A path without effect on a terminal.
-fn printed(path: &Path) -> String {
+pub(crate) fn printed(path: &Path) -> String {
     escaped(&path.display().to_string())
 }
 

@@ -12,7 +12,7 @@ use lacuna_labels::Label;
 use std::io::BufRead;
 use std::path::Path;
 
-/// Largest class number that is believed: beyond it the file is something else.
+/// Largest class number that is read: a file with a larger one is something else.
 const MOST: u32 = 1 << 24;
 
 /// Reads `COCO_train2014_000000000009.jpg,45 0 12`: a name, a comma, maybe a blank, class numbers from 0 separated by
@@ -66,7 +66,7 @@ pub(crate) fn parse(reader: impl BufRead, path: &Path, options: &ReadOptions) ->
             if of_row.is_empty() {
                 return Err((comma + 2, "the row has no label".into()));
             }
-            if names.push(name) { Ok(()) } else { Err((1, "there is room for 4 GiB of names".into())) }
+            if names.push(name) { Ok(()) } else { Err((1, "the names take more than 4 GiB".into())) }
         })();
         problem.map_err(|(column, problem)| FormatError::text(path, number, column as u64, problem))?;
         lists.end_row();

@@ -59,7 +59,7 @@ pub(crate) fn parse(reader: impl BufRead, path: &Path, options: &ReadOptions) ->
             Ok(None) => {}
         }
         if !names.push(&name) {
-            return refuse("there is room for 4 GiB of names".into());
+            return refuse("the names take more than 4 GiB".into());
         }
         lists.end_row();
     }

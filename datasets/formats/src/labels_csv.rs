@@ -80,7 +80,7 @@ fn wide(records: &mut Records<'_, impl BufRead>, options: &ReadOptions) -> Resul
             return Err(records.error(i, "a class has no name"));
         }
         if !classes.push(records.name(i)) {
-            return Err(records.error(i, "there is room for 4 GiB of names"));
+            return Err(records.error(i, "the names take more than 4 GiB"));
         }
     }
     if let Some((later, earlier)) = classes.duplicate() {
@@ -134,7 +134,7 @@ fn long(
         if name.is_empty() {
             return Err(records.error(id, "the row has no name"));
         }
-        let row = rows.number(name).ok_or_else(|| records.error(id, "there is room for 4 GiB of names"))?;
+        let row = rows.number(name).ok_or_else(|| records.error(id, "the names take more than 4 GiB"))?;
         // A line without a label says that there is such a row.
         if records.field(label).is_empty() {
             continue;
@@ -189,7 +189,7 @@ impl Names {
         }
         match self.names.push(records.name(field)) {
             true => Ok(()),
-            false => Err(records.error(field, "there is room for 4 GiB of names")),
+            false => Err(records.error(field, "the names take more than 4 GiB")),
         }
     }
 

@@ -24,7 +24,7 @@ pub(crate) fn read(path: &Path, options: &ReadOptions) -> Result<Content, Format
     parse(open_buffered(path)?, path, options).map(Content::from)
 }
 
-/// Largest number of a label or column that is believed.
+/// Largest number of a label or column that is read.
 const MOST: u64 = 1 << 30;
 
 type Problem = (usize, String);

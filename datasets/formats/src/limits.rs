@@ -1,7 +1,7 @@
-//! How much a file may claim before it is believed.
+//! How much a file may ask for.
 
 /// Bounds that a reader checks before it allocates. The defaults are far above real files and far below what
-/// hurts; every refusal names the bound.
+/// a machine cannot bear; every refusal names the bound.
 ///
 /// ```
 /// use lacuna_formats::Limits;
@@ -17,7 +17,7 @@ pub struct Limits {
     pub token: u64,
     /// Levels of nesting inside JSON.
     pub depth: u32,
-    /// Bytes of a document that is read as a whole: the header of a `.safetensors` file, an XML list of labels.
+    /// Bytes of a document that is read as a whole: the header of a `.safetensors` file, an XML list of labels, a list of class names.
     pub header: u64,
     /// Tensors of a `.safetensors` file, entries of an `.npz` file.
     pub entries: u64,

@@ -1,5 +1,6 @@
 //! Text line by line, with a bound on the length of a line.
 
+use crate::error::printed;
 use crate::memory::reserve;
 use crate::{FormatError, Limits};
 use std::io::{self, BufRead};
@@ -33,7 +34,7 @@ impl<'a, R: BufRead> Lines<'a, R> {
     /// What a person should know about the end of a file that was read to its end.
     pub(crate) fn note(&self) -> Option<String> {
         let cut = "the last line has no line end: the file may have been cut";
-        (!self.ended).then(|| format!("{}: {cut}", self.path.display()))
+        (!self.ended).then(|| format!("{}: {cut}", printed(self.path)))
     }
 
     /// The next line that is not blank.

@@ -80,7 +80,7 @@ impl AsRef<[f32]> for MappedF32 {
 /// handler: it reads atomics and calls `write`, `_exit` and `signal`.
 #[cfg(unix)]
 mod bus_error {
-    use crate::shown::escaped;
+    use crate::error::printed;
     use std::path::Path;
     use std::ptr;
     use std::sync::Once;
@@ -118,7 +118,7 @@ mod bus_error {
         let message = format!(
             "error: {}: the file was shortened while it was mapped into memory; write it again, and start again when no \
              other program changes it\n",
-            escaped(&path.display().to_string())
+            printed(path)
         );
         let range = bytes.as_ptr_range();
         let mut entry = Box::new(Entry {

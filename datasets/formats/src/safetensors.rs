@@ -128,7 +128,7 @@ impl<R: Read + Seek> SafetensorsFile<R> {
     /// Rows, columns and row-major values of one matrix of numbers, as `f32`.
     ///
     /// # Errors
-    /// As for [`SafetensorsFile::read`]; [`NpyError::Rank`](crate::NpyError::Rank) unless it has two dimensions.
+    /// As for [`SafetensorsFile::read`]; [`NpyError::Rank`] unless it has two dimensions.
     pub fn read_f32_matrix(&mut self, name: &str) -> Result<(usize, usize, Vec<f32>), FormatError> {
         let (shape, values) = self.read_f32(name)?;
         match shape[..] {
@@ -334,12 +334,13 @@ impl<'de> Visitor<'de> for Entries<'_> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        let mut has_metadata = false;
         while let Some(name) = map.next_key::<String>()? {
             if name == "__metadata__" {
-                if !self.header.metadata.is_empty() {
+                if std::mem::replace(&mut has_metadata, true) {
                     return Err(A::Error::custom("__metadata__ stands there twice"));
                 }
-                self.header.metadata = map.next_value()?;
+                map.next_value_seed(Metadata(&mut self.header.metadata))?;
                 continue;
             }
             if self.header.tensors.len() as u64 >= self.limit {
@@ -360,7 +361,41 @@ impl<'de> Visitor<'de> for Entries<'_> {
             self.header.dimensions.extend(shape.0);
             self.header.tensors.push(tensor);
             if !self.header.names.push(&name) {
-                return Err(A::Error::custom("there is room for 4 GiB of names"));
+                return Err(A::Error::custom("the names take more than 4 GiB"));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Most entries of the metadata: a map takes many times the text of small ones.
+const METADATA: usize = 4_096;
+
+/// The free text of the header.
+struct Metadata<'a>(&'a mut BTreeMap<String, String>);
+
+impl<'de> DeserializeSeed<'de> for Metadata<'_> {
+    type Value = ();
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Metadata<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object of text")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        while let Some((key, value)) = map.next_entry::<String, String>()? {
+            if self.0.len() == METADATA {
+                return Err(A::Error::custom(format!("__metadata__ has more than {METADATA} entries")));
+            }
+            let name = shown(&key);
+            if self.0.insert(key, value).is_some() {
+                return Err(A::Error::custom(format!("__metadata__ has two entries `{name}`")));
             }
         }
         Ok(())
@@ -405,7 +440,8 @@ impl<'de> Deserialize<'de> for Shape {
 /// tensors of one type are ordered by name, as the format's own writers do; text cannot be a tensor.
 ///
 /// # Errors
-/// [`FormatError::Unwritable`] for text and for two tensors of one name, [`FormatError::Exists`] where there is a file already, [`FormatError::Io`].
+/// [`FormatError::Unwritable`] for text, for two tensors or two entries of metadata of one name and for more than 4,096
+/// entries, [`FormatError::Exists`] where there is a file already, [`FormatError::Io`].
 pub fn write_safetensors<'a>(
     destination: impl Into<Destination<'a>>,
     tensors: &[(&str, &NpyArray)],
@@ -414,6 +450,14 @@ pub fn write_safetensors<'a>(
     let destination = destination.into();
     let path = destination.path();
     let refuse = |problem| Err(FormatError::Unwritable { path: path.into(), problem });
+    for (i, (key, _)) in metadata.iter().enumerate() {
+        if i == METADATA {
+            return refuse(format!("{} entries of metadata are more than {METADATA}", metadata.len()));
+        }
+        if metadata[..i].iter().any(|(other, _)| other == key) {
+            return refuse(format!("the metadata have two entries `{}`", shown(key)));
+        }
+    }
     let mut order = Vec::new();
     for (i, (name, array)) in tensors.iter().enumerate() {
         if tensors[..i].iter().any(|(other, _)| other == name) || *name == "__metadata__" {
@@ -516,6 +560,10 @@ mod tests {
         assert!(change("\"c\"", "\"a\"").contains("two tensors called `a`"));
         assert!(change("\"shape\":[2]", "\"extra\":[2]").contains("unknown field"));
         assert!(change("\"pt\"", "1").contains("invalid type"));
+        assert!(change(r#"{"format":"pt"}"#, r#"{"a":"1","a":"2"}"#).contains("two entries `a`"));
+        let many: Vec<String> = (0..4097).map(|i| format!("\"{i}\":\"\"")).collect();
+        let many = format!("{{{}}}", many.join(","));
+        assert!(change(r#"{"format":"pt"}"#, &many).contains("more than 4096 entries"));
         let ranks = format!("[{}]", vec!["1"; 40].join(","));
         assert!(change("\"shape\":[2]", &format!("\"shape\":{ranks}")).contains("more than 32 dimensions"));
         let error = read_all(&file("{}", &[0]), Limits::default()).unwrap_err();
@@ -560,5 +608,6 @@ mod tests {
         let text = array(&[1], NpyData::Text(vec!["x"].into()));
         assert!(write_safetensors(&path, &[("t", &text)], &[]).is_err());
         assert!(write_safetensors(&path, &[all[0], all[0]], &[]).is_err());
+        assert!(write_safetensors(&path, &all, &[("a", "1"), ("a", "2")]).is_err());
     }
 }

@@ -1,9 +1,10 @@
 //! Features in numbered shards: `img_emb/img_emb_0.npy`, `img_emb_1.npy`, ... as clip-retrieval writes them.
 
 use crate::arrays::finite;
+use crate::error::printed;
 use crate::memory::reserved;
 use crate::npy::{FeatureShape, MatrixFile};
-use crate::{Content, FeatureTable, FormatError, ReadOptions, Table};
+use crate::{Content, FeatureTable, FormatError, ReadOptions, Table, shown};
 use lacuna_labels::Features;
 use std::collections::BTreeMap;
 use std::fs;
@@ -84,7 +85,7 @@ pub(crate) fn same_image(
         None => "lists of numbers".to_string(),
     };
     let problem =
-        format!("the rows are {}, and those of {} are {}", words(other_image), path.display(), words(image));
+        format!("the rows are {}, and those of {} are {}", words(other_image), printed(path), words(image));
     Err(FormatError::Unwritable { path: other.into(), problem })
 }
 
@@ -110,7 +111,7 @@ fn families(folder: &Path) -> Result<Families, FormatError> {
         {
             let before = families.entry(name.to_string()).or_default().insert(number, file.clone());
             if let Some(before) = before {
-                let problem = format!("{} and {} have the same number", before.display(), file.display());
+                let problem = format!("{} and {} have the same number", printed(&before), printed(&file));
                 return Err(FormatError::Array { path: folder.into(), problem, found: Vec::new() });
             }
         }
@@ -135,8 +136,10 @@ fn shards(folder: &Path, wanted: Option<&str>) -> Result<Vec<PathBuf>, FormatErr
     let first = *numbered.keys().next().expect("a name has a number");
     let gap = numbered.keys().zip(first..).find(|(number, expected)| *number != expected);
     match gap {
-        Some((_, missing)) => refuse(format!("shard {missing} of {name} is missing")),
-        None if first > 1 => refuse(format!("shards of {name} start with number {first}, not with 0 or 1")),
+        Some((_, missing)) => refuse(format!("shard {missing} of {} is missing", shown(&name))),
+        None if first > 1 => {
+            refuse(format!("shards of {} start with number {first}, not with 0 or 1", shown(&name)))
+        }
         None => Ok(numbered.into_values().collect()),
     }
 }

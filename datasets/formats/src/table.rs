@@ -43,7 +43,7 @@ pub const FORMATS: &[Format] = &[
         extensions: &["npy"],
         writes: true,
         cut: Cut::Always,
-        doc: "One NumPy array a file: features or names of rows.",
+        doc: "One NumPy array a file: features, names of rows, or labels where the options say so.",
         read: arrays::read_npy,
         recognises: is_file,
     },

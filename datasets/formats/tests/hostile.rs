@@ -468,6 +468,14 @@ fn bombs_are_refused_with_little_memory() {
     header.push('}');
     let many = [&(header.len() as u64).to_le_bytes()[..], header.as_bytes()].concat();
     assert!(refused_bytes("many.safetensors", &many).contains("more than 65536 tensors"));
+    // Metadata of very many entries, which a map takes many times the text for.
+    let entries: Vec<String> = names().take(1_000_000).map(|name| format!("\"{name}\":\"\"")).collect();
+    let header = format!("{{\"__metadata__\":{{{}}}}}", entries.join(","));
+    drop(entries);
+    let many = [&(header.len() as u64).to_le_bytes()[..], header.as_bytes()].concat();
+    drop(header);
+    assert!(refused_bytes("metadata.safetensors", &many).contains("more than 4096 entries"));
+    drop(many);
     let header = r#"{"x":{"dtype":"F64","shape":[9223372036854775808,2],"data_offsets":[0,0]}}"#;
     let huge = [&(header.len() as u64).to_le_bytes()[..], header.as_bytes()].concat();
     assert!(refused_bytes("huge.safetensors", &huge).contains("does not have the bytes"));

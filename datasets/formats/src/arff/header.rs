@@ -115,7 +115,7 @@ impl Header {
                 };
                 numbers &= value.parse::<f32>().is_ok_and(f32::is_finite);
                 if self.values.len() >= 1 << 30 || !self.values.push(&value) {
-                    return Err((cursor.at, "there is room for 4 GiB of names".into()));
+                    return Err((cursor.at, "the names take more than 4 GiB".into()));
                 }
                 cursor.skip_blanks();
                 match cursor.peek() {
@@ -142,7 +142,7 @@ impl Header {
             }
         };
         if !self.names.push(&name) {
-            return Err((begin, "there is room for 4 GiB of names".into()));
+            return Err((begin, "the names take more than 4 GiB".into()));
         }
         push(&mut self.kinds, kind);
         Ok(())
@@ -194,7 +194,7 @@ impl Header {
                 Err(_) => {
                     let problem = format!(
                         "{} names the label `{}`, which is no attribute here",
-                        xml.display(),
+                        crate::error::printed(xml),
                         shown(name)
                     );
                     return Err(FormatError::text(path, 1, 1, problem));

@@ -93,7 +93,7 @@ impl<'a> Xml<'a> {
                     }
                     Some(name) => {
                         if !names.push(&name) {
-                            return Err((start, "there is room for 4 GiB of names".into()));
+                            return Err((start, "the names take more than 4 GiB".into()));
                         }
                     }
                 }

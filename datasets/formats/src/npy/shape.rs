@@ -2,6 +2,7 @@
 
 use super::NpyError;
 use super::header::shape_text;
+use crate::error::printed;
 use std::path::Path;
 
 /// How an array of features is read: a matrix, and what else its shape says.
@@ -46,7 +47,7 @@ impl FeatureShape {
     pub(crate) fn note(&self, path: &Path) -> Option<String> {
         let squeezed = self.squeezed.as_ref()?;
         let Self { rows, columns, .. } = self;
-        Some(format!("{}: shape {squeezed} is read as ({rows}, {columns})", path.display()))
+        Some(format!("{}: shape {squeezed} is read as ({rows}, {columns})", printed(path)))
     }
 }
 
