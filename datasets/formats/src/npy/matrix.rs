@@ -122,16 +122,15 @@ pub(crate) fn append_f32(
     let mut at = 0;
     // A block is appended as a whole, which saves looking for space at every element.
     macro_rules! append {
-        ($from_bytes:expr, $convert:expr) => {{
-            let mut convert = $convert;
+        ($from_bytes:expr, $convert:expr) => {
             each_block(reader, count, |block| {
-                let numbers = block.iter().map(|&bytes| convert($from_bytes(bytes)));
+                let numbers = block.iter().map(|&bytes| $convert($from_bytes(bytes)));
                 match fortran_order {
                     false => values.extend(numbers),
                     true => numbers.for_each(|value| values[start + places.next()] = value),
                 }
             })?
-        }};
+        };
     }
     macro_rules! numbers {
         ($number:ty, $convert:expr) => {
