@@ -116,36 +116,38 @@ pub(crate) fn append_f32(
         values.resize(start + count, 0.0);
     }
     let mut places = Places::new(shape);
-    let mut put = |value: f32| match fortran_order {
-        false => values.push(value),
-        true => values[start + places.next()] = value,
-    };
     // Element of the file, and what it is.
     let mut beyond: Option<(usize, f64)> = None;
     let mut wrong: Option<(usize, u8)> = None;
     let mut at = 0;
+    // A block is appended as a whole, which saves looking for space at every element.
+    macro_rules! append {
+        ($from_bytes:expr, $convert:expr) => {
+            each_block(reader, count, |block| {
+                let numbers = block.iter().map(|&bytes| $convert($from_bytes(bytes)));
+                match fortran_order {
+                    false => values.extend(numbers),
+                    true => numbers.for_each(|value| values[start + places.next()] = value),
+                }
+            })?
+        };
+    }
     macro_rules! numbers {
         ($number:ty, $convert:expr) => {
             match order {
-                ByteOrder::Little => each_block(reader, count, |block| {
-                    block.iter().for_each(|&bytes| put($convert(<$number>::from_le_bytes(bytes))))
-                })?,
-                ByteOrder::Big => each_block(reader, count, |block| {
-                    block.iter().for_each(|&bytes| put($convert(<$number>::from_be_bytes(bytes))))
-                })?,
+                ByteOrder::Little => append!(<$number>::from_le_bytes, $convert),
+                ByteOrder::Big => append!(<$number>::from_be_bytes, $convert),
             }
         };
     }
     match dtype.kind {
-        Kind::Bool => each_block(reader, count, |block: &[[u8; 1]]| {
-            for &[byte] in block {
-                if byte > 1 && wrong.is_none() {
-                    wrong = Some((at, byte));
-                }
-                at += 1;
-                put(f32::from(byte));
+        Kind::Bool => numbers!(u8, |byte: u8| {
+            if byte > 1 && wrong.is_none() {
+                wrong = Some((at, byte));
             }
-        })?,
+            at += 1;
+            f32::from(byte)
+        }),
         Kind::U8 => numbers!(u8, f32::from),
         Kind::I8 => numbers!(i8, f32::from),
         Kind::U16 => numbers!(u16, f32::from),
