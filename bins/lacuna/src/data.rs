@@ -85,24 +85,6 @@ impl DataArgs {
     /// # Errors
     /// Options that describe data where none was named; a name for which there is nothing.
     pub fn source(&self) -> anyhow::Result<Option<DataSource>> {
-        let Some(data) = &self.data else {
-            let options = [
-                ("format", self.format.is_some()),
-                ("features", self.features.is_some()),
-                ("labels", self.labels.is_some()),
-                ("names", self.names.is_some()),
-                ("match", self.by.is_some()),
-                ("test", self.test.is_some()),
-                ("test-labels", self.test_labels.is_some()),
-                ("test-names", self.test_names.is_some()),
-                ("label-convention", self.label_convention.is_some()),
-                ("unlisted", self.unlisted.is_some()),
-            ];
-            if let Some((option, _)) = options.iter().find(|(_, given)| *given) {
-                bail!("--{option} says how to read data, and none was named: --data DATA");
-            }
-            return Ok(None);
-        };
         let text = |path: &Option<PathBuf>| -> Result<Option<String>, SourceError> {
             let named = |path: &PathBuf| {
                 let problem = || format!("{}: the path is not UTF-8: rename it", path.display());
@@ -110,7 +92,7 @@ impl DataArgs {
             };
             path.as_ref().map(named).transpose()
         };
-        Ok(Some(DataSource {
+        let described = DataSource {
             format: self.format.clone(),
             features: self.features.clone(),
             labels: text(&self.labels)?,
@@ -133,8 +115,16 @@ impl DataArgs {
                 Rest::Unknown => Unlisted::Unknown,
                 Rest::Negative => Unlisted::Negative,
             }),
-            ..DataSource::named(data)?
-        }))
+            ..DataSource::default()
+        };
+        let Some(data) = &self.data else {
+            return match described.options().next() {
+                Some(option) => bail!("--{option} says how to read data, and none was named: --data DATA"),
+                None => Ok(None),
+            };
+        };
+        let DataSource { embedded, path, .. } = DataSource::named(data)?;
+        Ok(Some(DataSource { embedded, path, ..described }))
     }
 }
 

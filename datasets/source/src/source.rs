@@ -90,10 +90,21 @@ impl DataSource {
         self.path.as_deref().or(self.embedded.as_deref()).unwrap_or("no data")
     }
 
-    /// The same source without the fingerprint and without what only says where files lie. Two records of the same
-    /// fingerprint are records of the same data.
-    pub fn without_fingerprint(&self) -> Self {
-        Self { fingerprint: None, ..self.clone() }
+    /// The names, on a command line, of the options that are set beside the data itself.
+    pub fn options(&self) -> impl Iterator<Item = &'static str> {
+        let options = [
+            ("format", self.format.is_some()),
+            ("features", self.features.is_some()),
+            ("labels", self.labels.is_some()),
+            ("names", self.names.is_some()),
+            ("match", self.by.is_some()),
+            ("test", self.test.is_some()),
+            ("test-labels", self.test_labels.is_some()),
+            ("test-names", self.test_names.is_some()),
+            ("label-convention", self.label_convention.is_some()),
+            ("unlisted", self.unlisted.is_some()),
+        ];
+        options.into_iter().filter(|(_, given)| *given).map(|(option, _)| option)
     }
 
     /// Reads everything. Where a fingerprint is set, the data has to have it.
@@ -122,19 +133,7 @@ impl DataSource {
     fn open_embedded(&self, name: &str) -> Result<Dataset, SourceError> {
         let entry: &SetEntry = synthetic_set(name)
             .ok_or_else(|| SourceError::Nothing { name: name.to_string(), known: known_sets() })?;
-        let options = [
-            ("format", self.format.is_some()),
-            ("features", self.features.is_some()),
-            ("labels", self.labels.is_some()),
-            ("names", self.names.is_some()),
-            ("match", self.by.is_some()),
-            ("test", self.test.is_some()),
-            ("test-labels", self.test_labels.is_some()),
-            ("test-names", self.test_names.is_some()),
-            ("label-convention", self.label_convention.is_some()),
-            ("unlisted", self.unlisted.is_some()),
-        ];
-        if let Some((option, _)) = options.iter().find(|(_, given)| *given) {
+        if let Some(option) = self.options().next() {
             let problem = format!("--{option} has no meaning for the embedded set {name}");
             return Err(SourceError::Setting(problem));
         }
