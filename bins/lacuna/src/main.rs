@@ -1,6 +1,7 @@
 //! Looks after data sets: what is wrong with one, and masks for it.
 
 use clap::{Parser, Subcommand};
+use lacuna_cli::screen::WIDTH;
 use lacuna_cli::{doctor, exit, make, mask};
 
 /// Version and instruction level.
@@ -10,7 +11,7 @@ fn version() -> &'static str {
 
 /// Looks after data sets for multi-label learning with missing labels
 #[derive(Parser)]
-#[command(name = "lacuna", version = version(), after_help = format!("{EXAMPLES}\n\n{}", exit::CODES))]
+#[command(name = "lacuna", version = version(), max_term_width = WIDTH, after_help = format!("{EXAMPLES}\n\n{}", exit::CODES))]
 struct Cli {
     #[command(subcommand)]
     command: Command,

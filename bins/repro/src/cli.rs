@@ -2,6 +2,7 @@
 
 use anyhow::{Context, bail};
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use lacuna_cli::screen::WIDTH;
 use lacuna_cli::{DataArgs, exit};
 use lacuna_harness::{MaskSource, Overrides};
 use std::path::PathBuf;
@@ -16,18 +17,18 @@ fn version() -> &'static str {
 /// Without arguments: trains linear heads with every loss on an embedded synthetic set, three seeds each, and
 /// prints a table of test mAP. Takes a few seconds and needs no files.
 #[derive(Parser)]
-#[command(name = "repro", version = version(), after_help = format!("{EXAMPLES}\n\n{}", exit::CODES))]
+#[command(name = "repro", version = version(), max_term_width = WIDTH, after_help = format!("{EXAMPLES}\n\n{}", exit::CODES))]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Option<Command>,
 }
 
 const EXAMPLES: &str = "Examples:
-  repro                                         the benchmark on embedded data
-  repro list                                    benchmarks, losses, embedded data
-  repro losses show hill --svg hill.svg         formula, source, value and slope of one loss
-  repro run spml-linear --data features/        the same on your features
-  repro run spml-linear --data features/ --loss an,hill,splc --set splc.tau=0.65 --seeds 5
+  repro                                      the benchmark on embedded data
+  repro list                                 benchmarks, losses, embedded data
+  repro losses show hill --svg hill.svg      formula, source, value and slope
+  repro run spml-linear --data features/     the benchmark on your features
+  repro run spml-linear --data features/ --loss an,hill --set hill.lambda=1.2
   repro run spml-linear --data features/ --json > losses.jsonl
   repro run spml-linear --data x.npy --labels y.csv --match row \\
       --test x_test.npy --test-labels y_test.csv --loss an

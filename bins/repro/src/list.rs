@@ -15,43 +15,50 @@ pub(crate) fn text() -> anyhow::Result<String> {
     let mut entry = |name: &str, text: &str| {
         let _ = writeln!(out, "{}", wrapped(&format!("  {name:<width$} {text}", width = NAME - 3), NAME));
     };
-    entry("Benchmarks", "(repro run NAME)");
+    entry("Benchmarks", "repro run NAME");
     for spec in specs::all()? {
         entry(&spec.name, &spec.title);
-        entry("", &format!("after {}", spec.source));
+    }
+    // Losses by what they need, so that it need not be said beside each.
+    let all = || LOSSES.iter().chain(CLASS_LOSSES);
+    for need in [
+        LabelNeeds::SinglePositive,
+        LabelNeeds::SinglePositiveOneNegative,
+        LabelNeeds::SinglePositiveAllNegatives,
+        LabelNeeds::Complete,
+        LabelNeeds::FullTruth,
+    ] {
+        entry("", "");
+        entry(needs(need), "--loss NAME,NAME");
+        all().filter(|row| row.needs == need).for_each(|row| loss(&mut entry, row));
     }
     entry("", "");
-    entry("Losses", "(--loss NAME,NAME; --set NAME.PARAM=VALUE)");
-    LOSSES.iter().chain(CLASS_LOSSES).for_each(|row| loss(&mut entry, row, needs(row.needs)));
+    entry("Losses no benchmark trains", "they take the logits of several heads, or of mixed rows");
+    BRANCH_LOSSES.iter().for_each(|row| loss(&mut entry, row));
     entry("", "");
-    entry("Losses no benchmark trains", "with: they take the logits of several heads, or of mixed rows");
-    BRANCH_LOSSES.iter().for_each(|row| loss(&mut entry, row, "needs several matrices of logits"));
+    entry("Parameters of losses", "`repro losses`, `repro losses show NAME`; --set NAME.PARAM=VALUE");
     entry("", "");
-    entry("Embedded data", "(--data NAME)");
+    entry("Embedded data", "--data NAME; all of it is synthetic");
     for set in SETS {
-        entry(set.name, &format!("{} Synthetic.", set.doc));
+        entry(set.name, set.doc);
     }
     entry("", "");
-    entry("Your data", "--data PATH: a folder in SPML layout, or any format; see `repro run --help`");
+    entry("Your data", "--data PATH; see `repro run --help`");
     let lines: Vec<&str> = out.lines().map(str::trim_end).collect();
     Ok(lines.join("\n") + "\n")
 }
 
-fn loss(entry: &mut impl FnMut(&str, &str), row: &LossRow, needs: &str) {
-    entry(row.info.name, &format!("{} ({}); {needs}", row.info.title, row.info.year));
-    for p in row.info.params {
-        let default = p.default.map_or("from the data".to_string(), |default| default.to_string());
-        entry("", &format!("  {} = {default}", p.name));
-    }
+fn loss(entry: &mut impl FnMut(&str, &str), row: &LossRow) {
+    entry(row.info.name, &format!("{} ({})", row.info.title, row.info.year));
 }
 
-/// What a loss needs of the labels at hand, in words.
+/// What losses need of the labels at hand, in words.
 fn needs(needs: LabelNeeds) -> &'static str {
     match needs {
-        LabelNeeds::SinglePositive => "needs positives",
-        LabelNeeds::SinglePositiveOneNegative => "needs positives and negatives",
-        LabelNeeds::SinglePositiveAllNegatives => "needs positives and every negative",
-        LabelNeeds::Complete => "needs every label",
-        LabelNeeds::FullTruth => "sees the true labels",
+        LabelNeeds::SinglePositive => "Losses on positives",
+        LabelNeeds::SinglePositiveOneNegative => "... and negatives",
+        LabelNeeds::SinglePositiveAllNegatives => "... and every negative",
+        LabelNeeds::Complete => "... on complete labels",
+        LabelNeeds::FullTruth => "... on the true labels",
     }
 }
