@@ -40,10 +40,10 @@ pub struct MaskArgs {
 }
 
 const EXAMPLES: &str = "Examples:
-  lacuna mask features/ --out features/        the published single-positive mask, into the folder
+  lacuna mask features/ --out features/     the published mask, into the folder
   lacuna mask features/ --protocol keep-share --set divisor=5 --out left40.csv
-  lacuna mask labels.csv --protocol random-drop --set rate=0.3 --seed 7 --out observed.npy
-  lacuna mask voc-like --protocol list";
+  lacuna mask labels.csv --protocol random-drop --set rate=0.3 --out seen.npy
+  lacuna mask --protocol list               protocols and their settings";
 
 /// A part of a data set.
 #[derive(Clone, Copy, Debug, ValueEnum, PartialEq, Eq)]
