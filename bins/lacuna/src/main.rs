@@ -18,10 +18,10 @@ struct Cli {
 }
 
 const EXAMPLES: &str = "Examples:
-  lacuna doctor features/                   what the data set is, and what is wrong with it
+  lacuna doctor features/                   what the data is and what is wrong
   lacuna doctor --data x.npy --labels y.csv --match row
   lacuna doctor scene/ --json
-  lacuna mask features/ --out features/     the published single-positive mask, byte for byte
+  lacuna mask features/ --out features/     the published single-positive mask
   lacuna make coco-like --train-rows 2000 --out coco/";
 
 #[derive(Subcommand)]
