@@ -1,17 +1,15 @@
 //! COCO's `instances_*.json`, read as it streams by.
 
 use crate::input::open_buffered;
-use crate::json_guard::JsonGuard;
-use crate::jsonl::{Skipped, json_problem};
-use crate::labels_csv::unique;
+use crate::labels::names::unique;
 use crate::memory::reserved;
 use crate::shown;
-use crate::strings::push;
-use crate::{Content, FormatError, LabelLists, Limits, ReadOptions, Strings, Table};
+use crate::text::json::{Skipped, json};
+use crate::text::strings::push;
+use crate::{Content, FormatError, LabelLists, ReadOptions, Strings, Table};
 use lacuna_labels::Label;
 use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
-use std::cell::Cell;
 use std::fmt;
 use std::io::Read;
 use std::path::Path;
@@ -33,29 +31,6 @@ pub(crate) fn parse(reader: impl Read, path: &Path, options: &ReadOptions) -> Re
     let mut found = Instances::default();
     json(reader, path, &options.limits, Top(&mut found))?;
     found.table(path, options)
-}
-
-/// Runs a visitor over a JSON document that must be the whole file.
-pub(crate) fn json<T>(
-    reader: impl Read,
-    path: &Path,
-    limits: &Limits,
-    seed: impl for<'de> DeserializeSeed<'de, Value = T>,
-) -> Result<T, FormatError> {
-    let position = Cell::new((1, 0));
-    let mut deserializer = serde_json::Deserializer::from_reader(JsonGuard::new(reader, limits, &position));
-    let value = seed.deserialize(&mut deserializer).and_then(|value| deserializer.end().map(|()| value));
-    value.map_err(|error| {
-        if error.is_io() && error.io_error_kind() != Some(std::io::ErrorKind::Other) {
-            return FormatError::io(path)(error.into());
-        }
-        // What the guard refuses has no position of the parser's.
-        let (line, column) = match error.line() {
-            0 => position.get(),
-            line => (line as u64, error.column() as u64),
-        };
-        FormatError::text(path, line, column.max(1), json_problem(&error))
-    })
 }
 
 #[derive(Default)]
@@ -300,7 +275,7 @@ mod tests {
         let table = read_text(SAMPLE).unwrap();
         assert_eq!(table.names.unwrap().to_vec(), ["ten.jpg", "nine.jpg"]);
         assert_eq!(table.classes.to_vec(), ["person", "dog"]);
-        let labels = table.labels.unwrap().to_observed(Path::new("x"), &Limits::default()).unwrap();
+        let labels = table.labels.unwrap().to_observed(Path::new("x"), &crate::Limits::default()).unwrap();
         use Label::{Negative as N, Positive as P};
         assert_eq!(labels.cells(), [P, N, P, P]);
     }

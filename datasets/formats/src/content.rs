@@ -187,11 +187,6 @@ impl Table {
     }
 }
 
-/// Names of classes that have none.
-pub(crate) fn numbered_classes(path: &Path, classes: usize) -> Result<Strings, FormatError> {
-    Strings::numbered("class", classes).map_err(|bytes| FormatError::memory(path, "names of classes", bytes))
-}
-
 /// What somebody wants to write: a name for each row, a name for each class, a label for each cell.
 #[derive(Clone, Copy, Debug)]
 pub struct LabelSheet<'a> {

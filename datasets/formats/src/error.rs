@@ -1,7 +1,7 @@
 //! What can be wrong with a file or a folder, and what to do about it.
 
 use crate::NpyError;
-use crate::shown::{escaped, shown};
+use crate::text::shown::{escaped, shown};
 use std::io;
 use std::path::{Path, PathBuf};
 

@@ -1,10 +1,10 @@
 //! The label lists of the Hill and SPLC code: `filename,ids`.
 
-use crate::content::numbered_classes;
 use crate::input::open_buffered;
-use crate::labels_csv::unique;
-use crate::lines::Lines;
+use crate::labels::names::numbered_classes;
+use crate::labels::names::unique;
 use crate::shown;
+use crate::text::lines::Lines;
 use crate::{
     Content, Destination, FormatError, LabelLists, LabelSheet, ReadOptions, Strings, Table, write_atomic,
 };

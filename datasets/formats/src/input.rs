@@ -1,7 +1,7 @@
 //! Files that are read: only ordinary ones are opened, and small ones are read as a whole within a bound.
 
-use crate::lines::Lines;
 use crate::memory::reserved;
+use crate::text::lines::Lines;
 use crate::{FormatError, Limits, NpyArray, Strings};
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, BufReader, Read};
@@ -76,7 +76,7 @@ pub fn read_names(path: &Path, limits: &Limits) -> Result<Strings, FormatError> 
     if names.is_empty() {
         return Err(FormatError::Empty { path: path.into(), what: "names" });
     }
-    crate::labels_csv::unique(path, &names)?;
+    crate::labels::names::unique(path, &names)?;
     Ok(names)
 }
 

@@ -1,16 +1,17 @@
 //! Labels as JSON, one object a line.
 
-use crate::convention::MINUS_ONE;
 use crate::input::open_buffered;
-use crate::labels_csv::{Classes, unique};
-use crate::lines::Lines;
+use crate::labels::convention::MINUS_ONE;
+use crate::labels::names::{Classes, unique};
 use crate::shown;
+use crate::text::json::{Skipped, json_problem};
+use crate::text::lines::Lines;
 use crate::{
     Content, Destination, FormatError, LabelConvention, LabelLists, LabelSheet, ReadOptions, Strings, Table,
     write_atomic,
 };
 use lacuna_labels::Label;
-use serde::de::{DeserializeSeed, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeSeed, Error as _, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use std::borrow::Cow;
 use std::fmt;
@@ -69,13 +70,6 @@ pub(crate) fn parse(reader: impl BufRead, path: &Path, options: &ReadOptions) ->
     unique(path, &names)?;
     lists.classes = classes.into_names();
     Ok(Table::of_lists(path, Some(names), lists).noted(lines.note()))
-}
-
-/// What serde_json says, without the position, which stands in front already.
-pub(crate) fn json_problem(error: &serde_json::Error) -> String {
-    let text = error.to_string();
-    let end = text.rfind(" at line ").unwrap_or(text.len());
-    shown(&text[..end])
 }
 
 /// A line, whose labels go into the lists as they are read: a line may name very many.
@@ -323,9 +317,6 @@ impl Visitor<'_> for Class<'_, '_> {
         self.0.found(found)
     }
 }
-
-/// Reads over a value whatever it is.
-pub(crate) type Skipped = IgnoredAny;
 
 /// Writes labels as JSON, one object a line, whole or not at all: `id`, the positives as `labels`, the negatives as `absent`.
 ///

@@ -1,10 +1,11 @@
 //! Labels as CSV or TSV: wide (a column for each class) and long (a line for each label).
 
 use crate::chunks::Chunks;
-use crate::delimited::{Records, push_name};
 use crate::input::open_buffered;
+use crate::labels::names::{Classes, unique};
 use crate::shown;
-use crate::strings::Interner;
+use crate::text::delimited::{Records, push_name};
+use crate::text::strings::Interner;
 use crate::{
     Content, Destination, FormatError, LabelConvention, LabelLists, LabelSheet, LabelTable, ReadOptions,
     Strings, Table, write_atomic,
@@ -196,54 +197,6 @@ impl Names {
     fn unique(self, path: &Path) -> Result<Strings, FormatError> {
         unique(path, &self.names)?;
         Ok(self.names)
-    }
-}
-
-/// Refuses a name that stands for two rows.
-pub(crate) fn unique(path: &Path, names: &Strings) -> Result<(), FormatError> {
-    match names.duplicate() {
-        None => Ok(()),
-        Some((later, earlier)) => Err(FormatError::Unwritable {
-            path: path.into(),
-            problem: format!(
-                "the name `{}` stands for row {earlier} and for row {later} (counted from 0)",
-                shown(&names[later])
-            ),
-        }),
-    }
-}
-
-/// The classes of a file that mentions them one by one.
-pub(crate) struct Classes {
-    names: Interner,
-    /// Whether the classes were given, so that another one is a mistake.
-    closed: bool,
-}
-
-impl Classes {
-    pub(crate) fn new(options: &ReadOptions) -> Self {
-        let names = Interner::new(options.classes.clone().unwrap_or_default());
-        Self { names, closed: options.classes.is_some() }
-    }
-
-    pub(crate) fn names(&self) -> &Strings {
-        self.names.strings()
-    }
-
-    pub(crate) fn into_names(self) -> Strings {
-        self.names.into_strings()
-    }
-
-    pub(crate) fn find(&mut self, name: &str) -> Result<u32, String> {
-        if self.closed {
-            let missing = || format!("there is no class `{}` in the list of classes", shown(name));
-            return self.names.get(name).ok_or_else(missing);
-        }
-        if name.is_empty() {
-            return Err("a class has no name".into());
-        }
-        let number = self.names.number(name).filter(|&number| number < 1 << 30);
-        number.ok_or_else(|| "there are more classes than can be listed".into())
     }
 }
 

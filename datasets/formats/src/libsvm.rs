@@ -1,10 +1,10 @@
 //! LIBSVM with several labels, and the text of the extreme-classification repository.
 
-use crate::content::numbered_classes;
+use crate::arrays::range::not_finite;
 use crate::input::open_buffered;
-use crate::lines::Lines;
-use crate::range::not_finite;
+use crate::labels::names::numbered_classes;
 use crate::shown;
+use crate::text::lines::Lines;
 use crate::{Content, FeatureTable, FormatError, LabelLists, ReadOptions, SparseFeatures, Strings, Table};
 use lacuna_labels::Label;
 use std::io::BufRead;

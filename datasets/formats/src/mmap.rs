@@ -176,7 +176,7 @@ mod bus_error {
 #[cfg(all(test, unix))]
 mod tests {
     use super::*;
-    use crate::{Limits, NpyArray, NpyData, arrays::npy_features};
+    use crate::{Limits, NpyArray, NpyData, arrays::features::npy_features};
     use std::os::unix::process::ExitStatusExt;
     use std::process::{Command, Output};
 

@@ -1,6 +1,6 @@
 //! Features in numbered shards: `img_emb/img_emb_0.npy`, `img_emb_1.npy`, ... as clip-retrieval writes them.
 
-use crate::arrays::finite;
+use crate::arrays::features::finite;
 use crate::error::printed;
 use crate::memory::reserved;
 use crate::npy::{FeatureShape, MatrixFile};

@@ -1,8 +1,8 @@
 //! The header: the relation and its attributes.
 
-use crate::lines::Lines;
 use crate::shown;
-use crate::strings::push;
+use crate::text::lines::Lines;
+use crate::text::strings::push;
 use crate::{FormatError, ReadOptions, Strings};
 use std::borrow::Cow;
 use std::io::BufRead;

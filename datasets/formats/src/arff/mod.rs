@@ -116,7 +116,7 @@ pub(crate) fn parse(
     labels: Option<(&Path, &Strings)>,
     options: &ReadOptions,
 ) -> Result<Table, FormatError> {
-    let mut lines = crate::lines::Lines::new(reader, path, &options.limits);
+    let mut lines = crate::text::lines::Lines::new(reader, path, &options.limits);
     let header = Header::read(&mut lines, options)?;
     let labels = match (labels, header.meka) {
         (Some((xml, names)), _) => header.named(names, path, xml)?,

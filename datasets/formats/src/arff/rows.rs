@@ -1,10 +1,10 @@
 //! The rows behind `@data`, dense (`0.5,1,0`) or sparse (`{0 0.5, 2 1}`).
 
 use super::header::{Cursor, Header, Kind, Labels};
+use crate::arrays::range::not_finite;
 use crate::chunks::Chunks;
-use crate::lines::Lines;
-use crate::range::not_finite;
 use crate::shown;
+use crate::text::lines::Lines;
 use crate::{FeatureTable, FormatError, LabelLists, SparseFeatures, Table};
 use lacuna_labels::{Features, Label};
 use std::io::BufRead;

@@ -6,11 +6,11 @@ mod write;
 pub use write::write_safetensors;
 
 use crate::arrays::{self, ArrayFile};
-use crate::coco::json;
 use crate::error::within;
 use crate::input::open_ordinary;
 use crate::memory::reserved;
 use crate::npy::{FeatureShape, append_f32, read_numbers_of, shape_text};
+use crate::text::json::json;
 use crate::{
     ByteOrder, Content, Dtype, FormatError, Kind, Limits, NpyArray, NpyData, NpyError, ReadOptions, shown,
 };

@@ -1,8 +1,8 @@
 //! From numbers to labels, refusing what could mean two things.
 
 use super::missing;
-use crate::convention::MINUS_ONE;
-use crate::memory::reserved;
+use crate::arrays::cells::cells;
+use crate::labels::convention::MINUS_ONE;
 use crate::{FormatError, LabelConvention, NpyArray};
 use lacuna_labels::{Label, LabelMatrix, ObservedLabels, TrueLabels};
 use std::path::Path;
@@ -37,28 +37,4 @@ pub(super) fn read_observed(
 
 fn read(path: &Path, label: impl Fn(f64) -> Result<Label, &'static str>) -> Result<LabelMatrix, FormatError> {
     cells(&NpyArray::open(path).map_err(missing(path))?, path, label)
-}
-
-/// The numbers of an array as labels.
-pub(crate) fn cells(
-    array: &NpyArray,
-    path: &Path,
-    label: impl Fn(f64) -> Result<Label, &'static str>,
-) -> Result<LabelMatrix, FormatError> {
-    let (rows, classes) = array.matrix_shape().map_err(FormatError::npy(path))?;
-    for (count, what) in [(rows, "rows"), (classes, "classes")] {
-        if count == 0 {
-            return Err(FormatError::Empty { path: path.into(), what });
-        }
-    }
-    let values = array.data().numbers().map_err(FormatError::npy(path))?;
-    let memory = |bytes| FormatError::memory(path, "the labels", bytes);
-    let mut cells = reserved(values.len()).map_err(memory)?;
-    for (i, value) in values.enumerate() {
-        cells.push(label(value).map_err(|advice| {
-            let (row, column) = (i / classes, i % classes);
-            FormatError::Label { path: path.into(), row, column, value, advice }
-        })?);
-    }
-    Ok(LabelMatrix::new(rows, classes, cells).expect("an array has as many values as its shape says"))
 }

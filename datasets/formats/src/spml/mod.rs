@@ -2,7 +2,7 @@
 
 mod labels;
 
-use crate::arrays::npy_features;
+use crate::arrays::features::npy_features;
 use crate::input::read_bounded;
 use crate::npy::FeatureShape;
 use crate::shards::same_image;
@@ -10,7 +10,6 @@ use crate::{
     Content, Destination, Dtype, FeatureTable, FormatError, LabelConvention, LabelTable, Limits, NpyArray,
     NpyData, ReadOptions, Strings, Table,
 };
-pub(crate) use labels::cells;
 use labels::{read_observed, read_truth};
 use lacuna_labels::{FeatureSet, ObservedLabels};
 use std::fs;

@@ -1,17 +1,19 @@
 //! Data sets that are arrays: which array of a file is what, and `.npy` files by themselves.
 
-use crate::content::numbered_classes;
-use crate::convention::{MINUS_ONE, NOT_A_NUMBER};
+pub(crate) mod cells;
+pub(crate) mod features;
+pub(crate) mod range;
+pub(crate) mod sparse;
+
 use crate::error::within;
-use crate::labels_csv::unique;
-use crate::npy::{FeatureShape, MatrixFile};
-use crate::{
-    Content, FeatureTable, FormatError, LabelConvention, LabelTable, Limits, NpyArray, Part, ReadOptions,
-    Strings, Table, mmap, spml,
-};
-use lacuna_labels::{FeatureError, Features, Label, ObservedLabels};
+use crate::labels::convention::{MINUS_ONE, NOT_A_NUMBER};
+use crate::labels::names::numbered_classes;
+use crate::labels::names::unique;
+use crate::npy::FeatureShape;
+use crate::{Content, FormatError, LabelConvention, LabelTable, NpyArray, Part, ReadOptions, Strings, Table};
+use features::{finite, npy_features, set_features};
+use lacuna_labels::{Features, Label, ObservedLabels};
 use std::path::Path;
-use std::sync::Arc;
 
 /// Reads a `.npy` file: text is a list of names, a matrix of numbers features, or labels where
 /// [`ReadOptions::labels`] says so: 1 is positive and 0 negative, unless a convention says otherwise.
@@ -51,43 +53,6 @@ pub(crate) fn read_npy(path: &Path, options: &ReadOptions) -> Result<Content, Fo
         set_features(&mut table, features, &shape, path);
     }
     Ok(table.into())
-}
-
-/// Puts features into a table, with what their shape says.
-fn set_features(table: &mut Table, features: Features, shape: &FeatureShape, path: &Path) {
-    table.features = Some(FeatureTable::Dense(features));
-    table.image = shape.image;
-    table.notes.extend(shape.note(path));
-}
-
-/// Reads features from a `.npy` file, or maps them into memory where they are `<f4` and the file is large.
-pub(crate) fn npy_features(path: &Path, limits: &Limits) -> Result<(Features, FeatureShape), FormatError> {
-    let matrix = MatrixFile::open(path)?;
-    let shape = matrix.features.clone();
-    let (rows, columns) = (shape.rows, shape.columns);
-    for (count, what) in [(rows, "rows"), (columns, "columns")] {
-        if count == 0 {
-            return Err(FormatError::Empty { path: path.into(), what });
-        }
-    }
-    let features = if mmap::can_map(&matrix) && (rows * columns) as u64 * 4 >= limits.map_from {
-        Features::shared(rows, columns, Arc::new(mmap::map(&matrix, path)?))
-    } else {
-        let mut values = Vec::new();
-        matrix.append_f32(&mut values).map_err(FormatError::npy(path))?;
-        Features::new(rows, columns, values)
-    };
-    Ok((features.map_err(finite(path))?, shape))
-}
-
-/// Adds the path to what is wrong with features.
-pub(crate) fn finite(path: &Path) -> impl FnOnce(FeatureError) -> FormatError {
-    move |error| match error {
-        FeatureError::NotFinite { row, column, value } => {
-            FormatError::NotFinite { path: path.into(), row, column, value }
-        }
-        FeatureError::Size { .. } => unreachable!("an array has as many values as its shape says"),
-    }
 }
 
 /// A file that has several arrays.
@@ -202,7 +167,7 @@ fn labels(
     observed: bool,
 ) -> Result<ObservedLabels, FormatError> {
     use LabelConvention::{BinaryAn, Csl, Spml};
-    let matrix = spml::cells(array, path, |value| match (value, convention) {
+    let matrix = cells::cells(array, path, |value| match (value, convention) {
         (1.0, _) => Ok(Label::Positive),
         (0.0, None) => Ok(if observed { Label::Unknown } else { Label::Negative }),
         (0.0, Some(Csl)) => Ok(Label::Negative),

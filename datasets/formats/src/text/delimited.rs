@@ -1,6 +1,6 @@
 //! Records of delimited text: CSV after RFC 4180, and TSV.
 
-use crate::lines::Lines;
+use crate::text::lines::Lines;
 use crate::{FormatError, Limits};
 use std::io::BufRead;
 use std::ops::Range;
