@@ -17,10 +17,38 @@ pub struct ReadOptions {
     pub classes: Option<Strings>,
     /// Whether the numbers of an array without a name that says so (a `.npy` file) are labels, not features.
     pub labels: bool,
+    /// Which array the labels are, where a file has several.
+    pub label_array: Option<String>,
+    /// What parts the labels of a cell that has several.
+    pub label_separator: Option<String>,
+    /// The columns that are classes, for tables that have others as well.
+    pub class_columns: Option<Vec<String>>,
+    /// Columns that are no classes.
+    pub ignored_columns: Vec<String>,
+    /// The column with the names of rows.
+    pub id_column: Option<String>,
+    /// Numbers between 0 and 1 are confidences: above this one a label is positive.
+    pub positive_above: Option<f64>,
+    /// What becomes of a feature that is missing.
+    pub missing_features: MissingFeatures,
     /// Whether columns of LIBSVM rows are counted from 1.
     pub one_based: bool,
     /// What a file may claim.
     pub limits: Limits,
+}
+
+/// What becomes of a feature that is missing in its file.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum MissingFeatures {
+    /// The file is refused.
+    #[default]
+    Refuse,
+    /// It becomes the mean of its column over the rows that have it.
+    Mean,
+    /// It becomes 0.
+    Zero,
+    /// Its row is left out.
+    DropRows,
 }
 
 /// Rows of one part of a data set, as a file has them.
@@ -38,6 +66,15 @@ pub struct Table {
     pub observed: Option<ObservedLabels>,
     /// One name a class.
     pub classes: Strings,
+    /// One name a column of the features, where the file has them: columns of other tables are matched by them.
+    pub feature_names: Option<Strings>,
+    /// The values of nominal features, `(column, values in the order of their numbers)`: other tables may order them
+    /// otherwise.
+    pub nominal: Vec<(usize, Strings)>,
+    /// Whether the numbers of columns and classes are absolute, so that a table with fewer has zeros in the others.
+    pub absolute: bool,
+    /// Which of several features these are, by the name that chooses them again.
+    pub chosen_features: Option<String>,
     /// Channels, height and width of a row, where the file has features of shape [N, C, H, W].
     pub image: Option<[usize; 3]>,
     /// Why rows do not stand as in the file, where they do not: such rows belong to others by name alone.

@@ -53,7 +53,7 @@ mod text;
 
 pub use arrays::sparse::SparseFeatures;
 pub use atomic::write_atomic;
-pub use content::{Content, FeatureTable, LabelSheet, LabelTable, ReadOptions, Table};
+pub use content::{Content, FeatureTable, LabelSheet, LabelTable, MissingFeatures, ReadOptions, Table};
 pub use destination::Destination;
 pub use error::FormatError;
 pub use hill::write_label_list;

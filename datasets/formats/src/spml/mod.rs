@@ -313,7 +313,7 @@ pub(crate) fn read(path: &Path, options: &ReadOptions) -> Result<Content, Format
         classes: set.classes.into(),
         image,
         notes,
-        rearranged: None,
+        ..Table::default()
     };
     Ok(Content { train: table(train, notes), test: Some(table(test, Vec::new())) })
 }
