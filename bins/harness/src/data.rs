@@ -27,6 +27,8 @@ pub struct Benchmark {
     pub expected_positives: f64,
     /// Labels of all training rows, for each need that some loss has.
     observed: Vec<(LabelNeeds, ObservedLabels)>,
+    /// Losses that the labels cannot serve, and what they need.
+    pub(crate) refused: Vec<(&'static str, String)>,
     /// Where the observed labels come from: never [`MaskSource::Auto`].
     pub mask: MaskSource,
     /// BLAKE3 of names, classes, labels, observed labels and features.
@@ -37,20 +39,21 @@ pub struct Benchmark {
     pub findings: Vec<Finding>,
     /// Every file that was read.
     pub files: Vec<std::path::PathBuf>,
+    /// What was opened, with format and features filled in.
+    pub source: DataSource,
 }
 
 impl Benchmark {
     /// Loads the rows, splits them and makes the labels that `losses` need.
     ///
     /// # Errors
-    /// [`HarnessError`]: what the files or the split refuse, and [`HarnessError::Labels`] where observed labels were
-    /// given that a loss cannot work with.
+    /// [`HarnessError`]: what the files or the split refuse.
     pub fn load(
         source: &DataSource,
         protocol: &ProtocolSpec,
         losses: &[&'static LossRow],
     ) -> Result<Self, HarnessError> {
-        let Dataset { name, caveat, train, test, notes, files } = source.open()?;
+        let Dataset { name, caveat, train, test, notes, files, source: resolved } = source.open()?;
         let given = source.given();
         let Some(test) = test else {
             return Err(HarnessError::Setting(format!(
@@ -59,7 +62,8 @@ impl Benchmark {
         };
         let examination = lacuna_checks::examine(&train, Some(&test));
         let image = train.image;
-        let (train, test) = (complete(train, "train")?, complete(test, "test")?);
+        let unlisted = source.unlisted.is_some();
+        let (train, test) = (complete(train, "train", unlisted)?, complete(test, "test", unlisted)?);
         let split =
             Holdout { val_share: protocol.val_share, seed: protocol.split_seed }.split(train.rows())?;
         for (rows, what) in [(split.train.len(), "train"), (split.val.len(), "validate")] {
@@ -82,32 +86,17 @@ impl Benchmark {
         let mut observed: Vec<(LabelNeeds, ObservedLabels)> = Vec::new();
         let mut refused = Vec::new();
         for row in losses {
-            let labels = match (&train.observed, mask, row.needs) {
+            let labels: ObservedLabels = match (&train.observed, mask, row.needs) {
                 (_, _, LabelNeeds::FullTruth) => train.truth.clone().into(),
-                (Some(own), MaskSource::File, need) => {
-                    if let Some(missing) = missing(need, own, &train, &split.train) {
-                        refused.push((row.info.name, missing));
-                    }
-                    own.clone()
-                }
+                (Some(own), MaskSource::File, _) => own.clone(),
                 (_, _, need) => drawn(need, &train, protocol.mask_seed),
             };
+            if let Some(missing) = missing(row.needs, &labels, &train, &split.train) {
+                refused.push((row.info.name, format!("needs {missing}")));
+            }
             if observed.iter().all(|(need, _)| *need != row.needs) {
                 observed.push((row.needs, labels));
             }
-        }
-        if !refused.is_empty() {
-            let own = train.observed.as_ref().expect("refused labels are there").select(&split.train);
-            let counts = LabelCounts::of(&own);
-            let fit = losses.iter().map(|row| row.info.name);
-            let fit: Vec<&str> =
-                fit.filter(|name| refused.iter().all(|(refused, _)| refused != name)).collect();
-            return Err(HarnessError::Labels {
-                data: given.to_string(),
-                labels: counts,
-                refused: refused.into_iter().map(|(loss, why)| format!("{loss} needs {why}")).collect(),
-                fit: fit.join(","),
-            });
         }
         let expected_positives = train.truth.mean_positives_per_row();
         Ok(Self {
@@ -119,11 +108,13 @@ impl Benchmark {
             split,
             expected_positives,
             observed,
+            refused,
             mask,
             fingerprint: examination.fingerprint,
             notes,
             findings: examination.findings,
             files,
+            source: resolved,
         })
     }
 
@@ -157,7 +148,7 @@ impl Benchmark {
 
 /// The rows as one set, whose labels are complete: a benchmark chooses epochs and tests by them. Unknown cells would be
 /// taken for negative, which is a wrong number unless somebody says that the lists are complete.
-fn complete(table: Table, part: &str) -> Result<FeatureSet, HarnessError> {
+fn complete(table: Table, part: &str, unlisted: bool) -> Result<FeatureSet, HarnessError> {
     let limits = Limits::default();
     if let Some(labels) = &table.labels {
         let labels = labels.to_observed(&table.path, &limits)?;
@@ -170,13 +161,14 @@ fn complete(table: Table, part: &str) -> Result<FeatureSet, HarnessError> {
                 class: table.classes.get(class).map_or_else(|| format!("class {class}"), shown),
                 unknown: labels.cells().iter().filter(|label| !label.is_known()).count(),
                 cells: labels.cells().len(),
+                unlisted,
             });
         }
     }
     Ok(table.into_set(&limits)?)
 }
 
-/// What observed labels lack for a need, over the rows that train; `None` where they serve.
+/// What labels lack for a need, over the rows that train; `None` where they serve.
 fn missing(need: LabelNeeds, own: &ObservedLabels, train: &FeatureSet, rows: &[usize]) -> Option<String> {
     let labels = || rows.iter().flat_map(|&row| own.row(row));
     let no = |wanted: Label| labels().all(|label| *label != wanted);
@@ -186,18 +178,17 @@ fn missing(need: LabelNeeds, own: &ObservedLabels, train: &FeatureSet, rows: &[u
         cells.filter(|(seen, true_label)| !seen.is_known() && truth(**true_label)).count()
     };
     match need {
-        LabelNeeds::FullTruth => None,
-        LabelNeeds::SinglePositive => has_no_positive(),
+        LabelNeeds::FullTruth | LabelNeeds::SinglePositive => has_no_positive(),
         LabelNeeds::SinglePositiveOneNegative => has_no_positive()
             .or_else(|| no(Label::Negative).then(|| "negative labels, and there are none".to_string())),
         LabelNeeds::SinglePositiveAllNegatives => has_no_positive().or_else(|| {
             let hidden = unknown(&|label| label == Label::Negative);
             (hidden > 0).then(|| format!("every negative label, and {hidden} are unknown"))
         }),
-        LabelNeeds::Complete => {
+        LabelNeeds::Complete => has_no_positive().or_else(|| {
             let hidden = unknown(&|_| true);
             (hidden > 0).then(|| format!("every label, and {hidden} are unknown"))
-        }
+        }),
     }
 }
 

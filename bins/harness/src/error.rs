@@ -22,17 +22,20 @@ pub enum HarnessError {
     /// The data could not be opened.
     #[error(transparent)]
     Source(#[from] SourceError),
-    /// Observed labels were given, and some losses cannot work with them. Nothing is drawn in their place.
+    /// Some losses cannot work with the labels at hand. Nothing is drawn or made up in their place.
     #[error(
-        "{data}: its observed labels ({labels}) cannot serve every loss: {}. {}--mask drawn draws labels from the truth \
-         instead",
+        "{data}: its {} labels ({labels}) cannot serve every loss: {}{}{}",
+        if *drawn { "training" } else { "observed" },
         refused.join("; "),
-        if fit.is_empty() { String::new() } else { format!("--loss {fit} runs the others; ") }
+        if fit.is_empty() { String::new() } else { format!(". --loss {fit} runs the others") },
+        if *drawn { "" } else { ". --mask drawn draws labels from the truth instead" }
     )]
     Labels {
         /// The data as it was named.
         data: String,
-        /// What the observed labels have.
+        /// Whether the labels were drawn from the truth.
+        drawn: bool,
+        /// What the labels have.
         labels: LabelCounts,
         /// `loss needs what`, one for each loss that was refused.
         refused: Vec<String>,
@@ -42,8 +45,11 @@ pub enum HarnessError {
     /// Labels that a benchmark measures by are not complete.
     #[error(
         "{path}: {unknown} of {cells} labels of the rows to {part} on are unknown (the first: row {row}, counted from 0, \
-         class `{class}`), and a benchmark measures by complete ones. Are the unlisted classes of a row absent? Then say \
-         --unlisted negative; observed labels alone, without the true ones beside them, are not enough here"
+         class `{class}`), and a benchmark measures by complete ones{}",
+        if *unlisted { "" } else {
+            ". Are the unlisted classes of a row absent? Then say --unlisted negative; observed labels alone, without the \
+             true ones beside them, are not enough here"
+        }
     )]
     Incomplete {
         /// The file.
@@ -58,6 +64,8 @@ pub enum HarnessError {
         unknown: usize,
         /// Number of labels.
         cells: usize,
+        /// Whether it was said what an unlisted class is.
+        unlisted: bool,
     },
     /// A loss takes several matrices of logits, and the head has one.
     #[error(
@@ -67,18 +75,6 @@ pub enum HarnessError {
     Branches {
         /// Name of the loss.
         loss: String,
-    },
-    /// A loss refuses the labels it would train on.
-    #[error("{loss}, training rows {first} to {last} (counted from 0 among the rows that train): {source}")]
-    Refused {
-        /// Name of the loss.
-        loss: String,
-        /// First row of the batch that was refused.
-        first: usize,
-        /// Last row of it.
-        last: usize,
-        /// What the loss said.
-        source: LossError,
     },
     /// The run was asked to stop.
     #[error("interrupted")]
@@ -98,6 +94,12 @@ pub enum HarnessError {
         folder: PathBuf,
         /// What differs.
         problem: String,
+    },
+    /// A file that would be written was read by the same command.
+    #[error("{}: this command has read the file and does not overwrite it: name another folder", path.display())]
+    WasRead {
+        /// The file.
+        path: PathBuf,
     },
     /// A stored result cannot be read.
     #[error("{}: line {line}: {problem}", path.display())]

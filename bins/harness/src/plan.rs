@@ -6,8 +6,8 @@ use crate::{
     RunResult, RunSettings, Spec, Trainer, TrainingSpec, run_id,
 };
 use lacuna_losses::{
-    BRANCH_LOSSES, ClassStatistics, Context, LabelNeeds, LossGrad, LossInput, LossRow, MultiLabelLoss,
-    Options, Targets,
+    BRANCH_LOSSES, ClassStatistics, Context, Label, LabelNeeds, LossError, LossGrad, LossInput, LossRow,
+    MultiLabelLoss, Options, Targets,
 };
 use lacuna_source::DataSource;
 use rayon::prelude::*;
@@ -18,7 +18,7 @@ use std::time::Instant;
 /// What a command line may change.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Overrides {
-    /// Rows from elsewhere.
+    /// Rows from elsewhere; for a specification that was resolved, what has changed about where they are.
     pub data: Option<DataSource>,
     /// Where observed labels come from.
     pub mask: Option<MaskSource>,
@@ -96,11 +96,11 @@ struct PlannedLoss {
 }
 
 impl PlannedLoss {
-    fn build(&self) -> Result<Box<dyn MultiLabelLoss>, HarnessError> {
-        Ok(match &self.statistics {
-            Some(statistics) => self.row.build_for(&self.options, statistics)?,
-            None => self.row.build(&self.options)?,
-        })
+    fn build(&self) -> Result<Box<dyn MultiLabelLoss>, LossError> {
+        match &self.statistics {
+            Some(statistics) => self.row.build_for(&self.options, statistics),
+            None => self.row.build(&self.options),
+        }
     }
 }
 
@@ -143,19 +143,38 @@ impl Plan {
         let context =
             Context { classes: Some(data.classes()), expected_positives: Some(data.expected_positives) };
         let mut losses = Vec::new();
-        for (row, loss) in rows.into_iter().zip(&spec.losses) {
+        let mut refused = std::mem::take(&mut data.refused);
+        for (row, loss) in rows.iter().zip(&spec.losses) {
             let options = Options { params: loss.params.clone(), reduction, context };
             let seen = data.observed(row.needs).select(&data.split.train);
-            let statistics = row.statistics_of(seen.cells(), data.classes())?;
-            let planned = PlannedLoss { row, options, statistics };
-            // Found now, not in the middle of the grid.
-            try_out(&mut *planned.build()?, seen.cells(), data.classes())?;
-            losses.push(planned);
+            match planned(row, options, seen.cells(), data.classes()) {
+                Ok(planned) => losses.push(planned),
+                // What is wrong with a setting is wrong whatever the labels are.
+                Err(error @ (LossError::Parameter { .. } | LossError::UnknownParameter { .. })) => {
+                    return Err(error.into());
+                }
+                Err(_) if refused.iter().any(|(loss, _)| *loss == row.info.name) => {}
+                Err(error) => refused.push((row.info.name, format!("cannot: {error}"))),
+            }
         }
+        if !refused.is_empty() {
+            let is_refused = |name: &str| refused.iter().any(|(loss, _)| *loss == name);
+            let fit: Vec<&str> =
+                rows.iter().map(|row| row.info.name).filter(|name| !is_refused(name)).collect();
+            return Err(HarnessError::Labels {
+                data: spec.data.given().to_string(),
+                drawn: data.mask == MaskSource::Drawn,
+                labels: data
+                    .label_counts(rows.iter().find(|row| is_refused(row.info.name)).expect("one").needs),
+                fit: fit.join(","),
+                refused: refused.iter().map(|(loss, why)| format!("{loss} {why}")).collect(),
+            });
+        }
+        memory_for(&spec, &data)?;
 
         // From here on the specification says what is run, so that a record can be repeated from itself.
         spec.protocol.mask = data.mask;
-        spec.data.fingerprint = Some(data.fingerprint.clone());
+        spec.data = DataSource { fingerprint: Some(data.fingerprint.clone()), ..data.source.clone() };
         spec.published = comparable(&spec, published, &data);
         let asked = spec.losses.clone();
         for (loss, planned) in spec.losses.iter_mut().zip(&losses) {
@@ -268,7 +287,8 @@ impl Plan {
         };
         let start = Instant::now();
         let name = row.info.name;
-        let trainer = Trainer::new(&self.data, self.data.observed(row.needs), planned.build()?, settings);
+        let loss = planned.build().map_err(HarnessError::Loss)?;
+        let trainer = Trainer::new(&self.data, self.data.observed(row.needs), loss, settings);
         let outcome = trainer.run(stop, |epoch, val_map| {
             progress(Progress::Epoch { loss: name.to_string(), seed, epoch, val_map });
         });
@@ -389,9 +409,11 @@ fn is_branch_loss(row: &LossRow) -> bool {
 fn with_overrides(spec: &Spec, overrides: &Overrides) -> Result<Spec, HarnessError> {
     let mut spec = spec.clone();
     if let Some(data) = &overrides.data {
-        // A specification that was resolved stays one of the same data, wherever that lies now.
-        let fingerprint = spec.data.fingerprint.take();
-        spec.data = DataSource { fingerprint, ..data.clone() };
+        spec.data = match spec.data.fingerprint {
+            // A specification that was resolved stays one of the same data, wherever its files lie now.
+            Some(_) => spec.data.updated(data),
+            None => data.clone(),
+        };
     }
     spec.protocol.mask = overrides.mask.unwrap_or(spec.protocol.mask);
     let training = &mut spec.training;
@@ -426,13 +448,22 @@ fn with_overrides(spec: &Spec, overrides: &Overrides) -> Result<Spec, HarnessErr
     Ok(spec)
 }
 
-/// Shows a loss, whose state is thrown away afterwards, all labels it will train on, with logits of 0: what it refuses of
-/// them is found before the first run.
-fn try_out(
-    loss: &mut dyn MultiLabelLoss,
-    labels: &[lacuna_losses::Label],
+/// A loss with what it is built from, tried out on all labels it will train on.
+fn planned(
+    row: &'static LossRow,
+    options: Options,
+    labels: &[Label],
     classes: usize,
-) -> Result<(), HarnessError> {
+) -> Result<PlannedLoss, LossError> {
+    let statistics = row.statistics_of(labels, classes)?;
+    let planned = PlannedLoss { row, options, statistics };
+    try_out(&mut *planned.build()?, labels, classes)?;
+    Ok(planned)
+}
+
+/// Shows a loss, whose state is thrown away afterwards, labels with logits of 0: what it refuses of them is found before
+/// the first run. Rows within an error are those of the rows that train.
+fn try_out(loss: &mut dyn MultiLabelLoss, labels: &[Label], classes: usize) -> Result<(), LossError> {
     let zeros = vec![0.0; TRIED_ROWS * classes];
     let ids: Vec<u32> = (0..(labels.len() / classes) as u32).collect();
     let matrices = loss.logit_matrices();
@@ -448,14 +479,28 @@ fn try_out(
             epoch: 0,
             step: 0,
         };
-        loss.evaluate(&input, LossGrad::Unneeded).map_err(|source| HarnessError::Refused {
-            loss: loss.info().name.to_string(),
-            first: ids[0] as usize,
-            last: ids[ids.len() - 1] as usize,
-            source,
+        loss.evaluate(&input, LossGrad::Unneeded).map_err(|error| match error {
+            LossError::Label { loss, row, class, label, why } => {
+                LossError::Label { loss, row: row + ids[0] as usize, class, label, why }
+            }
+            error => error,
         })?;
     }
     Ok(())
+}
+
+/// Whether there is memory for one run: weights, gradients, two moments and the best weights so far.
+fn memory_for(spec: &Spec, data: &Benchmark) -> Result<(), HarnessError> {
+    let weights = spec.training.head.weights(data.train.features.columns(), data.classes());
+    let mut trial: Vec<f32> = Vec::new();
+    trial.try_reserve_exact(5 * weights as usize).map_err(|_| {
+        HarnessError::Setting(format!(
+            "head: {} has {weights} weights, and a run with their gradients and moments takes {:.1} GB, which is more \
+             memory than there is",
+            spec.training.head,
+            20.0 * weights / 1e9
+        ))
+    })
 }
 
 /// Published numbers that were made as this plan makes its own: same data, same training, same loss.

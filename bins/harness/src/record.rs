@@ -43,8 +43,8 @@ pub struct Finished {
     pub val_map: f64,
     /// Test mAP with the weights of that epoch, percent. A class without a test positive counts as 0.
     pub test_map: f64,
-    /// Test mAP over the classes that have a test positive, percent.
-    pub test_map_present: f64,
+    /// Test mAP over the classes that have a test positive, percent; `None` where no class has one.
+    pub test_map_present: Option<f64>,
     /// Test AP of every class, percent.
     pub test_ap: Vec<f64>,
     /// Mean training loss of every epoch.

@@ -51,7 +51,8 @@ impl LossReport {
             labels,
             test_map_mean,
             test_map_std: variance.map(f64::sqrt),
-            test_map_present_mean: mean(&|i| finished[i].0.test_map_present),
+            test_map_present_mean: mean(&|i| finished[i].0.test_map_present.unwrap_or(f64::NAN))
+                .filter(|map| !map.is_nan()),
             best_epochs: finished.iter().map(|(run, _)| run.best_epoch).collect(),
             seconds_per_run: mean(&|i| finished[i].1),
             failed: failed.collect(),

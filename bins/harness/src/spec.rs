@@ -159,7 +159,7 @@ impl Head {
     }
 
     /// Number of weights, as a float because it may be absurd.
-    fn weights(&self, features: usize, classes: usize) -> f64 {
+    pub(crate) fn weights(&self, features: usize, classes: usize) -> f64 {
         let sizes: Vec<usize> = match self {
             Head::Linear => vec![features, classes],
             Head::Mlp(hidden) => [&[features], &hidden[..], &[classes]].concat(),

@@ -12,7 +12,7 @@
 mod lock;
 
 use crate::{HarnessError, Report, RunRecord, Spec};
-use lacuna_formats::{Destination, sweep_temporary_files, write_atomic};
+use lacuna_formats::{Destination, same_file, sweep_temporary_files, write_atomic};
 use lock::Lock;
 use std::collections::{BTreeMap, HashMap};
 use std::fs::{self, File, OpenOptions};
@@ -46,12 +46,19 @@ pub struct Store {
 
 impl Store {
     /// The folder `path`, made if it does not exist. Where it has results of the same runs, these are kept; `force`
-    /// discards results of others.
+    /// discards results of others, but no file of `read`, which the program has read.
     ///
     /// # Errors
-    /// [`HarnessError::Locked`] where another process writes into the folder, [`HarnessError::OtherRun`] where it has
+    /// [`HarnessError::WasRead`], [`HarnessError::Locked`] where another process writes into the folder, [`HarnessError::OtherRun`] where it has
     /// other results, [`HarnessError::Record`] where those are broken, [`HarnessError::Write`].
-    pub fn at(path: &Path, spec: &Spec, force: bool) -> Result<Self, HarnessError> {
+    pub fn at(path: &Path, spec: &Spec, force: bool, read: &[PathBuf]) -> Result<Self, HarnessError> {
+        // The specification may be one that was read: the same runs go on, and it is not written again.
+        let written = if force { &[SPEC, RESULTS, TABLE][..] } else { &[RESULTS, TABLE] };
+        for file in written.iter().map(|name| path.join(name)) {
+            if fs::symlink_metadata(&file).is_ok() && read.iter().any(|read| same_file(read, &file)) {
+                return Err(HarnessError::WasRead { path: file });
+            }
+        }
         let made = make_folders(path)?;
         Self::locked(path.into(), made, spec, force)
     }

@@ -243,7 +243,8 @@ impl<'a> Trainer<'a> {
         let tested = data.tested_classes();
         let present = test.per_class.iter().zip(&tested).filter(|(_, tested)| **tested);
         let present: Vec<f64> = present.map(|(ap, _)| *ap).collect();
-        let test_map_present = 100.0 * present.iter().sum::<f64>() / present.len().max(1) as f64;
+        let test_map_present =
+            (!present.is_empty()).then(|| 100.0 * present.iter().sum::<f64>() / present.len() as f64);
         Ok(Finished {
             loss: name.clone(),
             seed,

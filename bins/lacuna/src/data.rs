@@ -85,6 +85,21 @@ impl DataArgs {
     /// # Errors
     /// Options that describe data where none was named; a name for which there is nothing.
     pub fn source(&self) -> anyhow::Result<Option<DataSource>> {
+        let described = self.described()?;
+        if self.data.is_some() {
+            return Ok(Some(described));
+        }
+        match described.options().next() {
+            Some(option) => bail!("--{option} says how to read data, and none was named: --data DATA"),
+            None => Ok(None),
+        }
+    }
+
+    /// What was said about data, even if none was named.
+    ///
+    /// # Errors
+    /// A name for which there is nothing; a path that is no UTF-8.
+    pub fn described(&self) -> anyhow::Result<DataSource> {
         let text = |path: &Option<PathBuf>| -> Result<Option<String>, SourceError> {
             let named = |path: &PathBuf| {
                 let problem = || format!("{}: the path is not UTF-8: rename it", path.display());
@@ -92,7 +107,13 @@ impl DataArgs {
             };
             path.as_ref().map(named).transpose()
         };
-        let described = DataSource {
+        let DataSource { embedded, path, .. } = match &self.data {
+            Some(data) => DataSource::named(data)?,
+            None => DataSource::default(),
+        };
+        Ok(DataSource {
+            embedded,
+            path,
             format: self.format.clone(),
             features: self.features.clone(),
             labels: text(&self.labels)?,
@@ -115,16 +136,8 @@ impl DataArgs {
                 Rest::Unknown => Unlisted::Unknown,
                 Rest::Negative => Unlisted::Negative,
             }),
-            ..DataSource::default()
-        };
-        let Some(data) = &self.data else {
-            return match described.options().next() {
-                Some(option) => bail!("--{option} says how to read data, and none was named: --data DATA"),
-                None => Ok(None),
-            };
-        };
-        let DataSource { embedded, path, .. } = DataSource::named(data)?;
-        Ok(Some(DataSource { embedded, path, ..described }))
+            fingerprint: None,
+        })
     }
 }
 

@@ -14,13 +14,17 @@ pub const REFUSED: i32 = 2;
 /// Ctrl-C.
 pub const INTERRUPTED: i32 = 130;
 
-/// The exit codes, for the end of a help text.
-pub const CODES: &str = "Exit codes:
+/// The exit codes, for the end of a help text; what 1 stands for depends on the program.
+pub fn codes(found: &str) -> String {
+    format!(
+        "Exit codes:
   0    done
-  1    done, and something was found: errors in the data, runs that failed
+  1    done, and {found}
   2    refused: the command line, a file or the data; or something could not be
        written
-  130  interrupted";
+  130  interrupted"
+    )
+}
 
 /// Ends the process with the exit code of a command, or with what went wrong and what to do about it.
 pub fn finish(outcome: anyhow::Result<i32>) -> ! {

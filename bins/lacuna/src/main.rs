@@ -11,7 +11,7 @@ fn version() -> &'static str {
 
 /// Looks after data sets for multi-label learning with missing labels
 #[derive(Parser)]
-#[command(name = "lacuna", version = version(), max_term_width = WIDTH, after_help = format!("{EXAMPLES}\n\n{}", exit::CODES))]
+#[command(name = "lacuna", version = version(), max_term_width = WIDTH, after_help = format!("{EXAMPLES}\n\n{}", exit::codes("doctor found errors in the data")))]
 struct Cli {
     #[command(subcommand)]
     command: Command,

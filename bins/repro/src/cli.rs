@@ -5,6 +5,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use lacuna_cli::screen::WIDTH;
 use lacuna_cli::{DataArgs, exit};
 use lacuna_harness::{MaskSource, Overrides};
+use lacuna_source::DataSource;
 use std::path::PathBuf;
 
 /// Version and instruction level.
@@ -17,7 +18,7 @@ fn version() -> &'static str {
 /// Without arguments: trains linear heads with every loss on an embedded synthetic set, three seeds each, and
 /// prints a table of test mAP. Takes a few seconds and needs no files.
 #[derive(Parser)]
-#[command(name = "repro", version = version(), max_term_width = WIDTH, after_help = format!("{EXAMPLES}\n\n{}", exit::CODES))]
+#[command(name = "repro", version = version(), max_term_width = WIDTH, after_help = format!("{EXAMPLES}\n\n{}", exit::codes("some runs failed")))]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Option<Command>,
@@ -72,7 +73,7 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "N")]
     seeds: Option<u64>,
     /// Adam's learning rate
-    #[arg(long, value_name = "X", allow_negative_numbers = true)]
+    #[arg(long, value_name = "X", allow_negative_numbers = true, value_parser = rate)]
     lr: Option<f32>,
     /// Rows of a batch
     #[arg(long, value_name = "N")]
@@ -107,7 +108,11 @@ impl RunArgs {
     /// What the command line changes about the benchmark.
     pub(crate) fn overrides(&self) -> anyhow::Result<Overrides> {
         Ok(Overrides {
-            data: self.data.source()?,
+            data: match &self.spec {
+                // What is said about the data changes what the specification says.
+                Some(_) => Some(self.data.described()?).filter(|data| *data != DataSource::default()),
+                None => self.data.source()?,
+            },
             mask: self.mask.map(|mask| match mask {
                 Mask::Drawn => MaskSource::Drawn,
                 Mask::File => MaskSource::File,
@@ -140,6 +145,16 @@ fn parameter(text: &str) -> anyhow::Result<(String, String, f64)> {
     let (loss, param) = name.split_once('.').with_context(form)?;
     let Ok(number) = value.trim().parse() else { bail!("--set {text}: `{value}` is no number") };
     Ok((loss.trim().to_string(), param.trim().to_string(), number))
+}
+
+/// A number that 32-bit floats have room for.
+fn rate(text: &str) -> Result<f32, String> {
+    let Ok(number) = text.parse::<f64>() else { return Err("this is no number".to_string()) };
+    let narrow = number as f32;
+    if number.is_finite() && (narrow.is_infinite() || (narrow == 0.0 && number != 0.0)) {
+        return Err("this is beyond the range of 32-bit floats".to_string());
+    }
+    Ok(narrow)
 }
 
 /// A whole number from 1 on.

@@ -10,7 +10,9 @@ use anyhow::Context;
 use clap::Parser;
 use cli::{Cli, Command, RunArgs};
 use lacuna_cli::{exit, screen};
+use lacuna_formats::FormatError;
 use lacuna_harness::{HarnessError, Plan, Progress, Report, RunOptions, Spec, Store};
+use lacuna_source::SourceError;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -36,13 +38,24 @@ fn run(name: Option<&str>, args: &RunArgs) -> anyhow::Result<i32> {
         (Some(name), None) => specs::find(name)?,
         (None, None) => unreachable!("clap asks for one of them"),
     };
-    let plan = Plan::new(&spec, &args.overrides()?)?;
+    let plan = match Plan::new(&spec, &args.overrides()?) {
+        Err(error) if args.spec.is_some() && names_no_file(&error) => {
+            return Err(error).context(
+                "the paths of a specification are meant in the folder in which it was run; --data, --labels, ... say where \
+                 the files are now",
+            );
+        }
+        plan => plan?,
+    };
     let jobs = jobs(args.jobs);
     // From here on a signal leaves a tidy folder.
     let stop = stop_on_signals()?;
     // The folder first: better no run than a run whose results cannot be kept.
     let store = match &args.out {
-        Some(folder) => Store::at(folder, plan.spec(), args.force)?,
+        Some(folder) => {
+            let read: Vec<_> = plan.data().files.iter().chain(&args.spec).cloned().collect();
+            Store::at(folder, plan.spec(), args.force, &read)?
+        }
         None => {
             let name = folder_name(&spec.name, &plan.data().name);
             Store::fresh(Path::new("runs"), &name, plan.spec())?
@@ -93,15 +106,19 @@ fn run(name: Option<&str>, args: &RunArgs) -> anyhow::Result<i32> {
         });
         return Ok(exit::INTERRUPTED);
     }
-    match report.has_results() {
-        true if report.has_failures() => Ok(exit::FOUND),
-        true => Ok(exit::DONE),
-        false => anyhow::bail!("every run failed: {}", first_failure(&report)),
+    if !report.has_results() {
+        screen::err("every run failed: nothing is kept");
     }
+    Ok(if report.has_failures() { exit::FOUND } else { exit::DONE })
 }
 
-fn first_failure(report: &Report) -> &str {
-    report.losses.iter().find_map(|loss| loss.failed.first()).map_or("", String::as_str)
+/// Whether an error says that a file is not there.
+fn names_no_file(error: &HarnessError) -> bool {
+    let format = match error {
+        HarnessError::Format(error) | HarnessError::Source(SourceError::Format(error)) => error,
+        _ => return false,
+    };
+    matches!(format, FormatError::Io { source, .. } if source.kind() == std::io::ErrorKind::NotFound)
 }
 
 /// Prints the table, or JSON.
@@ -114,7 +131,7 @@ fn show(report: &Report, json: bool, folder: Option<&Path>) -> anyhow::Result<()
         place.iter().for_each(|place| screen::err(place));
         return Ok(());
     }
-    if !report.has_results() {
+    if !report.has_results() && !report.has_failures() {
         return Ok(());
     }
     let place = place.map_or_else(String::new, |place| format!("{place}\n"));
@@ -150,11 +167,11 @@ fn folder_name(benchmark: &str, data: &str) -> String {
     format!("{benchmark}-{short}")
 }
 
-/// A flag that the first Ctrl-C (or SIGTERM) sets; the second one ends the process at once.
+/// A flag that the first Ctrl-C (SIGTERM, a terminal that is closed) sets; the second one ends the process at once.
 fn stop_on_signals() -> anyhow::Result<Arc<AtomicBool>> {
     let stop = Arc::new(AtomicBool::new(false));
     #[cfg(unix)]
-    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
+    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM, signal_hook::consts::SIGHUP] {
         // In this order: the first signal finds the flag unset and sets it.
         signal_hook::flag::register_conditional_shutdown(signal, exit::INTERRUPTED, Arc::clone(&stop))?;
         signal_hook::flag::register(signal, Arc::clone(&stop))?;

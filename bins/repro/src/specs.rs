@@ -17,10 +17,13 @@ pub(crate) fn find(name: &str) -> anyhow::Result<Spec> {
         bail!("this program was built without benchmarks");
     }
     let names: Vec<String> = specs.iter().map(|s| s.name.clone()).collect();
-    specs
-        .into_iter()
-        .find(|spec| spec.name == name)
-        .ok_or_else(|| anyhow!("there is no benchmark `{name}`; there are: {}", names.join(", ")))
+    specs.into_iter().find(|spec| spec.name == name).ok_or_else(|| {
+        let near = lacuna_losses::suggest(name, names.iter().map(String::as_str));
+        match near.to_string() {
+            near if near.starts_with("did") => anyhow!("there is no benchmark `{name}`; {near}"),
+            _ => anyhow!("there is no benchmark `{name}`; there are {}", names.join(", ")),
+        }
+    })
 }
 
 #[cfg(test)]

@@ -70,6 +70,12 @@ pub mod kind {
     pub const OBSERVED_NO_POSITIVE: &str = "observed-no-positive";
     /// No observed label is negative.
     pub const OBSERVED_NO_NEGATIVE: &str = "observed-no-negative";
+    /// Classes that have true positives and no observed one.
+    pub const OBSERVED_CLASSES_WITHOUT_POSITIVE: &str = "observed-classes-without-positive";
+    /// Classes without a known observed label.
+    pub const OBSERVED_CLASSES_UNKNOWN: &str = "observed-classes-unknown";
+    /// Rows that have a true positive and no observed one.
+    pub const OBSERVED_ROWS_WITHOUT_POSITIVE: &str = "observed-rows-without-positive";
     /// There are features, of no column.
     pub const NO_COLUMNS: &str = "no-columns";
     /// The two parts differ in their number of columns.

@@ -280,7 +280,59 @@ impl<'a> Part<'a> {
             }
             _ => None,
         });
+        if positives > 0 {
+            self.check_observed_classes(scan, findings);
+        }
         report
+    }
+
+    /// Classes and rows of which nothing positive was observed although there is something, and classes of which nothing
+    /// was observed at all.
+    fn check_observed_classes(&self, scan: &LabelScan, findings: &mut Vec<Finding>) {
+        let part = self.name;
+        let Some(truth) = self.labels.as_ref().filter(|truth| truth.counts.len() == scan.counts.len()) else {
+            return;
+        };
+        let classes = scan.classes;
+        let hidden: Vec<usize> =
+            (0..classes).filter(|&class| scan.counts[class] == 0 && truth.counts[class] > 0).collect();
+        if !hidden.is_empty() {
+            let text = format!(
+                "{part}: {} of {classes} classes have true positives and no observed one: {}",
+                hidden.len(),
+                self.classes().some(hidden.iter().copied())
+            );
+            findings.push(Finding::warning(kind::OBSERVED_CLASSES_WITHOUT_POSITIVE, text));
+        }
+        if let Some(observed) = &self.table.observed
+            && scan.negatives > 0
+        {
+            let mut known = vec![false; classes];
+            for row in 0..observed.rows() {
+                known.iter_mut().zip(observed.row(row)).for_each(|(known, label)| *known |= label.is_known());
+            }
+            let unknown: Vec<usize> = (0..classes).filter(|&class| !known[class]).collect();
+            if !unknown.is_empty() {
+                let text = format!(
+                    "{part}: {} of {classes} classes have no known observed label, so a loss on known labels never trains \
+                     them: {}",
+                    unknown.len(),
+                    self.classes().some(unknown.iter().copied())
+                );
+                findings.push(Finding::warning(kind::OBSERVED_CLASSES_UNKNOWN, text));
+            }
+        }
+        let (empty, truly) = (scan.empty_rows(), truth.empty_rows());
+        if empty > truly {
+            let first = scan
+                .first_empty_row
+                .map_or_else(String::new, |row| format!("; the first is {}", self.row(row)));
+            let text = format!(
+                "{part}: {empty} of {} rows have no observed positive, and {truly} have no true one{first}",
+                scan.rows
+            );
+            findings.push(Finding::warning(kind::OBSERVED_ROWS_WITHOUT_POSITIVE, text));
+        }
     }
 
     /// Row and class of the first known observed label that differs from a known true one, and how many do.

@@ -136,7 +136,7 @@ fn leakage_is_found_between_dense_and_sparse_features_and_between_sparse_ones_of
 fn observed_labels_that_contradict_the_truth() {
     let mut table = train();
     // Row 0 `dog` is negative in truth, row 2 `cat` positive.
-    table.observed = Some(matrix(2, &[P, P, N, U, N, P]).into());
+    table.observed = Some(matrix(2, &[P, P, U, P, N, P]).into());
     let text = "train: 2 of 5 known observed labels contradict the true ones; the first is that of row 0 (`a.jpg`), \
                 class 1 (`dog`)";
     let found = examine(&table, None);
@@ -349,4 +349,39 @@ fn the_fingerprint_changes_with_every_content_and_not_with_the_path() {
     values.sort_unstable();
     values.dedup();
     assert_eq!(values.len(), count);
+}
+
+#[test]
+fn classes_and_rows_without_an_observed_positive_are_counted() {
+    let kinds = |observed: [Label; 6], truth: [Label; 6]| {
+        let mut table = Table { observed: None, ..train() };
+        table.labels = labels(2, &truth);
+        table.observed = Some(LabelMatrix::new(3, 2, observed.to_vec()).unwrap().into());
+        examine(&table, None)
+            .findings
+            .into_iter()
+            .map(|finding| (finding.kind, finding.text))
+            .collect::<Vec<_>>()
+    };
+    // The second class is never observed, and nothing is known of it; the last row has a positive that is hidden.
+    let found = kinds([P, U, N, U, U, U], [P, P, N, P, N, P]);
+    let of = |kind: &str| found.iter().find(|(k, _)| *k == kind).map(|(_, text)| text.as_str());
+    assert_eq!(
+        of(kind::OBSERVED_CLASSES_WITHOUT_POSITIVE),
+        Some("train: 1 of 2 classes have true positives and no observed one: class 1 (`dog`)")
+    );
+    assert!(
+        of(kind::OBSERVED_CLASSES_UNKNOWN).unwrap().contains("1 of 2 classes have no known observed label")
+    );
+    assert!(
+        of(kind::OBSERVED_ROWS_WITHOUT_POSITIVE)
+            .unwrap()
+            .starts_with("train: 2 of 3 rows have no observed positive")
+    );
+    let found = kinds([P, U, N, P, P, N], [P, P, N, P, P, N]);
+    assert!(
+        found
+            .iter()
+            .all(|(kind, _)| !kind.starts_with("observed-classes") && !kind.starts_with("observed-rows"))
+    );
 }

@@ -48,7 +48,8 @@ pub fn write_atomic<'a>(
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
     };
-    let mut temporary = temporary::create(folder)?;
+    // Without the name of the temporary file, which nobody asked for.
+    let mut temporary = temporary::create(folder).map_err(|error| io::Error::from(error.kind()))?;
     let mut buffer = BufWriter::with_capacity(1 << 16, temporary.as_file_mut());
     write(&mut buffer)?;
     buffer.flush()?;

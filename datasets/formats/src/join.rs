@@ -178,6 +178,10 @@ pub fn join_tables(
         path: other.clone(),
         classes: labels.classes,
         image: features.image,
+        feature_names: features.feature_names,
+        nominal: features.nominal,
+        absolute: features.absolute && labels.absolute,
+        chosen_features: features.chosen_features,
         notes: [features.notes, labels.notes].concat(),
         ..Table::default()
     };

@@ -23,6 +23,8 @@ pub struct Limits {
     pub entries: u64,
     /// Inflated bytes for each compressed byte of an entry of an `.npz` file.
     pub ratio: u64,
+    /// Inflated bytes of an entry of an `.npz` file up to which its ratio does not matter.
+    pub any_ratio: u64,
     /// Inflated bytes of all entries of an `.npz` file together.
     pub declared: u64,
     /// Cells of a matrix of labels or features that is made dense from lists.
@@ -40,6 +42,7 @@ impl Default for Limits {
             header: 16 << 20,
             entries: 65_536,
             ratio: 200,
+            any_ratio: 64 << 20,
             declared: 64 << 30,
             cells: 4 << 30,
             map_from: 1 << 30,

@@ -22,7 +22,7 @@ use std::path::{Path, PathBuf};
 pub(crate) fn read(path: &Path, options: &ReadOptions) -> Result<Content, FormatError> {
     let inner = path.join("img_emb");
     let folder = if inner.is_dir() { inner } else { path.to_path_buf() };
-    let shards = shards(&folder, options.features.as_deref())?;
+    let (name, shards) = shards(&folder, options.features.as_deref())?;
     // One file is open at a time: there may be thousands.
     let first = MatrixFile::open(&shards[0])?.features;
     let mut rows = Vec::with_capacity(shards.len());
@@ -58,7 +58,15 @@ pub(crate) fn read(path: &Path, options: &ReadOptions) -> Result<Content, Format
     let features = Features::new(all, columns, values).map_err(finite(&folder))?;
     let features = Some(FeatureTable::Dense(features));
     let notes = note.into_iter().collect();
-    Ok(Table { path: folder, features, image: first.image, notes, ..Table::default() }.into())
+    Ok(Table {
+        path: folder,
+        features,
+        image: first.image,
+        notes,
+        chosen_features: Some(name),
+        ..Table::default()
+    }
+    .into())
 }
 
 /// Whether the rows of two shards have the same shape.
@@ -119,7 +127,8 @@ fn families(folder: &Path) -> Result<Families, FormatError> {
     Ok(families)
 }
 
-fn shards(folder: &Path, wanted: Option<&str>) -> Result<Vec<PathBuf>, FormatError> {
+/// The name of the shards and the shards, by number.
+fn shards(folder: &Path, wanted: Option<&str>) -> Result<(String, Vec<PathBuf>), FormatError> {
     let mut families = families(folder)?;
     let found: Vec<String> = families.keys().cloned().collect();
     let refuse =
@@ -140,7 +149,7 @@ fn shards(folder: &Path, wanted: Option<&str>) -> Result<Vec<PathBuf>, FormatErr
         None if first > 1 => {
             refuse(format!("shards of {} start with number {first}, not with 0 or 1", shown(&name)))
         }
-        None => Ok(numbered.into_values().collect()),
+        None => Ok((name, numbered.into_values().collect())),
     }
 }
 

@@ -179,6 +179,11 @@ pub fn format(name: &str) -> Option<&'static Format> {
     FORMATS.iter().find(|format| format.name == name)
 }
 
+/// The format that the name of a file, or what lies in a folder, speaks for.
+pub fn recognised(path: &Path) -> Option<&'static Format> {
+    FORMATS.iter().find(|format| format.recognises(path))
+}
+
 /// Reads a file or folder in the format that its name, or what lies in it, speaks for.
 ///
 /// ```
@@ -199,7 +204,7 @@ pub fn open_data(path: &Path, options: &ReadOptions) -> Result<Content, FormatEr
     if !found.is_dir() {
         ordinary(&found).map_err(FormatError::io(path))?;
     }
-    match FORMATS.iter().find(|format| format.recognises(path)) {
+    match recognised(path) {
         Some(format) => format.read(path, options),
         None => Err(FormatError::Unrecognised {
             path: path.into(),

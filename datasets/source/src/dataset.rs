@@ -1,5 +1,6 @@
 //! A data set that was opened.
 
+use crate::DataSource;
 use lacuna_formats::Table;
 use std::path::PathBuf;
 
@@ -18,6 +19,8 @@ pub struct Dataset {
     pub notes: Vec<String>,
     /// Every file that was read, or may have been: programs never write over them.
     pub files: Vec<PathBuf>,
+    /// What was opened, with what the files left open filled in: the format and the features that were chosen.
+    pub source: DataSource,
 }
 
 impl Dataset {

@@ -1,9 +1,10 @@
 //! The description of a data set.
 
-use crate::{Convention, Dataset, Match, SourceError, Unlisted, align};
+use crate::align::{Aligned, Parts, align};
+use crate::{Convention, Dataset, Match, SourceError, Unlisted};
 use lacuna_formats::{
     Content, FORMATS, FeatureTable, LabelTable, Limits, ReadOptions, Strings, Table, files_read, format,
-    join_tables, open_data, read_names,
+    join_tables, open_data, read_names, recognised, shown,
 };
 use lacuna_labels::FeatureSet;
 use lacuna_synthetic::{DEFAULT_SEED, SETS, SetEntry, synthetic_set};
@@ -85,6 +86,32 @@ impl DataSource {
         Err(SourceError::Nothing { name: name.to_string(), known: known_sets() })
     }
 
+    /// This source with what `other` says in the place of what this one says. Data of another kind (an embedded set, a file)
+    /// takes the place of all of it; the fingerprint stays.
+    #[must_use]
+    pub fn updated(&self, other: &Self) -> Self {
+        let fingerprint = self.fingerprint.clone();
+        if other.embedded.is_some() || (self.embedded.is_some() && other.path.is_some()) {
+            return Self { fingerprint, ..other.clone() };
+        }
+        let text = |new: &Option<String>, old: &Option<String>| new.clone().or_else(|| old.clone());
+        Self {
+            embedded: self.embedded.clone(),
+            path: text(&other.path, &self.path),
+            format: text(&other.format, &self.format),
+            features: text(&other.features, &self.features),
+            labels: text(&other.labels, &self.labels),
+            names: text(&other.names, &self.names),
+            by: other.by.or(self.by),
+            test: text(&other.test, &self.test),
+            test_labels: text(&other.test_labels, &self.test_labels),
+            test_names: text(&other.test_names, &self.test_names),
+            label_convention: other.label_convention.or(self.label_convention),
+            unlisted: other.unlisted.or(self.unlisted),
+            fingerprint,
+        }
+    }
+
     /// The name a person gave: the path or that of the embedded set.
     pub fn given(&self) -> &str {
         self.path.as_deref().or(self.embedded.as_deref()).unwrap_or("no data")
@@ -155,6 +182,7 @@ impl DataSource {
             test: Some(table(set.test)),
             notes: Vec::new(),
             files: Vec::new(),
+            source: Self { fingerprint: None, ..self.clone() },
         })
     }
 
@@ -163,48 +191,92 @@ impl DataSource {
         if synthetic_set(self.given()).is_some() {
             reader.notes.push(format!("{}: this is read, not the embedded set of that name", path.display()));
         }
-        let labels = self.labels.as_deref().map(Path::new);
+        // `--labels` names a file, or an array of a file that has several.
+        let array = self.labels.as_ref().filter(|labels| {
+            let arrays = ["npz", "safetensors"];
+            let format = self.format.as_deref().or_else(|| recognised(path).map(|format| format.name));
+            std::fs::symlink_metadata(labels).is_err()
+                && format.is_some_and(|format| arrays.contains(&format))
+        });
+        let [labels, names, test, test_labels, test_names] =
+            [&self.labels, &self.names, &self.test, &self.test_labels, &self.test_names]
+                .map(|path| path.as_deref().map(Path::new));
+        let labels = labels.filter(|_| array.is_none());
         // The convention is that of the labels of the training rows, wherever they are.
-        let plain = ReadOptions { features: self.features.clone(), ..ReadOptions::default() };
+        let plain = ReadOptions {
+            features: self.features.clone(),
+            label_array: array.cloned(),
+            ..ReadOptions::default()
+        };
         let listed = ReadOptions { unlisted: self.unlisted.map(Into::into), ..plain.clone() };
         let convention = self.label_convention.map(Into::into);
-        let of_labels = ReadOptions { convention, labels: true, ..listed.clone() };
+        let of_labels = ReadOptions { convention, labels: true, features: None, ..listed.clone() };
         let own = match labels {
             Some(_) => plain.clone(),
             None => ReadOptions { convention, ..listed.clone() },
         };
-        let Content { train, test } = reader.read(path, self.format.as_deref(), &own)?;
-        let train = reader.complete(train, labels, self.names.as_deref().map(Path::new), &of_labels)?;
+        let Content { train, test: own_test } = reader.read(path, &own)?;
+        let train_features = train.path.display().to_string();
+        let chosen = train.chosen_features.clone();
+        let train = reader.complete(train, labels, names, &of_labels)?;
 
-        // Test labels are read by their own: no convention, and the classes of the training rows.
-        let classes = Some(train.classes.clone()).filter(|classes| !classes.is_empty());
-        let test_options = ReadOptions { classes, labels: true, ..listed.clone() };
-        let test_labels = self.test_labels.as_deref().map(Path::new);
-        let test = match &self.test {
-            Some(test) => {
-                let own = if test_labels.is_some() { plain } else { listed };
-                Some(reader.read(Path::new(test), None, &own)?.train)
-            }
-            None => test,
-        };
-        let test_names = self.test_names.as_deref().map(Path::new);
+        // Test labels are read by their own: no convention, and the classes of the training rows, unless those are
+        // numbers.
+        let classes = Some(train.classes.clone()).filter(|classes| !classes.is_empty() && !train.absolute);
+        let test_options = ReadOptions { classes, labels: true, features: None, ..listed.clone() };
         let test = match test {
-            Some(test) => Some(reader.complete(test, test_labels, test_names, &test_options)?),
-            None if test_labels.is_some() || test_names.is_some() => {
+            Some(path) => {
+                let own = if test_labels.is_some() { plain } else { listed };
+                let content = reader.read_test(path, &own)?;
+                // A folder may have both parts: its rows to train on are not those to test on.
+                Some(match content.test {
+                    Some(test) => {
+                        let path = path.display();
+                        reader
+                            .notes
+                            .push(format!("{path}: it has two parts, and its rows to test on are used"));
+                        test
+                    }
+                    None => content.train,
+                })
+            }
+            None => own_test,
+        };
+        let Some(test) = test else {
+            if test_labels.is_some() || test_names.is_some() {
                 let problem = "--test-labels and --test-names need rows to test on: --test FILE".to_string();
                 return Err(SourceError::Setting(problem));
             }
-            None => None,
+            let Reader { notes, files, .. } = reader;
+            return Ok(self.dataset(path, chosen, train, None, notes, files));
         };
-        let test = test.map(|test| align::classes(&train, test)).transpose()?;
-        let Reader { mut notes, files, .. } = reader;
+        let test_features = test.path.display().to_string();
+        let test = reader.complete_test(test, test_labels, test_names, &test_options)?;
+        let Aligned { train, test, notes } = align(Parts { train, test, train_features, test_features })?;
+        reader.notes.extend(notes);
+        let Reader { notes, files, .. } = reader;
+        Ok(self.dataset(path, chosen, train, Some(test), notes, files))
+    }
+
+    fn dataset(
+        &self,
+        path: &Path,
+        chosen: Option<String>,
+        train: Table,
+        test: Option<Table>,
+        mut notes: Vec<String>,
+        files: Vec<PathBuf>,
+    ) -> Dataset {
         notes.extend(train.notes.iter().cloned());
         notes.extend(test.iter().flat_map(|test| test.notes.iter().cloned()));
         let mut seen = std::collections::HashSet::new();
         notes.retain(|note| seen.insert(note.clone()));
         let full = path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
         let name = full.file_name().map_or("data".into(), |name| name.to_string_lossy().into_owned());
-        Ok(Dataset { name, caveat: None, train, test, notes, files })
+        let format = self.format.clone().or_else(|| recognised(path).map(|format| format.name.to_string()));
+        let features = self.features.clone().or(chosen);
+        let resolved = Self { format, features, ..self.clone() };
+        Dataset { name, caveat: None, train, test, notes, files, source: resolved }
     }
 }
 
@@ -220,12 +292,15 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    fn read(
-        &mut self,
-        path: &Path,
-        name: Option<&str>,
-        options: &ReadOptions,
-    ) -> Result<Content, SourceError> {
+    /// Reads a file. The format that was named is that of the files whose names do not say one; where all say one, it is
+    /// that of the data itself.
+    fn read(&mut self, path: &Path, options: &ReadOptions) -> Result<Content, SourceError> {
+        let source = self.source;
+        let is_data = source.path.as_deref().map(Path::new) == Some(path);
+        let files = [&source.path, &source.labels, &source.test, &source.test_labels];
+        let all_say = files.into_iter().flatten().all(|file| recognised(Path::new(file)).is_some());
+        let holds = if all_say { is_data } else { recognised(path).is_none() };
+        let name = source.format.as_deref().filter(|_| holds);
         let content = match name {
             None => open_data(path, options)?,
             Some(name) => {
@@ -239,37 +314,87 @@ impl Reader<'_> {
         Ok(content)
     }
 
+    /// Reads rows to test on, for which no convention holds.
+    fn read_test(&mut self, path: &Path, options: &ReadOptions) -> Result<Content, SourceError> {
+        self.read(path, options).map_err(|error| match error {
+            SourceError::Format(error) if error.to_string().contains("say which one this file follows") => {
+                SourceError::Setting(format!(
+                    "{}: -1 stands among labels to test by, which are complete: 1 and 0. A label convention holds for the \
+                     rows to train on; write 0 for what is absent",
+                    path.display()
+                ))
+            }
+            error => error,
+        })
+    }
+
     /// Brings features, the names of their rows and labels in a file of their own together.
     fn complete(
         &mut self,
-        mut features: Table,
+        features: Table,
         labels: Option<&Path>,
         names: Option<&Path>,
         options: &ReadOptions,
     ) -> Result<Table, SourceError> {
-        let limits = Limits::default();
-        if let Some(path) = names {
-            let read = read_names(path, &limits)?;
-            self.files.push(path.into());
-            if read.len() != features.rows() {
-                return Err(SourceError::Setting(format!(
-                    "{} names {} rows, and {} has {}: one name a row is needed",
-                    path.display(),
-                    read.len(),
-                    features.path.display(),
-                    features.rows()
-                )));
+        let features = self.named(features, names)?;
+        match labels {
+            None => Ok(features),
+            Some(path) => {
+                let labels = self.read(path, options)?.train;
+                self.join(features, labels, path)
             }
-            features.names = Some(read);
         }
-        let Some(path) = labels else { return Ok(features) };
-        let labels = self.read(path, None, options)?.train;
+    }
+
+    /// The same for the rows to test on.
+    fn complete_test(
+        &mut self,
+        features: Table,
+        labels: Option<&Path>,
+        names: Option<&Path>,
+        options: &ReadOptions,
+    ) -> Result<Table, SourceError> {
+        let features = self.named(features, names)?;
+        match labels {
+            None => Ok(features),
+            Some(path) => {
+                let content = self.read_test(path, options)?;
+                self.join(features, content.test.unwrap_or(content.train), path)
+            }
+        }
+    }
+
+    /// Gives the rows of features the names that are in a file of their own.
+    fn named(&mut self, mut features: Table, names: Option<&Path>) -> Result<Table, SourceError> {
+        let Some(path) = names else { return Ok(features) };
+        let read = read_names(path, &Limits::default())?;
+        self.files.push(path.into());
+        if read.len() != features.rows() {
+            return Err(SourceError::Setting(format!(
+                "{} names {} rows, and {} has {}: one name a row is needed",
+                path.display(),
+                read.len(),
+                features.path.display(),
+                features.rows()
+            )));
+        }
+        features.names = Some(read);
+        Ok(features)
+    }
+
+    fn join(&mut self, features: Table, labels: Table, path: &Path) -> Result<Table, SourceError> {
         if labels.labels.is_none() {
             let problem = format!("{}: there are no labels in this file", path.display());
             return Err(SourceError::Setting(problem));
         }
-        if features.labels.is_some() || features.observed.is_some() {
-            let (own, other) = (features.path.display(), path.display());
+        let (own, other) = (features.path.display().to_string(), path.display());
+        if features.observed.is_some() {
+            return Err(SourceError::Setting(format!(
+                "{own} has observed labels of its own, which the labels of {other} would leave unused: leave --labels out, \
+                 or take features from a file without labels"
+            )));
+        }
+        if features.labels.is_some() {
             self.notes.push(format!("{own}: its own labels are not used, those of {other} are"));
         }
         let by = self.source.by.unwrap_or(Match::Name);
@@ -285,15 +410,30 @@ impl Reader<'_> {
         let (of_features, of_labels) = (features.path.clone(), labels.path.clone());
         let named = |names: &Option<Strings>| names.is_some();
         let unnamed = !named(&features.names) && !named(&labels.names);
-        let (table, join) = join_tables(features, labels, by.into(), &limits)?;
+        let differences = differences(features.names.as_ref(), labels.names.as_ref());
+        let (table, join) = join_tables(features, labels, by.into(), &Limits::default())?;
         let files = format!("{} and {}", of_features.display(), of_labels.display());
         match join {
             Some(join) => self.notes.push(format!("{files} joined by name: {join}")),
             None if unnamed => {
                 self.notes.push(format!("{files} joined by position: neither has names of rows"))
             }
-            None => self.notes.push(format!("{files} joined by position, as --match row says")),
+            None => self.notes.push(format!("{files} joined by position, as --match row says{differences}")),
         }
         Ok(table)
     }
+}
+
+/// How many names of two sides that are joined by position differ, and the first of them.
+fn differences(one: Option<&Strings>, other: Option<&Strings>) -> String {
+    let (Some(one), Some(other)) = (one, other) else { return String::new() };
+    let mut differ = one.iter().zip(other.iter()).enumerate().filter(|(_, (a, b))| a != b);
+    let Some((row, (a, b))) = differ.next() else { return String::new() };
+    let count = 1 + differ.count();
+    format!(
+        "; {count} of {} names differ, the first in row {row}: `{}` and `{}`",
+        one.len(),
+        shown(a),
+        shown(b)
+    )
 }

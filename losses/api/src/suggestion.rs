@@ -97,8 +97,8 @@ fn folded(name: &str) -> Vec<char> {
 /// The most edits for a name of this length.
 fn allowed(length: usize) -> usize {
     let most = match length {
-        0..=3 => 1,
-        4..=7 => 2,
+        0..=4 => 1,
+        5..=7 => 2,
         _ => 3,
     };
     most.min(length / 2)
@@ -165,7 +165,8 @@ mod tests {
             ("an", "ba", false),
             ("abc", "abd", true),
             ("abc", "add", false),
-            ("abcd", "abxy", true),
+            ("abcd", "abcx", true),
+            ("abcd", "abxy", false),
             ("abcd", "axyz", false),
             ("abcdefg", "abcdexy", true),
             ("abcdefg", "abcdxyz", false),

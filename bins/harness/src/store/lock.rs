@@ -24,6 +24,10 @@ impl Lock {
         let path = folder.join(NAME);
         let refuse = |source| HarnessError::Write { path: path.clone(), source };
         loop {
+            // A link would be followed, and what it leads to written over.
+            if fs::symlink_metadata(&path).is_ok_and(|found| !found.is_file()) {
+                return Err(refuse(std::io::Error::other("this is no ordinary file: remove it")));
+            }
             let mut options = OpenOptions::new();
             let mut file =
                 options.read(true).write(true).create(true).truncate(false).open(&path).map_err(refuse)?;

@@ -5,6 +5,7 @@ use lacuna_formats::{NpyArray, NpyData};
 use lacuna_harness::{HarnessError, MaskSource, Overrides, Plan};
 use lacuna_losses::{CLASS_LOSSES, LOSSES, LabelNeeds};
 use lacuna_source::{Convention, DataSource};
+use std::fs;
 use std::path::Path;
 
 const ROWS: usize = 60;
@@ -124,6 +125,18 @@ fn labels_without_a_positive_serve_nobody() {
     assert!(!error.contains("--loss "), "there is no other loss to run: {error}");
 }
 
+/// Drawn labels are held to the same needs: without a true positive there is none to draw.
+#[test]
+fn labels_that_are_drawn_and_serve_nobody_are_refused_too() {
+    let dir = folder(|_, label| label);
+    fs::remove_file(dir.path().join("formatted_train_labels_obs.npy")).unwrap();
+    fs::remove_file(dir.path().join("formatted_train_labels.npy")).unwrap();
+    save(dir.path(), "formatted_train_labels.npy", &[ROWS, CLASSES], NpyData::I8(vec![0; ROWS * CLASSES]));
+    let error = plan(dir.path(), &["an", "bce-full"], None).unwrap_err().to_string();
+    assert!(error.contains("its training labels") && error.contains("an needs a positive label"), "{error}");
+    assert!(!error.contains("--mask drawn"), "{error}");
+}
+
 #[test]
 fn titles_and_columns_tell_the_labels_at_hand() {
     let dir = folder(|cell, label| match (label, cell % 2) {
@@ -160,6 +173,10 @@ fn a_loss_that_no_plain_benchmark_trains_is_refused_before_the_first_run() {
 fn labels_that_a_loss_refuses_are_found_before_the_first_run() {
     // Rows with several positives, and a loss over classes that exclude each other.
     let dir = folder(|_, label| label);
-    let error = plan(dir.path(), &["ldam-softmax"], None).unwrap_err();
-    assert!(matches!(error, HarnessError::Refused { .. }), "{error}");
+    let error = plan(dir.path(), &["an", "ldam-softmax", "splc"], None).unwrap_err();
+    let HarnessError::Labels { refused, fit, .. } = &error else { panic!("{error}") };
+    assert!(refused[0].starts_with("ldam-softmax cannot: the label of row "), "{refused:?}");
+    // The advice runs.
+    assert_eq!(fit, "an,splc");
+    plan(dir.path(), &fit.split(',').collect::<Vec<_>>(), None).unwrap();
 }

@@ -55,7 +55,7 @@ fn every_run_is_kept_when_it_ends_and_the_folder_is_left_tidy() {
     let table = fs::read_to_string(folder.join("table.md")).unwrap();
     assert!(table.contains("| an | 1 / 0 / 19 |") && table.contains("AP sklearn"), "{table}");
     // The same runs are continued: nothing is left to do, and nothing is stored twice.
-    let store = Store::at(&folder, plan.spec(), false).unwrap();
+    let store = Store::at(&folder, plan.spec(), false, &[]).unwrap();
     assert_eq!((store.kept().len(), run(&plan, &store)), (4, 0));
     store.close();
     assert_eq!(read(&folder).len(), 4);
@@ -65,17 +65,17 @@ fn every_run_is_kept_when_it_ends_and_the_folder_is_left_tidy() {
 fn a_folder_of_other_runs_is_refused_unless_they_are_discarded() {
     let root = tempfile::tempdir().unwrap();
     let (first, second) = (plan("an"), plan("splc"));
-    let store = Store::at(root.path(), first.spec(), false).unwrap();
+    let store = Store::at(root.path(), first.spec(), false, &[]).unwrap();
     run(&first, &store);
     store.close();
     let before = fs::read(root.path().join("results.jsonl")).unwrap();
-    let error = Store::at(root.path(), second.spec(), false).unwrap_err();
+    let error = Store::at(root.path(), second.spec(), false, &[]).unwrap_err();
     assert!(
         matches!(error, HarnessError::OtherRun { .. }) && error.to_string().contains("--force"),
         "{error}"
     );
     assert_eq!(fs::read(root.path().join("results.jsonl")).unwrap(), before);
-    let store = Store::at(root.path(), second.spec(), true).unwrap();
+    let store = Store::at(root.path(), second.spec(), true, &[]).unwrap();
     assert!(store.kept().is_empty());
     run(&second, &store);
     store.close();
@@ -84,7 +84,7 @@ fn a_folder_of_other_runs_is_refused_unless_they_are_discarded() {
     for name in ["results.jsonl", "table.md"] {
         let other = tempfile::tempdir().unwrap();
         fs::write(other.path().join(name), "mine").unwrap();
-        assert!(Store::at(other.path(), first.spec(), false).is_err());
+        assert!(Store::at(other.path(), first.spec(), false, &[]).is_err());
         assert_eq!(fs::read_to_string(other.path().join(name)).unwrap(), "mine");
         assert_eq!(fs::read_dir(other.path()).unwrap().count(), 1, "nothing is left behind");
     }
@@ -94,14 +94,14 @@ fn a_folder_of_other_runs_is_refused_unless_they_are_discarded() {
 fn a_line_that_was_cut_is_dropped_aloud_and_its_run_repeated() {
     let root = tempfile::tempdir().unwrap();
     let plan = plan("an,splc");
-    let store = Store::at(root.path(), plan.spec(), false).unwrap();
+    let store = Store::at(root.path(), plan.spec(), false, &[]).unwrap();
     run(&plan, &store);
     store.close();
     let path = root.path().join("results.jsonl");
     let whole = read(root.path());
     let bytes = fs::read(&path).unwrap();
     fs::write(&path, &bytes[..bytes.len() - 7]).unwrap();
-    let store = Store::at(root.path(), plan.spec(), false).unwrap();
+    let store = Store::at(root.path(), plan.spec(), false, &[]).unwrap();
     assert_eq!(store.kept().len(), 3);
     assert!(store.notes()[0].contains("the last line was cut"), "{:?}", store.notes());
     assert_eq!(run(&plan, &store), 1);
@@ -111,7 +111,7 @@ fn a_line_that_was_cut_is_dropped_aloud_and_its_run_repeated() {
     assert_eq!(again.iter().map(result).collect::<Vec<_>>(), whole.iter().map(result).collect::<Vec<_>>());
     // A line in the middle that is no record is not passed over.
     fs::write(&path, b"{}\n").unwrap();
-    let error = Store::at(root.path(), plan.spec(), false).unwrap_err().to_string();
+    let error = Store::at(root.path(), plan.spec(), false, &[]).unwrap_err().to_string();
     assert!(error.contains("results.jsonl: line 1: no record"), "{error}");
 }
 
@@ -120,8 +120,8 @@ fn a_second_process_is_told_who_writes() {
     let root = tempfile::tempdir().unwrap();
     let plan = plan("an");
     let folder = root.path().join("out");
-    let store = Store::at(&folder, plan.spec(), false).unwrap();
-    let error = Store::at(&folder, plan.spec(), false).unwrap_err().to_string();
+    let store = Store::at(&folder, plan.spec(), false, &[]).unwrap();
+    let error = Store::at(&folder, plan.spec(), false, &[]).unwrap_err().to_string();
     assert!(error.contains(&format!("process {}", std::process::id())), "{error}");
     store.close();
     assert!(!folder.exists(), "a store without a finished run leaves nothing");
@@ -131,7 +131,7 @@ fn a_second_process_is_told_who_writes() {
 fn runs_that_are_stopped_are_dropped_and_those_that_ended_are_kept() {
     let root = tempfile::tempdir().unwrap();
     let plan = plan("an,splc");
-    let store = Store::at(&root.path().join("out"), plan.spec(), false).unwrap();
+    let store = Store::at(&root.path().join("out"), plan.spec(), false, &[]).unwrap();
     let stop = AtomicBool::new(false);
     let options = RunOptions { jobs: 1, stop: &stop, kept: &[] };
     let report = plan
@@ -154,7 +154,7 @@ fn temporary_files_of_killed_processes_are_swept() {
     let root = tempfile::tempdir().unwrap();
     fs::write(root.path().join(".lacuna-abc.tmp"), "half").unwrap();
     fs::write(root.path().join("notes.tmp"), "mine").unwrap();
-    let store = Store::at(root.path(), plan("an").spec(), false).unwrap();
+    let store = Store::at(root.path(), plan("an").spec(), false, &[]).unwrap();
     assert!(store.notes()[0].contains("1 temporary files"), "{:?}", store.notes());
     assert!(!root.path().join(".lacuna-abc.tmp").exists() && root.path().join("notes.tmp").exists());
     store.close();
@@ -164,7 +164,7 @@ fn temporary_files_of_killed_processes_are_swept() {
 #[test]
 fn a_folder_that_cannot_be_written_is_found_before_the_first_run() {
     for place in ["/proc/lacuna", "/proc"] {
-        let error = Store::at(Path::new(place), plan("an").spec(), false).unwrap_err();
+        let error = Store::at(Path::new(place), plan("an").spec(), false, &[]).unwrap_err();
         assert!(matches!(error, HarnessError::Write { .. }), "{error}");
     }
 }

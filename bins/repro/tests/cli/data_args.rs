@@ -363,3 +363,157 @@ fn real_features_as_npy_and_csv_give_the_same_test_map_bit_for_bit() {
     let ids = |out: &str| records(&path.join(out))[0]["id"].clone();
     assert_eq!(ids("files"), ids("folder"));
 }
+
+/// The arrays of an npz: what was once read from a file of another name was drawn from the truth, without a word.
+#[test]
+fn arrays_that_seem_to_have_observed_labels_are_never_left_out() {
+    use lacuna_formats::{Compression, write_npz};
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path();
+    let array = |shape: &[usize], data| NpyArray::new(shape.to_vec(), data).unwrap();
+    let x = |part| array(&[rows(part).len(), 4], NpyData::F32(features(part)));
+    let y = |part| array(&[rows(part).len(), 3], NpyData::U8(labels(part)));
+    let observed = array(&[60, 3], NpyData::U8([1, 0, 0].repeat(60)));
+    let (x_train, x_test, y_train, y_test) = (x("train"), x("test"), y("train"), y("test"));
+    let write = |file: &str, name: &str| {
+        let arrays = [
+            ("features_train", &x_train),
+            ("features_test", &x_test),
+            ("labels_train", &y_train),
+            ("labels_test", &y_test),
+            (name, &observed),
+        ];
+        write_npz(&path.join(file), &arrays, Compression::Deflate).unwrap();
+    };
+    let loss = ["--loss", "an", "--epochs", "1", "--batch", "8", "--seeds", "1"];
+    for (i, name) in
+        ["labels_obs_train", "Labels_Obs_train", "train_observed_labels", "y_obs_train"].iter().enumerate()
+    {
+        let (file, out) = (format!("{i}.npz"), format!("known-{i}"));
+        write(&file, name);
+        done(path, &[&["run", "spml-linear", "--data", &file, "--out", &out][..], &loss].concat());
+        let spec = fs::read_to_string(path.join(out).join("spec.toml")).unwrap();
+        assert!(spec.contains("mask = \"file\"") && spec.contains("format = \"npz\""), "{name}: {spec}");
+    }
+    write("strange.npz", "my_obs_mask");
+    let error = refused_here(path, &[&["run", "spml-linear", "--data", "strange.npz"][..], &loss].concat());
+    assert!(error.contains("`my_obs_mask`") && error.contains("labels_obs"), "{error}");
+    write("other.npz", "weights");
+    let (_, error) =
+        done(path, &[&["run", "spml-linear", "--data", "other.npz", "--out", "other"][..], &loss].concat());
+    assert!(error.contains("arrays that are not used: weights"), "{error}");
+    let error = refused_here(path, &["run", "spml-linear", "--data", "other.npz", "--features", "nosuch"]);
+    assert!(error.contains("no array is called `nosuch`"), "{error}");
+    // Any array can be named.
+    let (_, _) = done(
+        path,
+        &[&["run", "spml-linear", "--data", "other.npz", "--labels", "labels", "--out", "named"][..], &loss]
+            .concat(),
+    );
+}
+
+fn refused_here(folder: &Path, args: &[&str]) -> String {
+    let output = crate::repro(folder).args(args).output().unwrap();
+    assert_eq!(output.status.code(), Some(2), "{args:?}");
+    String::from_utf8(output.stderr).unwrap()
+}
+
+#[cfg(unix)]
+#[test]
+fn links_that_lead_nowhere_are_no_absent_files() {
+    let dir = tempfile::tempdir().unwrap();
+    let folder = dir.path().join("folder");
+    write_spml(&folder);
+    let args = [&["run", "spml-linear", "--data", "folder"][..], &QUICK].concat();
+    for name in ["formatted_train_labels_obs.npy", "classes.txt"] {
+        let _ = fs::remove_file(folder.join(name));
+        std::os::unix::fs::symlink("/nowhere/at/all", folder.join(name)).unwrap();
+        let error = refused(dir.path(), &args);
+        assert!(error.contains(name), "{error}");
+        fs::remove_file(folder.join(name)).unwrap();
+    }
+    fs::write(folder.join("formatted_train_labels_observed.npy"), "").unwrap();
+    let error = refused(dir.path(), &args);
+    assert!(error.contains("formatted_train_labels_observed.npy") && error.contains("rename"), "{error}");
+}
+
+#[test]
+fn a_folder_to_test_on_gives_its_rows_to_test_on() {
+    let dir = tempfile::tempdir().unwrap();
+    write_spml(&dir.path().join("folder"));
+    let run = |args: &[&str], out: &str| {
+        let (_, error) = done(
+            dir.path(),
+            &[&["run", "spml-linear", "--data", "folder", "--out", out][..], args, &QUICK].concat(),
+        );
+        (result(&dir.path().join(out)), error)
+    };
+    let ((own, _), (named, error)) = (run(&[], "own"), run(&["--test", "folder"], "named"));
+    assert_eq!(own, named);
+    assert!(error.contains("its rows to test on are used"), "{error}");
+}
+
+#[test]
+fn names_that_differ_are_counted_where_rows_are_joined_by_position() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path();
+    write_features(path);
+    for part in ["train", "test"] {
+        let list: Vec<String> = rows(part).map(|i| format!("{i}.jpg")).collect();
+        fs::write(path.join(format!("{part}.txt")), list.join("\n")).unwrap();
+        let mut csv: Vec<String> = text("csv", part).lines().map(String::from).collect();
+        csv.swap(2, 3);
+        fs::write(path.join(format!("{part}.csv")), csv.join("\n") + "\n").unwrap();
+    }
+    let args = ["run", "spml-linear", "--data", "train.npy", "--names", "train.txt", "--labels", "train.csv"];
+    let test =
+        ["--test", "test.npy", "--test-names", "test.txt", "--test-labels", "test.csv", "--match", "row"];
+    let (_, error) = done(path, &[&args[..], &test, &QUICK].concat());
+    assert!(error.contains("2 of 60 names differ, the first in row 1: `1.jpg` and `2.jpg`"), "{error}");
+}
+
+/// Labels in a file of their own beside a folder with observed ones once dropped these and drew others.
+#[test]
+fn observed_labels_are_not_dropped_for_labels_of_another_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path();
+    write_spml(&path.join("folder"));
+    save(path, "folder/formatted_train_labels_obs.npy", &[60, 3], NpyData::U8([1, 0, 0].repeat(60)));
+    fs::write(path.join("train.csv"), text("csv", "train")).unwrap();
+    let error = refused(
+        path,
+        &[&["run", "spml-linear", "--data", "folder", "--labels", "train.csv"][..], &QUICK].concat(),
+    );
+    assert!(error.contains("has observed labels of its own"), "{error}");
+}
+
+#[test]
+fn attributes_in_another_order_are_matched_by_name() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path();
+    // f0 decides the label; in the moved file it stands last.
+    let arff = |order: [usize; 3], part: &str| {
+        let mut out = "@relation x\n".to_string();
+        order.iter().for_each(|f| out += &format!("@attribute f{f} numeric\n"));
+        out += "@attribute cat {0,1}\n@attribute dog {0,1}\n@data\n";
+        for i in rows(part) {
+            let x = row(i).0;
+            let y = row(i).1.map(u8::from);
+            order.iter().for_each(|&f| out += &format!("{},", x[f]));
+            out += &format!("{},{}\n", y[0], y[1]);
+        }
+        out
+    };
+    let xml = "<labels xmlns=\"http://mulan.sourceforge.net/labels\"><label name=\"cat\"/><label name=\"dog\"/></labels>";
+    fs::write(path.join("x.xml"), xml).unwrap();
+    fs::write(path.join("x-train.arff"), arff([0, 1, 2], "train")).unwrap();
+    let run = |order, out: &str| {
+        fs::write(path.join("x-test.arff"), arff(order, "test")).unwrap();
+        let args = ["run", "spml-linear", "--data", "x-train.arff", "--test", "x-test.arff", "--out", out];
+        let (_, error) = done(path, &[&args[..], &QUICK].concat());
+        (result(&path.join(out)), error)
+    };
+    let ((same, _), (moved, error)) = (run([0, 1, 2], "same"), run([2, 1, 0], "moved"));
+    assert_eq!(same, moved);
+    assert!(error.contains("matched by name"), "{error}");
+}

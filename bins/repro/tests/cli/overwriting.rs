@@ -66,3 +66,61 @@ fn the_folder_that_is_read_is_written_to_only_where_it_is_named() {
     // Now it is one of the files that are read.
     assert!(refused(dir.path(), &["mask", ".", "--out", ".", "--force"]).contains("has read the file"));
 }
+
+#[test]
+fn a_run_folder_is_not_written_over_what_was_read() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path();
+    fs::create_dir(path.join("data")).unwrap();
+    write_set(&path.join("data"));
+    let quick = ["--loss", "an", "--seeds", "1", "--epochs", "1", "--batch", "8"];
+    let names: Vec<String> = (0..60).map(|i| format!("n{i}")).collect();
+    let features = fs::read(path.join("data/train_features_test.npy")).unwrap();
+    fs::write(path.join("x.npy"), features).unwrap();
+    fs::create_dir(path.join("run")).unwrap();
+    fs::write(path.join("run/table.md"), names.join("\n")).unwrap();
+    let labels: Vec<String> =
+        names.iter().enumerate().map(|(i, name)| format!("{name},{},1", i % 2)).collect();
+    fs::write(path.join("y.csv"), format!("id,a,b\n{}\n", labels.join("\n"))).unwrap();
+    let args = [
+        "run",
+        "spml-linear",
+        "--data",
+        "x.npy",
+        "--names",
+        "run/table.md",
+        "--labels",
+        "y.csv",
+        "--test",
+        "x.npy",
+    ];
+    let test = ["--test-names", "run/table.md", "--test-labels", "y.csv", "--out", "run", "--force"];
+    let error = {
+        let output = repro(path).args(args).args(test).args(quick).output().unwrap();
+        assert_eq!(output.status.code(), Some(2));
+        String::from_utf8(output.stderr).unwrap()
+    };
+    assert!(error.contains("run/table.md: this command has read the file"), "{error}");
+    assert_eq!(fs::read_to_string(path.join("run/table.md")).unwrap(), names.join("\n"));
+    // A specification that was read is continued, and never discarded.
+    done(path, &[&["run", "spml-linear", "--data", "data", "--out", "kept"][..], &quick].concat());
+    done(path, &["run", "--spec", "kept/spec.toml", "--out", "kept"]);
+    let before = fs::read(path.join("kept/spec.toml")).unwrap();
+    let args = ["run", "--spec", "kept/spec.toml", "--epochs", "2", "--out", "kept", "--force"];
+    let output = repro(path).args(args).output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert_eq!(fs::read(path.join("kept/spec.toml")).unwrap(), before);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_lock_that_is_a_link_is_not_followed() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::create_dir(dir.path().join("run")).unwrap();
+    fs::write(dir.path().join("mine.txt"), "mine").unwrap();
+    std::os::unix::fs::symlink("../mine.txt", dir.path().join("run/.lacuna-lock")).unwrap();
+    let args = ["run", "spml-linear", "--loss", "an", "--seeds", "1", "--epochs", "1", "--out", "run"];
+    let output = repro(dir.path()).args(args).output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert_eq!(fs::read_to_string(dir.path().join("mine.txt")).unwrap(), "mine");
+}

@@ -16,7 +16,15 @@ fn a_stored_specification_repeats_the_results() {
             .concat();
     done(dir.path(), &first);
     let spec = fs::read_to_string(dir.path().join("first/spec.toml")).unwrap();
-    for line in ["path = \"data\"", "fingerprint = ", "mask = \"drawn\"", "tau = 0.7", "epochs = 3"] {
+    for line in [
+        "path = \"data\"",
+        "format = \"spml\"",
+        "features = \"test\"",
+        "fingerprint = ",
+        "mask = \"drawn\"",
+        "tau = 0.7",
+        "epochs = 3",
+    ] {
         assert!(spec.contains(line), "{line}: {spec}");
     }
     done(dir.path(), &["run", "--spec", "first/spec.toml", "--out", "second"]);
@@ -33,9 +41,42 @@ fn a_stored_specification_repeats_the_results() {
     // The same data elsewhere is the same data.
     fs::rename(&data, dir.path().join("moved")).unwrap();
     let error = done_or_error(dir.path(), &["run", "--spec", "first/spec.toml", "--out", "third"]);
-    assert!(error.contains("data"), "{error}");
+    assert!(error.contains("in the folder in which it was run"), "{error}");
     done(dir.path(), &["run", "--spec", "first/spec.toml", "--data", "moved", "--out", "third"]);
     assert_eq!(results(&dir.path().join("first")), results(&dir.path().join("third")));
+}
+
+/// Only what has moved has to be said: the rest is in the specification.
+#[test]
+fn parts_of_the_data_that_were_moved_are_named_one_by_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path();
+    fs::create_dir(path.join("data")).unwrap();
+    write_set(&path.join("data"));
+    for (part, word) in [("train", "train"), ("test", "val")] {
+        fs::copy(path.join(format!("data/{word}_features_test.npy")), path.join(format!("{part}.npy")))
+            .unwrap();
+        fs::copy(path.join(format!("data/formatted_{word}_labels.npy")), path.join(format!("{part}_y.npy")))
+            .unwrap();
+    }
+    let data = [
+        "--data",
+        "train.npy",
+        "--labels",
+        "train_y.npy",
+        "--test",
+        "test.npy",
+        "--test-labels",
+        "test_y.npy",
+    ];
+    done(path, &[&["run", "spml-linear", "--out", "first"][..], &data, &QUICK].concat());
+    fs::rename(path.join("train_y.npy"), path.join("moved.npy")).unwrap();
+    done(path, &["run", "--spec", "first/spec.toml", "--labels", "moved.npy", "--out", "second"]);
+    assert_eq!(results(&path.join("first")), results(&path.join("second")));
+    fs::rename(path.join("train.npy"), path.join("x.npy")).unwrap();
+    let both = ["--labels", "moved.npy", "--data", "x.npy"];
+    done(path, &[&["run", "--spec", "first/spec.toml", "--out", "third"][..], &both].concat());
+    assert_eq!(results(&path.join("first")), results(&path.join("third")));
 }
 
 fn done_or_error(folder: &std::path::Path, args: &[&str]) -> String {

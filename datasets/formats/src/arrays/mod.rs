@@ -10,6 +10,7 @@ use crate::labels::convention::{MINUS_ONE, NOT_A_NUMBER};
 use crate::labels::names::numbered_classes;
 use crate::labels::names::unique;
 use crate::npy::FeatureShape;
+use crate::shown;
 use crate::{Content, FormatError, LabelConvention, LabelTable, NpyArray, Part, ReadOptions, Strings, Table};
 use features::{finite, npy_features, set_features};
 use lacuna_labels::{Features, Label, ObservedLabels};
@@ -20,6 +21,11 @@ use std::path::Path;
 ///
 /// Features may have the shapes of [`FeatureShape::of`]; classes are numbered.
 pub(crate) fn read_npy(path: &Path, options: &ReadOptions) -> Result<Content, FormatError> {
+    if let Some(name) = &options.features {
+        let problem =
+            format!("the file has one array, and none is called `{}`: leave --features out", shown(name));
+        return Err(FormatError::Array { path: path.into(), problem, found: Vec::new() });
+    }
     let kind = crate::Dtype::of_file(path)?.kind;
     let mut table = Table { path: path.into(), ..Table::default() };
     if matches!(kind, crate::Kind::Text(_) | crate::Kind::Bytes(_)) {
@@ -63,15 +69,32 @@ pub(crate) trait ArrayFile {
     fn features(&mut self, name: &str) -> Result<(FeatureShape, Vec<f32>), FormatError>;
 }
 
-const FEATURES: &[&str] = &["features", "x", "X", "embeddings", "image_features", "img_emb"];
-const LABELS: &[&str] = &["labels", "y", "Y", "targets"];
-const OBSERVED: &[&str] = &["labels_obs", "observed"];
-const NAMES: &[&str] = &["names", "ids", "images", "filenames"];
+// Names that are known, without regard to case.
+const FEATURES: &[&str] = &[
+    "features",
+    "feature",
+    "feats",
+    "feat",
+    "x",
+    "embeddings",
+    "embedding",
+    "image_features",
+    "img_emb",
+    "data",
+];
+const LABELS: &[&str] = &["labels", "label", "y", "y_true", "targets", "target"];
+const OBSERVED: &[&str] =
+    &["labels_obs", "obs_labels", "labels_observed", "observed_labels", "observed", "obs", "y_obs"];
+const NAMES: &[&str] = &["names", "ids", "images", "filenames", "paths"];
 const CLASSES: &[&str] = &["classes", "class_names"];
 
-/// The data set of a file of arrays, by their names: `features` (also `x`, `embeddings`), `labels` (`y`), `labels_obs`
-/// (`observed`), `names` (`ids`, `images`), `classes`. With `train_` and `test_` (or `val_`) before or `_train` and `_test`
-/// behind them there are two parts.
+/// The data set of a file of arrays, by their names: `features` (also `x`, `feats`, `embeddings`), `labels` (`y`,
+/// `targets`), `labels_obs` (`observed`, `y_obs`), `names` (`ids`, `images`), `classes`, in any case. With `train_` and
+/// `test_` (or `val_`) before or `_train` and `_test` behind them there are two parts.
+///
+/// Another array is chosen with [`ReadOptions::features`] and [`ReadOptions::label_array`]. Arrays that nothing was done
+/// with are named in a note; one whose name says that it has observed labels is refused, because leaving it out would put
+/// drawn labels in its place.
 pub(crate) fn content(
     file: &mut impl ArrayFile,
     path: &Path,
@@ -80,60 +103,125 @@ pub(crate) fn content(
     let parts = |words: &[&'static str]| -> Vec<String> {
         words.iter().flat_map(|word| [format!("{word}_@"), format!("@_{word}")]).collect()
     };
-    let train = table(file, path, options, &parts(&["train"]), Part::Train)?;
-    if train.features.is_none() && train.labels.is_none() {
-        let only = table(file, path, options, &["@".to_string()], Part::Train)?;
-        if only.features.is_none() && only.labels.is_none() {
-            let problem = "no array is called features, labels or the like".into();
+    let mut used = Vec::new();
+    let train = table(file, path, options, (&parts(&["train"]), Part::Train), &mut used)?;
+    let content = if train.features.is_none() && train.labels.is_none() {
+        let only = table(file, path, options, (&["@".to_string()], Part::Train), &mut used)?;
+        Content::from(only)
+    } else {
+        let test = table(file, path, options, (&parts(&["test", "val"]), Part::Test), &mut used)?;
+        let test = Some(test).filter(|test| test.features.is_some() || test.labels.is_some());
+        Content { train, test }
+    };
+    for (name, option, wanted) in
+        [(&options.features, "--features", FEATURES), (&options.label_array, "--labels", LABELS)]
+    {
+        if let Some(name) = name.as_ref().filter(|name| !used.iter().any(|(_, chosen)| chosen == *name)) {
+            let (name, wanted) = (shown(name), wanted[0]);
+            let problem = format!(
+                "no array is called `{name}` ({option}; without it `{wanted}` and the like are read)"
+            );
             return Err(FormatError::Array { path: path.into(), problem, found: file.names() });
         }
-        return Ok(only.into());
     }
-    let test = table(file, path, options, &parts(&["test", "val"]), Part::Test)?;
-    let test = Some(test).filter(|test| test.features.is_some() || test.labels.is_some());
-    Ok(Content { train, test })
+    if content.train.features.is_none() && content.train.labels.is_none() {
+        let problem =
+            "no array is called features, labels or the like: --features NAME and --labels NAME choose some";
+        return Err(FormatError::Array { path: path.into(), problem: problem.into(), found: file.names() });
+    }
+    leftovers(file, path, content, &used)
 }
 
+/// Says which arrays were not used.
+fn leftovers(
+    file: &mut impl ArrayFile,
+    path: &Path,
+    mut content: Content,
+    used: &[(String, String)],
+) -> Result<Content, FormatError> {
+    let is_used = |name: &String| used.iter().any(|(array, _)| array == name);
+    let left: Vec<String> = file.names().into_iter().filter(|name| !is_used(name)).collect();
+    let alone = content.train.observed.is_none() && content.train.labels.is_some();
+    let says_observed = |name: &&String| alone && name.to_ascii_lowercase().contains("obs");
+    if let Some(name) = left.iter().find(says_observed) {
+        let problem = format!(
+            "the array `{}` seems to have observed labels, and its name is none that is known: call it labels_obs (with \
+             _train or _test behind it where there are two parts)",
+            shown(name)
+        );
+        return Err(FormatError::Array { path: path.into(), problem, found: file.names() });
+    }
+    if !left.is_empty() {
+        let list: Vec<String> = left.iter().take(8).map(|name| shown(name)).collect();
+        let more = if left.len() > 8 { ", ..." } else { "" };
+        content.train.notes.push(format!(
+            "{}: arrays that are not used: {}{more}",
+            path.display(),
+            list.join(", ")
+        ));
+    }
+    Ok(content)
+}
+
+/// One part. `used` gets the arrays that were read, each with the word it was found by.
 fn table(
     file: &mut impl ArrayFile,
     path: &Path,
     options: &ReadOptions,
-    patterns: &[String],
-    part: Part,
+    (patterns, part): (&[String], Part),
+    used: &mut Vec<(String, String)>,
 ) -> Result<Table, FormatError> {
     let there = file.names();
-    let find = |words: &[&str]| {
-        patterns.iter().find_map(|pattern| {
-            let mut named = words.iter().map(|word| pattern.replace('@', word));
-            named.find(|name| there.contains(name))
-        })
+    // The array that is called exactly so, else without regard to case.
+    let same = |wanted: &str| {
+        let exact = there.iter().find(|name| *name == wanted);
+        exact.or_else(|| there.iter().find(|name| name.eq_ignore_ascii_case(wanted))).cloned()
+    };
+    // (array, word)
+    let find = |words: &[&str]| -> Option<(String, String)> {
+        let of_pattern = |pattern: &String| {
+            words.iter().find_map(|word| Some((same(&pattern.replace('@', word))?, (*word).to_string())))
+        };
+        patterns.iter().find_map(of_pattern)
+    };
+    // An array that was named may be named whole, without the part.
+    let named = |name: &Option<String>, words: &[&str]| match name {
+        None => find(words),
+        Some(name) => find(&[name]).or_else(|| {
+            let whole = part == Part::Train && there.contains(name);
+            whole.then(|| (name.clone(), name.clone()))
+        }),
     };
     let of = |name: &str| within(path, name);
     let mut table = Table { path: path.into(), ..Table::default() };
-    let named = options.features.as_deref().map(|name| vec![name]);
-    if let Some(name) = find(named.as_deref().unwrap_or(FEATURES)) {
+    if let Some((name, word)) = named(&options.features, FEATURES) {
         let (shape, values) = file.features(&name)?;
         let features = Features::new(shape.rows, shape.columns, values).map_err(finite(&of(&name)))?;
         set_features(&mut table, features, &shape, &of(&name));
+        table.chosen_features = Some(word.clone());
+        used.push((name, word));
     }
     // A convention is that of the observed labels. Where they stand beside the true ones, these are 0 and 1, and so are
     // those of the rows to test on.
-    let true_labels = find(OBSERVED).is_some() || part == Part::Test;
-    for (words, observed) in [(LABELS, false), (OBSERVED, true)] {
-        let Some(name) = find(words) else { continue };
-        let convention = options.convention.filter(|_| observed || !true_labels);
-        let labels = labels(&file.read(&name)?, &of(&name), convention, observed)?;
+    let observed = find(OBSERVED);
+    let true_labels = observed.is_some() || part == Part::Test;
+    for (found, is_observed) in [(named(&options.label_array, LABELS), false), (observed, true)] {
+        let Some((name, word)) = found else { continue };
+        let convention = options.convention.filter(|_| is_observed || !true_labels);
+        let labels = labels(&file.read(&name)?, &of(&name), convention, is_observed)?;
         table.classes = numbered_classes(path, labels.classes())?;
-        match observed {
+        match is_observed {
             true => table.observed = Some(labels),
             false => table.labels = Some(LabelTable::Dense(labels)),
         }
+        used.push((name, word));
     }
     for (words, is_names) in [(NAMES, true), (CLASSES, false)] {
         // Names of classes are the same for all parts.
-        let name = find(words)
-            .or_else(|| words.iter().map(ToString::to_string).find(|name| !is_names && there.contains(name)));
-        let Some(name) = name else { continue };
+        let for_all = || {
+            words.iter().find_map(|word| same(word)).filter(|_| !is_names).map(|name| (name.clone(), name))
+        };
+        let Some((name, word)) = find(words).or_else(for_all) else { continue };
         let strings = file.read(&name)?.into_strings().map_err(FormatError::npy(&of(&name)))?;
         let wanted = if is_names { table.rows() } else { table.classes.len() };
         if strings.len() != wanted && wanted > 0 {
@@ -146,6 +234,7 @@ fn table(
             });
         }
         set(&mut table, is_names, strings);
+        used.push((name, word));
     }
     Ok(table)
 }

@@ -71,8 +71,10 @@ pub(super) fn read<R: Read + Seek>(
     let mut declared = 0_u64;
     for _ in 0..end.entries {
         let (entry, local, bytes) = zip.central(at, end.at)?;
-        // At least one block, so that a few bytes that inflate to a few hundred are no bomb.
-        if entry.method == Method::Deflated && entry.size / limits.ratio.max(1) > entry.compressed.max(64) {
+        // Matrices of labels are mostly 0 and inflate to several hundred times their size: where that is not much, the
+        // ratio says nothing.
+        let beyond = entry.size > limits.any_ratio && entry.size / limits.ratio.max(1) > entry.compressed;
+        if entry.method == Method::Deflated && beyond {
             return Err(FormatError::Limit {
                 path: within(path, &entry.name),
                 what: "inflated bytes for each compressed byte",

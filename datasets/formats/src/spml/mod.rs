@@ -8,7 +8,7 @@ use crate::npy::FeatureShape;
 use crate::shards::same_image;
 use crate::{
     Content, Destination, Dtype, FeatureTable, FormatError, LabelConvention, LabelTable, Limits, NpyArray,
-    NpyData, ReadOptions, Strings, Table,
+    NpyData, ReadOptions, Strings, Table, shown,
 };
 use labels::{read_observed, read_truth};
 use lacuna_labels::{FeatureSet, ObservedLabels};
@@ -194,7 +194,7 @@ impl SpmlFolder {
         same("rows", rows.clone(), (labels_path.clone(), truth.rows()))?;
 
         let observed_path = self.observed_path(part);
-        let observed = match observed_path.exists() {
+        let observed = match fs::symlink_metadata(&observed_path).is_ok() {
             true => Some(read_observed(&observed_path, self.convention)?),
             false => None,
         };
@@ -259,10 +259,48 @@ impl SpmlFolder {
         }
     }
 
+    /// Says which files of labels have a name that is none of the layout. One that seems to have observed labels is refused:
+    /// without it drawn ones would stand in its place.
+    fn unknown_labels(&self) -> Result<Option<String>, FormatError> {
+        let mut unknown = Vec::new();
+        for entry in fs::read_dir(&self.root).map_err(FormatError::io(&self.root))? {
+            let file = entry.map_err(FormatError::io(&self.root))?.file_name();
+            let Some(name) = file.to_str() else { continue };
+            let known = [Part::Train, Part::Test].iter().any(|part| {
+                let word = part.word();
+                name == format!("formatted_{word}_labels.npy")
+                    || name == format!("formatted_{word}_labels_obs.npy")
+            });
+            if name.starts_with("formatted_") && name.contains("label") && !known {
+                unknown.push(name.to_string());
+            }
+        }
+        unknown.sort_unstable();
+        let there = fs::symlink_metadata(self.observed_path(Part::Train)).is_ok();
+        if let Some(name) =
+            unknown.iter().find(|name| !there && name.contains("train") && name.contains("obs"))
+        {
+            let problem = format!(
+                "`{}` seems to have observed labels, which are read from formatted_train_labels_obs.npy: rename or remove it",
+                shown(name)
+            );
+            return Err(FormatError::Array { path: self.root.clone(), problem, found: unknown });
+        }
+        let names: Vec<String> = unknown.iter().map(|name| shown(name)).collect();
+        Ok((!names.is_empty()).then(|| {
+            format!(
+                "{}: labels that the layout does not know are not read: {}",
+                self.root.display(),
+                names.join(", ")
+            )
+        }))
+    }
+
     /// The lines of `classes.txt`, if it is there.
     fn class_names(&self) -> Result<Option<Strings>, FormatError> {
         let path = self.root.join(CLASSES);
-        if !path.exists() {
+        // A link that leads nowhere is no file that is absent: opening it says so.
+        if fs::symlink_metadata(&path).is_err() {
             return Ok(None);
         }
         let bytes = read_bounded(&path, "bytes of class names", self.limits.header)?;
@@ -303,7 +341,9 @@ pub(crate) fn read(path: &Path, options: &ReadOptions) -> Result<Content, Format
         convention: options.convention,
         limits: options.limits,
     };
-    let SpmlSets { train, test, image, notes } = folder.load()?;
+    let SpmlSets { train, test, image, mut notes } = folder.load()?;
+    let chosen = folder.features_name()?;
+    notes.extend(folder.unknown_labels()?);
     let table = |set: FeatureSet, notes| Table {
         path: path.into(),
         names: set.names.map(Into::into),
@@ -313,6 +353,7 @@ pub(crate) fn read(path: &Path, options: &ReadOptions) -> Result<Content, Format
         classes: set.classes.into(),
         image,
         notes,
+        chosen_features: Some(chosen.clone()),
         ..Table::default()
     };
     Ok(Content { train: table(train, notes), test: Some(table(test, Vec::new())) })

@@ -175,7 +175,8 @@ impl LossRow {
     /// ```
     ///
     /// # Errors
-    /// As for [`ClassStatistics::of`] and [`ClassStatistics::with_pairs`].
+    /// As for [`ClassStatistics::of`] and [`ClassStatistics::with_pairs`]; [`LossError::Unsupported`] for a class without a
+    /// positive where pairs are counted.
     pub fn statistics_of(
         &self,
         labels: &[Label],
@@ -184,7 +185,11 @@ impl LossRow {
         match self.statistics {
             Statistics::None => Ok(None),
             Statistics::Counts => ClassStatistics::of(labels, classes).map(Some),
-            Statistics::CoOccurrence => ClassStatistics::with_pairs(labels, classes).map(Some),
+            Statistics::CoOccurrence => {
+                // These losses refuse a class without a positive: found out before C x C numbers are counted.
+                ClassStatistics::of(labels, classes)?.nonzero(self.info.name)?;
+                ClassStatistics::with_pairs(labels, classes).map(Some)
+            }
         }
     }
 
