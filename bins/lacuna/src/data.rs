@@ -3,7 +3,7 @@
 use anyhow::bail;
 use clap::{Args, ValueEnum};
 use lacuna_formats::Table;
-use lacuna_source::{Convention, DataSource, Dataset, Match, SourceError, Unlisted};
+use lacuna_source::{Convention, DataSource, Dataset, Match, Missing, SourceError, Unlisted};
 use std::path::{Path, PathBuf};
 
 /// A data set, and how to read what its format leaves open.
@@ -19,7 +19,7 @@ pub struct DataArgs {
     /// Which features, where there are several, e.g. resnet50
     #[arg(long, value_name = "NAME")]
     pub features: Option<String>,
-    /// Labels in a file of their own
+    /// Labels in a file of their own, or the name of their array in a file of several
     #[arg(long, value_name = "FILE")]
     pub labels: Option<PathBuf>,
     /// Names of the rows of features: a .npy file of text, or one a line
@@ -43,6 +43,35 @@ pub struct DataArgs {
     /// What a class is that a list does not name [default: what the format says]
     #[arg(long, value_name = "LABEL")]
     pub unlisted: Option<Rest>,
+    /// What parts the labels of a cell that has several, e.g. "|"
+    #[arg(long, value_name = "TEXT")]
+    pub label_separator: Option<String>,
+    /// The columns of a table that are classes, by comma [default: all but the first]
+    #[arg(long, value_name = "A,B", value_delimiter = ',')]
+    pub classes: Option<Vec<String>>,
+    /// Columns of a table that are no classes, by comma
+    #[arg(long, value_name = "A,B", value_delimiter = ',', conflicts_with = "classes")]
+    pub ignore_columns: Option<Vec<String>>,
+    /// The column of a table with the names of rows
+    #[arg(long, value_name = "NAME")]
+    pub id_column: Option<String>,
+    /// Cells are confidences from 0 to 1, and above this one a label is positive
+    #[arg(long, value_name = "P")]
+    pub positive_above: Option<f64>,
+    /// What becomes of features that are missing [default: the file is refused]
+    #[arg(long, value_name = "HOW")]
+    pub missing_features: Option<Gap>,
+}
+
+/// See [`Missing`].
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum Gap {
+    /// The mean of the column over the rows that have it
+    Mean,
+    /// 0
+    Zero,
+    /// The row is left out
+    DropRows,
 }
 
 /// See [`Match`].
@@ -135,6 +164,16 @@ impl DataArgs {
             unlisted: self.unlisted.map(|rest| match rest {
                 Rest::Unknown => Unlisted::Unknown,
                 Rest::Negative => Unlisted::Negative,
+            }),
+            label_separator: self.label_separator.clone(),
+            classes: self.classes.clone(),
+            ignore_columns: self.ignore_columns.clone(),
+            id_column: self.id_column.clone(),
+            positive_above: self.positive_above,
+            missing_features: self.missing_features.map(|gap| match gap {
+                Gap::Mean => Missing::Mean,
+                Gap::Zero => Missing::Zero,
+                Gap::DropRows => Missing::DropRows,
             }),
             fingerprint: None,
         })

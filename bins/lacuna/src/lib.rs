@@ -9,5 +9,5 @@ pub mod mask;
 mod outputs;
 pub mod screen;
 
-pub use data::{By, DataArgs, Input, Numbers, Rest};
+pub use data::{By, DataArgs, Gap, Input, Numbers, Rest};
 pub use outputs::Outputs;

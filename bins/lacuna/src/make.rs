@@ -5,7 +5,7 @@ use anyhow::{Context, bail};
 use clap::Args;
 use lacuna_formats::{NpyArray, NpyData, write_atomic};
 use lacuna_labels::FeatureSet;
-use lacuna_synthetic::{DEFAULT_SEED, SETS, SetSize, synthetic_set};
+use lacuna_synthetic::{DEFAULT_SEED, SETS, SetEntry, SetSize, synthetic_set};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -60,7 +60,18 @@ pub fn run(args: &MakeArgs) -> anyhow::Result<()> {
             bail!("{option} {value}: from {least} on, and at most {MOST} numbers in a part");
         }
     }
+    let made = std::fs::symlink_metadata(&args.out).is_err();
     std::fs::create_dir_all(&args.out).with_context(|| args.out.display().to_string())?;
+    let written = write(args, entry, size);
+    if written.is_err() && made {
+        // Refused by the system if anything stands in it.
+        let _ = std::fs::remove_dir(&args.out);
+    }
+    screen::out(&(screen::wrapped(&written?, 2) + "\n"))
+}
+
+/// Writes all files; answers with what was written.
+fn write(args: &MakeArgs, entry: &SetEntry, size: SetSize) -> anyhow::Result<String> {
     // All files before any of them: a folder that is half of one set and half of another is worth nothing.
     let outputs = Outputs::new(args.force, Vec::new());
     for name in ["train", "val"].iter().flat_map(|part| part_files(part)).chain([CLASSES.to_string()]) {
@@ -74,8 +85,8 @@ pub fn run(args: &MakeArgs) -> anyhow::Result<()> {
         .with_context(|| classes.display().to_string())?;
     // The file that makes the folder a data set comes last.
     write_part(&outputs, &args.out, "train", &set.train)?;
-    screen::out(&format!(
-        "{}: {} + {} rows, {} features, {} classes, seed {}. {}\n",
+    Ok(format!(
+        "{}: {} + {} rows, {} features, {} classes, seed {}. {}",
         args.out.display(),
         set.train.rows(),
         set.test.rows(),

@@ -1,6 +1,6 @@
 //! The choices that a format leaves open, by the names that command lines and specifications use.
 
-use lacuna_formats::{LabelConvention, NameMatch};
+use lacuna_formats::{LabelConvention, MissingFeatures, NameMatch};
 use lacuna_labels::Label;
 use serde::{Deserialize, Serialize};
 
@@ -38,6 +38,28 @@ pub enum Unlisted {
     Unknown,
     /// The list is complete.
     Negative,
+}
+
+/// What becomes of a feature that is missing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Missing {
+    /// The mean of its column over the rows that have it.
+    Mean,
+    /// 0.
+    Zero,
+    /// Its row is left out.
+    DropRows,
+}
+
+impl From<Missing> for MissingFeatures {
+    fn from(choice: Missing) -> Self {
+        match choice {
+            Missing::Mean => MissingFeatures::Mean,
+            Missing::Zero => MissingFeatures::Zero,
+            Missing::DropRows => MissingFeatures::DropRows,
+        }
+    }
 }
 
 impl From<Match> for NameMatch {

@@ -23,7 +23,7 @@ mod dataset;
 mod error;
 mod source;
 
-pub use choices::{Convention, Match, Unlisted};
+pub use choices::{Convention, Match, Missing, Unlisted};
 pub use dataset::Dataset;
 pub use error::SourceError;
 pub use source::DataSource;

@@ -1,7 +1,7 @@
 //! The description of a data set.
 
 use crate::align::{Aligned, Parts, align};
-use crate::{Convention, Dataset, Match, SourceError, Unlisted};
+use crate::{Convention, Dataset, Match, Missing, SourceError, Unlisted};
 use lacuna_formats::{
     Content, FORMATS, FeatureTable, LabelTable, Limits, ReadOptions, Strings, Table, files_read, format,
     join_tables, open_data, read_names, recognised, shown,
@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 ///
 /// Exactly one of [`embedded`](Self::embedded) and [`path`](Self::path) is set. Paths are kept as they were given, so
 /// that a record can be repeated from the same folder; the fingerprint says whether the data is still the same.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct DataSource {
     /// Name of a set that is made.
@@ -54,6 +54,24 @@ pub struct DataSource {
     /// What a class is that the list of a row does not name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub unlisted: Option<Unlisted>,
+    /// What parts the labels of a cell that has several.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub label_separator: Option<String>,
+    /// The columns of a table that are classes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub classes: Option<Vec<String>>,
+    /// Columns of a table that are no classes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ignore_columns: Option<Vec<String>>,
+    /// The column of a table with the names of rows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub id_column: Option<String>,
+    /// Confidences above this are positive.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub positive_above: Option<f64>,
+    /// What becomes of features that are missing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub missing_features: Option<Missing>,
     /// The fingerprint the data has to have.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fingerprint: Option<String>,
@@ -108,6 +126,12 @@ impl DataSource {
             test_names: text(&other.test_names, &self.test_names),
             label_convention: other.label_convention.or(self.label_convention),
             unlisted: other.unlisted.or(self.unlisted),
+            label_separator: text(&other.label_separator, &self.label_separator),
+            classes: other.classes.clone().or_else(|| self.classes.clone()),
+            ignore_columns: other.ignore_columns.clone().or_else(|| self.ignore_columns.clone()),
+            id_column: text(&other.id_column, &self.id_column),
+            positive_above: other.positive_above.or(self.positive_above),
+            missing_features: other.missing_features.or(self.missing_features),
             fingerprint,
         }
     }
@@ -130,6 +154,12 @@ impl DataSource {
             ("test-names", self.test_names.is_some()),
             ("label-convention", self.label_convention.is_some()),
             ("unlisted", self.unlisted.is_some()),
+            ("label-separator", self.label_separator.is_some()),
+            ("classes", self.classes.is_some()),
+            ("ignore-columns", self.ignore_columns.is_some()),
+            ("id-column", self.id_column.is_some()),
+            ("positive-above", self.positive_above.is_some()),
+            ("missing-features", self.missing_features.is_some()),
         ];
         options.into_iter().filter(|(_, given)| *given).map(|(option, _)| option)
     }
@@ -206,9 +236,18 @@ impl DataSource {
         let plain = ReadOptions {
             features: self.features.clone(),
             label_array: array.cloned(),
+            missing_features: self.missing_features.map(Into::into).unwrap_or_default(),
             ..ReadOptions::default()
         };
-        let listed = ReadOptions { unlisted: self.unlisted.map(Into::into), ..plain.clone() };
+        let listed = ReadOptions {
+            unlisted: self.unlisted.map(Into::into),
+            label_separator: self.label_separator.clone(),
+            class_columns: self.classes.clone(),
+            ignored_columns: self.ignore_columns.clone().unwrap_or_default(),
+            id_column: self.id_column.clone(),
+            positive_above: self.positive_above,
+            ..plain.clone()
+        };
         let convention = self.label_convention.map(Into::into);
         let of_labels = ReadOptions { convention, labels: true, features: None, ..listed.clone() };
         let own = match labels {

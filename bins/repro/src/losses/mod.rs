@@ -98,8 +98,7 @@ fn show(args: &ShowArgs) -> anyhow::Result<String> {
     let mut out = String::new();
     writeln!(out, "{}", wrapped(&format!("{}: {}", info.name, heading(info)), 2))?;
     writeln!(out, "{}\n", wrapped(info.paper, 2))?;
-    // A formula stays on one line: it is read with the eye and copied.
-    writeln!(out, "  {}\n", info.formula)?;
+    writeln!(out, "{}\n", wrapped(&format!("  {}", info.formula), 4))?;
     for (line, p) in parameters(info).iter().zip(info.params) {
         writeln!(out, "{}\n{}", wrapped(&format!("  {line}"), 4), wrapped(&format!("      {}", p.doc), 6))?;
     }

@@ -1,6 +1,7 @@
 //! Value and slope as letters, for a terminal.
 
 use super::probe::{Curve, Probe, RANGE};
+use lacuna_cli::screen::wrapped;
 
 const WIDTH: usize = 65;
 const HEIGHT: usize = 13;
@@ -8,11 +9,12 @@ const HEIGHT: usize = 13;
 /// Both panels with their legend.
 pub(super) fn panels(probe: &Probe) -> String {
     let legend: Vec<String> = probe.curves.iter().map(|c| format!("{} {}", c.mark, c.name)).collect();
-    let mut out = format!("value: {}\n", probe.setting);
+    let mut out = wrapped(&format!("value: {}", probe.setting), 2) + "\n";
     out.push_str(&panel(&probe.curves, 1));
     out.push_str("\nslope, the derivative by that logit\n");
     out.push_str(&panel(&probe.curves, 2));
-    out.push_str(&format!("\n{:>11}{}, * several", "", legend.join(", ")));
+    out.push('\n');
+    out.push_str(&wrapped(&format!("{:>11}{}, * several", "", legend.join(", ")), 11));
     out
 }
 

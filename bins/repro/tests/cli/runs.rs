@@ -268,7 +268,9 @@ fn every_loss_can_be_shown() {
         assert_eq!(output.status.code(), Some(0), "{name}: {error}");
         let text = String::from_utf8(output.stdout).unwrap();
         let words = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
-        assert!(words(&text).contains(&words(row.info.paper)) && text.contains(row.info.formula), "{name}");
+        assert!(words(&text).contains(&words(row.info.paper)), "{name}");
+        assert!(words(&text).contains(&words(row.info.formula)), "{name}");
+        assert!(text.lines().all(|line| line.chars().count() <= 80), "{name}: {text}");
         assert!(!text.contains("NaN") && text.contains("+ positive"), "{name}: {text}");
     }
 }
