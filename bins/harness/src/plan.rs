@@ -356,11 +356,32 @@ impl Plan {
                 d.classes() - absent
             ));
         }
+        lines.extend(self.empty_classes());
         let parameters = self.parameters();
         if !parameters.is_empty() {
             lines.push(format!("Parameters: {}", parameters.join(", ")));
         }
         lines
+    }
+
+    /// Which losses weigh by class frequency where some class has no positive to train on.
+    fn empty_classes(&self) -> Option<String> {
+        let by_frequency = self.losses.iter().filter(|loss| loss.statistics.is_some());
+        let losses: Vec<(&str, usize)> = by_frequency
+            .map(|loss| {
+                let seen = self.data.observed(loss.row.needs).select(&self.data.split.train);
+                (loss.row.info.name, seen.positives_per_class().iter().filter(|n| **n == 0).count())
+            })
+            .filter(|(_, empty)| *empty > 0)
+            .collect();
+        let empty = losses.first()?.1;
+        let names: Vec<&str> = losses.iter().map(|(name, _)| *name).collect();
+        let word = if empty == 1 { "class has" } else { "classes have" };
+        Some(format!(
+            "Classes without a positive to train on: {empty} {word} none and count as often as the rarest in the weights \
+             of {}",
+            names.join(", ")
+        ))
     }
 
     /// Where the observed labels come from, in words and numbers.

@@ -23,6 +23,9 @@ pub struct ClassStatistics {
     co_occurrence: Option<Vec<f64>>,
 }
 
+/// Most pairs of classes that are counted: 1 GiB. A file of a few kilobytes can claim more classes than that.
+const MOST_PAIRS: usize = 1 << 27;
+
 impl ClassStatistics {
     /// Counts known from elsewhere: N rows, n_c positives of each class.
     ///
@@ -65,7 +68,7 @@ impl ClassStatistics {
     pub fn with_pairs(labels: &[Label], classes: usize) -> Result<Self, LossError> {
         let counts = Self::of(labels, classes)?;
         let mut together: Vec<f64> = Vec::new();
-        let entries = classes.checked_mul(classes);
+        let entries = classes.checked_mul(classes).filter(|entries| *entries <= MOST_PAIRS);
         match entries.map(|entries| (entries, together.try_reserve_exact(entries))) {
             Some((entries, Ok(()))) => together.resize(entries, 0.0),
             _ => return Err(LossError::Memory { what: "co-occurrence", classes }),
@@ -91,6 +94,35 @@ impl ClassStatistics {
         }
         self.co_occurrence = Some(together);
         Ok(self)
+    }
+
+    /// The same with classes without a positive counted as often as the rarest class that has some.
+    ///
+    /// Weights and margins by frequency are not defined for a class that never occurs, and a single such class would keep
+    /// a loss from a whole data set. Its positive term never comes about; its negatives are weighed as those of the rarest
+    /// class. Without any positive nothing changes.
+    ///
+    /// ```
+    /// use lacuna_loss_api::ClassStatistics;
+    ///
+    /// let train = ClassStatistics::new(10.0, vec![5.0, 0.0, 2.0])?.empty_as_rarest();
+    /// assert_eq!(train.positives(), [5.0, 2.0, 2.0]);
+    /// # Ok::<(), lacuna_loss_api::LossError>(())
+    /// ```
+    #[must_use]
+    pub fn empty_as_rarest(mut self) -> Self {
+        let classes = self.classes();
+        let rarest = self.positives.iter().copied().filter(|&n| n > 0.0).min_by(f64::total_cmp);
+        let Some(rarest) = rarest else { return self };
+        for class in 0..classes {
+            if self.positives[class] == 0.0 {
+                self.positives[class] = rarest;
+                if let Some(together) = &mut self.co_occurrence {
+                    together[class * (classes + 1)] = rarest;
+                }
+            }
+        }
+        self
     }
 
     /// Rows N of the training set.

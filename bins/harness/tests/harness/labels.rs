@@ -180,3 +180,21 @@ fn labels_that_a_loss_refuses_are_found_before_the_first_run() {
     assert_eq!(fit, "an,splc");
     plan(dir.path(), &fit.split(',').collect::<Vec<_>>(), None).unwrap();
 }
+
+#[test]
+fn a_class_without_positives_stops_no_loss_and_is_named_in_the_record() {
+    // The last class has no observed positive.
+    let dir = folder(|cell, label| if cell % CLASSES == 3 { 0 } else { label });
+    let names: Vec<&str> = CLASS_LOSSES
+        .iter()
+        .filter(|row| row.needs == LabelNeeds::SinglePositive)
+        .map(|row| row.info.name)
+        .filter(|name| !["ldam-softmax", "logit-adjust-softmax"].contains(name))
+        .collect();
+    assert!(names.len() > 15, "{names:?}");
+    let plan = plan(dir.path(), &names, None).unwrap();
+    let said = plan.conventions().join("\n");
+    assert!(said.contains("1 class has none and count as often as the rarest"), "{said}");
+    let report = plan.run(lacuna_harness::RunOptions::jobs(2), &|_| {}).unwrap();
+    assert!(!report.has_failures(), "{}", report.markdown());
+}

@@ -170,13 +170,13 @@ impl LossRow {
     /// let labels = [Label::Positive, Label::Unknown]; // one row of two classes
     /// assert_eq!(find("hill")?.statistics_of(&labels, 2)?, None);
     /// let counts = find("ldam-bce")?.statistics_of(&labels, 2)?.unwrap();
-    /// assert_eq!((counts.positives(), counts.co_occurrence()), (&[1.0, 0.0][..], None));
+    /// // The second class has no positive and is counted as the rarest that has some.
+    /// assert_eq!((counts.positives(), counts.co_occurrence()), (&[1.0, 1.0][..], None));
     /// # Ok::<(), lacuna_losses::LossError>(())
     /// ```
     ///
     /// # Errors
-    /// As for [`ClassStatistics::of`] and [`ClassStatistics::with_pairs`]; [`LossError::Unsupported`] for a class without a
-    /// positive where pairs are counted.
+    /// As for [`ClassStatistics::of`] and [`ClassStatistics::with_pairs`].
     pub fn statistics_of(
         &self,
         labels: &[Label],
@@ -184,11 +184,9 @@ impl LossRow {
     ) -> Result<Option<ClassStatistics>, LossError> {
         match self.statistics {
             Statistics::None => Ok(None),
-            Statistics::Counts => ClassStatistics::of(labels, classes).map(Some),
+            Statistics::Counts => Ok(Some(ClassStatistics::of(labels, classes)?.empty_as_rarest())),
             Statistics::CoOccurrence => {
-                // These losses refuse a class without a positive: found out before C x C numbers are counted.
-                ClassStatistics::of(labels, classes)?.nonzero(self.info.name)?;
-                ClassStatistics::with_pairs(labels, classes).map(Some)
+                Ok(Some(ClassStatistics::with_pairs(labels, classes)?.empty_as_rarest()))
             }
         }
     }
