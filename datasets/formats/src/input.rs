@@ -232,7 +232,7 @@ mod tests {
             );
             assert!(read_names(path, &Limits::default()).is_err());
         }
-        assert_eq!(refused, 26);
+        assert!(refused >= 26);
         let named = folder.path().join("pipe.csv");
         std::os::unix::fs::symlink(&pipe, &named).unwrap();
         let error = crate::open_data(&named, &Default::default()).unwrap_err().to_string();

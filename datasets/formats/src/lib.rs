@@ -40,6 +40,7 @@ mod labels;
 mod labels_csv;
 mod libsvm;
 mod limits;
+mod mat;
 mod memory;
 mod mmap;
 mod npy;

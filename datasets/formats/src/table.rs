@@ -2,8 +2,8 @@
 
 use crate::input::ordinary;
 use crate::{
-    Content, FormatError, ReadOptions, arff, arrays, coco, hill, jsonl, labels_csv, libsvm, npz, safetensors,
-    shards, spml,
+    Content, FormatError, ReadOptions, arff, arrays, coco, hill, jsonl, labels_csv, libsvm, mat, npz,
+    safetensors, shards, spml,
 };
 use std::path::Path;
 
@@ -32,6 +32,8 @@ pub enum Cut {
     /// Lines say nothing about those that follow, so that a file cut between two lines is a shorter file; a cut inside a
     /// line is noticed wherever what is left of the line is no line.
     BetweenLines,
+    /// Variables say nothing about those that follow, so that a file cut between two of them is one with fewer.
+    BetweenVariables,
     /// As between lines, but a first line that announces the number of rows makes lost rows an error.
     WithoutHeader,
 }
@@ -63,6 +65,15 @@ pub const FORMATS: &[Format] = &[
         cut: Cut::Always,
         doc: "Tensors with a header in JSON: features and labels.",
         read: safetensors::read,
+        recognises: is_file,
+    },
+    Format {
+        name: "mat",
+        extensions: &["mat"],
+        writes: false,
+        cut: Cut::BetweenVariables,
+        doc: "MATLAB's files of version 5: matrices X, Y, Y_obs and the like, sparse ones too.",
+        read: mat::read,
         recognises: is_file,
     },
     Format {
@@ -212,11 +223,35 @@ pub fn open_data(path: &Path, options: &ReadOptions) -> Result<Content, FormatEr
                 true => {
                     "the folder has no formatted_train_labels.npy, no .arff files and no numbered .npy shards"
                 }
-                false => "the ending of the file stands for no format: say which one it is",
+                false => conversion(path)
+                    .unwrap_or("the ending of the file stands for no format: say which one it is"),
             },
             formats: FORMATS.iter().map(|format| format.name).collect::<Vec<_>>().join(", "),
         }),
     }
+}
+
+/// How files that are not read become files that are, a line of Python each.
+fn conversion(path: &Path) -> Option<&'static str> {
+    let extension = path.extension()?.to_str()?.to_ascii_lowercase();
+    Some(match extension.as_str() {
+        "pt" | "pth" => {
+            "PyTorch's files are not read: `np.save(\"x.npy\", torch.load(\"x.pt\", map_location=\"cpu\").float().numpy())`"
+        }
+        "h5" | "hdf5" => "HDF5 is not read: `np.save(\"x.npy\", h5py.File(\"x.h5\")[\"features\"][:])`",
+        "pkl" | "pickle" => {
+            "pickles are not read: `np.save(\"x.npy\", np.asarray(pd.read_pickle(\"x.pkl\")))`"
+        }
+        "gz" => "compressed files are not read: `gunzip -k FILE.gz`",
+        "parquet" => "Parquet is not read: `pd.read_parquet(\"x.parquet\").to_csv(\"x.csv\", index=False)`",
+        "feather" | "arrow" => {
+            "Arrow is not read: `pd.read_feather(\"x.feather\").to_csv(\"x.csv\", index=False)`"
+        }
+        "xls" | "xlsx" => {
+            "spreadsheets are not read: `pd.read_excel(\"x.xlsx\").to_csv(\"x.csv\", index=False)`"
+        }
+        _ => return None,
+    })
 }
 
 #[cfg(test)]
@@ -249,7 +284,19 @@ mod tests {
         let file = folder.path().join("x.xls");
         std::fs::write(&file, "").unwrap();
         let error = open_data(&file, &ReadOptions::default()).unwrap_err().to_string();
+        assert!(error.contains("spreadsheets are not read") && error.contains("to_csv"), "{error}");
+        let file = folder.path().join("x.what");
+        std::fs::write(&file, "").unwrap();
+        let error = open_data(&file, &ReadOptions::default()).unwrap_err().to_string();
         assert!(error.contains("the ending of the file"), "{error}");
+        for (name, with) in
+            [("x.pt", "torch.load"), ("x.h5", "h5py"), ("x.pkl", "read_pickle"), ("x.gz", "gunzip")]
+        {
+            let file = folder.path().join(name);
+            std::fs::write(&file, "").unwrap();
+            let error = open_data(&file, &ReadOptions::default()).unwrap_err().to_string();
+            assert!(error.contains(with), "{error}");
+        }
         assert!(open_data(&folder.path().join("nothing"), &ReadOptions::default()).is_err());
     }
 }

@@ -10,8 +10,11 @@ use crate::labels::convention::{MINUS_ONE, NOT_A_NUMBER};
 use crate::labels::names::numbered_classes;
 use crate::labels::names::unique;
 use crate::npy::FeatureShape;
-use crate::shown;
-use crate::{Content, FormatError, LabelConvention, LabelTable, NpyArray, Part, ReadOptions, Strings, Table};
+use crate::{
+    Content, FormatError, LabelConvention, LabelLists, LabelTable, NpyArray, Part, ReadOptions,
+    SparseFeatures, Strings, Table,
+};
+use crate::{FeatureTable, shown};
 use features::{finite, npy_features, set_features};
 use lacuna_labels::{Features, Label, ObservedLabels};
 use std::path::Path;
@@ -67,6 +70,10 @@ pub(crate) trait ArrayFile {
     fn read(&mut self, name: &str) -> Result<NpyArray, FormatError>;
     /// Shape and values of features, without holding them in their own type besides.
     fn features(&mut self, name: &str) -> Result<(FeatureShape, Vec<f32>), FormatError>;
+    /// The array as lists of what is not 0, where the file has it so.
+    fn sparse(&mut self, _name: &str) -> Result<Option<SparseFeatures>, FormatError> {
+        Ok(None)
+    }
 }
 
 // Names that are known, without regard to case.
@@ -195,9 +202,15 @@ fn table(
     let of = |name: &str| within(path, name);
     let mut table = Table { path: path.into(), ..Table::default() };
     if let Some((name, word)) = named(&options.features, FEATURES) {
-        let (shape, values) = file.features(&name)?;
-        let features = Features::new(shape.rows, shape.columns, values).map_err(finite(&of(&name)))?;
-        set_features(&mut table, features, &shape, &of(&name));
+        match file.sparse(&name)? {
+            Some(sparse) => table.features = Some(FeatureTable::Sparse(sparse)),
+            None => {
+                let (shape, values) = file.features(&name)?;
+                let features =
+                    Features::new(shape.rows, shape.columns, values).map_err(finite(&of(&name)))?;
+                set_features(&mut table, features, &shape, &of(&name));
+            }
+        }
         table.chosen_features = Some(word.clone());
         used.push((name, word));
     }
@@ -208,11 +221,16 @@ fn table(
     for (found, is_observed) in [(named(&options.label_array, LABELS), false), (observed, true)] {
         let Some((name, word)) = found else { continue };
         let convention = options.convention.filter(|_| is_observed || !true_labels);
-        let labels = labels(&file.read(&name)?, &of(&name), convention, is_observed)?;
+        let labels = match file.sparse(&name)? {
+            Some(sparse) => {
+                LabelTable::Lists(sparse_labels(&sparse, path, &of(&name), convention, is_observed)?)
+            }
+            None => LabelTable::Dense(labels(&file.read(&name)?, &of(&name), convention, is_observed)?),
+        };
         table.classes = numbered_classes(path, labels.classes())?;
         match is_observed {
-            true => table.observed = Some(labels),
-            false => table.labels = Some(LabelTable::Dense(labels)),
+            true => table.observed = Some(labels.to_observed(&of(&name), &options.limits)?),
+            false => table.labels = Some(labels),
         }
         used.push((name, word));
     }
@@ -247,6 +265,31 @@ fn set(table: &mut Table, is_names: bool, strings: Strings) {
     }
 }
 
+/// The same for a sparse matrix, whose cells that are not written down are 0.
+pub(crate) fn sparse_labels(
+    matrix: &SparseFeatures,
+    file: &Path,
+    path: &Path,
+    convention: Option<LabelConvention>,
+    observed: bool,
+) -> Result<LabelLists, FormatError> {
+    let label = |row: usize, column: usize, value: f32| {
+        label(f64::from(value), convention, observed).map_err(|advice| {
+            let value = f64::from(value);
+            FormatError::Label { path: path.into(), row, column, value, advice }
+        })
+    };
+    let unlisted = label(0, 0, 0.0)?;
+    let mut lists = LabelLists::new(numbered_classes(file, matrix.columns())?, unlisted);
+    for row in 0..matrix.rows() {
+        for (column, value) in matrix.row(row) {
+            lists.push(column as usize, label(row, column as usize, value)?);
+        }
+        lists.end_row();
+    }
+    Ok(lists)
+}
+
 /// The numbers of an array as labels. 0 is a negative in a file of labels and unknown in one of observed labels,
 /// unless a convention says otherwise.
 fn labels(
@@ -255,8 +298,13 @@ fn labels(
     convention: Option<LabelConvention>,
     observed: bool,
 ) -> Result<ObservedLabels, FormatError> {
+    let matrix = cells::cells(array, path, |value| label(value, convention, observed))?;
+    Ok(matrix.into())
+}
+
+fn label(value: f64, convention: Option<LabelConvention>, observed: bool) -> Result<Label, &'static str> {
     use LabelConvention::{BinaryAn, Csl, Spml};
-    let matrix = cells::cells(array, path, |value| match (value, convention) {
+    match (value, convention) {
         (1.0, _) => Ok(Label::Positive),
         (0.0, None) => Ok(if observed { Label::Unknown } else { Label::Negative }),
         (0.0, Some(Csl)) => Ok(Label::Negative),
@@ -267,8 +315,7 @@ fn labels(
         (-1.0, None) => Err(MINUS_ONE),
         (value, _) if value.is_nan() => Err(NOT_A_NUMBER),
         _ => Err("labels are -1, 0 or 1"),
-    })?;
-    Ok(matrix.into())
+    }
 }
 
 #[cfg(test)]

@@ -237,6 +237,20 @@ fn booleans(bytes: Vec<u8>) -> Result<Vec<bool>, NpyError> {
     }
 }
 
+impl NpyArray {
+    /// An array whose elements stand column by column.
+    pub(crate) fn from_fortran(shape: Vec<usize>, data: NpyData) -> Result<Self, NpyError> {
+        let data = data.to_row_major(&shape)?;
+        Self::new(shape, data)
+    }
+
+    /// A matrix turned around: row by row it is the turned one column by column.
+    pub(crate) fn transposed(&self) -> Result<Self, NpyError> {
+        let (rows, columns) = self.matrix_shape()?;
+        Self::from_fortran(vec![columns, rows], self.data().clone())
+    }
+}
+
 impl NpyData {
     /// Reorders elements stored column by column ("Fortran order").
     fn to_row_major(&self, shape: &[usize]) -> Result<Self, NpyError> {

@@ -1,6 +1,6 @@
 //! An archive as a data set.
 
-use super::NpzArchive;
+use super::{NpzArchive, scipy};
 use crate::arrays::{self, ArrayFile};
 use crate::npy::FeatureShape;
 use crate::{Content, FormatError, NpyArray, ReadOptions};
@@ -24,5 +24,8 @@ impl<R: Read + Seek> ArrayFile for NpzArchive<R> {
 /// Reads a data set from an archive; see [`arrays::content`] for the names of its arrays.
 pub(crate) fn read(path: &Path, options: &ReadOptions) -> Result<Content, FormatError> {
     let mut archive = NpzArchive::open_within(path, &options.limits)?;
+    if scipy::is_sparse(&archive) {
+        return scipy::read(&mut archive, path, options);
+    }
     arrays::content(&mut archive, path, options)
 }

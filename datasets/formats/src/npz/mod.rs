@@ -8,6 +8,7 @@
 
 mod data;
 mod directory;
+mod scipy;
 mod write;
 
 pub(crate) use data::read;
