@@ -51,6 +51,7 @@ mod spml;
 mod table;
 mod temporary;
 mod text;
+mod tfrecord;
 
 pub use arrays::sparse::SparseFeatures;
 pub use atomic::write_atomic;

@@ -3,7 +3,7 @@
 use crate::input::ordinary;
 use crate::{
     Content, FormatError, ReadOptions, arff, arrays, coco, hill, jsonl, labels_csv, libsvm, mat, npz,
-    safetensors, shards, spml,
+    safetensors, shards, spml, tfrecord,
 };
 use std::path::Path;
 
@@ -32,7 +32,7 @@ pub enum Cut {
     /// Lines say nothing about those that follow, so that a file cut between two lines is a shorter file; a cut inside a
     /// line is noticed wherever what is left of the line is no line.
     BetweenLines,
-    /// Variables say nothing about those that follow, so that a file cut between two of them is one with fewer.
+    /// Variables or records say nothing about those that follow, so that a file cut between two of them is one with fewer.
     BetweenVariables,
     /// As between lines, but a first line that announces the number of rows makes lost rows an error.
     WithoutHeader,
@@ -75,6 +75,15 @@ pub const FORMATS: &[Format] = &[
         doc: "MATLAB's files of version 5: matrices X, Y, Y_obs and the like, sparse ones too.",
         read: mat::read,
         recognises: is_file,
+    },
+    Format {
+        name: "tfrecord",
+        extensions: &["tfrecord"],
+        writes: false,
+        cut: Cut::BetweenVariables,
+        doc: "TFRecord of tf.Example with features of whole rows, as YouTube-8M has them; a file or a folder of them.",
+        read: tfrecord::read,
+        recognises: tfrecord::recognises,
     },
     Format {
         name: "spml",

@@ -59,6 +59,7 @@ fn sample(format: &str) -> Vec<(&'static str, Vec<u8>)> {
             )]
         }
         "mat" => vec![("x.mat", mat())],
+        "tfrecord" => vec![("x.tfrecord", TFRECORD.to_vec())],
         "spml" => vec![
             ("formatted_train_labels.npy", labels()),
             ("formatted_val_labels.npy", labels()),
@@ -93,6 +94,13 @@ fn sample(format: &str) -> Vec<(&'static str, Vec<u8>)> {
         other => panic!("{other} has no sample: add one"),
     }
 }
+
+/// One example with its checksums: id a, labels 1 and 0, x = [0.5, 2].
+const TFRECORD: [u8; 68] = [
+    52, 0, 0, 0, 0, 0, 0, 0, 94, 51, 23, 92, 10, 50, 10, 11, 10, 2, 105, 100, 18, 5, 10, 3, 10, 1, 97, 10,
+    16, 10, 6, 108, 97, 98, 101, 108, 115, 18, 6, 26, 4, 10, 2, 1, 0, 10, 17, 10, 1, 120, 18, 12, 18, 10, 10,
+    8, 0, 0, 0, 63, 0, 0, 0, 64, 243, 218, 211, 163,
+];
 
 /// A file of MATLAB with one variable, X = [0 1; 2 3; 4 5].
 fn mat() -> Vec<u8> {
