@@ -79,7 +79,7 @@ pub const FORMATS: &[Format] = &[
         extensions: &["arff"],
         writes: false,
         cut: Cut::BetweenLines,
-        doc: "ARFF of Mulan (with its XML list of labels) and MEKA (`-C n`), dense or sparse; a folder has a train and a test file.",
+        doc: "ARFF of Mulan (XML list of labels), MEKA (`-C n`) and KEEL (`@outputs`), dense or sparse; a folder has a train and a test file.",
         read: arff::read,
         recognises: |path| path.is_file() || has_extension(path, "arff"),
     },
