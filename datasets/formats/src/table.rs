@@ -133,7 +133,7 @@ pub const FORMATS: &[Format] = &[
         extensions: &["svm", "libsvm", "xmc"],
         writes: false,
         cut: Cut::WithoutHeader,
-        doc: "LIBSVM with several labels, and the text of the extreme-classification repository.",
+        doc: "LIBSVM with several labels, numbers or words, and the text of the extreme-classification repository, in one file or two.",
         read: libsvm::read,
         recognises: is_file,
     },

@@ -89,7 +89,7 @@ fn sample(format: &str) -> Vec<(&'static str, Vec<u8>)> {
             ),
         )],
         "label-list" => vec![("x.txt", text("a.jpg,3 12\nb.jpg, 0\n"))],
-        "libsvm" => vec![("x.svm", text("2 3 4\n0,3 0:0.5 2:1\n 1:2\n"))],
+        "libsvm" => vec![("x.svm", text("# made\n2 3 4\n0, 3 0:0.5 2:1 # first\n 1:2\n"))],
         other => panic!("{other} has no sample: add one"),
     }
 }
@@ -414,6 +414,21 @@ fn reading_takes_at_most_four_times_the_file_and_a_mebibyte() {
     });
     within_four_times(&path("features.svm"), &options, |file| {
         (0..100_000).for_each(|_| writeln!(file, "0 0:1 1:1 2:1 3:1 4:1 5:1 6:1").unwrap());
+    });
+    within_four_times(&path("alone.svm"), &options, |file| {
+        (0..700_000).for_each(|_| writeln!(file, "0:1").unwrap());
+    });
+    let labels = ReadOptions { labels: true, ..ReadOptions::default() };
+    within_four_times(&path("lists.svm"), &labels, |file| {
+        (0..1_200_000).for_each(|_| writeln!(file, "0").unwrap());
+    });
+    within_four_times(&path("pairs.svm"), &labels, |file| {
+        (0..700_000).for_each(|_| writeln!(file, "0:1").unwrap());
+    });
+    within_four_times(&path("words.svm"), &options, |file| {
+        for (name, label) in (0..5).flat_map(|_| names().take(65_536)).zip(names()) {
+            writeln!(file, "_{name} 0:1 # {label}").unwrap();
+        }
     });
     within_four_times(&path("labels.svm"), &options, |file| {
         (0..200_000).for_each(|_| writeln!(file, "0,1,2,3,4,5,6,7,8,9 0:1").unwrap());
