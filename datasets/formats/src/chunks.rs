@@ -38,6 +38,11 @@ impl<T: Copy> Chunks<T> {
         self.pieces[i / PIECE][i % PIECE]
     }
 
+    /// Replaces every value by what `new` makes of it.
+    pub(crate) fn replace(&mut self, new: impl Fn(T) -> T) {
+        self.pieces.iter_mut().flatten().for_each(|value| *value = new(*value));
+    }
+
     /// All values in one vector, or the bytes that could not be had; pieces are given back as they are copied.
     pub(crate) fn into_vec(self) -> Result<Vec<T>, u64> {
         let mut values = reserved(self.len())?;

@@ -252,7 +252,8 @@ mod tests {
             assert!(error.to_string().contains(&format!("{name}: this is a pipe")), "{error}");
         }
         let folder = tempfile::tempdir().unwrap();
-        fs::write(folder.path().join("x.arff"), "@relation x\n").unwrap();
+        // The header is read first, because it may say which attributes are labels.
+        fs::write(folder.path().join("x.arff"), "@relation x\n@attribute a real\n@data\n1\n").unwrap();
         make(&folder.path().join("x.xml"));
         let error = crate::open_data(&folder.path().join("x.arff"), &Default::default()).unwrap_err();
         assert!(error.to_string().contains("x.xml: this is a pipe"), "{error}");

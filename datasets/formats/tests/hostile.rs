@@ -4,7 +4,8 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a test says what it skipped and counted")]
 
 use lacuna_formats::{
-    Compression, Cut, Destination, FORMATS, Format, NpyArray, NpyData, ReadOptions, open_data, write_npz,
+    Compression, Cut, Destination, FORMATS, Format, MissingFeatures, NpyArray, NpyData, ReadOptions,
+    open_data, write_npz,
 };
 use peak_alloc::PeakAlloc;
 use std::fs::{self, File};
@@ -72,7 +73,7 @@ fn sample(format: &str) -> Vec<(&'static str, Vec<u8>)> {
             (
                 "x.arff",
                 text(
-                    "@relation x\n@attribute a real\n@attribute b {0,1}\n@attribute c {p,q}\n@data\n0.5,1,p\n2,0,q\n",
+                    "@relation x\n@attribute a real [0, 2]\n@attribute b{0,1} % label\n@attribute c {p,'q'}\n@data\n0.5,?,p\n2,0,q,\n",
                 ),
             ),
             ("x.xml", text("<labels><label name=\"b\"/></labels>")),
@@ -90,7 +91,7 @@ fn sample(format: &str) -> Vec<(&'static str, Vec<u8>)> {
             ),
         )],
         "label-list" => vec![("x.txt", text("a.jpg,3 12\nb.jpg, 0\n"))],
-        "libsvm" => vec![("x.svm", text("2 3 4\n0,3 0:0.5 2:1\n 1:2\n"))],
+        "libsvm" => vec![("x.svm", text("# made\n2 3 4\n0, 3 0:0.5 2:1 # first\n 1:2\n"))],
         other => panic!("{other} has no sample: add one"),
     }
 }
@@ -415,8 +416,48 @@ fn reading_takes_at_most_four_times_the_file_and_a_mebibyte() {
         names().take(150_000).for_each(|name| writeln!(file, "@attribute _{name} {{0}}").unwrap());
         writeln!(file, "@data\n{{}}").unwrap();
     });
+    within_four_times(&path("labels.arff"), &options, |file| {
+        writeln!(file, "@relation 'x: -C 130000'").unwrap();
+        names().take(130_000).for_each(|name| writeln!(file, "@attribute _{name} {{0,1}}").unwrap());
+        writeln!(file, "@attribute a real\n@data\n{{}}").unwrap();
+    });
+    // As many lists of words as are allowed, and then the same ones again; one long list.
+    within_four_times(&path("words.arff"), &options, |file| {
+        writeln!(file, "@relation x\n@attribute y {{0,1}}").unwrap();
+        for (number, name) in names().take(150_000).enumerate() {
+            writeln!(file, "@attribute _{name} {{_{:x}}}", number % 8_000).unwrap();
+        }
+        writeln!(file, "@data\n{{}}").unwrap();
+    });
+    within_four_times(&path("list.arff"), &options, |file| {
+        let values: Vec<String> = names().take(500_000).map(|name| format!("_{name}")).collect();
+        writeln!(file, "@relation x\n@attribute y {{0,1}}\n@attribute a {{{}}}", values.join(",")).unwrap();
+        writeln!(file, "@data\n{{}}").unwrap();
+    });
+    let mean = ReadOptions { missing_features: MissingFeatures::Mean, ..ReadOptions::default() };
+    within_four_times(&path("missing.arff"), &mean, |file| {
+        writeln!(file, "@relation x\n@attribute y {{0,1}}").unwrap();
+        (0..50).for_each(|i| writeln!(file, "@attribute a{i} real").unwrap());
+        writeln!(file, "@data\n1{}", ",0".repeat(50)).unwrap();
+        (0..30_000).for_each(|_| writeln!(file, "1{}", ",?".repeat(50)).unwrap());
+    });
     within_four_times(&path("features.svm"), &options, |file| {
         (0..100_000).for_each(|_| writeln!(file, "0 0:1 1:1 2:1 3:1 4:1 5:1 6:1").unwrap());
+    });
+    within_four_times(&path("alone.svm"), &options, |file| {
+        (0..700_000).for_each(|_| writeln!(file, "0:1").unwrap());
+    });
+    let labels = ReadOptions { labels: true, ..ReadOptions::default() };
+    within_four_times(&path("lists.svm"), &labels, |file| {
+        (0..1_200_000).for_each(|_| writeln!(file, "0").unwrap());
+    });
+    within_four_times(&path("pairs.svm"), &labels, |file| {
+        (0..700_000).for_each(|_| writeln!(file, "0:1").unwrap());
+    });
+    within_four_times(&path("words.svm"), &options, |file| {
+        for (name, label) in (0..5).flat_map(|_| names().take(65_536)).zip(names()) {
+            writeln!(file, "_{name} 0:1 # {label}").unwrap();
+        }
     });
     within_four_times(&path("labels.svm"), &options, |file| {
         (0..200_000).for_each(|_| writeln!(file, "0,1,2,3,4,5,6,7,8,9 0:1").unwrap());

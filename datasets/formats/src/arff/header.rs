@@ -1,10 +1,11 @@
 //! The header: the relation and its attributes.
 
+use super::cursor::{Cursor, Problem};
+use super::nominal::{List, Lists};
 use crate::shown;
 use crate::text::lines::Lines;
 use crate::text::strings::push;
 use crate::{FormatError, ReadOptions, Strings};
-use std::borrow::Cow;
 use std::io::BufRead;
 use std::path::Path;
 
@@ -12,31 +13,27 @@ pub(super) struct Header {
     /// Names of the attributes.
     pub(super) names: Strings,
     pub(super) kinds: Vec<Kind>,
-    /// Values of the nominal attributes, one attribute after the other.
-    values: Strings,
-    /// Numbers of the values; those of a long list in the order of their text, others as they are.
-    order: Vec<u32>,
+    /// Values of the nominal attributes.
+    lists: Lists,
     /// `n` of `-C n` in the name of the relation.
     pub(super) meka: Option<i64>,
+    /// Attributes that KEEL's `@inputs` names.
+    pub(super) inputs: Option<Strings>,
+    /// Attributes that KEEL's `@outputs` names.
+    pub(super) outputs: Option<Strings>,
+    /// Whether an attribute has a weight.
+    pub(super) weights: bool,
 }
 
 /// What an attribute is.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Kind {
     Number,
-    /// One of the values from `start` on.
-    Nominal {
-        start: u32,
-        count: u32,
-        /// Whether every value is a finite number.
-        numbers: bool,
-    },
-    /// A string or a date.
-    Other,
+    /// One of the values of a list.
+    Nominal(u32),
+    /// Something that is not read, by its name.
+    Other(&'static str),
 }
-
-/// Longest list of values that is searched from its start.
-const SHORT: u32 = 8;
 
 /// Which attributes are labels, and their order among the classes.
 pub(super) struct Labels {
@@ -55,9 +52,11 @@ impl Header {
         let mut header = Self {
             names: Strings::new(),
             kinds: Vec::new(),
-            values: Strings::new(),
-            order: Vec::new(),
+            lists: Lists::default(),
             meka: None,
+            inputs: None,
+            outputs: None,
+            weights: false,
         };
         let mut relation = false;
         loop {
@@ -65,14 +64,13 @@ impl Header {
                 let problem = "the file ends before @data";
                 return Err(FormatError::text(path, lines.number().max(1), 1, problem));
             };
-            let mut cursor = Cursor { line, at: 0 };
-            cursor.skip_blanks();
-            if cursor.at_end() || cursor.peek() == Some(b'%') {
+            let mut cursor = Cursor::new(line);
+            if cursor.at_end() {
                 continue;
             }
             let (at, keyword) = (cursor.at, cursor.word().to_ascii_lowercase());
             let outcome = match keyword.as_str() {
-                "@relation" => cursor.name().map(|name| {
+                "@relation" => relation_name(&mut cursor).map(|name| {
                     relation = true;
                     header.meka = meka(&name);
                 }),
@@ -80,8 +78,13 @@ impl Header {
                     true => header.attribute(&mut cursor, options),
                     false => Err((at, "@relation comes first".to_string())),
                 },
+                "@input" | "@inputs" => names(&mut cursor, &mut header.inputs),
+                "@output" | "@outputs" => names(&mut cursor, &mut header.outputs),
                 "@data" if header.kinds.is_empty() => Err((at, "there are no attributes".into())),
-                "@data" => break,
+                "@data" => match cursor.end() {
+                    Ok(()) => break,
+                    Err(problem) => Err(problem),
+                },
                 _ => Err((at, format!("`{}` is none of @relation, @attribute and @data", shown(&keyword)))),
             };
             let outcome = outcome.and_then(|()| cursor.end());
@@ -96,51 +99,17 @@ impl Header {
         }
     }
 
-    fn attribute(&mut self, cursor: &mut Cursor<'_>, options: &ReadOptions) -> Result<(), (usize, String)> {
+    fn attribute(&mut self, cursor: &mut Cursor<'_>, options: &ReadOptions) -> Result<(), Problem> {
         let begin = cursor.at;
         if self.kinds.len() as u64 >= options.limits.cells.min(1 << 30) {
             return Err((begin, "there are more attributes than are allowed".into()));
         }
-        let name = cursor.name()?;
+        let name = attribute_name(cursor)?;
         cursor.skip_blanks();
-        let kind = if cursor.peek() == Some(b'{') {
-            cursor.at += 1;
-            let start = self.values.len() as u32;
-            let mut numbers = true;
-            loop {
-                cursor.skip_blanks();
-                let value = match cursor.peek() {
-                    Some(b'}') => return Err((cursor.at, "a nominal attribute needs a value".into())),
-                    _ => cursor.value()?,
-                };
-                numbers &= value.parse::<f32>().is_ok_and(f32::is_finite);
-                if self.values.len() >= 1 << 30 || !self.values.push(&value) {
-                    return Err((cursor.at, "the names take more than 4 GiB".into()));
-                }
-                cursor.skip_blanks();
-                match cursor.peek() {
-                    Some(b',') => cursor.at += 1,
-                    Some(b'}') => break cursor.at += 1,
-                    _ => return Err((cursor.at, "`,` or `}` is expected".into())),
-                }
-            }
-            let count = self.values.len() as u32 - start;
-            if count > SHORT {
-                self.sort(start).map_err(|problem| (begin, problem))?;
-            }
-            Kind::Nominal { start, count, numbers }
-        } else {
-            let at = cursor.at;
-            match cursor.word().to_ascii_lowercase().as_str() {
-                "numeric" | "real" | "integer" => Kind::Number,
-                "string" => Kind::Other,
-                "date" => {
-                    cursor.at = cursor.line.len();
-                    Kind::Other
-                }
-                other => return Err((at, format!("`{}` is no type of an attribute", shown(other)))),
-            }
-        };
+        let kind =
+            if cursor.peek() == Some(b'{') { Kind::Nominal(self.lists.read(cursor)?) } else { kind(cursor)? };
+        cursor.skip_blanks();
+        self.weights |= cursor.weight()?;
         if !self.names.push(&name) {
             return Err((begin, "the names take more than 4 GiB".into()));
         }
@@ -148,74 +117,183 @@ impl Header {
         Ok(())
     }
 
-    /// Puts the values from `start` on in order, so that they can be found quickly.
-    fn sort(&mut self, start: u32) -> Result<(), String> {
-        let (from, values) = (self.order.len() as u32, &self.values);
-        self.order.reserve_exact(values.len() - from as usize);
-        self.order.extend(from..values.len() as u32);
-        let list = &mut self.order[start as usize..];
-        list.sort_unstable_by(|&a, &b| values[a as usize].cmp(&values[b as usize]));
-        match list.windows(2).find(|pair| values[pair[0] as usize] == values[pair[1] as usize]) {
-            Some(pair) => Err(format!("the value `{}` is listed twice", shown(&values[pair[0] as usize]))),
-            None => Ok(()),
+    /// The list of a nominal attribute.
+    pub(super) fn list(&self, kind: Kind) -> Option<&List> {
+        match kind {
+            Kind::Nominal(list) => Some(self.lists.get(list)),
+            Kind::Number | Kind::Other(_) => None,
         }
     }
 
-    /// A value of a nominal attribute as a feature: the number it is where all are numbers, else its place in the
-    /// list; `None` where it is not listed.
-    pub(super) fn nominal(&self, kind: Kind, value: &str) -> Option<f32> {
-        let Kind::Nominal { start, count, numbers } = kind else { return None };
-        let place = if count > SHORT {
-            let list = &self.order[start as usize..][..count as usize];
-            let found = list.binary_search_by(|&i| self.values[i as usize].cmp(value)).ok()?;
-            list[found] - start
-        } else {
-            (0..count).find(|&i| &self.values[(start + i) as usize] == value)?
-        };
-        if numbers { value.parse().ok() } else { Some(place as f32) }
-    }
-
-    /// The values of a nominal attribute.
-    pub(super) fn values(&self, kind: Kind) -> impl Iterator<Item = &str> {
-        let (start, count) = match kind {
-            Kind::Nominal { start, count, .. } => (start as usize, count as usize),
-            Kind::Number | Kind::Other => (0, 0),
-        };
-        (start..start + count).map(|i| &self.values[i])
-    }
-
-    /// The labels that a list names, in its order.
-    pub(super) fn named(&self, names: &Strings, path: &Path, xml: &Path) -> Result<Labels, FormatError> {
-        let order = self.names.sorted();
+    /// The attributes that are labels, by whether they are; the classes stand in the order of the attributes.
+    fn labels(&self, is_label: impl Fn(usize) -> bool) -> Labels {
         let mut class = vec![None; self.kinds.len()];
-        for (number, name) in names.iter().enumerate() {
+        let mut names = Strings::new();
+        for (attribute, class) in class.iter_mut().enumerate() {
+            if is_label(attribute) {
+                *class = Some(names.len() as u32);
+                assert!(names.push(&self.names[attribute]), "less text than the attributes have");
+            }
+        }
+        Labels { class, names }
+    }
+
+    /// For each attribute whether a list names it. `list` is what the list is called in messages.
+    fn listed(&self, names: &Strings, path: &Path, list: &str) -> Result<Vec<bool>, FormatError> {
+        let order = self.names.sorted();
+        let mut listed = vec![false; self.kinds.len()];
+        for name in names.iter() {
             match order.binary_search_by(|&i| self.names[i as usize].cmp(name)) {
-                Ok(i) => class[order[i] as usize] = Some(number as u32),
+                Ok(i) => listed[order[i] as usize] = true,
                 Err(_) => {
-                    let problem = format!(
-                        "{} names the label `{}`, which is no attribute here",
-                        crate::error::printed(xml),
-                        shown(name)
-                    );
+                    let problem = format!("{list} `{}`, which is no attribute here", shown(name));
                     return Err(FormatError::text(path, 1, 1, problem));
                 }
             }
         }
-        Ok(Labels { class, names: names.clone() })
+        Ok(listed)
+    }
+
+    /// The labels that Mulan's XML file names.
+    pub(super) fn named(&self, names: &Strings, path: &Path, xml: &Path) -> Result<Labels, FormatError> {
+        let list = format!("{} names the label", crate::error::printed(xml));
+        let listed = self.listed(names, path, &list)?;
+        Ok(self.labels(|attribute| listed[attribute]))
+    }
+
+    /// The labels that KEEL's lists of inputs and outputs name, if there is such a list.
+    pub(super) fn keel(&self, path: &Path) -> Result<Option<Labels>, FormatError> {
+        let list = |names: &Option<Strings>, keyword| match names {
+            Some(names) => self.listed(names, path, keyword).map(Some),
+            None => Ok(None),
+        };
+        let inputs = list(&self.inputs, "@inputs names")?;
+        let outputs = list(&self.outputs, "@outputs names")?;
+        if let (Some(inputs), Some(outputs)) = (&inputs, &outputs)
+            && let Some(i) = (0..self.kinds.len()).find(|&i| inputs[i] == outputs[i])
+        {
+            let where_it_is = if inputs[i] { "in both @inputs and" } else { "neither in @inputs nor in" };
+            let name = shown(&self.names[i]);
+            let problem =
+                format!("the attribute `{name}` is {where_it_is} @outputs: name it in one of the two lists");
+            return Err(FormatError::text(path, 1, 1, problem));
+        }
+        let labels = match (inputs, outputs) {
+            (_, Some(outputs)) => self.labels(|attribute| outputs[attribute]),
+            (Some(inputs), None) => self.labels(|attribute| !inputs[attribute]),
+            (None, None) => return Ok(None),
+        };
+        match labels.names.is_empty() {
+            true => {
+                Err(FormatError::text(path, 1, 1, "every attribute is in @inputs, so that there is no label"))
+            }
+            false => Ok(Some(labels)),
+        }
     }
 
     /// The first `count` attributes, or the last where it is negative.
     pub(super) fn first_or_last(&self, count: i64, path: &Path) -> Result<Labels, FormatError> {
-        let (all, labels) = (self.kinds.len(), count.unsigned_abs() as usize);
-        if labels == 0 || labels >= all {
+        let (all, labels) = (self.kinds.len(), count.unsigned_abs());
+        if labels == 0 || labels >= all as u64 {
             let problem = format!("`-C {count}` asks for {labels} labels among {all} attributes");
             return Err(FormatError::text(path, 1, 1, problem));
         }
+        let labels = labels as usize;
         let range = if count > 0 { 0..labels } else { all - labels..all };
-        let number = |i| range.contains(&i).then(|| (i - range.start) as u32);
-        let class = (0..all).map(number).collect();
-        Ok(Labels { class, names: range.clone().map(|i| &self.names[i]).collect() })
+        Ok(self.labels(|attribute| range.contains(&attribute)))
     }
+}
+
+/// The name of a relation: quoted, or everything up to a comment.
+fn relation_name(cursor: &mut Cursor<'_>) -> Result<String, Problem> {
+    cursor.skip_blanks();
+    if cursor.at_quote() {
+        return cursor.quoted();
+    }
+    match cursor.until(|byte| byte == b'%').trim_end() {
+        "" => Err((cursor.at, "a name is missing".into())),
+        name => Ok(name.to_string()),
+    }
+}
+
+/// The name of an attribute: quoted, or up to a blank, or up to the brace of `name{0,1}`.
+fn attribute_name(cursor: &mut Cursor<'_>) -> Result<String, Problem> {
+    cursor.skip_blanks();
+    let start = cursor.at;
+    if cursor.at_quote() {
+        return cursor.quoted();
+    }
+    let word = cursor.word();
+    let brace = word.find('{').filter(|&brace| brace > 0);
+    if let Some(brace) = brace {
+        // A name may have a brace where its type follows: `f{x} numeric`.
+        let mut rest = Cursor { line: cursor.line, at: cursor.at };
+        rest.skip_blanks();
+        if rest.peek() != Some(b'{') && kind(&mut rest).is_err() {
+            cursor.at = start + brace;
+            return Ok(word[..brace].to_string());
+        }
+    }
+    match word {
+        "" => Err((cursor.at, "a name is missing".into())),
+        name => Ok(name.to_string()),
+    }
+}
+
+/// A type other than a list of values, with what may follow its name.
+fn kind(cursor: &mut Cursor<'_>) -> Result<Kind, Problem> {
+    cursor.skip_blanks();
+    let at = cursor.at;
+    let word = cursor.until(|byte| byte.is_ascii_whitespace() || b"[({%".contains(&byte));
+    match word.to_ascii_lowercase().as_str() {
+        "numeric" | "real" | "integer" => range(cursor).map(|()| Kind::Number),
+        "string" => Ok(Kind::Other("a string")),
+        "relational" => Ok(Kind::Other("relational")),
+        "date" => {
+            cursor.at = cursor.line.len();
+            Ok(Kind::Other("a date"))
+        }
+        "" => Err((at, "the type of the attribute is missing: numeric, or values as in {0,1}".into())),
+        other => Err((at, format!("`{}` is no type of an attribute", shown(other)))),
+    }
+}
+
+/// `[0, 9]` behind the type of a number: nothing follows from it.
+fn range(cursor: &mut Cursor<'_>) -> Result<(), Problem> {
+    cursor.skip_blanks();
+    let at = cursor.at;
+    if !cursor.take(b'[') && !cursor.take(b'(') {
+        return Ok(());
+    }
+    let bounds = cursor.until(|byte| byte == b']' || byte == b')');
+    let two = bounds.split(',').filter(|bound| bound.trim().parse::<f64>().is_ok()).count() == 2;
+    match two && bounds.matches(',').count() == 1 && cursor.peek().is_some() {
+        true => cursor.at += 1,
+        false => return Err((at, "a range is two numbers in brackets, as in [0, 9]".into())),
+    }
+    Ok(())
+}
+
+/// Names of attributes, parted by commas or blanks, behind those that are there.
+fn names(cursor: &mut Cursor<'_>, list: &mut Option<Strings>) -> Result<(), Problem> {
+    let list = list.get_or_insert_default();
+    cursor.skip_blanks();
+    while !cursor.at_end() {
+        let name = match cursor.at_quote() {
+            true => cursor.quoted()?.into(),
+            false => std::borrow::Cow::from(cursor.until(|byte| byte.is_ascii_whitespace() || byte == b',')),
+        };
+        if name.is_empty() {
+            return Err((cursor.at, "a name is missing".into()));
+        }
+        if !list.push(&name) {
+            return Err((cursor.at, "the names take more than 4 GiB".into()));
+        }
+        cursor.skip_blanks();
+        cursor.take(b',');
+        cursor.skip_blanks();
+    }
+    Ok(())
 }
 
 /// `n` of a relation called `name: -C n ...`.
@@ -223,94 +301,4 @@ fn meka(relation: &str) -> Option<i64> {
     let mut words = relation.split_ascii_whitespace();
     words.find(|word| *word == "-C" || *word == "-c")?;
     words.next()?.parse().ok()
-}
-
-/// A place in a line.
-pub(super) struct Cursor<'a> {
-    pub(super) line: &'a str,
-    pub(super) at: usize,
-}
-
-impl<'a> Cursor<'a> {
-    pub(super) fn peek(&self) -> Option<u8> {
-        self.line.as_bytes().get(self.at).copied()
-    }
-
-    pub(super) fn at_end(&self) -> bool {
-        self.at >= self.line.len()
-    }
-
-    pub(super) fn skip_blanks(&mut self) {
-        while self.peek().is_some_and(|byte| byte.is_ascii_whitespace()) {
-            self.at += 1;
-        }
-    }
-
-    /// Up to the next blank.
-    fn word(&mut self) -> &'a str {
-        self.skip_blanks();
-        let start = self.at;
-        while self.peek().is_some_and(|byte| !byte.is_ascii_whitespace()) {
-            self.at += 1;
-        }
-        &self.line[start..self.at]
-    }
-
-    /// A name: quoted, or up to the next blank.
-    fn name(&mut self) -> Result<String, (usize, String)> {
-        self.skip_blanks();
-        match self.peek() {
-            Some(b'\'' | b'"') => self.quoted(),
-            Some(_) => Ok(self.word().to_string()),
-            None => Err((self.at, "a name is missing".into())),
-        }
-    }
-
-    /// A value: quoted, or up to the next comma, brace or blank.
-    pub(super) fn value(&mut self) -> Result<Cow<'a, str>, (usize, String)> {
-        self.skip_blanks();
-        match self.peek() {
-            Some(b'\'' | b'"') => self.quoted().map(Cow::from),
-            _ => match self.plain() {
-                "" => Err((self.at, "a value is missing".into())),
-                value => Ok(value.into()),
-            },
-        }
-    }
-
-    /// Up to the next comma, brace or blank.
-    pub(super) fn plain(&mut self) -> &'a str {
-        let start = self.at;
-        while self.peek().is_some_and(|byte| !byte.is_ascii_whitespace() && !b",{}".contains(&byte)) {
-            self.at += 1;
-        }
-        &self.line[start..self.at]
-    }
-
-    fn quoted(&mut self) -> Result<String, (usize, String)> {
-        let start = self.at;
-        let quote = self.line.as_bytes()[start] as char;
-        let mut text = String::new();
-        let mut characters = self.line[start + 1..].char_indices();
-        while let Some((i, character)) = characters.next() {
-            match character {
-                '\\' => text.extend(characters.next().map(|(_, escaped)| escaped)),
-                c if c == quote => {
-                    self.at = start + 1 + i + 1;
-                    return Ok(text);
-                }
-                c => text.push(c),
-            }
-        }
-        Err((start, "a quote is not closed".into()))
-    }
-
-    /// Nothing but blanks and a comment may follow.
-    pub(super) fn end(&mut self) -> Result<(), (usize, String)> {
-        self.skip_blanks();
-        match self.peek() {
-            None | Some(b'%') => Ok(()),
-            Some(_) => Err((self.at, format!("`{}` is too much", shown(&self.line[self.at..])))),
-        }
-    }
 }

@@ -1,144 +1,276 @@
 //! The rows behind `@data`, dense (`0.5,1,0`) or sparse (`{0 0.5, 2 1}`).
 
-use super::header::{Cursor, Header, Kind, Labels};
+use super::cursor::{Cursor, Problem};
+use super::header::{Header, Kind, Labels};
+use super::missing::{Attributes, Missing};
+use super::spelling::Spelling;
+use super::{missing, spelling};
 use crate::arrays::range::not_finite;
 use crate::chunks::Chunks;
-use crate::shown;
+use crate::error::printed;
 use crate::text::lines::Lines;
-use crate::{FeatureTable, FormatError, LabelLists, SparseFeatures, Table};
+use crate::{
+    FeatureTable, FormatError, LabelLists, MissingFeatures, ReadOptions, SparseFeatures, Strings, Table,
+    shown,
+};
 use lacuna_labels::{Features, Label};
+use std::borrow::Cow;
 use std::io::BufRead;
 use std::path::Path;
 
-/// A value in the file: a feature, or whether a label is positive.
+/// A value in the file.
 enum Cell {
-    Feature(usize, f32),
-    Label(usize, bool),
+    Feature(u32, f32),
+    Label(u32, Label),
 }
 
 struct Columns<'a> {
     header: &'a Header,
     labels: &'a Labels,
+    /// How the labels of each class are written.
+    spellings: Vec<Spelling>,
+    /// What a cell of the labels is that is not listed.
+    unlisted: Label,
     /// For each attribute that is no label its column.
     feature: Vec<u32>,
-    /// A nominal attribute whose first value, which sparse rows leave out, is not 0.
+    /// An attribute whose first value, which sparse rows leave out, is not 0 or not absent.
     not_zero: Option<usize>,
+    placeholder: Option<f32>,
 }
 
-type Problem = (usize, String);
+/// The row at hand: it is kept as a whole or not at all.
+#[derive(Default)]
+struct Row {
+    features: Vec<(u32, f32)>,
+    labels: Vec<(u32, Label)>,
+    /// Features that are missing.
+    missing: u64,
+    weighted: bool,
+}
 
 pub(super) fn read(
     lines: &mut Lines<'_, impl BufRead>,
     header: &Header,
     labels: &Labels,
     path: &Path,
+    options: &ReadOptions,
 ) -> Result<Table, FormatError> {
-    let mut columns = 0;
-    let mut feature = Vec::with_capacity(labels.class.len());
-    for class in &labels.class {
-        feature.push(columns as u32);
-        columns += usize::from(class.is_none());
-    }
-    let not_zero = header.kinds.iter().position(|kind| match kind {
-        Kind::Nominal { .. } => {
-            header.values(*kind).next().and_then(|first| header.nominal(*kind, first)) != Some(0.0)
-        }
-        Kind::Number | Kind::Other => false,
-    });
-    let place = Columns { header, labels, feature, not_zero };
-    place.check(path, lines.number())?;
-    let mut lists = LabelLists::new(labels.names.clone(), Label::Negative);
+    let mut missing = Missing::new(options.missing_features);
+    let place = Columns::new(header, labels, &missing, lines, options)?;
+    let columns = labels.class.len() - labels.names.len();
+    let mut lists = LabelLists::new(labels.names.clone(), place.unlisted);
     let mut dense = Chunks::default();
     let mut sparse = SparseFeatures::new(columns);
-    let mut rows = 0_u64;
     let mut is_sparse = None;
+    let mut row = Row::default();
+    let (mut weighted, mut found) = (0_u64, 0_u64);
     while let Some((number, line)) = lines.next()? {
-        let mut cursor = Cursor { line, at: 0 };
-        cursor.skip_blanks();
-        if cursor.at_end() || cursor.peek() == Some(b'%') {
+        let mut cursor = Cursor::new(line);
+        if cursor.at_end() {
             continue;
         }
         let braces = cursor.peek() == Some(b'{');
+        row.clear();
         let outcome = match is_sparse.replace(braces) {
             Some(before) if before != braces => {
                 Err((cursor.at, "dense and sparse rows are mixed".to_string()))
             }
-            _ if braces => place.sparse(&mut cursor, &mut sparse, &mut lists),
-            _ => place.dense(&mut cursor, &mut dense, &mut lists),
+            _ if braces => place.sparse(&mut cursor, &mut row, found),
+            _ => place.dense(&mut cursor, &mut row, found),
         };
         outcome.map_err(|(at, problem)| FormatError::text(path, number, at as u64 + 1, problem))?;
-        rows += 1;
-    }
-    let features = match is_sparse {
-        None => return Err(FormatError::Empty { path: path.into(), what: "rows" }),
-        Some(true) => FeatureTable::Sparse(sparse),
-        Some(false) => {
-            let memory = |bytes| FormatError::memory(path, "the features", bytes);
-            let features = Features::new(rows as usize, columns, dense.into_vec().map_err(memory)?);
-            FeatureTable::Dense(features.expect("as many finite numbers as there are columns"))
+        found += 1;
+        weighted += u64::from(row.weighted);
+        if row.missing > 0 && missing.choice == MissingFeatures::DropRows {
+            missing.dropped += 1;
+            continue;
         }
-    };
-    Ok(Table { features: Some(features), ..Table::of_lists(path, None, lists) })
-}
-
-impl Columns<'_> {
-    /// What the header says must be something that can be read.
-    fn check(&self, path: &Path, line: u64) -> Result<(), FormatError> {
-        for (i, (kind, class)) in self.header.kinds.iter().zip(&self.labels.class).enumerate() {
-            let name = shown(&self.header.names[i]);
-            let problem = match (kind, class) {
-                (Kind::Nominal { .. }, Some(_))
-                    if self.header.values(*kind).any(|v| v != "0" && v != "1") =>
-                {
-                    format!("the label `{name}` has values other than 0 and 1")
-                }
-                (Kind::Other, _) => {
-                    format!("the attribute `{name}` is a string or a date, which cannot be read")
-                }
-                _ => continue,
-            };
-            return Err(FormatError::text(path, line, 1, problem));
-        }
-        Ok(())
-    }
-
-    fn dense(
-        &self,
-        cursor: &mut Cursor<'_>,
-        dense: &mut Chunks<f32>,
-        lists: &mut LabelLists,
-    ) -> Result<(), Problem> {
-        let attributes = self.header.kinds.len();
-        for attribute in 0..attributes {
-            match self.cell(cursor, attribute, lists)? {
-                Cell::Feature(_, value) => dense.push(value),
-                Cell::Label(class, true) => lists.push(class, Label::Positive),
-                Cell::Label(_, false) => {}
-            }
-            cursor.skip_blanks();
-            match cursor.peek() {
-                Some(b',') if attribute + 1 < attributes => cursor.at += 1,
-                Some(b',') => return Err((cursor.at, format!("the row has more than {attributes} values"))),
-                None | Some(b'%') if attribute + 1 < attributes => {
-                    return Err((cursor.at, format!("the row has {} values of {attributes}", attribute + 1)));
-                }
-                _ => {}
-            }
+        missing.cells += row.missing;
+        for &(class, label) in row.labels.iter().filter(|(_, label)| *label != place.unlisted) {
+            lists.push(class as usize, label);
         }
         lists.end_row();
-        cursor.end()
+        if braces {
+            let values = row.features.iter().filter(|(_, value)| *value != 0.0);
+            values.for_each(|&(column, value)| sparse.push(column as usize, value));
+            let twice = sparse.end_row();
+            debug_assert_eq!(twice, None, "attributes ascend");
+        } else {
+            row.features.iter().for_each(|&(_, value)| dense.push(value));
+        }
+    }
+    if lists.rows() == 0 {
+        let what = if found > 0 { "rows without a missing feature" } else { "rows" };
+        return Err(FormatError::Empty { path: path.into(), what });
+    }
+    let attributes = Attributes { header, class: &labels.class, columns };
+    let features = if is_sparse == Some(true) {
+        missing.fill_sparse(&mut sparse, &attributes, path)?;
+        FeatureTable::Sparse(sparse)
+    } else {
+        let memory = |bytes| FormatError::memory(path, "the features", bytes);
+        let mut values = dense.into_vec().map_err(memory)?;
+        missing.fill_dense(&mut values, &attributes, path)?;
+        let features = Features::new(lists.rows(), columns, values);
+        FeatureTable::Dense(features.expect("as many finite numbers as there are columns"))
+    };
+    let rearranged = (missing.dropped > 0).then_some("its rows with a missing feature are left out");
+    let table = Table {
+        features: Some(features),
+        feature_names: Some(place.feature_names(path)?),
+        nominal: place.nominal(),
+        rearranged,
+        ..Table::of_lists(path, None, lists)
+    };
+    let weights = (weighted > 0).then(|| {
+        format!("{}: the weights of {weighted} rows are not used: every row counts the same", printed(path))
+    });
+    Ok(table.noted(missing.note(path)).noted(weights).noted(place.note(path)))
+}
+
+impl Row {
+    fn clear(&mut self) {
+        self.features.clear();
+        self.labels.clear();
+        (self.missing, self.weighted) = (0, false);
     }
 
-    fn sparse(
-        &self,
-        cursor: &mut Cursor<'_>,
-        sparse: &mut SparseFeatures,
-        lists: &mut LabelLists,
-    ) -> Result<(), Problem> {
+    fn push(&mut self, cell: Cell) {
+        match cell {
+            Cell::Feature(column, value) => self.features.push((column, value)),
+            Cell::Label(class, label) => self.labels.push((class, label)),
+        }
+    }
+}
+
+impl<'a> Columns<'a> {
+    fn new(
+        header: &'a Header,
+        labels: &'a Labels,
+        missing: &Missing,
+        lines: &Lines<'_, impl BufRead>,
+        options: &ReadOptions,
+    ) -> Result<Self, FormatError> {
+        let unlisted = spelling::zero(options.convention);
+        let mut spellings = Vec::with_capacity(labels.names.len());
+        let mut feature = Vec::with_capacity(labels.class.len());
+        let mut not_zero = None;
+        let mut columns = 0;
+        for (attribute, (&kind, class)) in header.kinds.iter().zip(&labels.class).enumerate() {
+            feature.push(columns);
+            columns += u32::from(class.is_none());
+            let list = header.list(kind);
+            let first = list.map(|list| &list.values[0]);
+            let name = || shown(&header.names[attribute]);
+            let refuse = |problem| Err(FormatError::text(lines.path(), lines.number(), 1, problem));
+            if let Kind::Other(what) = kind {
+                return refuse(format!(
+                    "the attribute `{}` is {what}, which cannot be read: remove the attribute, or replace it by numeric \
+                     ones",
+                    name()
+                ));
+            }
+            let is_zero = match class {
+                Some(_) => {
+                    let Some(spelling) = Spelling::of(list, options.convention) else {
+                        return refuse(format!(
+                            "the label `{}` has values other than {}: declare it with one of these pairs, as in {{0,1}}",
+                            name(),
+                            spelling::PAIRS
+                        ));
+                    };
+                    spellings.push(spelling);
+                    first.is_none_or(|first| spelling.label(first) == Ok(unlisted))
+                }
+                None => list.is_none_or(|list| list.number(&list.values[0]) == Some(0.0)),
+            };
+            if !is_zero {
+                not_zero = not_zero.or(Some(attribute));
+            }
+        }
+        Ok(Self {
+            header,
+            labels,
+            spellings,
+            unlisted,
+            feature,
+            not_zero,
+            placeholder: missing.placeholder(),
+        })
+    }
+
+    fn feature_names(&self, path: &Path) -> Result<Strings, FormatError> {
+        let memory = |bytes| FormatError::memory(path, "names of features", bytes);
+        let count = self.labels.class.len() - self.labels.names.len();
+        let mut names = Strings::reserved(count).map_err(memory)?;
+        for (name, _) in self.header.names.iter().zip(&self.labels.class).filter(|(_, class)| class.is_none())
+        {
+            assert!(names.push(name), "less text than the attributes have");
+        }
+        Ok(names)
+    }
+
+    /// The lists of the features whose values are words.
+    fn nominal(&self) -> Vec<(usize, Strings)> {
+        let words = |attribute: usize| {
+            let list = self.header.list(self.header.kinds[attribute]);
+            let list = list.filter(|list| !list.numbers && self.labels.class[attribute].is_none());
+            list.map(|list| (self.feature[attribute] as usize, list.values.clone()))
+        };
+        let attributes = || 0..self.labels.class.len();
+        let mut nominal = Vec::new();
+        nominal.reserve_exact(attributes().filter(|&attribute| words(attribute).is_some()).count());
+        nominal.extend(attributes().filter_map(words));
+        nominal
+    }
+
+    /// What the values of labels were taken for, where that is not plain.
+    fn note(&self, path: &Path) -> Option<String> {
+        let signed = self.spellings.iter().filter(|spelling| spelling.minus_one_is_absent()).count();
+        (signed > 0).then(|| {
+            format!(
+                "{}: {signed} labels have the values -1 and 1: -1 is read as absent, unless --label-convention says \
+                 otherwise",
+                printed(path)
+            )
+        })
+    }
+
+    fn dense(&self, cursor: &mut Cursor<'_>, row: &mut Row, number: u64) -> Result<(), Problem> {
+        let attributes = self.header.kinds.len();
+        for attribute in 0..attributes {
+            let cell = self.cell(cursor, attribute, row, number)?;
+            row.push(cell);
+            let end = cursor.at;
+            cursor.skip_blanks();
+            if attribute + 1 == attributes {
+                break;
+            }
+            if cursor.at_end() {
+                return Err((cursor.at, format!("the row has {} values of {attributes}", attribute + 1)));
+            }
+            // Weka parts values by blanks as well.
+            if !cursor.take(b',') && cursor.at == end {
+                return Err((cursor.at, "`,` is expected".into()));
+            }
+        }
+        let comma = cursor.at;
+        let more = cursor.take(b',');
+        cursor.skip_blanks();
+        row.weighted = cursor.weight()?;
+        match more && !row.weighted && !cursor.at_end() {
+            true => Err((comma, format!("the row has more than {attributes} values"))),
+            false => cursor.end(),
+        }
+    }
+
+    fn sparse(&self, cursor: &mut Cursor<'_>, row: &mut Row, number: u64) -> Result<(), Problem> {
         if let Some(attribute) = self.not_zero {
+            let name = shown(&self.header.names[attribute]);
+            let zero = if self.labels.class[attribute].is_some() { "absent" } else { "0" };
             let problem = format!(
-                "sparse rows leave out the first value of `{}`, which is not 0: list 0 first, or write dense rows",
-                shown(&self.header.names[attribute])
+                "sparse rows leave out the first value of `{name}`, which is not {zero}: list {zero} first, or write dense \
+                 rows"
             );
             return Err((cursor.at, problem));
         }
@@ -146,29 +278,22 @@ impl Columns<'_> {
         let mut least = 0; // the next attribute is at least this one
         loop {
             cursor.skip_blanks();
-            if cursor.peek() == Some(b'}') {
+            if cursor.take(b'}') {
                 break;
             }
             let at = cursor.at;
-            let number = cursor.plain();
-            let plain = number.bytes().all(|byte| byte.is_ascii_digit());
-            let attribute = number.parse::<usize>().ok().filter(|&i| plain && i < self.header.kinds.len());
+            let place = cursor.plain();
+            let plain = place.bytes().all(|byte| byte.is_ascii_digit());
+            let attribute = place.parse::<usize>().ok().filter(|&i| plain && i < self.header.kinds.len());
             let Some(attribute) = attribute else {
-                let (number, all) = (shown(number), self.header.kinds.len());
-                return Err((at, format!("`{number}` is none of the {all} attributes, counted from 0")));
+                let (place, all) = (shown(place), self.header.kinds.len());
+                return Err((at, format!("`{place}` is none of the {all} attributes, counted from 0")));
             };
             if attribute < least {
                 return Err((at, format!("attribute {attribute} comes out of order, or twice")));
             }
-            match self.cell(cursor, attribute, lists)? {
-                Cell::Feature(column, value) => {
-                    if value != 0.0 {
-                        sparse.push(column, value);
-                    }
-                }
-                Cell::Label(class, true) => lists.push(class, Label::Positive),
-                Cell::Label(_, false) => {}
-            }
+            let cell = self.cell(cursor, attribute, row, number)?;
+            row.push(cell);
             least = attribute + 1;
             cursor.skip_blanks();
             match cursor.peek() {
@@ -177,45 +302,72 @@ impl Columns<'_> {
                 _ => return Err((cursor.at, "`,` or `}` is expected".into())),
             }
         }
-        cursor.at += 1;
-        lists.end_row();
-        let twice = sparse.end_row();
-        debug_assert_eq!(twice, None, "attributes ascend");
+        cursor.skip_blanks();
+        cursor.take(b',');
+        cursor.skip_blanks();
+        row.weighted = cursor.weight()?;
         cursor.end()
     }
 
-    fn cell(&self, cursor: &mut Cursor<'_>, attribute: usize, lists: &LabelLists) -> Result<Cell, Problem> {
+    fn cell(
+        &self,
+        cursor: &mut Cursor<'_>,
+        attribute: usize,
+        row: &mut Row,
+        number: u64,
+    ) -> Result<Cell, Problem> {
         cursor.skip_blanks();
-        let at = cursor.at;
-        let value = cursor.value()?;
-        if value == "?" {
-            let name = shown(&self.header.names[attribute]);
-            return Err((
-                at,
-                format!("the value of `{name}` is missing (?): fill it in or leave the row out"),
-            ));
+        let (at, quoted) = (cursor.at, cursor.at_quote());
+        let mut value = cursor.value()?;
+        let list = self.header.list(self.header.kinds[attribute]);
+        if !quoted
+            && let Cow::Borrowed(whole) = value
+            && let Some(length) = whole.find('%')
+            && list.is_none_or(|list| list.number(whole).is_none())
+        {
+            // A comment begins inside the word, as it does for Weka.
+            if cursor.line[at + length + 1..].trim().is_empty() {
+                let problem = format!(
+                    "the `%` of `{}` begins a comment, and none follows: remove it, or quote a nominal value",
+                    shown(whole)
+                );
+                return Err((at, problem));
+            }
+            cursor.at = at + length;
+            value = whole[..length].into();
         }
+        if value.is_empty() && !quoted {
+            return Err((at, "a value is missing".into()));
+        }
+        let missing = !quoted && (value == "?" || value == "<null>");
         if let Some(class) = self.labels.class[attribute] {
-            return match &*value {
-                "1" | "1.0" => Ok(Cell::Label(class as usize, true)),
-                "0" | "0.0" => Ok(Cell::Label(class as usize, false)),
-                _ => Err((at, format!("`{}` is no label: 0 or 1", shown(&value)))),
-            };
+            if missing {
+                return Ok(Cell::Label(class, Label::Unknown));
+            }
+            let label = self.spellings[class as usize].label(&value).map_err(|problem| (at, problem))?;
+            return Ok(Cell::Label(class, label));
         }
-        let number = match self.header.kinds[attribute] {
-            kind @ Kind::Nominal { .. } => match self.header.nominal(kind, &value) {
+        let column = self.feature[attribute];
+        if missing {
+            let name = &self.header.names[attribute];
+            let has_mean = list.is_none_or(|list| list.numbers);
+            let value = self.placeholder.ok_or_else(|| (at, missing::refused(name, has_mean)))?;
+            row.missing += 1;
+            return Ok(Cell::Feature(column, value));
+        }
+        let value_read = match list {
+            Some(list) => match list.number(&value) {
                 Some(number) => number,
                 None => {
                     let name = shown(&self.header.names[attribute]);
                     return Err((at, format!("`{}` is no value of the attribute `{name}`", shown(&value))));
                 }
             },
-            _ => value.parse().unwrap_or(f32::NAN),
+            None => value.parse().unwrap_or(f32::NAN),
         };
-        let column = self.feature[attribute] as usize;
-        if !number.is_finite() {
-            return Err((at, not_finite(&value, lists.rows(), column)));
+        if !value_read.is_finite() {
+            return Err((at, not_finite(&value, number as usize, column as usize)));
         }
-        Ok(Cell::Feature(column, number))
+        Ok(Cell::Feature(column, value_read))
     }
 }

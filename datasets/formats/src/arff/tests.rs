@@ -1,5 +1,5 @@
 use super::*;
-use crate::{FeatureTable, Limits};
+use crate::{FeatureTable, Limits, MissingFeatures};
 use lacuna_labels::Label::{self, Negative as N, Positive as P};
 
 const XML: &str = "<?xml version=\"1.0\"?>\n<!-- two -->\n<labels xmlns=\"http://mulan.sourceforge.net/labels\">\n\
@@ -65,7 +65,11 @@ fn mistakes_in_the_header_have_a_line_and_a_column() {
         ("numeric", "number", "line 3, column 14: `number` is no type"),
         ("{low, high}", "{low high}", "line 5, column 19: `,` or `}` is expected"),
         ("{low, high}", "{}", "line 5, column 15: a nominal attribute needs a value"),
-        ("{low, high}", "string", "the attribute `b` is a string or a date"),
+        (
+            "{low, high}",
+            "string",
+            "the attribute `b` is a string, which cannot be read: remove the attribute, or",
+        ),
         ("@attribute b", "@attribute a", "two attributes are called `a`"),
         ("@relation 'two labels'\n", "", "line 2, column 1: @relation comes first"),
         ("sun {0,1}", "sun {0,1,2}", "the label `sun` has values other than 0 and 1"),
@@ -171,4 +175,220 @@ fn files_and_folders() {
     write("other-train.arff", SPARSE);
     let error = read(folder.path(), &ReadOptions::default()).unwrap_err().to_string();
     assert!(error.contains("one file whose name contains `train` is needed, and there are 2"), "{error}");
+}
+
+#[test]
+fn what_weka_meka_keel_and_moa_write_in_the_header() {
+    let data = "@data\n1,0,4,0.5\n0,1,2,0.25\n";
+    let attributes = "@attribute c1 {0,1}\n@attribute c2 {0,1}\n@attribute a1 numeric\n@attribute a2 real\n";
+    let read = |header: &str| {
+        let text = format!("{header}{data}");
+        parse(text.as_bytes(), Path::new("x.arff"), None, &ReadOptions::default()).map_err(|e| e.to_string())
+    };
+    for header in [
+        format!("@relation 'm: -C 2'\n{attributes}"),
+        format!("@RELATION m: -C 2\n{}", attributes.replace("@attribute", "@ATTRIBUTE")),
+        format!("@relation \"a \\\"b\\\": -C 2\" % why\n{attributes}"),
+        format!("@relation m: -C 2 -split 5 % why\n{}", attributes.replace(" {", "{")),
+        format!("@Relation\tm:\t-C\t2\n{}", attributes.replace(' ', "\t")),
+        format!("@relation 'm: -C 2'\n{}", attributes.replace("{0,1}", "{ 0 , 1 , }% two")),
+        format!(
+            "@relation 'm: -C 2'\n{}",
+            attributes.replace("numeric", "INTEGER [0,9]").replace("real", "real[0.0, 1e3] % range")
+        ),
+        format!("@relation 'm: -C 2'\n{}", attributes.replace("numeric", "Numeric{0.5}")),
+        format!("@relation keel\n{attributes}@inputs a1, a2\n@outputs c1, c2\n"),
+        format!("@relation keel\n{attributes}@output c1,'c2' % the labels\n"),
+        format!("@relation keel\n{attributes}@input a1 \n@input a2\n"),
+    ] {
+        let table = read(&header).unwrap_or_else(|error| panic!("{header}: {error}"));
+        assert_eq!(table.classes.to_vec(), ["c1", "c2"], "{header}");
+        assert_eq!(table.feature_names.as_ref().unwrap().to_vec(), ["a1", "a2"], "{header}");
+        assert_eq!(cells(&table), [P, N, N, P], "{header}");
+        assert_eq!(table.notes.len(), usize::from(header.contains("{0.5}")), "{:?}", table.notes);
+        assert_eq!(values(table), [4.0, 0.5, 2.0, 0.25], "{header}");
+    }
+    let meka = format!("@relation 'm: -C 2'\n{attributes}");
+    for (from, to, expected) in [
+        ("real", "real [0, 1", "line 5, column 20: a range is two numbers in brackets"),
+        ("real", "real [0]", "line 5, column 20: a range is two numbers in brackets"),
+        ("real", "real [0,1] x", "`x` is too much"),
+        ("real", "", "line 5, column 15: the type of the attribute is missing"),
+        (
+            "real",
+            "date yyyy-MM-dd",
+            "the attribute `a2` is a date, which cannot be read: remove the attribute",
+        ),
+        ("real", "relational", "the attribute `a2` is relational"),
+        ("real", "real {x}", "a weight is a number in braces"),
+        ("{0,1}", "{0,0}", "line 2, column 15: the value `0` is listed twice"),
+        ("{0,1}", "{low,high}", "the label `c1` has values other than 0 and 1, false and true"),
+    ] {
+        assert!(meka.contains(from));
+        let error = read(&meka.replacen(from, to, 1)).unwrap_err();
+        assert!(error.contains(expected), "{to}: {error}");
+    }
+    for (lists, expected) in [
+        ("@inputs a1\n@outputs c1, c2\n", "the attribute `a2` is neither in @inputs nor in @outputs"),
+        ("@inputs a1, a2, c1\n@outputs c1, c2\n", "the attribute `c1` is in both @inputs and @outputs"),
+        ("@outputs c3\n", "@outputs names `c3`, which is no attribute here"),
+        ("@inputs c1, c2, a1, a2\n", "every attribute is in @inputs"),
+    ] {
+        let error = read(&format!("@relation keel\n{attributes}{lists}")).unwrap_err();
+        assert!(error.contains(expected), "{error}");
+    }
+}
+
+#[test]
+fn a_brace_inside_a_name_stays_where_a_type_follows() {
+    let text = "@relation 'm: -C 1'\n@attribute y{0,1}\n@attribute f{x} numeric\n@data\n1,2\n";
+    let table = parse(text.as_bytes(), Path::new("x"), None, &ReadOptions::default()).unwrap();
+    assert_eq!(table.classes.to_vec(), ["y"]);
+    assert_eq!(table.feature_names.unwrap().to_vec(), ["f{x}"]);
+}
+
+#[test]
+fn rows_with_comments_weights_trailing_commas_and_blanks() {
+    for (from, to) in [
+        ("0.5,1,high,0,4", "0.5,1,high,0,4,"),
+        ("0.5,1,high,0,4", "0.5,1,high,0,4 % last"),
+        ("0.5,1,high,0,4", "0.5,1,high,0,4%last, of all"),
+        ("0.5,1,high,0,4", "\t0.5\t1\thigh\t0\t4"),
+        ("0.5,1,high,0,4", "'0.5', \"1\" ,'high',0,4"),
+        ("0.5,1,high,0,4", "% {1}\n0.5,1,high,0,4"),
+    ] {
+        let table = mulan(&DENSE.replacen(from, to, 1), XML).unwrap();
+        assert_eq!(cells(&table), [P, N, N, P], "{to}");
+        assert!(table.notes.is_empty(), "{:?}", table.notes);
+        assert_eq!(values(table), [0.5, 1.0, 4.0, -1e-3, 0.0, 2.0], "{to}");
+    }
+    let weights = "x.arff: the weights of 1 rows are not used: every row counts the same";
+    for row in ["0.5,1,high,0,4,{5}", "0.5,1,high,0,4, { 5 } % five", "0.5,1,high,0,4 {0.5}"] {
+        let table = mulan(&DENSE.replacen("0.5,1,high,0,4", row, 1), XML).unwrap();
+        assert_eq!(
+            (cells(&table), table.notes.clone()),
+            (vec![P, N, N, P], vec![weights.to_string()]),
+            "{row}"
+        );
+    }
+    for row in ["{0 2.5, 3 1},{5}", "{0 2.5, 3 1} {5}", "{0 2.5, 3 1, },{5}%five"] {
+        let table = mulan(&SPARSE.replacen("{0 2.5, 3 1}", row, 1), XML).unwrap();
+        assert_eq!(cells(&table), [N, P, N, N, P, P], "{row}");
+        assert_eq!(table.notes, [weights], "{row}");
+    }
+    for (row, expected) in [
+        ("0.5,1,high,0,4%", "line 9, column 14: the `%` of `4%` begins a comment, and none follows"),
+        ("0.5,1,high,0 % four", "line 9, column 14: the row has 4 values of 5"),
+        ("0.5,1,high,0,%four", "line 9, column 14: a value is missing"),
+        ("0.5,1,high,0,4,{x}", "line 9, column 16: a weight is a number in braces"),
+        ("0.5,1,high,0,4,{5},1", "`,1` is too much"),
+        ("0.5,1,'high'0,4", "line 9, column 13: `,` is expected"),
+    ] {
+        let error = mulan(&DENSE.replacen("0.5,1,high,0,4", row, 1), XML).unwrap_err();
+        assert!(error.contains(expected), "{row}: {error}");
+    }
+    // A percent sign inside a value that is listed belongs to it.
+    let percent = DENSE.replace("high", "10%");
+    assert_eq!(values(mulan(&percent, XML).unwrap()), [0.5, 1.0, 4.0, -1e-3, 0.0, 2.0]);
+}
+
+#[test]
+fn missing_features_are_what_was_chosen() {
+    let read = |text: &str, choice| {
+        let options = ReadOptions { missing_features: choice, ..ReadOptions::default() };
+        parse(text.as_bytes(), Path::new("x.arff"), None, &options).map_err(|error| error.to_string())
+    };
+    let header = "@relation 'm: -C 1'\n@attribute y {0,1}\n@attribute a real\n@attribute b {p,q}\n@data\n";
+    let dense = format!("{header}1,?,p\n0,1,q\n?,4,q\n");
+    let sparse = format!("{header}{{0 1, 1 ?}}\n{{1 1, 2 q}}\n{{0 ?, 1 4, 2 q}}\n");
+    for text in [&dense, &sparse] {
+        let error = read(text, MissingFeatures::Refuse).unwrap_err();
+        assert!(
+            error.contains("the value of `a` is missing (?): choose what becomes of missing features with")
+                && error.contains("--missing-features mean, zero or drop-rows"),
+            "{error}"
+        );
+        let table = read(text, MissingFeatures::Mean).unwrap();
+        assert_eq!(cells(&table), [P, N, Label::Unknown]);
+        assert_eq!(table.notes, ["x.arff: 1 missing features are replaced by the means of their columns"]);
+        assert_eq!(values(table), [2.5, 0.0, 1.0, 1.0, 4.0, 1.0]);
+        let table = read(text, MissingFeatures::Zero).unwrap();
+        assert_eq!(table.notes, ["x.arff: 1 missing features are replaced by 0"]);
+        assert_eq!(values(table), [0.0, 0.0, 1.0, 1.0, 4.0, 1.0]);
+        let table = read(text, MissingFeatures::DropRows).unwrap();
+        assert_eq!(cells(&table), [N, Label::Unknown]);
+        assert_eq!(table.notes, ["x.arff: 1 rows with a missing feature are left out"]);
+        assert!(table.rearranged.unwrap().contains("rows with a missing feature are left out"));
+        assert_eq!(values(table), [1.0, 1.0, 4.0, 1.0]);
+    }
+    // What sparse rows leave out is 0 and counts.
+    let text = format!("{header}{{1 ?}}\n{{}}\n{{1 3}}\n");
+    assert_eq!(values(read(&text, MissingFeatures::Mean).unwrap()), [1.5, 0.0, 0.0, 0.0, 3.0, 0.0]);
+    // The sum is taken in 64 bits.
+    let text = format!("{header}0,16777216,p\n0,1,p\n0,1,p\n0,?,p\n");
+    assert_eq!(values(read(&text, MissingFeatures::Mean).unwrap())[6], (16_777_218.0_f64 / 3.0) as f32);
+    let text = format!("{header}1,?,p\n0,?,q\n");
+    let error = read(&text, MissingFeatures::Mean).unwrap_err();
+    assert!(error.contains("the attribute `a` is missing in every row, so that it has no mean"), "{error}");
+    let error = read(&text, MissingFeatures::DropRows).unwrap_err();
+    assert!(error.contains("there are no rows without a missing feature"), "{error}");
+    let text = format!("{header}1,1,?\n0,1,q\n");
+    let error = read(&text, MissingFeatures::Mean).unwrap_err();
+    assert!(error.contains("the attribute `b` is missing in 1 rows, and its values are words"), "{error}");
+    let error = read(&text, MissingFeatures::Refuse).unwrap_err();
+    assert!(error.contains("--missing-features zero or drop-rows"), "{error}");
+    // A quoted question mark is a value.
+    let text = format!("{header}1,1,'?'\n").replace("{p,q}", "{'?',q}");
+    assert_eq!(values(read(&text, MissingFeatures::Refuse).unwrap()), [1.0, 0.0]);
+}
+
+#[test]
+fn nominal_words_are_listed_in_the_order_of_their_numbers() {
+    let table = mulan(DENSE, XML).unwrap();
+    assert_eq!(table.feature_names.as_ref().unwrap().to_vec(), ["a", "b", "c"]);
+    let nominal: Vec<_> = table.nominal.iter().map(|(column, values)| (*column, values.to_vec())).collect();
+    assert_eq!(nominal, [(1, vec!["low".to_string(), "high".into()])], "the values of `c` are numbers");
+}
+
+#[test]
+fn the_relation_goes_before_the_xml_file_and_both_before_keel() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
+    let classes = || {
+        let table = read(&folder.path().join("m-train.arff"), &ReadOptions::default()).map(|c| c.train);
+        table.map(|table| (table.classes.to_vec().join(" "), table.notes)).map_err(|error| error.to_string())
+    };
+    let list = |names: &[&str]| {
+        let labels: String = names.iter().map(|name| format!("<label name=\"{name}\"/>")).collect();
+        format!("<labels>{labels}</labels>")
+    };
+    let text = |relation: &str, lists: &str| {
+        format!(
+            "@relation '{relation}'\n@attribute a {{0,1}}\n@attribute b {{0,1}}\n@attribute c {{0,1}}\n{lists}@data\n1,0,1\n"
+        )
+    };
+    write("m-train.arff", &text("m", ""));
+    assert!(classes().unwrap_err().contains("Nothing says which attributes are labels"));
+    write("m-train.arff", &text("m", "@outputs c\n"));
+    assert_eq!(classes().unwrap(), ("c".into(), vec![]));
+    write("other.xml", &list(&["a"]));
+    assert_eq!(classes().unwrap().0, "c", "the XML file has another name");
+    write("m.xml", &list(&["b", "a"]));
+    assert_eq!(classes().unwrap(), ("a b".into(), vec![]), "in the order of the attributes");
+    write("m-train.arff", &text("m: -C 2", ""));
+    assert_eq!(classes().unwrap(), ("a b".into(), vec![]));
+    write("m-train.arff", &text("m: -C -1", ""));
+    let (found, notes) = classes().unwrap();
+    assert_eq!(found, "c");
+    assert!(notes[0].contains("`-C -1` says which attributes are labels, and "), "{notes:?}");
+    fs::remove_file(folder.path().join("m.xml")).unwrap();
+    write("m-train.arff", &text("m", ""));
+    assert_eq!(classes().unwrap().0, "a", "the only XML file there is");
+    write("another.xml", &list(&["a"]));
+    let error = classes().unwrap_err();
+    assert!(
+        error.contains("several XML files may list its labels: call the one that does m-train.xml"),
+        "{error}"
+    );
+    assert!(error.contains("another.xml, other.xml"), "{error}");
 }

@@ -85,6 +85,11 @@ impl SparseFeatures {
         (start..self.ends.get(row) as usize).map(|i| self.entries.get(i))
     }
 
+    /// Replaces every value that is not a number by one that depends on its column.
+    pub(crate) fn replace_nan(&mut self, value: impl Fn(u32) -> f32) {
+        self.entries.replace(|(column, old)| (column, if old.is_nan() { value(column) } else { old }));
+    }
+
     /// The rows named by `rows`, in that order.
     ///
     /// # Panics
