@@ -2,8 +2,8 @@
 
 use crate::input::ordinary;
 use crate::{
-    Content, FormatError, ReadOptions, arff, arrays, coco, hill, jsonl, labels_csv, libsvm, mat, npz,
-    safetensors, shards, spml, tfrecord,
+    Content, FormatError, ReadOptions, arff, arrays, coco, csv, hill, jsonl, libsvm, mat, npz, safetensors,
+    shards, spml, tfrecord,
 };
 use std::path::Path;
 
@@ -117,8 +117,8 @@ pub const FORMATS: &[Format] = &[
         extensions: &["csv", "tsv"],
         writes: true,
         cut: Cut::BetweenLines,
-        doc: "Labels as CSV or TSV, wide (a column a class) or long (a line a label).",
-        read: labels_csv::read,
+        doc: "Labels as CSV or TSV, wide (a column a class) or long (a column with names of classes).",
+        read: csv::read,
         recognises: is_file,
     },
     Format {

@@ -44,6 +44,21 @@ impl Classes {
         self.names.into_strings()
     }
 
+    /// The classes that there are so far.
+    pub(crate) fn interner(&self) -> &Interner {
+        &self.names
+    }
+
+    /// Whether the classes were given.
+    pub(crate) fn are_given(&self) -> bool {
+        self.closed
+    }
+
+    /// Whether the classes were given and this is one.
+    pub(crate) fn is_given(&self, name: &str) -> bool {
+        self.closed && self.names.get(name).is_some()
+    }
+
     pub(crate) fn find(&mut self, name: &str) -> Result<u32, String> {
         if self.closed {
             let missing = || format!("there is no class `{}` in the list of classes", shown(name));

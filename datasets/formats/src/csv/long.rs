@@ -1,0 +1,312 @@
+//! A column with names of classes: a line for each label, or a line for each row with all of its labels.
+
+use crate::chunks::Chunks;
+use crate::csv::columns::{Columns, Layout};
+use crate::csv::start;
+use crate::error::printed;
+use crate::labels::convention::CellReader;
+use crate::labels::joined::{self, Cell, Item, Split, each_label, parts};
+use crate::labels::names::Classes;
+use crate::labels::numbers::{NumberLists, Refused};
+use crate::text::delimited::Records;
+use crate::text::strings::Interner;
+use crate::{FormatError, LabelLists, ReadOptions, Strings, Table, shown};
+use lacuna_labels::Label;
+use std::io::{BufRead, Seek};
+use std::path::Path;
+
+/// Reads a file as often as is needed to know how its cells are split: once where no cell has a separator.
+pub(crate) fn read<R: BufRead + Seek>(
+    reader: &mut R,
+    path: &Path,
+    options: &ReadOptions,
+) -> Result<Table, FormatError> {
+    let split = match &options.label_separator {
+        Some(separator) if separator.is_empty() => {
+            return Err(FormatError::text(
+                path,
+                1,
+                1,
+                "--label-separator is empty: name a text, such as '|'",
+            ));
+        }
+        Some(separator) => Split::At(separator.clone()),
+        None => Split::Undecided,
+    };
+    let mut rows = read_rows(reader, path, options, &split, false)?;
+    let mut note = None;
+    if split == Split::Undecided && !rows.classes.are_given() {
+        let found = joined::decide(rows.classes.interner(), rows.one_label);
+        let found = found.or_else(|ambiguous| {
+            drop(std::mem::replace(&mut rows, Rows::new(options, false)));
+            Err(at_cell(reader, path, options, &ambiguous)?)
+        })?;
+        note = found.note.map(|note| format!("{}: {note}", printed(path)));
+        if let Some(separator) = found.separator {
+            drop(rows);
+            let split = Split::At(separator.into());
+            rows = read_rows(reader, path, options, &split, false)?;
+            no_other_separator(reader, path, options, rows.classes.interner())?;
+        }
+    }
+    table(rows, reader, path, options, &split).map(|table| table.noted(note))
+}
+
+/// What the lines of a file say.
+struct Rows {
+    /// A file may come back to a row, so rows are collected first and their labels sorted into them afterwards.
+    rows: Interner,
+    classes: Classes,
+    /// (row, class << 2 | label + 1).
+    entries: Chunks<(u32, u32)>,
+    numbers: NumberLists,
+    /// Whether the file has a line for each label: a value column, or several lines for a row.
+    one_label: bool,
+    notes: Vec<String>,
+}
+
+impl Rows {
+    fn new(options: &ReadOptions, restarted: bool) -> Self {
+        Self {
+            rows: Interner::new(Strings::new()),
+            classes: Classes::new(options),
+            entries: Chunks::default(),
+            numbers: NumberLists::new(options, restarted),
+            one_label: false,
+            notes: Vec::new(),
+        }
+    }
+}
+
+fn read_rows<R: BufRead + Seek>(
+    reader: &mut R,
+    path: &Path,
+    options: &ReadOptions,
+    split: &Split,
+    restarted: bool,
+) -> Result<Rows, FormatError> {
+    let (columns, mut records) = start(reader, path, options)?;
+    let Layout::Long { label, value } = columns.layout else { unreachable!("the file is long") };
+    let id = columns.id;
+    let cells = CellReader::new(options);
+    // The classes that are found grow while a cell is read.
+    let given = Classes::new(options);
+    let mut read = Rows::new(options, restarted);
+    let mut lines = 0_u64;
+    let mut missing = None;
+    while records.read()? {
+        check_width(&records, &columns)?;
+        let Rows { rows, classes, entries, numbers, .. } = &mut read;
+        let name = records.name(id);
+        if name.is_empty() {
+            return Err(records.error(id, "the row has no name"));
+        }
+        let row = rows.number(name).ok_or_else(|| records.error(id, "the names take more than 4 GiB"))?;
+        lines += 1;
+        // A line without a label says that there is such a row.
+        if records.field(label).is_empty() {
+            continue;
+        }
+        let found = match value {
+            None => Label::Positive,
+            Some(value) => {
+                cells.text(records.field(value)).map_err(|problem| records.error(value, problem))?
+            }
+        };
+        numbers.start();
+        let kind = each_label(records.name(label), split, &given, |item| {
+            match item {
+                Item::Name(name) => {
+                    entries.push((row, classes.find(name)? << 2 | (found as i8 + 1) as u32));
+                }
+                Item::Number(number) => numbers.push(number, number.is_some())?,
+            }
+            Ok(())
+        });
+        let kind = kind.map_err(|problem| records.error(label, problem))?;
+        match kind {
+            Cell::Missing => {
+                missing.get_or_insert_with(|| {
+                    format!("{}: `{}` is read as no label", printed(path), shown(records.field(label)))
+                });
+            }
+            Cell::Numbers if value.is_some() => {
+                return Err(records.error(label, "a list of numbers has no value in another column"));
+            }
+            Cell::Numbers => {
+                let ended = numbers.end(row as usize, |class| {
+                    entries.push((row, class << 2 | (Label::Positive as i8 + 1) as u32));
+                });
+                match ended {
+                    Ok(()) => {}
+                    Err(Refused::Restart) => {
+                        drop(records);
+                        drop(read);
+                        return read_rows(reader, path, options, split, true);
+                    }
+                    Err(Refused::Problem(problem)) => return Err(records.error(label, problem)),
+                }
+            }
+            Cell::Nothing | Cell::EmptyList | Cell::Names => {}
+        }
+        if numbers.any() && !classes.are_given() && !classes.names().is_empty() {
+            let problem = "the file has lists of numbers and names of classes: write all labels in one way";
+            return Err(records.error(label, problem));
+        }
+    }
+    read.one_label = value.is_some() || lines > read.rows.strings().len() as u64;
+    read.notes.extend(records.note());
+    read.notes.extend(missing);
+    Ok(read)
+}
+
+/// Whether a line has the columns that are read, and none behind the last.
+fn check_width(records: &Records<'_, impl BufRead>, columns: &Columns) -> Result<(), FormatError> {
+    let Layout::Long { label, value } = columns.layout else { unreachable!("the file is long") };
+    let needed = columns.id.max(label).max(value.unwrap_or(0));
+    let length = records.len();
+    if length <= needed {
+        let problem = format!("the line has {length} fields, and {} are needed", needed + 1);
+        return Err(records.error(length, problem));
+    }
+    match (columns.named..length).find(|&i| !records.field(i).is_empty()) {
+        None => Ok(()),
+        Some(i) if i < columns.count => {
+            let problem = format!("`{}` stands in a column without a name: name it", shown(records.field(i)));
+            Err(records.error(i, problem))
+        }
+        Some(i) => {
+            let problem = format!(
+                "the line has {length} fields where the first has {}: put a cell with several labels in quotes",
+                columns.count
+            );
+            Err(records.error(i, problem))
+        }
+    }
+}
+
+/// An error at the first line with a cell that may have one label or several.
+fn at_cell<R: BufRead + Seek>(
+    reader: &mut R,
+    path: &Path,
+    options: &ReadOptions,
+    ambiguous: &joined::Ambiguous,
+) -> Result<FormatError, FormatError> {
+    let (columns, mut records) = start(reader, path, options)?;
+    let Layout::Long { label, .. } = columns.layout else { unreachable!("the file is long") };
+    while records.read()? {
+        if records.len() > label && records.name(label).contains(ambiguous.cell.as_str()) {
+            return Ok(records.error(label, ambiguous.problem.clone()));
+        }
+    }
+    Ok(FormatError::text(path, 1, 1, ambiguous.problem.clone()))
+}
+
+/// Refuses labels with a comma that are left when cells were split at something else, where their parts are labels.
+fn no_other_separator<R: BufRead + Seek>(
+    reader: &mut R,
+    path: &Path,
+    options: &ReadOptions,
+    classes: &Interner,
+) -> Result<(), FormatError> {
+    let joined = |name: &&str| {
+        parts(name, ",").nth(1).is_some() && parts(name, ",").any(|part| classes.get(part).is_some())
+    };
+    let Some(name) = classes.strings().iter().find(joined) else { return Ok(()) };
+    let problem = format!(
+        "`{}` may be one label or several, because a part of it is a label as well: write all labels with the same \
+         separator",
+        shown(name)
+    );
+    let ambiguous = joined::Ambiguous { cell: name.to_string(), problem };
+    Err(at_cell(reader, path, options, &ambiguous)?)
+}
+
+fn table<R: BufRead + Seek>(
+    read: Rows,
+    reader: &mut R,
+    path: &Path,
+    options: &ReadOptions,
+    split: &Split,
+) -> Result<Table, FormatError> {
+    let Rows { rows, classes, entries, numbers, notes, .. } = read;
+    let names = rows.into_strings();
+    if names.is_empty() {
+        return Err(FormatError::Empty { path: path.into(), what: "rows" });
+    }
+    let (numbered, labels) = numbers.finish(path, names.len())?;
+    let classes = numbered.unwrap_or_else(|| classes.into_names());
+    if let Some(lists) = labels {
+        return Ok(Table { notes, ..Table::of_lists(path, Some(names), lists) });
+    }
+    let mut entries = entries.into_vec().map_err(|bytes| FormatError::memory(path, "the labels", bytes))?;
+    entries.sort_unstable();
+    let cell = |entry: &(u32, u32)| (entry.0, entry.1 >> 2);
+    if let Some(pair) = entries.windows(2).find(|pair| cell(&pair[0]) == cell(&pair[1]) && pair[0] != pair[1])
+    {
+        let (row, class) = cell(&pair[0]);
+        let (row, class) = (names[row as usize].to_string(), classes[class as usize].to_string());
+        drop(entries);
+        return Err(two_labels(reader, path, options, split, &row, &class)?);
+    }
+    entries.dedup();
+    let mut lists = LabelLists::new(classes, options.unlisted.unwrap_or(Label::Unknown));
+    let mut entries = entries.into_iter().peekable();
+    for row in 0..names.len() as u32 {
+        while let Some((_, entry)) = entries.next_if(|entry| entry.0 == row) {
+            let label = match entry & 3 {
+                0 => Label::Negative,
+                1 => Label::Unknown,
+                _ => Label::Positive,
+            };
+            lists.push((entry >> 2) as usize, label);
+        }
+        lists.end_row();
+    }
+    drop(entries);
+    Ok(Table { notes, ..Table::of_lists(path, Some(names), lists) })
+}
+
+/// The error for a cell with two labels, with the lines that they stand on: the file is read once more to find them.
+fn two_labels<R: BufRead + Seek>(
+    reader: &mut R,
+    path: &Path,
+    options: &ReadOptions,
+    split: &Split,
+    row: &str,
+    class: &str,
+) -> Result<FormatError, FormatError> {
+    let (columns, mut records) = start(reader, path, options)?;
+    let Layout::Long { label, value } = columns.layout else { unreachable!("the file is long") };
+    let cells = CellReader::new(options);
+    let given = Classes::new(options);
+    let mut first: Option<(u64, Label)> = None;
+    while records.read()? {
+        if records.name(columns.id) != row {
+            continue;
+        }
+        let mut has = false;
+        each_label(records.name(label), split, &given, |item| {
+            has |= matches!(item, Item::Name(name) if name == class);
+            Ok(())
+        })
+        .map_err(|problem| records.error(label, problem))?;
+        let found = value.map_or(Ok(Label::Positive), |value| cells.text(records.field(value)));
+        let (true, Ok(found)) = (has, found) else { continue };
+        match first {
+            None => first = Some((records.line(), found)),
+            Some((line, before)) if before != found => {
+                let problem = format!(
+                    "row `{}`, class `{}` has two different labels, on line {line} and on line {}: keep one of them",
+                    shown(row),
+                    shown(class),
+                    records.line()
+                );
+                return Ok(FormatError::text(path, records.line(), 1, problem));
+            }
+            Some(_) => {}
+        }
+    }
+    let problem = format!("row `{}`, class `{}` has two different labels", shown(row), shown(class));
+    Ok(FormatError::text(path, 1, 1, problem))
+}

@@ -1,0 +1,94 @@
+//! What is read from CSV, and what is refused.
+
+use super::{CsvLayout, parse, read, write_labels_csv};
+use crate::{LabelConvention, LabelSheet, ReadOptions, Strings};
+use Label::{Negative as N, Positive as P, Unknown as U};
+use lacuna_labels::{Label, LabelMatrix};
+use std::io::Cursor;
+use std::path::Path;
+
+/// Names, classes and cells.
+type Read = (Vec<String>, Vec<String>, Vec<Label>);
+
+fn read_text(text: &str, options: &ReadOptions) -> Result<Read, String> {
+    let path = Path::new("x.csv");
+    let table = parse(Cursor::new(text), path, options).map_err(|error| error.to_string())?;
+    let labels = table.labels.unwrap().to_observed(path, &options.limits).unwrap();
+    Ok((table.names.unwrap().to_vec(), table.classes.to_vec(), labels.cells().to_vec()))
+}
+
+#[test]
+fn wide_files() {
+    let options = ReadOptions::default();
+    let (names, classes, labels) = read_text("image,cat,dog\na.jpg,1,0\nb.jpg,,1\n", &options).unwrap();
+    assert_eq!(
+        (names, classes),
+        (vec!["a.jpg".into(), "b.jpg".into()], vec!["cat".to_string(), "dog".into()])
+    );
+    assert_eq!(labels, [P, N, U, P]);
+    let error = |text| read_text(text, &options).unwrap_err();
+    assert!(error("id,cat\na,-1\n").starts_with("x.csv: line 2, column 3: column `cat`: -1 means"));
+    assert_eq!(
+        error("id,cat\na,1,0\n"),
+        "x.csv: line 2, column 5: the line has 3 fields where the first has 2"
+    );
+    assert_eq!(
+        error("id,cat\na,maybe\n"),
+        "x.csv: line 2, column 3: column `cat`: `maybe` is no label: 1, 0, -1, true, false, yes, no, or nothing for \
+         unknown (if `cat` is no class, leave it out with --ignore-columns `cat`, or name the classes with --classes A,B)"
+    );
+    assert!(error("id,cat,cat\n").contains("line 1, column 8: the class `cat` has column 2 already"));
+    assert!(error("id,cat\na,1\na,0\n").contains("the name `a` stands for row 0 and for row 1"));
+    assert!(error("").contains("the first line names the columns"));
+    assert!(error("id,cat\n,1\n").contains("the row has no name"));
+    let csl = ReadOptions { convention: Some(LabelConvention::Csl), ..options.clone() };
+    assert_eq!(read_text("id,cat,dog\na,-1,0\n", &csl).unwrap().2, [U, N]);
+}
+
+#[test]
+fn long_files() {
+    let options = ReadOptions::default();
+    let text = "ImageID,Source,LabelName,Confidence\nb,x,dog,1\na,x,cat,0\nb,x,cat,1\nc,x,,\n";
+    let (names, classes, labels) = read_text(text, &options).unwrap();
+    assert_eq!(names, ["b", "a", "c"]);
+    assert_eq!(classes, ["dog", "cat"]);
+    assert_eq!(labels, [P, P, U, N, U, U]);
+    let negative = ReadOptions { unlisted: Some(N), ..options.clone() };
+    assert_eq!(read_text("id,label\na,cat\nb,dog\n", &negative).unwrap().2, [P, N, N, P]);
+    let given = ReadOptions { classes: Some(vec!["dog", "cat"].into()), ..options.clone() };
+    assert_eq!(read_text("id,label\na,cat\n", &given).unwrap().2, [U, P]);
+    assert!(
+        read_text("id,label\na,cow\n", &given)
+            .unwrap_err()
+            .contains("line 2, column 3: there is no class `cow`")
+    );
+    let error = read_text("id,label,value\na,cat,1\na,cat,0\n", &options).unwrap_err();
+    assert!(error.contains("row `a`, class `cat` has two different labels"), "{error}");
+}
+
+#[test]
+fn what_is_written_can_be_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let names = Strings::from(vec!["a,b", "=c\"d\"", "e\nf", "'-g"]);
+    let classes = Strings::from(vec!["+cat; dog", "id"]);
+    let labels = LabelMatrix::new(4, 2, vec![P, N, U, U, N, P, U, P]).unwrap();
+    let sheet = LabelSheet { names: &names, classes: &classes, labels: &labels };
+    for (file, layout) in [
+        ("a.csv", CsvLayout::Wide),
+        ("a.tsv", CsvLayout::Wide),
+        ("b.csv", CsvLayout::Long),
+        ("b.tsv", CsvLayout::Long),
+    ] {
+        let path = folder.path().join(file);
+        write_labels_csv(&path, sheet, layout).unwrap();
+        let options = ReadOptions { classes: Some(classes.clone()), ..ReadOptions::default() };
+        let table = read(&path, &options).unwrap().train;
+        assert_eq!(table.names.as_ref(), Some(&names), "{file}");
+        let back = table.labels.unwrap().to_observed(&path, &options.limits).unwrap();
+        assert_eq!(back.matrix(), &labels, "{file}");
+    }
+    let twice = Strings::from(vec!["a", "a", "b", "c"]);
+    let path = folder.path().join("twice.csv");
+    assert!(write_labels_csv(&path, LabelSheet { names: &twice, ..sheet }, CsvLayout::Wide).is_err());
+    assert!(!path.exists());
+}
