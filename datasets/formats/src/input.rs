@@ -218,7 +218,9 @@ mod tests {
         ] {
             for format in crate::FORMATS {
                 // Folders of several files look for those; one of them is a pipe in the test below.
-                if format.extensions.is_empty() || (path.is_dir() && format.name == "mulan") {
+                if format.extensions.is_empty()
+                    || (path.is_dir() && ["mulan", "tfrecord"].contains(&format.name))
+                {
                     continue;
                 }
                 let error = format.read(path, &Default::default()).unwrap_err().to_string();
