@@ -45,6 +45,8 @@ mod memory;
 mod mmap;
 mod npy;
 mod npz;
+#[cfg(feature = "parquet")]
+mod parquet;
 mod safetensors;
 mod shards;
 mod spml;

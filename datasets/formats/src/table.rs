@@ -85,6 +85,16 @@ pub const FORMATS: &[Format] = &[
         read: tfrecord::read,
         recognises: tfrecord::recognises,
     },
+    #[cfg(feature = "parquet")]
+    Format {
+        name: "parquet",
+        extensions: &["parquet"],
+        writes: false,
+        cut: Cut::Always,
+        doc: "Parquet with lists of floats and lists of strings or integers, a row each (cargo feature `parquet`).",
+        read: crate::parquet::read,
+        recognises: is_file,
+    },
     Format {
         name: "spml",
         extensions: &[],
@@ -252,7 +262,9 @@ fn conversion(path: &Path) -> Option<&'static str> {
             "pickles are not read: `np.save(\"x.npy\", np.asarray(pd.read_pickle(\"x.pkl\")))`"
         }
         "gz" => "compressed files are not read: `gunzip -k FILE.gz`",
-        "parquet" => "Parquet is not read: `pd.read_parquet(\"x.parquet\").to_csv(\"x.csv\", index=False)`",
+        "parquet" => {
+            "this program was built without the cargo feature `parquet`: build it with `--features parquet`, or `pd.read_parquet(\"x.parquet\").to_csv(\"x.csv\", index=False)`"
+        }
         "feather" | "arrow" => {
             "Arrow is not read: `pd.read_feather(\"x.feather\").to_csv(\"x.csv\", index=False)`"
         }
