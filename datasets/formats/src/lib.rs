@@ -27,6 +27,7 @@
 mod arff;
 mod arrays;
 mod atomic;
+mod boxes;
 mod chunks;
 mod coco;
 mod content;
@@ -53,6 +54,7 @@ mod text;
 
 pub use arrays::sparse::SparseFeatures;
 pub use atomic::write_atomic;
+pub use boxes::Annotations;
 pub use content::{Content, FeatureTable, LabelSheet, LabelTable, MissingFeatures, ReadOptions, Table};
 pub use destination::Destination;
 pub use error::FormatError;
