@@ -451,6 +451,13 @@ fn reading_takes_at_most_four_times_the_file_and_a_mebibyte() {
     within_four_times(&path("features.svm"), &options, |file| {
         (0..100_000).for_each(|_| writeln!(file, "0 0:1 1:1 2:1 3:1 4:1 5:1 6:1").unwrap());
     });
+    within_four_times(&path("same.svm"), &options, |file| {
+        writeln!(file, "0{}", ",0".repeat(2_000_000)).unwrap();
+    });
+    within_four_times(&path("differ.svm"), &options, |file| {
+        let labels: Vec<String> = (0..400_000).map(|label| (399_999 - label).to_string()).collect();
+        writeln!(file, "1 1 400000\n{}", labels.join(",")).unwrap();
+    });
     within_four_times(&path("alone.svm"), &options, |file| {
         (0..700_000).for_each(|_| writeln!(file, "0:1").unwrap());
     });
