@@ -1,8 +1,9 @@
 //! What a file or folder holds, whatever its format.
 
-use crate::{FormatError, LabelConvention, LabelLists, Limits, SparseFeatures, Strings, shown};
+use crate::{Annotations, FormatError, LabelConvention, LabelLists, Limits, SparseFeatures, Strings, shown};
 use lacuna_labels::{FeatureSet, Features, Label, LabelMatrix, ObservedLabels, TrueLabels};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// How to read what a format leaves open.
 #[derive(Clone, Debug, Default)]
@@ -75,6 +76,8 @@ pub struct Table {
     pub absolute: bool,
     /// Which of several features these are, by the name that chooses them again.
     pub chosen_features: Option<String>,
+    /// Areas and places of the objects that labels stand for, where a file has them.
+    pub annotations: Option<Arc<Annotations>>,
     /// Channels, height and width of a row, where the file has features of shape [N, C, H, W].
     pub image: Option<[usize; 3]>,
     /// Why rows do not stand as in the file, where they do not: such rows belong to others by name alone.

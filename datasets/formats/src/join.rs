@@ -201,6 +201,7 @@ pub fn join_tables(
         table.features = Some(of_features);
         table.labels = Some(of_labels);
         table.observed = labels.observed;
+        table.annotations = labels.annotations;
         return Ok((table, None));
     };
     let join = RowJoin::by_name(names, &label_names, by);
@@ -215,6 +216,7 @@ pub fn join_tables(
         LabelTable::Lists(labels) => LabelTable::Lists(labels.select(&l)),
     });
     table.observed = labels.observed.map(|labels| labels.select(&l));
+    table.annotations = labels.annotations.map(|annotations| annotations.select(&l).into());
     Ok((table, Some(join)))
 }
 

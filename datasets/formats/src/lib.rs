@@ -27,6 +27,7 @@
 mod arff;
 mod arrays;
 mod atomic;
+mod boxes;
 mod chunks;
 mod coco;
 mod content;
@@ -57,6 +58,7 @@ mod tfrecord;
 
 pub use arrays::sparse::SparseFeatures;
 pub use atomic::write_atomic;
+pub use boxes::Annotations;
 pub use content::{Content, FeatureTable, LabelSheet, LabelTable, MissingFeatures, ReadOptions, Table};
 pub use csv::{CsvLayout, write_labels_csv};
 pub use destination::Destination;

@@ -145,7 +145,7 @@ pub const FORMATS: &[Format] = &[
         extensions: &["json"],
         writes: false,
         cut: Cut::Always,
-        doc: "COCO's instances_*.json, streamed: a class is positive where it has an annotation.",
+        doc: "COCO's instances_*.json and LVIS, streamed: a class is positive where it has an annotation.",
         read: coco::read,
         recognises: is_file,
     },

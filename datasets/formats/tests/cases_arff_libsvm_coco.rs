@@ -151,3 +151,62 @@ fn libsvm_features_and_labels_of_the_extreme_classification_repository() {
         assert_eq!(rows(&labels), [vec![0, 3], vec![1]]);
     }
 }
+
+// COCO and its relatives
+
+const LVIS: &str = r#"{"images":[{"id":1,"file_name":"000000000001.jpg","neg_category_ids":[2],"not_exhaustive_category_ids":[3],"height":4,"width":4},{"id":2,"file_name":"000000000002.jpg","neg_category_ids":[1],"not_exhaustive_category_ids":[],"height":4,"width":4}],
+"annotations":[{"id":1,"image_id":1,"category_id":1,"bbox":[0,0,1,1],"area":1},{"id":2,"image_id":1,"category_id":3,"bbox":[0,0,1,1],"area":1},{"id":3,"image_id":2,"category_id":2,"bbox":[0,0,1,1],"area":1}],
+"categories":[{"id":1,"name":"aerosol_can","synset":"x","frequency":"r"},{"id":2,"name":"air","frequency":"c"},{"id":3,"name":"bolt","frequency":"f"},{"id":4,"name":"nut","frequency":"f"}]}"#;
+
+fn names(table: &Table) -> Vec<String> {
+    table.names.as_ref().unwrap().to_vec()
+}
+
+#[test]
+fn coco_negatives_that_were_verified() {
+    let table = read("lvis.json", LVIS).unwrap();
+    assert_eq!(names(&table), ["000000000001.jpg", "000000000002.jpg"]);
+    assert_eq!(table.classes.to_vec(), ["aerosol_can", "air", "bolt", "nut"]);
+    assert_eq!(cells(&table), [P, N, P, U, N, P, U, U]);
+    for (unlisted, expected) in [(U, [P, N, P, U, N, P, U, U]), (N, [P, N, P, N, N, P, N, N])] {
+        let options = ReadOptions { unlisted: Some(unlisted), ..ReadOptions::default() };
+        assert_eq!(cells(&open(&[("lvis.json", LVIS)], &options).unwrap().train), expected);
+    }
+    // A class that is not annotated exhaustively is unknown where there is no annotation.
+    let text = LVIS.replace(
+        r#""neg_category_ids":[2],"not_exhaustive_category_ids":[3]"#,
+        r#""neg_category_ids":[2,4],"not_exhaustive_category_ids":[3,4]"#,
+    );
+    let options = ReadOptions { unlisted: Some(N), ..ReadOptions::default() };
+    assert_eq!(cells(&open(&[("lvis.json", &text)], &options).unwrap().train), [P, N, P, U, N, P, N, N]);
+    // Images with negatives alone are rows.
+    let text = LVIS.replace(
+        r#""images":["#,
+        r#""images":[{"id":0,"coco_url":"http://x/val2017/0.jpg","neg_category_ids":[3]},"#,
+    );
+    let table = read("lvis.json", &text).unwrap();
+    assert_eq!(names(&table)[0], "0.jpg");
+    assert_eq!(cells(&table)[..4], [U, U, N, U]);
+    // Without the key everything that is not listed is negative, as in COCO.
+    let text = LVIS.replace("neg_category_ids", "other");
+    assert_eq!(cells(&read("coco.json", &text).unwrap()), [P, N, P, N, N, P, N, N]);
+}
+
+#[test]
+fn coco_url_is_the_name_where_file_name_is_missing() {
+    let text = LVIS
+        .replace(
+            r#""file_name":"000000000001.jpg""#,
+            r#""coco_url":"http://images.cocodataset.org/train2017/1.jpg?x=/y""#,
+        )
+        .replace(r#""file_name":"000000000002.jpg""#, r#""file_name":null,"coco_url":"2.jpg""#);
+    assert_eq!(names(&read("lvis.json", &text).unwrap()), ["1.jpg", "2.jpg"]);
+}
+
+#[test]
+fn coco_areas_and_places_of_objects() {
+    let annotations = read("lvis.json", LVIS).unwrap().annotations.unwrap();
+    let distance = 1.5_f32.hypot(1.5);
+    assert_eq!(annotations.row(0).collect::<Vec<_>>(), [(0, 1.0, distance), (2, 1.0, distance)]);
+    assert_eq!(annotations.row(1).collect::<Vec<_>>(), [(1, 1.0, distance)]);
+}

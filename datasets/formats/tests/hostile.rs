@@ -87,7 +87,7 @@ fn sample(format: &str) -> Vec<(&'static str, Vec<u8>)> {
         "coco" => vec![(
             "x.json",
             text(
-                r#"{"images":[{"id":1,"file_name":"a"}],"annotations":[{"image_id":1,"category_id":2,"bbox":[1,2]}],"categories":[{"id":2,"name":"cat"}]}"#,
+                r#"{"images":[{"id":1,"file_name":"a","width":4,"height":3.5}],"annotations":[{"image_id":1,"category_id":"c2","bbox":[1,2,0,1e0],"area":2}],"categories":[{"id":"c2","name":"cat","supercategory":"x"}]}"#,
             ),
         )],
         "label-list" => vec![("x.txt", text("a.jpg,3 12\nb.jpg, 0\n"))],
@@ -393,6 +393,42 @@ fn reading_takes_at_most_four_times_the_file_and_a_mebibyte() {
         );
         file.write_all(text.as_bytes()).unwrap();
     });
+    let document = |images: String, annotations: String, categories: String| {
+        format!("{{\"images\":[{images}],\"annotations\":[{annotations}],\"categories\":[{categories}]}}")
+    };
+    within_four_times(&path("ids.json"), &options, |file| {
+        let image = |name: String| format!("{{\"id\":\"_{name}\",\"file_name\":\"{name}\"}}");
+        let annotation = |name| format!("{{\"image_id\":\"_{name}\",\"category_id\":\"c\"}}");
+        let images: Vec<String> = names().take(60_000).map(image).collect();
+        let annotations: Vec<String> = names().take(60_000).map(annotation).collect();
+        let category = "{\"id\":\"c\",\"name\":\"x\"}".to_string();
+        file.write_all(document(images.join(","), annotations.join(","), category).as_bytes()).unwrap();
+    });
+    within_four_times(&path("boxes.json"), &options, |file| {
+        let annotation = "{\"image_id\":1,\"category_id\":1,\"bbox\":[0,0,1,1]}";
+        let image = "{\"id\":1,\"file_name\":\"a\",\"width\":9,\"height\":9}".to_string();
+        let category = "{\"id\":1,\"name\":\"x\"}".to_string();
+        file.write_all(document(image, vec![annotation; 60_000].join(","), category).as_bytes()).unwrap();
+    });
+    within_four_times(&path("categories.json"), &options, |file| {
+        let category =
+            |(id, name)| format!("{{\"id\":{id},\"name\":\"{name}\",\"supercategory\":\"_{name}\"}}");
+        let categories: Vec<String> = names().take(60_000).enumerate().map(category).collect();
+        let image = "{\"id\":1,\"file_name\":\"a\"}".to_string();
+        let annotation = "{\"image_id\":1,\"category_id\":1}".to_string();
+        file.write_all(document(image, annotation, categories.join(",")).as_bytes()).unwrap();
+    });
+    for (name, count, each) in [("negatives.json", 110, 10_000), ("list.json", 1, 1_100_000)] {
+        within_four_times(&path(name), &options, |file| {
+            let image = |image| {
+                let list = vec!["7"; each].join(",");
+                format!("{{\"id\":{image},\"file_name\":\"{image}\",\"neg_category_ids\":[{list}]}}")
+            };
+            let images: Vec<String> = (0..count).map(image).collect();
+            let category = "{\"id\":7,\"name\":\"x\"}".to_string();
+            file.write_all(document(images.join(","), String::new(), category).as_bytes()).unwrap();
+        });
+    }
     fs::write(path("x.xml"), "<labels><label name=\"y\"/></labels>").unwrap();
     within_four_times(&path("dense.arff"), &options, |file| {
         writeln!(file, "@relation x\n@attribute y {{0,1}}").unwrap();
@@ -443,6 +479,13 @@ fn reading_takes_at_most_four_times_the_file_and_a_mebibyte() {
     });
     within_four_times(&path("features.svm"), &options, |file| {
         (0..100_000).for_each(|_| writeln!(file, "0 0:1 1:1 2:1 3:1 4:1 5:1 6:1").unwrap());
+    });
+    within_four_times(&path("same.svm"), &options, |file| {
+        writeln!(file, "0{}", ",0".repeat(2_000_000)).unwrap();
+    });
+    within_four_times(&path("differ.svm"), &options, |file| {
+        let labels: Vec<String> = (0..400_000).map(|label| (399_999 - label).to_string()).collect();
+        writeln!(file, "1 1 400000\n{}", labels.join(",")).unwrap();
     });
     within_four_times(&path("alone.svm"), &options, |file| {
         (0..700_000).for_each(|_| writeln!(file, "0:1").unwrap());

@@ -8,6 +8,7 @@ use crate::input::open_buffered;
 use crate::labels::names::{Classes, numbered_classes};
 use crate::shown;
 use crate::text::lines::Lines;
+use crate::text::strings::push;
 use crate::{
     Content, FeatureTable, FormatError, LabelLists, LabelTable, ReadOptions, SparseFeatures, Strings, Table,
 };
@@ -99,7 +100,7 @@ struct Rows<'a> {
     names: Names,
     /// One more than the largest number of a label, and the line it is in.
     labels: (u64, u64),
-    of_row: Vec<u64>,
+    of_row: Vec<u32>,
     /// Whether rows are `label:1`.
     pairs: bool,
     /// Whether a row starts as one with labels does: with a label or with a blank.
@@ -162,7 +163,7 @@ impl<'a> Rows<'a> {
             let label = label.trim();
             let at = offset(line, label);
             let class = self.class(label).map_err(|problem| (at, problem))?;
-            self.of_row.push(class);
+            self.push_label(class)?;
         }
         Ok(())
     }
@@ -265,27 +266,36 @@ impl<'a> Rows<'a> {
             if label >= most {
                 return Err((at, format!("`{label}` is no label below {most}")));
             }
-            self.of_row.push(label);
+            self.push_label(label)?;
         }
         Ok(())
     }
 
-    fn push_labels(&mut self, line: u64) -> Result<(), Problem> {
-        self.of_row.sort_unstable();
-        if let Some(pair) = self.of_row.windows(2).find(|pair| pair[0] == pair[1]) {
-            return Err((
-                0,
-                match &self.names {
-                    Names::Words(classes) => {
-                        format!("label `{}` is listed twice", shown(&classes.names()[pair[0] as usize]))
-                    }
-                    _ => format!("label {} is listed twice", pair[0]),
-                },
-            ));
+    fn push_label(&mut self, label: u64) -> Result<(), Problem> {
+        push(&mut self.of_row, u32::try_from(label).expect("labels are below 2^30"));
+        // Labels that differ take more text than memory, and the same one may not stand there again and again.
+        match self.of_row.len() >= 1024 && self.of_row.len().is_power_of_two() {
+            true => self.sort_labels(),
+            false => Ok(()),
         }
+    }
+
+    /// Sorts the labels of the row at hand, none of which may be listed twice.
+    fn sort_labels(&mut self) -> Result<(), Problem> {
+        self.of_row.sort_unstable();
+        let Some(pair) = self.of_row.windows(2).find(|pair| pair[0] == pair[1]) else { return Ok(()) };
+        let label = match &self.names {
+            Names::Words(classes) => format!("`{}`", shown(&classes.names()[pair[0] as usize])),
+            Names::Undecided | Names::Numbers => pair[0].to_string(),
+        };
+        Err((0, format!("label {label} is listed twice")))
+    }
+
+    fn push_labels(&mut self, line: u64) -> Result<(), Problem> {
+        self.sort_labels()?;
         let Some(&last) = self.of_row.last() else { return Ok(()) };
-        if last >= self.labels.0 {
-            self.labels = (last + 1, line);
+        if u64::from(last) >= self.labels.0 {
+            self.labels = (u64::from(last) + 1, line);
         }
         fill_lists(&mut self.lists, self.rows);
         self.of_row.iter().for_each(|&label| self.lists.push(label as usize, Label::Positive));
