@@ -2,7 +2,7 @@
 
 use crate::input::ordinary;
 use crate::{
-    Content, FormatError, ReadOptions, arff, arrays, coco, csv, hill, jsonl, libsvm, mat, npz, safetensors,
+    Content, FormatError, ReadOptions, arff, arrays, coco, csv, hill, json, libsvm, mat, npz, safetensors,
     shards, spml, tfrecord,
 };
 use std::path::Path;
@@ -133,12 +133,12 @@ pub const FORMATS: &[Format] = &[
     },
     Format {
         name: "jsonl",
-        extensions: &["jsonl", "ndjson"],
+        extensions: &["jsonl", "ndjson", "json"],
         writes: true,
         cut: Cut::BetweenLines,
-        doc: "Labels as JSON, an object a line.",
-        read: jsonl::read,
-        recognises: is_file,
+        doc: "Labels as JSON, an object a row, a line or an array of them, also as Label Studio exports choices.",
+        read: json::read,
+        recognises: json::recognises,
     },
     Format {
         name: "coco",
@@ -147,7 +147,7 @@ pub const FORMATS: &[Format] = &[
         cut: Cut::Always,
         doc: "COCO's instances_*.json and LVIS, streamed: a class is positive where it has an annotation.",
         read: coco::read,
-        recognises: is_file,
+        recognises: |path| path.is_file() && !json::recognises(path),
     },
     Format {
         name: "label-list",
@@ -285,8 +285,10 @@ mod tests {
             let before = &FORMATS[..i];
             assert!(before.iter().all(|other| other.name != row.name), "{} twice", row.name);
             for extension in row.extensions {
+                // What a file called so holds decides between the two.
+                let shared = row.name == "coco" && *extension == "json";
                 assert!(
-                    before.iter().all(|other| !other.extensions.contains(extension)),
+                    shared || before.iter().all(|other| !other.extensions.contains(extension)),
                     "{extension} twice"
                 );
                 assert!(!extension.is_empty() && !extension.starts_with('.'), "{}", row.name);

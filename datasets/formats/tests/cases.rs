@@ -296,3 +296,193 @@ fn rows_and_labels_that_contradict_each_other_name_both_lines() {
         "{long}"
     );
 }
+
+#[test]
+fn labels_stand_under_the_keys_that_people_use() {
+    let singular = "{\"image\": \"a.jpg\", \"label\": [\"cat\", \"dog\"]}\n{\"image\": \"b.jpg\", \"label\": [\"cat\"]}\n";
+    let table = read("singular.jsonl", singular);
+    assert_eq!((names(&table), table.classes.to_vec()), (list(&["a.jpg", "b.jpg"]), list(&["cat", "dog"])));
+    assert_eq!(cells(&table), [P, P, P, U]);
+    let mixed =
+        "{\"id\": \"a.jpg\", \"labels\": [\"cat\", \"dog\"]}\n{\"id\": \"b.jpg\", \"label\": [\"cat\"]}\n";
+    assert_eq!(cells(&read("mixed.jsonl", mixed)), [P, P, P, U]);
+    for key in ["label", "labels", "tags", "categories"] {
+        let text = format!(
+            "{{\"path\":\"a\",\"{key}\":\"cat\",\"negatives\":\"dog\"}}\n{{\"path\":\"b\",\"absent\":[\"cat\"]}}\n"
+        );
+        let table = read("x.jsonl", &text);
+        assert_eq!(
+            (table.classes.to_vec(), cells(&table)),
+            (list(&["cat", "dog"]), vec![P, N, N, U]),
+            "{key}"
+        );
+    }
+    let two = error("x.jsonl", "{\"id\":\"a\",\"labels\":[],\"tags\":[\"x\"]}\n");
+    assert!(two.contains("labels in `labels` and in `tags`") && two.contains("--ignore-columns"), "{two}");
+    let ignored = ReadOptions { ignored_columns: list(&["tags"]), ..ReadOptions::default() };
+    let text = "{\"id\":\"a\",\"labels\":[\"y\"],\"tags\":[\"x\"]}\n";
+    assert_eq!(read_with("x.jsonl", text, &ignored).unwrap().classes.to_vec(), ["y"]);
+    let chosen = ReadOptions { class_columns: Some(list(&["genres"])), ..ReadOptions::default() };
+    assert_eq!(cells(&read_with("x.jsonl", "{\"id\":\"a\",\"genres\":[\"y\"]}\n", &chosen).unwrap()), [P]);
+    let chosen = ReadOptions { class_columns: Some(list(&["cat", "dog"])), ..ReadOptions::default() };
+    let text = "{\"id\":\"a\",\"cat\":1,\"dog\":false}\n{\"id\":\"b\",\"dog\":\"yes\",\"cat\":null}\n";
+    assert_eq!(cells(&read_with("x.jsonl", text, &chosen).unwrap()), [P, N, U, P]);
+}
+
+#[test]
+fn a_line_without_labels_names_its_keys() {
+    let text = "{\"id\":\"a\",\"labels\":[\"cat\"]}\n{\"id\":\"b\",\"lables\":[\"cat\"],\"n\":1}\n";
+    let error = error("x.jsonl", text);
+    assert!(error.starts_with("x.jsonl: line 2, column"), "{error}");
+    assert!(error.contains("the row has no labels: its keys are `id`, `lables`, `n`"), "{error}");
+    let table = read(
+        "x.jsonl",
+        "{\"id\":\"a\",\"labels\":[]}\n{\"id\":\"b\",\"labels\":null}\n{\"id\":\"c\",\"tags\":\"x\"}\n",
+    );
+    assert_eq!(cells(&table), [U, U, P]);
+}
+
+#[test]
+fn the_name_of_a_row_is_a_text_before_a_number() {
+    let table = read(
+        "x.jsonl",
+        "{\"id\":7,\"image\":\"a.jpg\",\"label\":\"x\"}\n{\"image\":\"b.jpg\",\"id\":8,\"label\":\"x\"}\n",
+    );
+    assert_eq!((names(&table), table.notes.len()), (list(&["a.jpg", "b.jpg"]), 1));
+    let text = "{\"id\":\"7\",\"image\":\"a.jpg\",\"label\":\"x\"}\n";
+    assert!(error("x.jsonl", text).contains("by `id` or by `image`: choose with --id-column A"));
+    let chosen = ReadOptions { id_column: Some("image".into()), ..ReadOptions::default() };
+    assert_eq!(names(&read_with("x.jsonl", text, &chosen).unwrap()), ["a.jpg"]);
+    assert!(
+        error("x.jsonl", "{\"key\":\"a\",\"labels\":[]}\n")
+            .contains("the row has no name: its keys are `key`, `labels`")
+    );
+}
+
+#[test]
+fn texts_with_several_labels_in_json() {
+    let text = "{\"id\":\"a\",\"label\":\"cat|dog\"}\n{\"id\":\"b\",\"label\":\"cat\"}\n";
+    assert_eq!(cells(&read("x.jsonl", text)), [P, P, P, U]);
+    let error =
+        error("x.jsonl", "{\"id\":\"a\",\"label\":\"cat\"}\n\n{\"id\":\"b\",\"label\":\"cat dog\"}\n");
+    assert!(error.contains("x.jsonl: line 3, column 1: `cat dog` may be one label or several"), "{error}");
+    let text = "{\"id\":\"a\",\"label\":\"cat, dog\"}\n";
+    assert_eq!(read_with("x.jsonl", text, &separator(",")).unwrap().classes.to_vec(), ["cat", "dog"]);
+    assert_eq!(
+        read("x.jsonl", "{\"id\":\"a\",\"label\":[\"hot dog\",\"dog\"]}\n").classes.to_vec(),
+        ["hot dog", "dog"]
+    );
+    assert_eq!(
+        read("x.jsonl", "{\"id\":\"a\",\"label\":\"['cat', 'dog']\"}\n").classes.to_vec(),
+        ["cat", "dog"]
+    );
+}
+
+#[test]
+fn numbers_of_classes_and_labels_of_each_class_in_json() {
+    let table = read("x.jsonl", "{\"id\":1,\"label\":[0,2]}\n{\"id\":2,\"label\":1,\"absent\":[0]}\n");
+    assert_eq!(table.classes.to_vec(), ["class 0", "class 1", "class 2"]);
+    assert_eq!(cells(&table), [P, U, P, N, P, U]);
+    let table = read(
+        "x.jsonl",
+        "{\"id\":1,\"labels\":[0,1,1]}\n{\"id\":3,\"labels\":[]}\n{\"id\":2,\"labels\":[0.0,1.0,null]}\n",
+    );
+    assert_eq!(cells(&table), [N, P, P, U, U, U, N, P, U]);
+    let named = ReadOptions { classes: Some(vec!["x", "y"].into()), ..ReadOptions::default() };
+    let table = read_with("x.jsonl", "{\"id\":1,\"labels\":[true,false]}\n", &named).unwrap();
+    assert_eq!((table.classes.to_vec(), cells(&table)), (list(&["x", "y"]), vec![P, N]));
+    // Lists of two that turn out to be numbers of classes.
+    let table = read("x.jsonl", "{\"id\":1,\"labels\":[0,1]}\n{\"id\":2,\"labels\":[2]}\n");
+    assert_eq!(cells(&table), [P, P, U, U, U, P]);
+    for (text, wanted) in [
+        ("{\"id\":1,\"labels\":[0,1,1]}\n{\"id\":2,\"labels\":[0,1]}\n", "this list has 2 elements"),
+        ("{\"id\":1,\"labels\":[0,1,1]}\n{\"id\":2,\"labels\":[\"x\"]}\n", "numbers and names"),
+        ("{\"id\":1,\"labels\":[\"x\",1]}\n", "names and numbers"),
+        ("{\"id\":1,\"labels\":[0.4,1]}\n", "--positive-above P"),
+        ("{\"id\":1,\"labels\":[-1,1,0]}\n", "say which one"),
+        ("{\"id\":1,\"labels\":[3,3]}\n", "listed twice"),
+    ] {
+        let error = error("x.jsonl", text);
+        assert!(error.contains(wanted), "{text}: {error}");
+    }
+}
+
+#[test]
+fn an_array_of_rows_is_read_as_lines_are() {
+    let text = "\u{feff}[\n {\"image\": \"a.jpg\", \"label\": [\"cat\", \"dog\"]},\n {\"image\": \"b.jpg\", \"label\": \"cat\"}\n]\n";
+    let table = read("x.json", text);
+    assert_eq!((names(&table), cells(&table)), (list(&["a.jpg", "b.jpg"]), vec![P, P, P, U]));
+    let error = |text| error("x.json", text);
+    assert!(
+        error("[{\"id\":1,\"labels\":[]},\n{\"id\":2,\"lables\":[]}]").starts_with("x.json: line 2, column"),
+        "position"
+    );
+    assert!(
+        error("[{\"id\":1,\"lables\":[]}]")
+            .contains("its keys are `id`, `lables`, and labels are in `labels`")
+    );
+    assert!(error("[{\"id\":1,\"labels\":[]}").contains("EOF"));
+    assert!(error("[]").contains("there are no rows"));
+    assert!(
+        error("[{\"id\":1,\"label\":\"a\"},{\"id\":2,\"label\":\"a b\"}]")
+            .contains("row 1 (counted from 0): `a b` may be")
+    );
+    // Lines in a file that is called as an array would be.
+    let lines = "{\"id\":\"a\",\"labels\":[\"cat\"]}\n{\"id\":\"b\",\"labels\":[]}\n";
+    assert_eq!(cells(&read("x.json", lines)), [P, U]);
+    let coco = "{\"images\":[{\"id\":1,\"file_name\":\"a\"}],\"annotations\":[{\"image_id\":1,\"category_id\":2}],\"categories\":[{\"id\":2,\"name\":\"cat\"}]}";
+    assert_eq!(read("x.json", coco).classes.to_vec(), ["cat"]);
+}
+
+#[test]
+fn choices_of_label_studio_are_labels() {
+    let task = |data: &str, annotations: &str| {
+        format!("{{\"id\":3,\"data\":{data},\"annotations\":[{annotations}],\"predictions\":[]}}")
+    };
+    let choices = |names: &str, cancelled: bool| {
+        format!(
+            "{{\"id\":1,\"result\":[{{\"value\":{{\"choices\":[{names}]}},\"from_name\":\"tags\",\"type\":\"choices\"}}],\"was_cancelled\":{cancelled}}}"
+        )
+    };
+    let tasks = [
+        task("{\"n\":1,\"title\":\"t\",\"image\":\"a.jpg\"}", &choices("\"cat\",\"hot dog\"", false)),
+        task(
+            "{\"text\":\"some text\",\"x\":\"y\"}",
+            &[choices("\"dog\"", true), choices("\"cat\"", false), choices("\"hot dog\"", false)].join(","),
+        ),
+        task("{\"image\":\"c.jpg\"}", &choices("\"cat\"", true)),
+        task("{\"image\":\"d.jpg\"}", ""),
+    ];
+    let table = read("export.json", &format!("[{}]", tasks.join(",\n")));
+    assert_eq!(names(&table), ["a.jpg", "some text", "c.jpg", "d.jpg"]);
+    let labels: Vec<(&str, Vec<&str>)> = vec![
+        ("a.jpg", vec!["cat", "hot dog"]),
+        ("some text", vec!["cat"]),
+        ("c.jpg", vec![]),
+        ("d.jpg", vec![]),
+    ];
+    let found = cells(&table);
+    for (row, (name, expected)) in labels.into_iter().enumerate() {
+        let classes = table.classes.iter().enumerate();
+        let positive: Vec<&str> = classes
+            .filter(|(class, _)| found[row * table.classes.len() + class] == P)
+            .map(|(_, name)| name)
+            .collect();
+        assert_eq!(positive, expected, "{name}");
+    }
+    assert!(table.notes[0].contains("2 of 4 rows have no labels"), "{:?}", table.notes);
+    assert!(table.notes[1].contains("1 of 4 rows have several annotations"), "{:?}", table.notes);
+    let boxes = task(
+        "{\"image\":\"a\"}",
+        "{\"result\":[{\"value\":{\"rectanglelabels\":[\"cat\"]},\"type\":\"rectanglelabels\"}]}",
+    );
+    assert!(error("x.json", &format!("[{boxes}]")).contains("no annotation has choices"));
+    // Other things may be called so.
+    assert_eq!(
+        cells(&read(
+            "x.jsonl",
+            "{\"id\":1,\"labels\":[\"x\"],\"annotations\":[1,{\"box\":2}],\"data\":[3]}\n"
+        )),
+        [P]
+    );
+}

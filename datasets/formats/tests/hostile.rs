@@ -352,7 +352,7 @@ fn reading_takes_at_most_four_times_the_file_and_a_mebibyte() {
         names().take(100_000).for_each(|name| writeln!(file, "{name},0 1 2 3 4 5 6 7 8 9").unwrap());
     });
     within_four_times(&path("names.jsonl"), &options, |file| {
-        names().take(300_000).for_each(|name| writeln!(file, "{{\"id\":\"{name}\"}}").unwrap());
+        names().take(300_000).for_each(|name| writeln!(file, "{{\"id\":\"{name}\",\"tags\":0}}").unwrap());
     });
     within_four_times(&path("classes.jsonl"), &options, |file| {
         for (name, class) in names().zip(names()).take(150_000) {
@@ -601,7 +601,7 @@ fn bombs_are_refused_with_little_memory() {
         ("line.csv", "id,cat\n"),
         ("quoted.csv", "id,cat\n\""),
         ("line.tsv", ""),
-        ("line.jsonl", "{\"id\":\"a\"}\n"),
+        ("line.jsonl", "{\"id\":\"a\",\"tags\":[]}\n"),
         ("line.txt", "a,1\n"),
         ("line.svm", "0 1:1\n"),
         ("line.arff", "@relation x\n"),

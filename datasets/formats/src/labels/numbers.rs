@@ -178,6 +178,16 @@ impl NumberLists {
         Ok(())
     }
 
+    /// Ends a list that has numbers of classes and nothing else.
+    pub(crate) fn end_classes(&mut self, mut each: impl FnMut(u32)) -> Result<(), Refused> {
+        let list = std::mem::take(&mut self.list);
+        for &value in &list {
+            each(self.class(value).map_err(Refused::Problem)?);
+        }
+        self.list = list;
+        Ok(())
+    }
+
     /// Ends rows without a list, up to this one.
     fn fill(&mut self, row: usize) {
         while self.labels.rows() < row {
