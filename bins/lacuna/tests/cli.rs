@@ -238,3 +238,24 @@ fn features_and_labels_in_files_of_their_own_are_joined_by_name() {
     fs::write(path.join("names.txt"), "a\n").unwrap();
     assert!(lacuna(path, &args).2.contains("names.txt names 1 rows, and x.npy has 3"));
 }
+
+#[test]
+fn case_11_labels_in_npy() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    let save = |name: &str, shape: &[usize], data| {
+        NpyArray::new(shape.to_vec(), data).unwrap().save(&path.join(name)).unwrap();
+    };
+    save("x.npy", &[4, 3], NpyData::F32((0..12).map(|i| i as f32 / 2.0).collect()));
+    save("y.npy", &[4, 2], NpyData::I64(vec![1, 0, 0, 1, 1, 1, 0, 1]));
+    let (code, text, error) = lacuna(path, &["doctor", "x.npy", "--labels", "y.npy"]);
+    assert_eq!(code, 0, "{text}{error}");
+    assert!(text.contains("4 rows, 3 features, 2 classes") && text.contains("cardinality 1.250"), "{text}");
+    // What is written is read again.
+    let mask = ["mask", "x.npy", "--labels", "y.npy", "--out", "observed.npy"];
+    assert_eq!(lacuna(path, &mask).0, 0);
+    let args = ["doctor", "x.npy", "--labels", "observed.npy", "--label-convention", "spml"];
+    let (code, text, error) = lacuna(path, &args);
+    assert_eq!(code, 0, "{text}{error}");
+    assert!(text.contains("cardinality 1.000") && text.contains("50.0 % of the cells unknown"), "{text}");
+}

@@ -267,13 +267,15 @@ fn align_classes(train: &mut Table, test: &mut Table, notes: &mut Vec<String>) -
             LabelTable::Lists(lists) => LabelTable::Lists(lists_in_order(&lists, &order, &train.classes)),
         });
         test.observed = test.observed.take().map(|labels| columns(&labels, &order));
+        // Areas and boxes are by class; nobody measures test rows by them.
+        test.annotations = None;
         test.classes = train.classes.clone();
     }
     Ok(())
 }
 
 /// Whether classes are called `class 0`, `class 1`, ...: names that readers give to those that have none.
-fn is_numbered(classes: &Strings) -> bool {
+pub(crate) fn is_numbered(classes: &Strings) -> bool {
     classes
         .iter()
         .enumerate()

@@ -1,6 +1,6 @@
 //! The description of a data set.
 
-use crate::align::{Aligned, Parts, align};
+use crate::align::{Aligned, Parts, align, is_numbered};
 use crate::{Convention, Dataset, Match, Missing, SourceError, Unlisted};
 use lacuna_formats::{
     Content, FORMATS, FeatureTable, LabelTable, Limits, ReadOptions, Strings, Table, files_read, format,
@@ -261,7 +261,10 @@ impl DataSource {
 
         // Test labels are read by their own: no convention, and the classes of the training rows, unless those are
         // numbers.
-        let classes = Some(train.classes.clone()).filter(|classes| !classes.is_empty() && !train.absolute);
+        let classes = Some(train.classes.clone()).filter(|classes| {
+            let numbers = train.absolute && is_numbered(classes);
+            !classes.is_empty() && !numbers
+        });
         let test_options = ReadOptions { classes, labels: true, features: None, ..listed.clone() };
         let test = match test {
             Some(path) => {

@@ -1,6 +1,7 @@
 //! The program as a user meets it.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a test says what it skipped")]
 
+mod cases;
 mod data_args;
 mod kept;
 mod overwriting;
