@@ -274,7 +274,7 @@ fn range(cursor: &mut Cursor<'_>) -> Result<(), Problem> {
     Ok(())
 }
 
-/// Names of attributes, parted by commas or blanks, behind those that are there.
+/// Names of attributes, separated by commas or blanks, behind those that are there.
 fn names(cursor: &mut Cursor<'_>, list: &mut Option<Strings>) -> Result<(), Problem> {
     let list = list.get_or_insert_default();
     cursor.skip_blanks();

@@ -249,7 +249,7 @@ impl<'a> Columns<'a> {
             if cursor.at_end() {
                 return Err((cursor.at, format!("the row has {} values of {attributes}", attribute + 1)));
             }
-            // Weka parts values by blanks as well.
+            // Weka separates values by blanks as well.
             if !cursor.take(b',') && cursor.at == end {
                 return Err((cursor.at, "`,` is expected".into()));
             }

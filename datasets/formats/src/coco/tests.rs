@@ -80,7 +80,7 @@ fn ids_may_be_texts_and_floats() {
 }
 
 #[test]
-fn images_without_annotations_are_counted_aloud() {
+fn images_without_annotations_are_counted_in_a_note() {
     let table = read_text(SAMPLE).unwrap();
     assert_eq!(table.notes, ["x.json: 1 images without an annotation are left out"]);
     assert!(table.rearranged.is_some());

@@ -4,7 +4,7 @@
 pub(super) struct Parts<'a> {
     /// Labels by comma, maybe with blanks beside the commas; empty where the row has none.
     pub(super) labels: &'a str,
-    /// `column:value`, parted by blanks.
+    /// `column:value`, separated by blanks.
     pub(super) entries: &'a str,
 }
 
@@ -18,7 +18,7 @@ pub(super) fn without_comment(line: &str) -> Option<&str> {
     }
 }
 
-/// Parts a line. A row without a label starts with a blank or with `column:value`.
+/// Splits a line. A row without a label starts with a blank or with `column:value`.
 pub(super) fn split(line: &str) -> Parts<'_> {
     let blank = |c: char| c.is_ascii_whitespace();
     let first = line.split(blank).next().unwrap_or_default();
