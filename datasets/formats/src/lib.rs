@@ -42,6 +42,7 @@ mod libsvm;
 mod limits;
 mod memory;
 mod mmap;
+mod multi_hot;
 mod npy;
 mod npz;
 mod safetensors;
