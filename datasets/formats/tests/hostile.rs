@@ -518,6 +518,14 @@ fn lists_of_classes_are_cut_changed_and_long() {
             assert!(peak < 2 * MIB, "byte {at} = {byte} takes {peak} bytes");
         }
     }
+    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/corpus/multi_hot_folder");
+    let entries: Vec<PathBuf> = fs::read_dir(corpus).unwrap().map(|entry| entry.unwrap().path()).collect();
+    assert!(!entries.is_empty());
+    for entry in entries {
+        fs::copy(entry, path.join(lists[0])).unwrap();
+        let (_, peak, _) = read();
+        assert!(peak < 2 * MIB, "{peak}");
+    }
     let mut size = 0;
     for list in lists {
         let text: String = names().take(300_000).map(|name| format!("{name} 1\n")).collect();
