@@ -43,6 +43,11 @@ impl<T: Copy> Chunks<T> {
         self.pieces.iter_mut().flatten().for_each(|value| *value = new(*value));
     }
 
+    /// The values one by one; pieces are given back as they are passed.
+    pub(crate) fn into_values(self) -> impl Iterator<Item = T> {
+        self.pieces.into_iter().flatten()
+    }
+
     /// All values in one vector, or the bytes that could not be had; pieces are given back as they are copied.
     pub(crate) fn into_vec(self) -> Result<Vec<T>, u64> {
         let mut values = reserved(self.len())?;

@@ -104,8 +104,8 @@ fn lines(reader: impl io::BufRead, path: &Path, limits: &Limits) -> Result<Strin
 /// Every ordinary file that reading a data set may open: a program must not write over these.
 ///
 /// For a file that is the file itself, and for ARFF the XML files beside it; for a folder the files in it and in its
-/// folder `img_emb` that a format for folders opens: arrays (in the SPML layout those with a name of that layout), ARFF
-/// and XML files, and `classes.txt`. `format` is the name of the format where one was asked for.
+/// folders `img_emb` and `ImageSets/Main` that a format for folders opens: arrays (in the SPML layout those with a name of that layout), ARFF
+/// and XML files, lists of classes, and `classes.txt`. `format` is the name of the format where one was asked for.
 pub fn files_read(path: &Path, format: Option<&str>) -> Vec<PathBuf> {
     let files_of = |folder: &Path| -> Vec<PathBuf> {
         let entries = fs::read_dir(folder).into_iter().flatten().flatten();
@@ -123,10 +123,12 @@ pub fn files_read(path: &Path, format: Option<&str>) -> Vec<PathBuf> {
             let of_layout = name.starts_with("formatted_") || name.contains("_features_");
             ["arff", "xml"].iter().any(|extension| has(file, extension))
                 || name == "classes.txt"
+                || crate::multi_hot::is_class_list(file)
                 || (has(file, "npy") && (of_layout || !spml))
         };
         let mut files = files_of(path);
         files.extend(files_of(&path.join("img_emb")));
+        files.extend(files_of(&path.join("ImageSets").join("Main")));
         files.retain(opened);
         return files;
     }
@@ -219,7 +221,7 @@ mod tests {
             for format in crate::FORMATS {
                 // Folders of several files look for those; one of them is a pipe in the test below.
                 if format.extensions.is_empty()
-                    || (path.is_dir() && ["mulan", "tfrecord"].contains(&format.name))
+                    || (path.is_dir() && ["mulan", "tfrecord", "multi-hot"].contains(&format.name))
                 {
                     continue;
                 }

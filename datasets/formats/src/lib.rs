@@ -44,6 +44,7 @@ mod limits;
 mod mat;
 mod memory;
 mod mmap;
+mod multi_hot;
 mod npy;
 mod npz;
 #[cfg(feature = "parquet")]

@@ -2,8 +2,8 @@
 
 use crate::input::ordinary;
 use crate::{
-    Content, FormatError, ReadOptions, arff, arrays, coco, csv, hill, json, libsvm, mat, npz, safetensors,
-    shards, spml, tfrecord,
+    Content, FormatError, ReadOptions, arff, arrays, coco, csv, hill, json, libsvm, mat, multi_hot, npz,
+    safetensors, shards, spml, tfrecord,
 };
 use std::path::Path;
 
@@ -150,13 +150,22 @@ pub const FORMATS: &[Format] = &[
         recognises: |path| path.is_file() && !json::recognises(path),
     },
     Format {
+        name: "multi-hot",
+        extensions: &["txt"],
+        writes: false,
+        cut: Cut::WithoutHeader,
+        doc: "Text with a label for each class: lines `name 0 1 0`, CelebA's list, or a folder of PASCAL VOC's lists of classes.",
+        read: multi_hot::read,
+        recognises: multi_hot::recognises,
+    },
+    Format {
         name: "label-list",
         extensions: &["txt"],
         writes: true,
         cut: Cut::BetweenLines,
         doc: "The label lists of the Hill and SPLC code: `filename,ids`.",
         read: hill::read,
-        recognises: is_file,
+        recognises: |path| path.is_file() && !multi_hot::recognises(path),
     },
     Format {
         name: "libsvm",
@@ -240,7 +249,8 @@ pub fn open_data(path: &Path, options: &ReadOptions) -> Result<Content, FormatEr
             path: path.into(),
             problem: match path.is_dir() {
                 true => {
-                    "the folder has no formatted_train_labels.npy, no .arff files and no numbered .npy shards"
+                    "the folder has no formatted_train_labels.npy, no .arff files, no numbered .npy shards and no lists \
+                     <class>_train.txt"
                 }
                 false => conversion(path)
                     .unwrap_or("the ending of the file stands for no format: say which one it is"),
@@ -285,8 +295,8 @@ mod tests {
             let before = &FORMATS[..i];
             assert!(before.iter().all(|other| other.name != row.name), "{} twice", row.name);
             for extension in row.extensions {
-                // What a file called so holds decides between the two.
-                let shared = row.name == "coco" && *extension == "json";
+                // What a file called so holds decides between two formats.
+                let shared = [("coco", "json"), ("label-list", "txt")].contains(&(row.name, *extension));
                 assert!(
                     shared || before.iter().all(|other| !other.extensions.contains(extension)),
                     "{extension} twice"

@@ -486,3 +486,21 @@ fn choices_of_label_studio_are_labels() {
         [P]
     );
 }
+
+#[test]
+fn texts_with_and_without_commas_are_told_apart() {
+    let table = read("list_attr_celeba.txt", "2\nSmiling Young\n000001.jpg -1  1\n000002.jpg  1 -1\n");
+    assert_eq!((table.classes.to_vec(), cells(&table)), (list(&["Smiling", "Young"]), vec![N, P, P, N]));
+    assert!(
+        table.notes[0].contains("-1 is read as a negative, because 0 does not occur"),
+        "{:?}",
+        table.notes
+    );
+    assert_eq!(cells(&read("x.txt", "a.jpg 0 1\nb.jpg 1 0\n")), [N, P, P, N]);
+    assert_eq!(cells(&read("x.txt", "image cat dog\na.jpg 0 1\n")), [N, P]);
+    assert_eq!(cells(&read("x.txt", "a.jpg,0 1\nb.jpg, 1\n")), [P, P, U, P]);
+    assert!(error("x.txt", "a.jpg\nb.jpg\n").contains("a line is `name,ids`, and there is no comma"));
+    let many: String = (0..20_000).map(|class| format!("c{class} ")).collect();
+    let text = format!("{many}\na{}\n", " 1".repeat(20_000));
+    assert_eq!(read("x.txt", &text).classes.len(), 20_000);
+}

@@ -90,6 +90,7 @@ fn sample(format: &str) -> Vec<(&'static str, Vec<u8>)> {
                 r#"{"images":[{"id":1,"file_name":"a","width":4,"height":3.5}],"annotations":[{"image_id":1,"category_id":"c2","bbox":[1,2,0,1e0],"area":2}],"categories":[{"id":"c2","name":"cat","supercategory":"x"}]}"#,
             ),
         )],
+        "multi-hot" => vec![("x.txt", text("2\ncat dog\na.jpg -1 1\nb.jpg 1 -1\n"))],
         "label-list" => vec![("x.txt", text("a.jpg,3 12\nb.jpg, 0\n"))],
         "libsvm" => vec![("x.svm", text("# made\n2 3 4\n0, 3 0:0.5 2:1 # first\n 1:2\n"))],
         other => panic!("{other} has no sample: add one"),
@@ -177,15 +178,16 @@ fn a_last_line_without_an_end_is_noted() {
         let folder = tempfile::tempdir().unwrap();
         let path = write_sample(format, folder.path());
         let notes = || format.read(&path, &ReadOptions::default()).unwrap().train.notes;
-        assert!(notes().is_empty(), "{}", format.name);
+        let before = notes();
+        assert!(before.iter().all(|note| !note.contains("line end")), "{}", format.name);
         let bytes = fs::read(&path).unwrap();
         fs::write(&path, bytes.strip_suffix(b"\n").unwrap()).unwrap();
         let expected =
             format!("{}: the last line has no line end: the file may have been cut", path.display());
-        assert_eq!(notes(), [expected], "{}", format.name);
+        assert_eq!(notes(), [before, vec![expected]].concat(), "{}", format.name);
         formats += 1;
     }
-    assert_eq!(formats, 5);
+    assert_eq!(formats, 6);
 }
 
 #[test]
@@ -264,6 +266,10 @@ fn within_four_times(path: &Path, options: &ReadOptions, write: impl FnOnce(&mut
     );
     assert!(size > 2 * MIB, "{name}: {size} bytes say little");
     assert!(peak <= 4 * size + MIB, "{name}: {peak} bytes for a file of {size}");
+}
+
+fn separator(separator: &str) -> ReadOptions {
+    ReadOptions { label_separator: Some(separator.into()), ..ReadOptions::default() }
 }
 
 /// Short names that are all different.
@@ -366,6 +372,96 @@ fn reading_takes_at_most_four_times_the_file_and_a_mebibyte() {
     within_four_times(&path("object.jsonl"), &options, |file| {
         let classes: Vec<String> = names().take(400_000).map(|name| format!("\"{name}\":1")).collect();
         writeln!(file, "{{\"id\":\"a\",\"labels\":{{{}}}}}", classes.join(",")).unwrap();
+    });
+    // Cells with several labels, in every way that they are written.
+    within_four_times(&path("bars.csv"), &options, |file| {
+        writeln!(file, "id,tags").unwrap();
+        names().zip(names()).take(300_000).for_each(|(name, tag)| writeln!(file, "{name},x|{tag}").unwrap());
+    });
+    within_four_times(&path("distinct.csv"), &options, |file| {
+        writeln!(file, "id,tags").unwrap();
+        names().take(400_000).for_each(|name| writeln!(file, "x,{name}|y{name}").unwrap());
+    });
+    within_four_times(&path("separator.csv"), &separator("|"), |file| {
+        writeln!(file, "id,tags").unwrap();
+        names().take(400_000).for_each(|name| writeln!(file, "x,{name}|y{name}").unwrap());
+    });
+    within_four_times(&path("blanks.csv"), &options, |file| {
+        writeln!(file, "id,tags").unwrap();
+        names().zip(names()).take(400_000).for_each(|(name, tag)| writeln!(file, "{name},x {tag}").unwrap());
+    });
+    within_four_times(&path("lists.csv"), &options, |file| {
+        writeln!(file, "id,tags").unwrap();
+        names().take(300_000).for_each(|name| writeln!(file, "{name},['{name}']").unwrap());
+    });
+    within_four_times(&path("list.csv"), &options, |file| {
+        writeln!(file, "id,tags").unwrap();
+        let mut tags = names().map(|name| format!("'{name}'"));
+        names().take(200).for_each(|name| {
+            let tags: Vec<String> = tags.by_ref().take(2_500).collect();
+            writeln!(file, "{name},\"[{}]\"", tags.join(",")).unwrap();
+        });
+    });
+    within_four_times(&path("numbers.csv"), &options, |file| {
+        writeln!(file, "id,tags").unwrap();
+        names().take(40_000).for_each(|name| writeln!(file, "{name},[{}]", "0 1 ".repeat(20)).unwrap());
+    });
+    // The same row at the end, and the lines it stands on.
+    within_four_times(&path("twice.csv"), &options, |file| {
+        writeln!(file, "id,x").unwrap();
+        names().take(500_000).for_each(|name| writeln!(file, "{name},").unwrap());
+        writeln!(file, "0,1").unwrap();
+    });
+    within_four_times(&path("rows.json"), &options, |file| {
+        let row = |name: String| format!("{{\"id\":\"{name}\",\"tags\":[\"{name}\"]}}");
+        let rows: Vec<String> = names().take(150_000).map(row).collect();
+        write!(file, "[{}]", rows.join(",")).unwrap();
+    });
+    within_four_times(&path("texts.jsonl"), &options, |file| {
+        names()
+            .take(150_000)
+            .for_each(|name| writeln!(file, "{{\"id\":\"{name}\",\"tags\":\"{name}\"}}").unwrap());
+    });
+    within_four_times(&path("labels.jsonl"), &options, |file| {
+        let labels = "0,1,".repeat(20);
+        names()
+            .take(40_000)
+            .for_each(|name| writeln!(file, "{{\"id\":\"{name}\",\"tags\":[{labels}1]}}").unwrap());
+    });
+    within_four_times(&path("numbers.jsonl"), &options, |file| {
+        writeln!(file, "{{\"id\":\"a\",\"tags\":[{}2]}}", "0,".repeat(2_000_000)).unwrap();
+    });
+    within_four_times(&path("keys.jsonl"), &options, |file| {
+        let keys: Vec<String> = names().take(400_000).map(|name| format!("\"-{name}\":1")).collect();
+        writeln!(file, "{{{}}}", keys.join(",")).unwrap();
+    });
+    within_four_times(&path("tasks.json"), &options, |file| {
+        let task = |name: String| {
+            format!(
+                "{{\"data\":{{\"image\":\"{name}\"}},\"annotations\":[{{\"result\":[{{\"value\":{{\"choices\":[\"{name}\"]}}}}]}}]}}"
+            )
+        };
+        let tasks: Vec<String> = names().take(60_000).map(task).collect();
+        write!(file, "[{}]", tasks.join(",")).unwrap();
+    });
+    within_four_times(&path("choices.json"), &options, |file| {
+        let choices: Vec<String> = names().take(400_000).map(|name| format!("\"{name}\"")).collect();
+        let choices = choices.join(",");
+        write!(
+            file,
+            "[{{\"data\":{{\"image\":\"a\"}},\"annotations\":[{{\"result\":[{{\"value\":{{\"choices\":[{choices}]}}}}]}}]}}]"
+        )
+        .unwrap();
+    });
+    within_four_times(&path("multi-hot.txt"), &options, |file| {
+        names().take(40_000).for_each(|name| writeln!(file, "{name}{}", " 0 1".repeat(20)).unwrap());
+    });
+    within_four_times(&path("names-multi-hot.txt"), &options, |file| {
+        names().take(500_000).for_each(|name| writeln!(file, "{name} 1").unwrap());
+    });
+    within_four_times(&path("header-multi-hot.txt"), &options, |file| {
+        writeln!(file, "{}", names().skip(10).take(400_000).collect::<Vec<_>>().join(" ")).unwrap();
+        writeln!(file, "a{}", " 1".repeat(400_000)).unwrap();
     });
     within_four_times(&path("line.txt"), &options, |file| {
         write!(file, "a,").unwrap();
@@ -505,6 +601,53 @@ fn reading_takes_at_most_four_times_the_file_and_a_mebibyte() {
     within_four_times(&path("labels.svm"), &options, |file| {
         (0..200_000).for_each(|_| writeln!(file, "0,1,2,3,4,5,6,7,8,9 0:1").unwrap());
     });
+}
+
+/// The folder of lists that each have a class, as the file of a format is.
+#[test]
+fn lists_of_classes_are_cut_changed_and_long() {
+    let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(|e| e.into_inner());
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    let lists = ["cat_train.txt", "dog_train.txt"];
+    let text = b"2008_1 -1\n2008_2  1\n2008_3  0\n";
+    lists.iter().for_each(|list| fs::write(path.join(list), text).unwrap());
+    let read = || measured(|| open_data(path, &ReadOptions::default()));
+    assert_eq!(read().0.unwrap().train.rows(), 3);
+    for at in 0..text.len() {
+        fs::write(path.join(lists[0]), &text[..at]).unwrap();
+        let (answer, peak, _) = read();
+        assert!(peak < 2 * MIB, "{peak}");
+        match answer {
+            Err(error) => assert!(error.to_string().contains("cat_train.txt"), "{error}"),
+            // A row that one list has not is in the other one.
+            Ok(content) => assert!(content.train.rows() <= 4, "{at}"),
+        }
+        for byte in [b'\n', b'"', b'9', 0xff, text[at] ^ 1] {
+            let mut changed = text.to_vec();
+            changed[at] = byte;
+            fs::write(path.join(lists[0]), changed).unwrap();
+            let (_, peak, _) = read();
+            assert!(peak < 2 * MIB, "byte {at} = {byte} takes {peak} bytes");
+        }
+    }
+    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/corpus/multi_hot_folder");
+    let entries: Vec<PathBuf> = fs::read_dir(corpus).unwrap().map(|entry| entry.unwrap().path()).collect();
+    assert!(!entries.is_empty());
+    for entry in entries {
+        fs::copy(entry, path.join(lists[0])).unwrap();
+        let (_, peak, _) = read();
+        assert!(peak < 2 * MIB, "{peak}");
+    }
+    let mut size = 0;
+    for list in lists {
+        let text: String = names().take(300_000).map(|name| format!("{name} 1\n")).collect();
+        size += text.len();
+        fs::write(path.join(list), text).unwrap();
+    }
+    let (answer, peak, _) = read();
+    assert_eq!(answer.unwrap().train.rows(), 300_000);
+    assert!(peak <= 4 * size + MIB, "{peak} bytes for {size}");
 }
 
 /// Reads a file that has to be refused, in less than 64 MiB.

@@ -1,11 +1,11 @@
 //! A column with names of classes: a line for each label, or a line for each row with all of its labels.
 
-use crate::chunks::Chunks;
 use crate::csv::columns::{Columns, Layout};
 use crate::csv::start;
 use crate::error::printed;
 use crate::labels::convention::CellReader;
 use crate::labels::joined::{self, Cell, Item, Split, each_label, parts};
+use crate::labels::lists::{BadEntries, Entries};
 use crate::labels::names::Classes;
 use crate::labels::numbers::{NumberLists, Refused};
 use crate::text::delimited::Records;
@@ -52,13 +52,14 @@ pub(crate) fn read<R: BufRead + Seek>(
     table(rows, reader, path, options, &split).map(|table| table.noted(note))
 }
 
+const TOO_MANY: &str = "there are more rows or labels than can be listed";
+
 /// What the lines of a file say.
 struct Rows {
     /// A file may come back to a row, so rows are collected first and their labels sorted into them afterwards.
     rows: Interner,
     classes: Classes,
-    /// (row, class << 2 | label + 1).
-    entries: Chunks<(u32, u32)>,
+    entries: Entries,
     numbers: NumberLists,
     /// Whether the file has a line for each label: a value column, or several lines for a row.
     one_label: bool,
@@ -70,7 +71,7 @@ impl Rows {
         Self {
             rows: Interner::new(Strings::new()),
             classes: Classes::new(options),
-            entries: Chunks::default(),
+            entries: Entries::default(),
             numbers: NumberLists::new(options, restarted),
             one_label: false,
             notes: Vec::new(),
@@ -117,7 +118,9 @@ fn read_rows<R: BufRead + Seek>(
         let kind = each_label(records.name(label), split, &given, |item| {
             match item {
                 Item::Name(name) => {
-                    entries.push((row, classes.find(name)? << 2 | (found as i8 + 1) as u32));
+                    if !entries.push(row, classes.find(name)?, found) {
+                        return Err(TOO_MANY.into());
+                    }
                 }
                 Item::Number(number) => numbers.push(number, number.is_some())?,
             }
@@ -134,9 +137,13 @@ fn read_rows<R: BufRead + Seek>(
                 return Err(records.error(label, "a list of numbers has no value in another column"));
             }
             Cell::Numbers => {
+                let mut fits = true;
                 let ended = numbers.end(row as usize, |class| {
-                    entries.push((row, class << 2 | (Label::Positive as i8 + 1) as u32));
+                    fits &= entries.push(row, class, Label::Positive);
                 });
+                if !fits {
+                    return Err(records.error(label, TOO_MANY));
+                }
                 match ended {
                     Ok(()) => {}
                     Err(Refused::Restart) => {
@@ -239,32 +246,14 @@ fn table<R: BufRead + Seek>(
     if let Some(lists) = labels {
         return Ok(Table { notes, ..Table::of_lists(path, Some(names), lists) });
     }
-    let mut entries = entries.into_vec().map_err(|bytes| FormatError::memory(path, "the labels", bytes))?;
-    entries.sort_unstable();
-    let cell = |entry: &(u32, u32)| (entry.0, entry.1 >> 2);
-    if let Some(pair) = entries.windows(2).find(|pair| cell(&pair[0]) == cell(&pair[1]) && pair[0] != pair[1])
-    {
-        let (row, class) = cell(&pair[0]);
-        let (row, class) = (names[row as usize].to_string(), classes[class as usize].to_string());
-        drop(entries);
-        return Err(two_labels(reader, path, options, split, &row, &class)?);
-    }
-    entries.dedup();
-    let mut lists = LabelLists::new(classes, options.unlisted.unwrap_or(Label::Unknown));
-    let mut entries = entries.into_iter().peekable();
-    for row in 0..names.len() as u32 {
-        while let Some((_, entry)) = entries.next_if(|entry| entry.0 == row) {
-            let label = match entry & 3 {
-                0 => Label::Negative,
-                1 => Label::Unknown,
-                _ => Label::Positive,
-            };
-            lists.push((entry >> 2) as usize, label);
+    let unlisted = options.unlisted.unwrap_or(Label::Unknown);
+    match LabelLists::of_entries(entries, names.len(), classes, unlisted) {
+        Ok(lists) => Ok(Table { notes, ..Table::of_lists(path, Some(names), lists) }),
+        Err(BadEntries::Memory(bytes)) => Err(FormatError::memory(path, "the labels", bytes)),
+        Err(BadEntries::TwoLabels { row, class, classes }) => {
+            Err(two_labels(reader, path, options, split, &names[row], &classes[class])?)
         }
-        lists.end_row();
     }
-    drop(entries);
-    Ok(Table { notes, ..Table::of_lists(path, Some(names), lists) })
 }
 
 /// The error for a cell with two labels, with the lines that they stand on: the file is read once more to find them.

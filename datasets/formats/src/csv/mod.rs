@@ -63,7 +63,7 @@ pub(crate) fn parse(
     let (columns, records) = start(&mut reader, path, options)?;
     match columns.layout {
         Layout::Wide(_) => match wide::read(records, &columns, options)? {
-            wide::Read::Table(table) => Ok(table),
+            wide::Read::Table(table) => Ok(*table),
             wide::Read::SameName { name, rows } => {
                 let lines = wide::lines_of(&mut reader, path, options, rows)?;
                 Err(wide::same_name(path, &name, rows, lines))

@@ -12,7 +12,7 @@ use std::path::Path;
 
 /// What reading ends with.
 pub(crate) enum Read {
-    Table(Table),
+    Table(Box<Table>),
     /// The name stands for two rows, whose lines are not kept.
     SameName {
         name: String,
@@ -76,7 +76,7 @@ pub(crate) fn read(
     let matrix = LabelMatrix::new(names.len(), classes.len(), cells).expect("as many as columns");
     let labels = Some(LabelTable::Dense(matrix.into()));
     let table = Table { path: path.into(), names: Some(names), labels, classes, ..Table::default() };
-    Ok(Read::Table(table.noted(records.note())))
+    Ok(Read::Table(Box::new(table.noted(records.note()))))
 }
 
 /// Whether a line has as many fields as the first; those without a name at the end are blank or missing.

@@ -1,7 +1,7 @@
 //! Labels as lists: for each row the classes that something is known of.
 
 use crate::chunks::Chunks;
-use crate::memory::reserved;
+use crate::memory::{reserved, zeros};
 use crate::{FormatError, Limits, Strings};
 use lacuna_labels::{Label, LabelMatrix, ObservedLabels};
 use std::path::Path;
@@ -32,6 +32,75 @@ pub struct LabelLists {
     ends: Chunks<u32>,
 }
 
+/// Why entries make no lists.
+#[derive(Debug)]
+pub(crate) enum BadEntries {
+    /// So many bytes could not be had.
+    Memory(u64),
+    /// A cell has two different labels.
+    TwoLabels {
+        /// The row of the cell.
+        row: usize,
+        /// Its class.
+        class: usize,
+        /// The names of the classes.
+        classes: Strings,
+    },
+}
+
+/// Labels of cells in any order, in little memory where cells of a row follow each other.
+#[derive(Default)]
+pub(crate) struct Entries {
+    /// `class << 2 | label + 1` for a label, `row << 2 | 3` in front of those of a row.
+    codes: Chunks<u32>,
+    row: Option<u32>,
+    count: u32,
+}
+
+impl Entries {
+    /// Adds the label of a cell; `false`, and nothing happens, beyond 2^30 rows or classes and 2^32 labels.
+    #[must_use]
+    pub(crate) fn push(&mut self, row: u32, class: u32, label: Label) -> bool {
+        let Some(count) = self.count.checked_add(1).filter(|_| u64::from(row.max(class)) < MOST_CLASSES)
+        else {
+            return false;
+        };
+        self.count = count;
+        if self.row != Some(row) {
+            self.row = Some(row);
+            self.codes.push(row << 2 | 3);
+        }
+        self.codes.push(class << 2 | (label as i8 + 1) as u32);
+        true
+    }
+
+    /// Number of labels.
+    pub(crate) fn len(&self) -> usize {
+        self.count as usize
+    }
+
+    /// Rows, and classes with their labels as lists have them.
+    fn iter(&self) -> impl Iterator<Item = (u32, u32)> + '_ {
+        decoded((0..self.codes.len()).map(|i| self.codes.get(i)))
+    }
+
+    /// As [`Entries::iter`]; memory is given back on the way.
+    fn into_values(self) -> impl Iterator<Item = (u32, u32)> {
+        decoded(self.codes.into_values())
+    }
+}
+
+fn decoded(codes: impl Iterator<Item = u32>) -> impl Iterator<Item = (u32, u32)> {
+    let mut row = 0;
+    codes.filter_map(move |code| match code & 3 {
+        3 => {
+            row = code >> 2;
+            None
+        }
+        _ => Some((row, code)),
+    })
+}
+
 /// Classes that can be named by an entry.
 const MOST_CLASSES: u64 = 1 << 30;
 
@@ -39,6 +108,73 @@ impl LabelLists {
     /// No rows yet.
     pub fn new(classes: Strings, unlisted: Label) -> Self {
         Self { classes, unlisted, entries: Chunks::default(), ends: Chunks::default() }
+    }
+
+    /// The lists of entries in any order. The same entry may stand there again.
+    pub(crate) fn of_entries(
+        entries: Entries,
+        rows: usize,
+        classes: Strings,
+        unlisted: Label,
+    ) -> Result<Self, BadEntries> {
+        let mut lists = Self::new(classes, unlisted);
+        // The most entries that follow each other with one row, where rows stand in order.
+        let (mut longest, mut length, mut last, mut in_order) = (0, 0, 0, true);
+        for (row, _) in entries.iter() {
+            in_order &= last <= row;
+            length = if row == last { length + 1 } else { 1 };
+            longest = longest.max(length);
+            last = row;
+        }
+        if in_order {
+            let mut of_row = reserved(longest).map_err(BadEntries::Memory)?;
+            let mut entries = entries.into_values().peekable();
+            for row in 0..rows {
+                of_row.clear();
+                while let Some((_, code)) = entries.next_if(|entry| entry.0 as usize == row) {
+                    of_row.push(code);
+                }
+                lists.push_row(row, &mut of_row)?;
+            }
+            return Ok(lists);
+        }
+        // Where the entries of each row start, then, when they have been put there, where they end.
+        let mut ends: Vec<u32> = zeros(rows + 1).map_err(BadEntries::Memory)?;
+        entries.iter().for_each(|(row, _)| ends[row as usize + 1] += 1);
+        for row in 0..rows {
+            ends[row + 1] += ends[row];
+        }
+        let mut sorted: Vec<u32> = zeros(entries.len()).map_err(BadEntries::Memory)?;
+        for (row, code) in entries.into_values() {
+            let end = &mut ends[row as usize];
+            sorted[*end as usize] = code;
+            *end += 1;
+        }
+        let mut start = 0;
+        for (row, &end) in ends[..rows].iter().enumerate() {
+            lists.push_row(row, &mut sorted[start..end as usize])?;
+            start = end as usize;
+        }
+        Ok(lists)
+    }
+
+    /// Ends a row with these entries.
+    fn push_row(&mut self, row: usize, entries: &mut [u32]) -> Result<(), BadEntries> {
+        entries.sort_unstable();
+        let mut before = None;
+        for &entry in entries.iter() {
+            match before {
+                Some(same) if same == entry => continue,
+                Some(other) if other >> 2 == entry >> 2 => {
+                    let classes = std::mem::take(&mut self.classes);
+                    return Err(BadEntries::TwoLabels { row, class: (entry >> 2) as usize, classes });
+                }
+                _ => self.entries.push(entry),
+            }
+            before = Some(entry);
+        }
+        self.end_row();
+        Ok(())
     }
 
     /// Says what the label of a class in the row at hand is. A later word about the same cell wins.
@@ -148,6 +284,30 @@ impl LabelLists {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn entries_in_any_order_make_the_same_lists() {
+        use Label::{Negative as N, Positive as P, Unknown as U};
+        let lists = |entries: &[(u32, u32, Label)]| {
+            let mut list = Entries::default();
+            entries.iter().for_each(|&(row, class, label)| assert!(list.push(row, class, label)));
+            assert_eq!(list.len(), entries.len());
+            LabelLists::of_entries(list, 3, vec!["a", "b"].into(), U)
+        };
+        let in_order = [(0, 1, N), (0, 0, P), (0, 1, N), (2, 0, P)];
+        let expected = [P, N, U, U, P, U];
+        assert!(!Entries::default().push(1 << 30, 0, P));
+        for turned in 0..in_order.len() {
+            let mut entries = in_order;
+            entries.rotate_left(turned);
+            let labels = lists(&entries).unwrap().to_observed(Path::new("x"), &Limits::default()).unwrap();
+            assert_eq!(labels.cells(), expected);
+        }
+        for entries in [[(1, 1, N), (1, 1, P), (2, 0, P)], [(1, 1, N), (0, 0, P), (1, 1, P)]] {
+            let error = lists(&entries).unwrap_err();
+            assert!(matches!(error, BadEntries::TwoLabels { row: 1, class: 1, .. }), "{error:?}");
+        }
+    }
 
     #[test]
     fn a_matrix_comes_back() {

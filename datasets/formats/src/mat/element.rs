@@ -45,7 +45,7 @@ impl Columns {
     pub(super) fn by_row(mut self) -> SparseFeatures {
         self.entries.sort_by_key(|entry| entry.0);
         let (rows, columns) = (self.rows, self.columns);
-        lists(rows, columns, self.entries.into_iter().map(|(row, column, value)| (row, column, value)))
+        lists(rows, columns, self.entries.into_iter())
     }
 
     /// Turned around: columns become rows.

@@ -41,6 +41,8 @@ impl<'a, R: BufRead> Records<'a, R> {
             self.delimiter = delimiter(line);
         }
         self.line = first;
+        // The fields of a line are no longer than the line; doubling would take twice as much.
+        self.text.reserve_exact(line.len());
         let mut column = 0;
         'fields: loop {
             let start = self.text.len();
