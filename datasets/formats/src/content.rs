@@ -72,7 +72,8 @@ pub struct Table {
     /// The values of nominal features, `(column, values in the order of their numbers)`: other tables may order them
     /// otherwise.
     pub nominal: Vec<(usize, Strings)>,
-    /// Whether the numbers of columns and classes are absolute, so that a table with fewer has zeros in the others.
+    /// Whether the numbers of classes, and of the columns of sparse features, are absolute, so that a table with fewer has
+    /// zeros in the others.
     pub absolute: bool,
     /// Which of several features these are, by the name that chooses them again.
     pub chosen_features: Option<String>,

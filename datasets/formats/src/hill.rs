@@ -85,7 +85,8 @@ pub(crate) fn parse(reader: impl BufRead, path: &Path, options: &ReadOptions) ->
         }),
     };
     lists.classes = options.classes.clone().map_or_else(counted, Ok)?;
-    Ok(Table::of_lists(path, Some(names), lists).noted(lines.note()))
+    Ok(Table { absolute: options.classes.is_none(), ..Table::of_lists(path, Some(names), lists) }
+        .noted(lines.note()))
 }
 
 /// Writes the positives of every row as a label list, whole or not at all. What is not positive is not listed, so

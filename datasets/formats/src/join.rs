@@ -180,7 +180,7 @@ pub fn join_tables(
         image: features.image,
         feature_names: features.feature_names,
         nominal: features.nominal,
-        absolute: features.absolute && labels.absolute,
+        absolute: labels.absolute,
         chosen_features: features.chosen_features,
         notes: [features.notes, labels.notes].concat(),
         ..Table::default()

@@ -504,3 +504,40 @@ fn texts_with_and_without_commas_are_told_apart() {
     let text = format!("{many}\na{}\n", " 1".repeat(20_000));
     assert_eq!(read("x.txt", &text).classes.len(), 20_000);
 }
+
+/// A column or key that says which labels hold was passed over, and negatives became positives.
+#[test]
+fn what_says_which_labels_hold_is_read_or_refused() {
+    let sure = ReadOptions { positive_above: Some(0.5), ..ReadOptions::default() };
+    for name in ["score", "prob", "confidence", "relevance"] {
+        let text = format!("id,label,{name}\na,cat,0.9\na,dog,0.3\n");
+        assert_eq!(cells(&read_with("x.csv", &text, &sure).unwrap()), [P, N], "{name}");
+        assert!(error("x.csv", &text).contains("--positive-above"), "{name}");
+    }
+    assert_eq!(cells(&read("x.csv", "id,label,IsPresent\na,cat,1\na,dog,0\n")), [P, N]);
+    let unknown = "id,label,holds\na,cat,yes\na,dog,no\n";
+    assert!(error("x.csv", unknown).contains("column 3 has nothing but labels or confidences"));
+    let left_out = ReadOptions { ignored_columns: vec!["holds".into()], ..ReadOptions::default() };
+    assert_eq!(cells(&read_with("x.csv", unknown, &left_out).unwrap()), [P, P]);
+    let plain = "id,label\na,cat\n";
+    assert!(read_with("x.csv", plain, &sure).unwrap_err().contains("no column is called `value`"));
+    for key in ["value", "confidence", "scores"] {
+        let text = format!("{{\"id\":\"a\",\"labels\":[\"cat\"],\"{key}\":0}}\n");
+        assert!(error("x.jsonl", &text).contains(&format!("the key `{key}` may say")), "{key}");
+    }
+    let text = "{\"id\":\"a\",\"labels\":[\"cat\"],\"negative_labels\":[\"dog\"],\"source\":\"x\"}\n";
+    let table = read("x.jsonl", text);
+    assert_eq!(cells(&table), [P, N]);
+    assert_eq!(table.notes, ["keys that are passed over: `source`"]);
+}
+
+/// Without a column of names the first class became the names.
+#[test]
+fn labels_without_names_of_rows_are_refused() {
+    for text in ["cat,dog,bird\n1,0,1\n0,1,1\n", "cat,dog\n1,0\n1,1\n0,1\n"] {
+        assert!(error("x.csv", text).contains("every cell of it is a label"), "{text}");
+    }
+    assert!(error("x.txt", "1 0 1\n0 1 1\n").contains("all of them are labels"));
+    // Names that are numbers are names where the column says so.
+    assert_eq!(cells(&read("x.csv", "id,cat\n1,0\n0,1\n")), [N, P]);
+}

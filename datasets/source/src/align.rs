@@ -61,7 +61,8 @@ pub(crate) fn align(parts: Parts) -> Result<Aligned, SourceError> {
         && x.columns() != y.columns()
     {
         let (x, y) = (x.columns(), y.columns());
-        if !(train.absolute && test.absolute) {
+        let sparse = |table: &Table| matches!(table.features, Some(FeatureTable::Sparse(_)));
+        if !(train.absolute && test.absolute && sparse(&train) && sparse(&test)) {
             return differ(format!("there are {y} features to test on and {x} to train on"));
         }
         let (narrow, wide) = if x < y { (&mut train, y) } else { (&mut test, x) };
@@ -70,7 +71,9 @@ pub(crate) fn align(parts: Parts) -> Result<Aligned, SourceError> {
             "{name}: {} columns of features of the other rows do not occur and are 0",
             x.abs_diff(y)
         ));
-        widen_features(narrow, wide)?;
+        if let Some(FeatureTable::Sparse(x)) = &mut narrow.features {
+            x.widen(wide);
+        }
     }
     align_classes(&mut train, &mut test, &mut notes)?;
     Ok(Aligned { train, test, notes })
@@ -202,25 +205,6 @@ fn match_nominal(train: &Table, test: &mut Table) -> Result<(), String> {
         }
         None => Ok(()),
     }
-}
-
-fn widen_features(table: &mut Table, columns: usize) -> Result<(), SourceError> {
-    match &mut table.features {
-        Some(FeatureTable::Sparse(x)) => x.widen(columns),
-        Some(FeatureTable::Dense(x)) => {
-            let mut values = Vec::new();
-            values.try_reserve_exact(x.rows() * columns).map_err(|_| {
-                SourceError::Setting(format!("{}: no memory for {columns} columns", table.path.display()))
-            })?;
-            for row in 0..x.rows() {
-                values.extend_from_slice(x.row(row));
-                values.resize((row + 1) * columns, 0.0);
-            }
-            *x = Features::new(x.rows(), columns, values).expect("as many values as cells");
-        }
-        None => {}
-    }
-    Ok(())
 }
 
 fn align_classes(train: &mut Table, test: &mut Table, notes: &mut Vec<String>) -> Result<(), SourceError> {
@@ -367,17 +351,26 @@ mod tests {
 
     #[test]
     fn numbers_that_are_absolute_are_padded_and_others_refused() {
-        let with = |columns: usize, absolute| Table {
-            absolute,
+        let with = |columns: usize, absolute| {
+            let mut x = SparseFeatures::new(columns);
+            x.push(columns - 1, 1.0);
+            x.end_row();
+            Table { absolute, features: Some(FeatureTable::Sparse(x)), ..Table::default() }
+        };
+        let columns = |table: &Table| table.features.as_ref().unwrap().columns();
+        let aligned = run(with(3, true), with(2, true)).unwrap();
+        assert_eq!((columns(&aligned.train), columns(&aligned.test)), (3, 3));
+        let aligned = run(with(1, true), with(2, true)).unwrap();
+        assert_eq!((columns(&aligned.train), columns(&aligned.test)), (2, 2));
+        assert!(aligned.notes[0].contains("1 columns"), "{:?}", aligned.notes);
+        assert!(run(with(3, false), with(2, true)).err().unwrap().contains("2 features to test on and 3"));
+        // Dense features have as many columns as they have.
+        let dense = |columns: usize| Table {
+            absolute: true,
             features: Some(dense(&[&vec![1.0; columns]])),
             ..Table::default()
         };
-        let aligned = run(with(3, true), with(2, true)).unwrap();
-        assert_eq!(aligned.test.features, Some(dense(&[&[1.0, 1.0, 0.0]])));
-        let aligned = run(with(1, true), with(2, true)).unwrap();
-        assert_eq!(aligned.train.features, Some(dense(&[&[1.0, 0.0]])));
-        assert!(aligned.notes[0].contains("1 columns"), "{:?}", aligned.notes);
-        assert!(run(with(3, false), with(2, true)).err().unwrap().contains("2 features to test on and 3"));
+        assert!(run(dense(3), dense(2)).is_err());
     }
 
     #[test]

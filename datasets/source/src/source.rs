@@ -217,13 +217,13 @@ impl DataSource {
     }
 
     fn open_files(&self, path: &Path) -> Result<Dataset, SourceError> {
-        let mut reader = Reader { source: self, notes: Vec::new(), files: Vec::new() };
+        let mut reader = Reader { source: self, notes: Vec::new(), files: Vec::new(), formats: Vec::new() };
         if synthetic_set(self.given()).is_some() {
             reader.notes.push(format!("{}: this is read, not the embedded set of that name", path.display()));
         }
         // `--labels` names a file, or an array of a file that has several.
         let array = self.labels.as_ref().filter(|labels| {
-            let arrays = ["npz", "safetensors"];
+            let arrays = ["npz", "safetensors", "mat", "tfrecord", "parquet"];
             let format = self.format.as_deref().or_else(|| recognised(path).map(|format| format.name));
             std::fs::symlink_metadata(labels).is_err()
                 && format.is_some_and(|format| arrays.contains(&format))
@@ -268,7 +268,10 @@ impl DataSource {
         let test_options = ReadOptions { classes, labels: true, features: None, ..listed.clone() };
         let test = match test {
             Some(path) => {
-                let own = if test_labels.is_some() { plain } else { listed };
+                let own = match test_labels {
+                    Some(_) => plain,
+                    None => ReadOptions { classes: test_options.classes.clone(), ..listed },
+                };
                 let content = reader.read_test(path, &own)?;
                 // A folder may have both parts: its rows to train on are not those to test on.
                 Some(match content.test {
@@ -284,6 +287,7 @@ impl DataSource {
             }
             None => own_test,
         };
+        self.used_options(&reader.formats)?;
         let Some(test) = test else {
             if test_labels.is_some() || test_names.is_some() {
                 let problem = "--test-labels and --test-names need rows to test on: --test FILE".to_string();
@@ -296,8 +300,42 @@ impl DataSource {
         let test = reader.complete_test(test, test_labels, test_names, &test_options)?;
         let Aligned { train, test, notes } = align(Parts { train, test, train_features, test_features })?;
         reader.notes.extend(notes);
+        if self.missing_features == Some(Missing::Mean)
+            && test.notes.iter().any(|note| note.contains("missing"))
+        {
+            let path = test.path.display();
+            reader.notes.push(format!(
+                "{path}: missing features became means of these rows, not of the rows to train on"
+            ));
+        }
         let Reader { notes, files, .. } = reader;
         Ok(self.dataset(path, chosen, train, Some(test), notes, files))
+    }
+
+    /// Refuses an option that none of the files has a use for: it would be given in vain, without a word.
+    fn used_options(&self, formats: &[&str]) -> Result<(), SourceError> {
+        let tables = &["csv", "jsonl", "multi-hot"][..];
+        let cells = &["csv", "jsonl"][..];
+        let lists = &["csv", "jsonl", "coco", "label-list", "libsvm", "tfrecord", "parquet", "multi-hot"][..];
+        let options = [
+            ("label-separator", self.label_separator.is_some(), cells),
+            ("classes", self.classes.is_some(), tables),
+            ("ignore-columns", self.ignore_columns.is_some(), tables),
+            ("id-column", self.id_column.is_some(), tables),
+            ("positive-above", self.positive_above.is_some(), cells),
+            ("missing-features", self.missing_features.is_some(), &["mulan"][..]),
+            ("unlisted", self.unlisted.is_some(), lists),
+        ];
+        let vain =
+            options.iter().find(|(_, given, of)| *given && formats.iter().all(|format| !of.contains(format)));
+        match vain {
+            None => Ok(()),
+            Some((option, _, of)) => Err(SourceError::Setting(format!(
+                "--{option} has no meaning for these files ({}); it is for {}",
+                formats.join(", "),
+                of.join(", ")
+            ))),
+        }
     }
 
     fn dataset(
@@ -331,6 +369,8 @@ struct Reader<'a> {
     source: &'a DataSource,
     notes: Vec<String>,
     files: Vec<PathBuf>,
+    /// Names of the formats of these files.
+    formats: Vec<&'static str>,
 }
 
 impl Reader<'_> {
@@ -353,6 +393,7 @@ impl Reader<'_> {
             }
         };
         self.files.extend(files_read(path, name));
+        self.formats.extend(name.and_then(format).or_else(|| recognised(path)).map(|format| format.name));
         Ok(content)
     }
 

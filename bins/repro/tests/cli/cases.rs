@@ -140,3 +140,58 @@ fn case_13_names_of_arrays() {
         );
     }
 }
+
+/// An option that nothing is done with is as good as a wrong number.
+#[test]
+fn options_without_a_use_are_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    arrays(&dir.path().join("x.npz"), "features", "labels");
+    for (option, value) in [
+        ("--classes", "cat"),
+        ("--ignore-columns", "a"),
+        ("--unlisted", "unknown"),
+        ("--positive-above", "0.5"),
+        ("--missing-features", "zero"),
+        ("--label-separator", "|"),
+    ] {
+        let error = refused(dir.path(), &["mask", "x.npz", option, value, "--out", "out"]);
+        assert!(error.contains(option) && error.contains("no meaning for these files (npz)"), "{error}");
+    }
+}
+
+/// Naming one array once switched the other off.
+#[test]
+fn the_array_that_is_not_named_is_found_by_its_usual_name() {
+    let dir = tempfile::tempdir().unwrap();
+    arrays(&dir.path().join("x.npz"), "Z", "labels");
+    let open = |features: Option<&str>, labels: Option<&str>| {
+        let source = lacuna_source::DataSource {
+            features: features.map(String::from),
+            labels: labels.map(String::from),
+            ..lacuna_source::DataSource::named(&dir.path().join("x.npz")).unwrap()
+        };
+        let train = source.open().unwrap().train;
+        (train.features.map(|x| x.columns()), train.labels.map(|y| y.classes()))
+    };
+    assert_eq!(open(Some("Z"), None), (Some(3), Some(2)));
+    assert_eq!(open(Some("Z"), Some("labels")), (Some(3), Some(2)));
+}
+
+/// A test set in which a rare class does not occur.
+#[test]
+fn a_test_set_without_every_class_is_read_with_the_classes_of_the_training_rows() {
+    let dir = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| fs::write(dir.path().join(name), text).unwrap();
+    write("train.csv", "id,label\na,cat\nb,dog\nc,bird\n");
+    write("test.csv", "id,label\nx,dog\ny,cat\n");
+    write("train.txt", "a,0\nb,2\n");
+    write("test.txt", "x,1\n");
+    for (train, test, classes) in [("train.csv", "test.csv", 3), ("train.txt", "test.txt", 3)] {
+        let path = |name: &str| dir.path().join(name).to_str().map(String::from);
+        let source = lacuna_source::DataSource { path: path(train), test: path(test), ..Default::default() };
+        let data = source.open().unwrap();
+        let (train, test) = (data.train, data.test.unwrap());
+        assert_eq!((train.classes.len(), &test.classes), (classes, &train.classes));
+        assert_eq!(test.labels.unwrap().classes(), classes);
+    }
+}

@@ -6,7 +6,7 @@ pub(crate) mod range;
 pub(crate) mod sparse;
 
 use crate::error::within;
-use crate::labels::convention::{MINUS_ONE, NOT_A_NUMBER};
+use crate::labels::convention::MINUS_ONE;
 use crate::labels::names::numbered_classes;
 use crate::labels::names::unique;
 use crate::npy::FeatureShape;
@@ -191,13 +191,9 @@ fn table(
         };
         patterns.iter().find_map(of_pattern)
     };
-    // An array that was named may be named whole, without the part.
     let named = |name: &Option<String>, words: &[&str]| match name {
         None => find(words),
-        Some(name) => find(&[name]).or_else(|| {
-            let whole = part == Part::Train && there.contains(name);
-            whole.then(|| (name.clone(), name.clone()))
-        }),
+        Some(name) => find(&[name]),
     };
     let of = |name: &str| within(path, name);
     let mut table = Table { path: path.into(), ..Table::default() };
@@ -313,7 +309,8 @@ fn label(value: f64, convention: Option<LabelConvention>, observed: bool) -> Res
         (-1.0, Some(Csl)) => Ok(Label::Unknown),
         (-1.0, Some(BinaryAn)) => Err("with the convention binary-an labels are 0 or 1"),
         (-1.0, None) => Err(MINUS_ONE),
-        (value, _) if value.is_nan() => Err(NOT_A_NUMBER),
+        // What is missing in a matrix of labels is written so.
+        (value, _) if value.is_nan() => Ok(Label::Unknown),
         _ => Err("labels are -1, 0 or 1"),
     }
 }
@@ -374,8 +371,7 @@ mod tests {
         );
         assert_eq!(read(minus_one(), Some(LabelConvention::Spml)).unwrap(), [P, U, N]);
         assert_eq!(read(minus_one(), Some(LabelConvention::Csl)).unwrap(), [P, N, U]);
-        let error = read(NpyData::F32(vec![1.0, f32::NAN, 0.0]), None).unwrap_err();
-        assert!(error.contains("column 1 (counted from 0) is NaN; labels are -1, 0 or 1: write"), "{error}");
+        assert_eq!(read(NpyData::F32(vec![1.0, f32::NAN, 0.0]), None).unwrap(), [P, U, N]);
         assert!(read(NpyData::U8(vec![1, 2, 0]), None).unwrap_err().contains("is 2; labels are -1, 0 or 1"));
     }
 

@@ -45,7 +45,23 @@ const LABELS: &[&str] = &[
     "tags",
     "findinglabels",
 ];
-const VALUES: &[&str] = &["value", "present", "confidence", "labelvalue", "observed"];
+const VALUES: &[&str] = &[
+    "value",
+    "present",
+    "confidence",
+    "labelvalue",
+    "observed",
+    "score",
+    "prob",
+    "probability",
+    "ispositive",
+    "ispresent",
+    "positive",
+    "relevance",
+    "relevant",
+    "answer",
+    "truth",
+];
 
 /// Most names of columns in a message.
 const MOST_NAMES: usize = 20;
@@ -57,6 +73,10 @@ pub(crate) struct Columns {
     pub(crate) count: usize,
     /// Columns with a name; those behind them have to be blank.
     pub(crate) named: usize,
+    /// Whether the column of names was named, or is called like one.
+    pub(crate) certain_id: bool,
+    /// Columns of a long file that are passed over, the first of them.
+    pub(crate) passed: Vec<usize>,
     /// The column of names.
     pub(crate) id: usize,
     pub(crate) layout: Layout,
@@ -118,6 +138,7 @@ impl Columns {
                 id
             }
         };
+        let certain_id = options.id_column.is_some() || header.in_words(id, IDS) || header.is_index(id);
         if let Some(label) = label.filter(|&label| {
             // A file may be wide and have a class called `tag`: names of rows have to be certain.
             label != id
@@ -128,7 +149,7 @@ impl Columns {
         }) {
             let value =
                 (0..named).find(|&i| i != id && i != label && !ignored.get(i) && header.in_words(i, VALUES));
-            let passed: Vec<usize> = (index..named)
+            let mut passed: Vec<usize> = (index..named)
                 .filter(|&i| i != id && i != label && Some(i) != value && !ignored.get(i))
                 .take(MOST_NAMES + 1)
                 .collect();
@@ -136,10 +157,19 @@ impl Columns {
                 notes.push(format!(
                     "labels are read from column `{}`; passed over: {}",
                     shown(records.name(label)),
-                    header.list(passed)
+                    header.list(passed.clone())
                 ));
             }
-            return Ok(Self { count, named, id, layout: Layout::Long { label, value }, notes });
+            passed.truncate(MOST_NAMES);
+            return Ok(Self {
+                count,
+                named,
+                id,
+                layout: Layout::Long { label, value },
+                certain_id,
+                passed,
+                notes,
+            });
         }
         if listed.is_none() {
             let mut columns = crate::memory::reserved(named)
@@ -164,7 +194,7 @@ impl Columns {
         if classes.is_empty() {
             return Err(records.error(0, "no column is left that is a class: name them with --classes A,B"));
         }
-        Ok(Self { count, named, id, layout: Layout::Wide(classes), notes })
+        Ok(Self { count, named, id, layout: Layout::Wide(classes), certain_id, passed: Vec::new(), notes })
     }
 }
 

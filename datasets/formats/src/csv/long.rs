@@ -3,7 +3,7 @@
 use crate::csv::columns::{Columns, Layout};
 use crate::csv::start;
 use crate::error::printed;
-use crate::labels::convention::CellReader;
+use crate::labels::convention::{CellReader, number_in};
 use crate::labels::joined::{self, Cell, Item, Split, each_label, parts};
 use crate::labels::lists::{BadEntries, Entries};
 use crate::labels::names::Classes;
@@ -95,9 +95,15 @@ fn read_rows<R: BufRead + Seek>(
     let mut read = Rows::new(options, restarted);
     let mut lines = 0_u64;
     let mut missing = None;
+    if options.positive_above.is_some() && value.is_none() {
+        let problem = "--positive-above P: no column is called `value`, `confidence`, `score` or the like";
+        return Err(records.error(label, problem));
+    }
+    let mut doubtful = Doubtful::of(&columns, value.is_some());
     while records.read()? {
         check_width(&records, &columns)?;
         let Rows { rows, classes, entries, numbers, .. } = &mut read;
+        doubtful.look(&records);
         let name = records.name(id);
         if name.is_empty() {
             return Err(records.error(id, "the row has no name"));
@@ -161,10 +167,56 @@ fn read_rows<R: BufRead + Seek>(
             return Err(records.error(label, problem));
         }
     }
+    // With a line for each row such a column says something of the row.
+    if lines > read.rows.strings().len() as u64 {
+        doubtful.refuse(&records)?;
+    }
     read.one_label = value.is_some() || lines > read.rows.strings().len() as u64;
     read.notes.extend(records.note());
     read.notes.extend(missing);
     Ok(read)
+}
+
+/// Columns that are passed over although they may say which labels hold: all of their cells are labels or confidences, and
+/// some are not positive.
+struct Doubtful(Vec<(usize, bool)>);
+
+impl Doubtful {
+    /// None where a column with labels is read already.
+    fn of(columns: &Columns, has_value: bool) -> Self {
+        let passed = if has_value { &[][..] } else { &columns.passed };
+        Self(passed.iter().map(|&column| (column, false)).collect())
+    }
+
+    fn look(&mut self, records: &Records<'_, impl BufRead>) {
+        self.0.retain_mut(|(column, negative)| {
+            if *column >= records.len() {
+                return true;
+            }
+            match number_in(records.field(*column)) {
+                Some(Some(number)) if number == -1.0 || (0.0..=1.0).contains(&number) => {
+                    *negative |= number < 1.0;
+                    true
+                }
+                Some(None) => true,
+                _ => false,
+            }
+        });
+    }
+
+    fn refuse(&self, records: &Records<'_, impl BufRead>) -> Result<(), FormatError> {
+        match self.0.iter().find(|(_, negative)| *negative) {
+            None => Ok(()),
+            Some((column, _)) => {
+                let column = column + 1;
+                let problem = format!(
+                    "column {column} has nothing but labels or confidences and is not read: call it `value` if it says \
+                     which labels hold, or leave it out with --ignore-columns"
+                );
+                Err(FormatError::text(records.path(), 1, 1, problem))
+            }
+        }
+    }
 }
 
 /// Whether a line has the columns that are read, and none behind the last.

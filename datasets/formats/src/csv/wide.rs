@@ -3,7 +3,7 @@
 use crate::chunks::Chunks;
 use crate::csv::columns::{Columns, Layout};
 use crate::csv::start;
-use crate::labels::convention::CellReader;
+use crate::labels::convention::{CellReader, is_label, number_in};
 use crate::text::delimited::Records;
 use crate::{FormatError, LabelTable, ReadOptions, Strings, Table, shown};
 use lacuna_labels::LabelMatrix;
@@ -68,6 +68,11 @@ pub(crate) fn read(
     }
     if names.is_empty() {
         return Err(FormatError::Empty { path: path.into(), what: "rows" });
+    }
+    if !columns.certain_id && names.iter().all(|name| number_in(name).is_some_and(is_label)) {
+        let problem = "the first column has the names of rows, and every cell of it is a label: put a column `id` with names \
+                       in front, or say which column has them with --id-column A";
+        return Err(FormatError::text(path, 1, 1, problem));
     }
     if let Some((later, earlier)) = names.duplicate() {
         return Ok(Read::SameName { name: names[later].to_string(), rows: [earlier, later] });

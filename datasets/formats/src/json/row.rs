@@ -16,7 +16,21 @@ pub(crate) const ID_KEYS: [&str; 6] = ["id", "image", "path", "file_name", "file
 
 /// Keys with the positives, and with the negatives.
 const LABEL_KEYS: [&str; 4] = ["labels", "label", "tags", "categories"];
-const ABSENT_KEYS: [&str; 2] = ["absent", "negatives"];
+const ABSENT_KEYS: [&str; 5] = ["absent", "negatives", "negative", "negative_labels", "neg"];
+
+/// Keys that may say which labels hold, or how surely: passing over them would make positives of all labels.
+const DOUBTFUL_KEYS: [&str; 10] = [
+    "value",
+    "values",
+    "confidence",
+    "confidences",
+    "score",
+    "scores",
+    "probability",
+    "probabilities",
+    "present",
+    "unknown",
+];
 
 /// Most keys in a message.
 const MOST_KEYS: usize = 20;
@@ -75,6 +89,13 @@ impl<'de> Visitor<'de> for Row<'_, '_> {
                 }
                 Key::Ignored => {
                     map.next_value::<Skipped>()?;
+                }
+                Key::Other(key) if DOUBTFUL_KEYS.contains(&key.as_str()) => {
+                    let problem = format!(
+                        "the key `{key}` may say which labels hold, and it is not read: write the labels as an object, \
+                         {{\"cat\": 1, \"dog\": 0}}, or leave the key out with --ignore-columns {key}"
+                    );
+                    return rows.refuse(problem);
                 }
                 Key::Other(key) => {
                     row.key(&key);
@@ -145,8 +166,9 @@ impl<'de> Found<'de> {
                 _ => return Err(self.no_labels(rows.options)),
             }
         }
+        let own_labels = self.labels.is_some() || self.absent.is_some() || self.cells;
         let name = match (self.data, self.name) {
-            (Some(data), _) if self.labels.is_none() && self.absent.is_none() => Cow::Owned(data),
+            (Some(data), _) if !own_labels => Cow::Owned(data),
             (_, Some((_, name, _))) => name,
             (_, None) => {
                 self.keys.extend(
@@ -160,6 +182,9 @@ impl<'de> Found<'de> {
                 return Err(format!("the row has no name: its keys are {keys}, and a name is in {wanted}"));
             }
         };
+        if own_labels && !self.keys.is_empty() && rows.names.is_empty() {
+            rows.notes.push(format!("keys that are passed over: {}", listed(&self.keys)));
+        }
         if let Some(key) = self.second
             && rows.names.is_empty()
         {

@@ -156,6 +156,11 @@ pub(crate) fn number_in(cell: &str) -> Option<Option<f64>> {
     }
 }
 
+/// Whether the number of a cell is that of a label.
+pub(crate) fn is_label(number: Option<f64>) -> bool {
+    number.is_none_or(|number| [-1.0, 0.0, 1.0].contains(&number))
+}
+
 /// Whether a cell that holds names says that there is none, in the words that pandas reads as a missing value. Other
 /// spellings, such as `none`, are names.
 pub(crate) fn is_missing_name(cell: &str) -> bool {
@@ -180,9 +185,6 @@ pub(crate) fn is_missing_name(cell: &str) -> bool {
 /// Why -1 is refused where nobody said what it means.
 pub(crate) const MINUS_ONE: &str = "-1 means 'observed negative' in one convention (spml) and 'unknown' in another \
      (csl): say which one this file follows";
-
-/// Why a number that is none is refused among labels.
-pub(crate) const NOT_A_NUMBER: &str = "labels are -1, 0 or 1: write unknown labels as -1, and say with a label convention (csl) that -1 is unknown";
 
 #[cfg(test)]
 mod tests {

@@ -3,7 +3,7 @@
 use crate::chunks::Chunks;
 use crate::error::printed;
 use crate::input::open_buffered;
-use crate::labels::convention::{CellReader, MINUS_ONE, number_in};
+use crate::labels::convention::{CellReader, MINUS_ONE, is_label, number_in};
 use crate::labels::names::{numbered_classes, unique};
 use crate::memory::reserved;
 use crate::text::lines::Lines;
@@ -167,6 +167,11 @@ fn parse(reader: impl BufRead, path: &Path, options: &ReadOptions) -> Result<Tab
         return Err(FormatError::text(path, lines.number().max(1), 1, problem));
     }
     let Some(columns) = columns else { return Err(FormatError::Empty { path: path.into(), what: "rows" }) };
+    if names.iter().all(|name| number_in(name).is_some_and(is_label)) {
+        let problem =
+            "the first word of a line is the name of its row, and all of them are labels: put names in front";
+        return Err(FormatError::text(path, 1, 1, problem));
+    }
     unique(path, &names)?;
     let cells = cells.into_vec().map_err(|bytes| FormatError::memory(path, "the labels", bytes))?;
     let classes = columns.classes;

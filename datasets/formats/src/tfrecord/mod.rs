@@ -135,25 +135,47 @@ impl Rows {
         if !self.names.push(&name.unwrap_or_else(|| format!("row {row}"))) {
             return refuse("names take more than 4 GiB".into());
         }
-        if let Some(Value::Integers(labels)) = example.get("labels").or_else(|| example.get("label")) {
-            self.labelled = true;
-            let mut classes: Vec<u64> = labels
-                .collect::<Result<_, _>>()
-                .map_err(|problem: String| FormatError::bytes(file, offset, problem))?;
-            classes.sort_unstable();
-            classes.dedup();
-            for class in classes {
-                if class >= options.limits.entries {
-                    let (found, limit) = (class + 1, options.limits.entries);
-                    return Err(FormatError::Limit {
-                        path: file.into(),
-                        what: "classes without names",
-                        found,
-                        limit,
-                    });
+        let named = options.label_array.as_deref();
+        let labels = match named {
+            Some(name) => example.get(name),
+            None => ["labels", "label", "classes"].into_iter().find_map(|key| example.get(key)),
+        };
+        match labels {
+            None if named.is_some() => {
+                return refuse(format!(
+                    "row {row} (counted from 0) has no list `{}`",
+                    shown(named.unwrap_or_default())
+                ));
+            }
+            None => {}
+            Some(Value::Integers(labels)) => {
+                self.labelled = true;
+                let mut classes: Vec<u64> = labels
+                    .collect::<Result<_, _>>()
+                    .map_err(|problem: String| FormatError::bytes(file, offset, problem))?;
+                classes.sort_unstable();
+                if let Some(pair) = classes.windows(2).find(|pair| pair[0] == pair[1]) {
+                    return refuse(format!(
+                        "row {row} (counted from 0) lists class {} twice: lists of a 0 or 1 for each class are not read, \
+                         write the numbers of the classes",
+                        pair[0]
+                    ));
                 }
-                self.classes = self.classes.max(class + 1);
-                self.lists.push(class as usize, Label::Positive);
+                for class in classes {
+                    if class > i64::MAX as u64 {
+                        return refuse(format!("row {row} (counted from 0) lists class {}", class as i64));
+                    }
+                    if class >= options.limits.entries {
+                        let (found, limit) = (class + 1, options.limits.entries);
+                        let what = "classes without names";
+                        return Err(FormatError::Limit { path: file.into(), what, found, limit });
+                    }
+                    self.classes = self.classes.max(class + 1);
+                    self.lists.push(class as usize, Label::Positive);
+                }
+            }
+            Some(_) => {
+                return refuse(format!("the labels of row {row} (counted from 0) are no list of integers"));
             }
         }
         self.lists.end_row();
@@ -178,6 +200,7 @@ impl Rows {
             self.lists.classes = numbered_classes(&path, self.classes as usize)?;
             table.classes = self.lists.classes.clone();
             table.labels = Some(LabelTable::Lists(self.lists));
+            table.absolute = true;
         }
         table.path = path;
         Ok(table.into())
