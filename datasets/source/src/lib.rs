@@ -21,6 +21,7 @@ mod align;
 mod choices;
 mod dataset;
 mod error;
+mod reader;
 mod source;
 
 pub use choices::{Convention, Match, Missing, Unlisted};

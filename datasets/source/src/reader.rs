@@ -1,0 +1,165 @@
+//! Reading the files of a data set and bringing features, names and labels in files of their own together.
+
+use crate::{DataSource, Match, SourceError};
+use lacuna_formats::{
+    Content, FORMATS, Limits, ReadOptions, Strings, Table, files_read, format, join_tables, open_data,
+    read_names, recognised, shown,
+};
+use std::path::{Path, PathBuf};
+
+/// Reads files and remembers which.
+pub(crate) struct Reader<'a> {
+    pub(crate) source: &'a DataSource,
+    pub(crate) notes: Vec<String>,
+    pub(crate) files: Vec<PathBuf>,
+    /// Names of the formats of these files.
+    pub(crate) formats: Vec<&'static str>,
+}
+
+impl Reader<'_> {
+    /// Reads a file. The format that was named is that of the files whose names do not say one; where all say one, it is
+    /// that of the data itself.
+    pub(crate) fn read(&mut self, path: &Path, options: &ReadOptions) -> Result<Content, SourceError> {
+        let source = self.source;
+        let is_data = source.path.as_deref().map(Path::new) == Some(path);
+        let files = [&source.path, &source.labels, &source.test, &source.test_labels];
+        let all_say = files.into_iter().flatten().all(|file| recognised(Path::new(file)).is_some());
+        let holds = if all_say { is_data } else { recognised(path).is_none() };
+        let name = source.format.as_deref().filter(|_| holds);
+        let content = match name {
+            None => open_data(path, options)?,
+            Some(name) => {
+                let known = || FORMATS.iter().map(|format| format.name).collect::<Vec<_>>().join(", ");
+                let format = format(name)
+                    .ok_or_else(|| SourceError::UnknownFormat { name: name.to_string(), known: known() })?;
+                format.read(path, options)?
+            }
+        };
+        self.files.extend(files_read(path, name));
+        self.formats.extend(name.and_then(format).or_else(|| recognised(path)).map(|format| format.name));
+        Ok(content)
+    }
+
+    /// Reads rows to test on, for which no convention holds.
+    pub(crate) fn read_test(&mut self, path: &Path, options: &ReadOptions) -> Result<Content, SourceError> {
+        self.read(path, options).map_err(|error| match error {
+            SourceError::Format(error) if error.to_string().contains("say which one this file follows") => {
+                SourceError::Setting(format!(
+                    "{}: -1 stands among labels to test by, which are complete: 1 and 0. A label convention holds for the \
+                     rows to train on; write 0 for what is absent",
+                    path.display()
+                ))
+            }
+            error => error,
+        })
+    }
+
+    /// Brings features, the names of their rows and labels in a file of their own together.
+    pub(crate) fn complete(
+        &mut self,
+        features: Table,
+        labels: Option<&Path>,
+        names: Option<&Path>,
+        options: &ReadOptions,
+    ) -> Result<Table, SourceError> {
+        let features = self.named(features, names)?;
+        match labels {
+            None => Ok(features),
+            Some(path) => {
+                let labels = self.read(path, options)?.train;
+                self.join(features, labels, path)
+            }
+        }
+    }
+
+    /// The same for the rows to test on.
+    pub(crate) fn complete_test(
+        &mut self,
+        features: Table,
+        labels: Option<&Path>,
+        names: Option<&Path>,
+        options: &ReadOptions,
+    ) -> Result<Table, SourceError> {
+        let features = self.named(features, names)?;
+        match labels {
+            None => Ok(features),
+            Some(path) => {
+                let content = self.read_test(path, options)?;
+                self.join(features, content.test.unwrap_or(content.train), path)
+            }
+        }
+    }
+
+    /// Gives the rows of features the names that are in a file of their own.
+    fn named(&mut self, mut features: Table, names: Option<&Path>) -> Result<Table, SourceError> {
+        let Some(path) = names else { return Ok(features) };
+        let read = read_names(path, &Limits::default())?;
+        self.files.push(path.into());
+        if read.len() != features.rows() {
+            return Err(SourceError::Setting(format!(
+                "{} names {} rows, and {} has {}: one name a row is needed",
+                path.display(),
+                read.len(),
+                features.path.display(),
+                features.rows()
+            )));
+        }
+        features.names = Some(read);
+        Ok(features)
+    }
+
+    fn join(&mut self, features: Table, labels: Table, path: &Path) -> Result<Table, SourceError> {
+        if labels.labels.is_none() {
+            let problem = format!("{}: there are no labels in this file", path.display());
+            return Err(SourceError::Setting(problem));
+        }
+        let (own, other) = (features.path.display().to_string(), path.display());
+        if features.observed.is_some() {
+            return Err(SourceError::Setting(format!(
+                "{own} has observed labels of its own, which the labels of {other} would leave unused: leave --labels out, \
+                 or take features from a file without labels"
+            )));
+        }
+        if features.labels.is_some() {
+            self.notes.push(format!("{own}: its own labels are not used, those of {other} are"));
+        }
+        let by = self.source.by.unwrap_or(Match::Name);
+        let by_name = by != Match::Row && features.names.is_some() && labels.names.is_some();
+        for table in [&features, &labels] {
+            if let (false, Some(why)) = (by_name, table.rearranged) {
+                return Err(SourceError::Setting(format!(
+                    "{}: {why}, so its rows belong to others by name alone: --names FILE names the rows of features",
+                    table.path.display()
+                )));
+            }
+        }
+        let (of_features, of_labels) = (features.path.clone(), labels.path.clone());
+        let named = |names: &Option<Strings>| names.is_some();
+        let unnamed = !named(&features.names) && !named(&labels.names);
+        let differences = differences(features.names.as_ref(), labels.names.as_ref());
+        let (table, join) = join_tables(features, labels, by.into(), &Limits::default())?;
+        let files = format!("{} and {}", of_features.display(), of_labels.display());
+        match join {
+            Some(join) => self.notes.push(format!("{files} joined by name: {join}")),
+            None if unnamed => {
+                self.notes.push(format!("{files} joined by position: neither has names of rows"))
+            }
+            None => self.notes.push(format!("{files} joined by position, as --match row says{differences}")),
+        }
+        Ok(table)
+    }
+}
+
+/// How many names of two sides that are joined by position differ, and the first of them.
+fn differences(one: Option<&Strings>, other: Option<&Strings>) -> String {
+    let (Some(one), Some(other)) = (one, other) else { return String::new() };
+    let mut differ = one.iter().zip(other.iter()).enumerate().filter(|(_, (a, b))| a != b);
+    let Some((row, (a, b))) = differ.next() else { return String::new() };
+    let count = 1 + differ.count();
+    format!(
+        "; {count} of {} names differ, the first in row {row}: `{}` and `{}`",
+        one.len(),
+        shown(a),
+        shown(b)
+    )
+}
