@@ -55,6 +55,13 @@ type Row = (u32, u32, u32);
 
 impl Instances {
     fn table(mut self, path: &Path, options: &ReadOptions) -> Result<Table, FormatError> {
+        if self.seen == [false; 3] {
+            let problem = "the document has neither images nor annotations nor categories, as COCO's have: read are those, and \
+                           an object with `id` and `labels` a row, in lines or in an array; a map from names to labels \
+                           becomes such lines with `print(*[json.dumps({\"id\": k, \"labels\": v}) for k, v in \
+                           json.load(open(\"x.json\")).items()], sep=\"\\n\")`";
+            return Err(FormatError::text(path, 1, 1, problem));
+        }
         for (seen, key) in self.seen.into_iter().zip(SECTIONS) {
             if !seen {
                 return Err(FormatError::text(path, 1, 1, format!("the key \"{key}\" is missing")));

@@ -52,6 +52,8 @@ fn mistakes_are_named() {
     assert!(change("\"info\"", "\"images\"").contains("a list"));
     assert!(change("\"info\": {\"year\": 2014}", "\"images\": []").contains("twice"));
     assert!(change("\"categories\"", "\"other\"").contains("\"categories\" is missing"));
+    let map = read_text("{\"a.jpg\": [\"cat\", \"dog\"], \"b.jpg\": [\"cat\"]}").unwrap_err();
+    assert!(map.contains("a map from names to labels becomes such lines with `print("), "{map}");
     assert!(read_text(&(SAMPLE.to_string() + "x")).unwrap_err().contains("trailing characters"));
     assert!(read_text(&("{\"a\":".to_string() + &"[".repeat(200))).unwrap_err().contains("nested"));
 }

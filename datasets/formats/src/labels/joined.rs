@@ -267,6 +267,8 @@ const MOST_PARTS: usize = 1 << 15;
 ///   occur, nobody knows.
 /// * A comma separates labels or belongs to a name: nobody knows.
 /// * Blanks belong to names, unless a part is the name of a class as well: then nobody knows.
+/// * `/`, `&` and `+` belong to names, unless all parts are names of classes as well: then nobody knows. Where some are, a
+///   note says so.
 ///
 /// `one_label` says that the file has a line for each label, so that commas and blanks belong to names and a note has to
 /// do.
@@ -299,12 +301,15 @@ pub(crate) fn decide(cells: &Interner, one_label: bool) -> Result<Found, Ambiguo
     let mut repeated = None;
     let mut words = Interner::new(Strings::new());
     for (number, cell) in names.iter().enumerate() {
-        for separator in [",", " "] {
+        for separator in [",", "/", "&", "+", " "] {
             if parts(cell, separator).nth(1).is_none() {
                 continue;
             }
             if let Some(part) = parts(cell, separator).find(|part| cells.get(part).is_some()) {
-                if !one_label {
+                // `animal/dog` beside `animal` may well be one name; `cat/dog` beside `cat` and `dog` hardly is.
+                let of_names = [",", " "].contains(&separator)
+                    || parts(cell, separator).all(|part| cells.get(part).is_some());
+                if !one_label && of_names {
                     return ambiguous(
                         cell,
                         separator,
@@ -513,6 +518,9 @@ mod tests {
             (&["cat|dog", "cow"], "cat|dog", "'|'"),
             (&["cat|dog|cat"], "cat|dog|cat", "'|'"),
             (&["cat|dog", "cat;dog", "cat"], "cat;dog", "';'"),
+            (&["dog", "cat/dog", "cat"], "cat/dog", "'/'"),
+            (&["cat & dog", "dog", "cat"], "cat & dog", "'&'"),
+            (&["cat+dog", "cat", "dog"], "cat+dog", "'+'"),
         ] {
             let error = decided(cells, false).unwrap_err();
             assert_eq!(error.cell, cell);
@@ -528,5 +536,18 @@ mod tests {
         assert_eq!(decided(&["tench, Tinca tinca", "a;b"], true), Ok(Found { separator: None, note: None }));
         let found = decided(&["traffic light", "traffic sign"], false).unwrap();
         assert!(found.note.unwrap().contains("such as `traffic sign`"));
+    }
+
+    #[test]
+    fn a_path_of_names_is_one_class_and_noted() {
+        let found = decided(&["animal/dog", "animal", "animal/cat"], false).unwrap();
+        assert_eq!(found.separator, None);
+        let note = found.note.unwrap();
+        assert!(
+            note.contains("`animal/dog` is read as one class, although `animal` is one")
+                && note.contains("--label-separator '/'"),
+            "{note}"
+        );
+        assert_eq!(decided(&["animal/dog", "animal/cat"], false), Ok(Found { separator: None, note: None }));
     }
 }

@@ -76,10 +76,17 @@ impl MatFile {
             b"IM" => ByteOrder::Little,
             b"MI" => ByteOrder::Big,
             _ => {
-                return refuse(
-                    126,
-                    "this is no .mat file of version 5: bytes 126 and 127 are neither `IM` nor `MI`",
-                );
+                return match is_version_4(&header) {
+                    true => refuse(
+                        0,
+                        "this looks like a .mat file of version 4: convert it in Python with \
+                         `scipy.io.savemat(\"x.mat\", scipy.io.loadmat(\"old.mat\"))`, or save it with -v7",
+                    ),
+                    false => refuse(
+                        126,
+                        "this is no .mat file of version 5: bytes 126 and 127 are neither `IM` nor `MI`",
+                    ),
+                };
             }
         };
         let mut found = Self {
@@ -282,6 +289,20 @@ fn dtype(kind: u32, order: ByteOrder) -> Option<Dtype> {
         _ => return None,
     };
     Some(Dtype { kind, order })
+}
+
+/// Whether a file starts as those of version 4 do: the type of the first matrix, below 5000 and with the digits M0PT, its
+/// rows and columns, 0 or 1 for real or complex, and the length of its name, each in 4 bytes.
+fn is_version_4(header: &[u8; 128]) -> bool {
+    let number = |at: usize| u32::from_le_bytes([header[at], header[at + 1], header[at + 2], header[at + 3]]);
+    let in_order = |at| if number(0) < 5000 { number(at) } else { number(at).swap_bytes() };
+    let kind = in_order(0);
+    kind < 5000
+        && kind / 100 % 10 == 0
+        && kind / 10 % 10 < 6
+        && kind % 10 < 3
+        && in_order(12) < 2
+        && (2..=64).contains(&in_order(16))
 }
 
 #[cfg(test)]

@@ -116,6 +116,15 @@ fn what_is_no_matrix_is_named_and_what_is_broken_refused() {
     assert!(content.train.notes.iter().any(|note| note.contains("folds")), "{:?}", content.train.notes);
     let error = |bytes: &[u8]| read_bytes(bytes).unwrap_err();
     assert!(error(b"nothing").contains("its header has 128 bytes"));
+    // Version 4: type, rows, columns, no imaginary part, length of the name with its zero, name, data.
+    let matrix = |head: [[u8; 4]; 5]| [head.concat(), b"X\0".to_vec(), vec![0; 8 * 20]].concat();
+    let little = matrix([0_u32, 4, 5, 0, 2].map(u32::to_le_bytes));
+    let big = matrix([1000_u32, 4, 5, 0, 2].map(u32::to_be_bytes));
+    for bytes in [little, big] {
+        let error = read_bytes(&bytes).err().unwrap();
+        assert!(error.contains("version 4") && error.contains("scipy.io.loadmat"), "{error}");
+    }
+    assert!(read_bytes(&[b'x'; 200]).err().unwrap().contains("neither `IM` nor `MI`"));
     let mut hdf5 = b"MATLAB 7.3 MAT-file".to_vec();
     hdf5.resize(200, 0);
     assert!(error(&hdf5).contains("HDF5") && error(&hdf5).contains("savemat"));
