@@ -169,7 +169,7 @@ impl Beside {
 
 /// Floats that start at a cache line, as those of a tape do.
 pub struct Aligned {
-    room: Vec<f32>,
+    storage: Vec<f32>,
     start: usize,
     len: usize,
 }
@@ -177,9 +177,9 @@ pub struct Aligned {
 impl Aligned {
     /// Numbers in (-1/2, 1/2) without a pattern.
     pub fn noise(len: usize) -> Self {
-        let room = vec![0.0; len + 16];
-        let start = room.as_ptr().align_offset(64).min(16);
-        let mut aligned = Self { room, start, len };
+        let storage = vec![0.0; len + 16];
+        let start = storage.as_ptr().align_offset(64).min(16);
+        let mut aligned = Self { storage, start, len };
         for (x, i) in aligned.get().iter_mut().zip(0u32..) {
             *x = (i.wrapping_mul(2_654_435_761) >> 8) as f32 / (1 << 24) as f32 - 0.5;
         }
@@ -188,6 +188,6 @@ impl Aligned {
 
     /// The floats.
     pub fn get(&mut self) -> &mut [f32] {
-        &mut self.room[self.start..self.start + self.len]
+        &mut self.storage[self.start..self.start + self.len]
     }
 }

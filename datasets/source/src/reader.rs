@@ -54,40 +54,19 @@ impl Reader<'_> {
         })
     }
 
-    /// Brings features, the names of their rows and labels in a file of their own together.
+    /// Brings features, the names of their rows and labels in a file of their own together. `read` reads
+    /// that file.
     pub(crate) fn complete(
         &mut self,
         features: Table,
-        labels: Option<&Path>,
         names: Option<&Path>,
-        options: &ReadOptions,
+        labels: Option<&Path>,
+        read: impl FnOnce(&mut Self, &Path) -> Result<Table, SourceError>,
     ) -> Result<Table, SourceError> {
         let features = self.named(features, names)?;
-        match labels {
-            None => Ok(features),
-            Some(path) => {
-                let labels = self.read(path, options)?.train;
-                self.join(features, labels, path)
-            }
-        }
-    }
-
-    /// The same for the rows to test on.
-    pub(crate) fn complete_test(
-        &mut self,
-        features: Table,
-        labels: Option<&Path>,
-        names: Option<&Path>,
-        options: &ReadOptions,
-    ) -> Result<Table, SourceError> {
-        let features = self.named(features, names)?;
-        match labels {
-            None => Ok(features),
-            Some(path) => {
-                let content = self.read_test(path, options)?;
-                self.join(features, content.test.unwrap_or(content.train), path)
-            }
-        }
+        let Some(path) = labels else { return Ok(features) };
+        let labels = read(self, path)?;
+        self.join(features, labels, path)
     }
 
     /// Gives the rows of features the names that are in a file of their own.

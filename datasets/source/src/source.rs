@@ -255,7 +255,8 @@ impl DataSource {
         let Content { train, test: own_test } = reader.read(path, &own)?;
         let train_features = train.path.display().to_string();
         let chosen = train.chosen_features.clone();
-        let train = reader.complete(train, labels, names, &of_labels)?;
+        let train =
+            reader.complete(train, names, labels, |reader, path| Ok(reader.read(path, &of_labels)?.train))?;
 
         // Test labels are read by their own: no convention, and the classes of the training rows, unless those are
         // numbers.
@@ -295,7 +296,10 @@ impl DataSource {
             return Ok(self.dataset(path, chosen, train, None, notes, files));
         };
         let test_features = test.path.display().to_string();
-        let test = reader.complete_test(test, test_labels, test_names, &test_options)?;
+        let test = reader.complete(test, test_names, test_labels, |reader, path| {
+            let content = reader.read_test(path, &test_options)?;
+            Ok(content.test.unwrap_or(content.train))
+        })?;
         let Aligned { train, test, notes } = align(Parts { train, test, train_features, test_features })?;
         reader.notes.extend(notes);
         if self.missing_features == Some(Missing::Mean)

@@ -362,8 +362,8 @@ mod tests {
 
     #[test]
     fn sigmoid_family_is_within_its_bounds() {
-        type Twin = (&'static str, fn(f32x8) -> f32x8, fn(f64) -> f64);
-        let twins: [Twin; 6] = [
+        type Pair = (&'static str, fn(f32x8) -> f32x8, fn(f64) -> f64);
+        let pairs: [Pair; 6] = [
             ("sigmoid", sigmoid, |x| Real::sigmoid(x)),
             ("sigmoid_pair.0", |x| sigmoid_pair(x).0, |x| Real::sigmoid(x)),
             ("sigmoid_pair.1", |x| sigmoid_pair(x).1, |x| Real::sigmoid(-x)),
@@ -371,7 +371,7 @@ mod tests {
             ("log_sigmoid", log_sigmoid, |x| Real::log_sigmoid(x)),
             ("tanh", tanh, f64::tanh),
         ];
-        for (name, fast, exact) in twins {
+        for (name, fast, exact) in pairs {
             let bound = if name == "tanh" { 4e-7 } else { 3e-7 };
             for (lo, hi) in [(-87.0, 87.0), (-1.0, 1.0), (-1e-3, 1e-3)] {
                 let (e, x) = worst(grid(lo, hi), |x| {

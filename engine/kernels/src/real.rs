@@ -1,6 +1,6 @@
 //! Scalars that formulas are written in once: plain `f64`, and the dual number that carries a derivative.
 //!
-//! Every op and every loss has a reference written over [`Real`]. Run with `f64` it is the naive twin
+//! Every op and every loss has a reference written over [`Real`]. Run with `f64` it is the naive reference
 //! of the fast kernel; run with [`Dual`] it differentiates itself, which is an oracle for hand-written
 //! derivatives that shares no code with them.
 

@@ -21,18 +21,7 @@ pub(crate) fn read<R: BufRead + Seek>(
     path: &Path,
     options: &ReadOptions,
 ) -> Result<Table, FormatError> {
-    let split = match &options.label_separator {
-        Some(separator) if separator.is_empty() => {
-            return Err(FormatError::text(
-                path,
-                1,
-                1,
-                "--label-separator is empty: name a text, such as '|'",
-            ));
-        }
-        Some(separator) => Split::At(separator.clone()),
-        None => Split::Undecided,
-    };
+    let split = Split::of(options, path)?;
     let mut rows = read_rows(reader, path, options, &split, false)?;
     let mut note = None;
     if split == Split::Undecided && !rows.classes.are_given() {

@@ -55,18 +55,7 @@ pub(crate) fn parse(
     path: &Path,
     options: &ReadOptions,
 ) -> Result<Table, FormatError> {
-    let mut split = match &options.label_separator {
-        Some(separator) if separator.is_empty() => {
-            return Err(FormatError::text(
-                path,
-                1,
-                1,
-                "--label-separator is empty: name a text, such as '|'",
-            ));
-        }
-        Some(separator) => Split::At(separator.clone()),
-        None => Split::Undecided,
-    };
+    let mut split = Split::of(options, path)?;
     let mut numbers_are_classes = false;
     loop {
         reader.rewind().map_err(FormatError::io(path))?;

@@ -1,11 +1,12 @@
 //! Cells with the names of several classes: printed lists, and names with a separator between them.
 
-use crate::Strings;
 use crate::labels::convention::{is_missing_name, number_in};
 use crate::labels::names::Classes;
 use crate::shown;
 use crate::text::strings::Interner;
+use crate::{FormatError, ReadOptions, Strings};
 use std::borrow::Cow;
+use std::path::Path;
 
 /// How a cell with names of classes is split. A printed list is read as one in any case.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,6 +15,20 @@ pub(crate) enum Split {
     Undecided,
     /// At this text; blanks stand for any number of them.
     At(String),
+}
+
+impl Split {
+    /// What the options for a file say.
+    pub(crate) fn of(options: &ReadOptions, path: &Path) -> Result<Self, FormatError> {
+        match &options.label_separator {
+            None => Ok(Self::Undecided),
+            Some(separator) if separator.is_empty() => {
+                let problem = "--label-separator is empty: name a text, such as '|'";
+                Err(FormatError::text(path, 1, 1, problem))
+            }
+            Some(separator) => Ok(Self::At(separator.clone())),
+        }
+    }
 }
 
 /// What a cell with labels has.

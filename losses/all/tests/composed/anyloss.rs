@@ -1,10 +1,10 @@
 //! Metrics as losses.
 
-use super::{Case, Twin};
+use super::{Case, Formula};
 use lacuna_engine::Var;
 use lacuna_losses::Label;
 
-pub(crate) const TWINS: &[(&str, Twin)] = &[
+pub(crate) const FORMULAS: &[(&str, Formula)] = &[
     ("anyloss-accuracy", |c| {
         any_loss(
             c,

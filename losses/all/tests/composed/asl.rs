@@ -1,9 +1,9 @@
 //! Asymmetric loss.
 
-use super::{Case, Twin};
+use super::{Case, Formula};
 use lacuna_engine::Var;
 
-pub(crate) const TWINS: &[(&str, Twin)] = &[
+pub(crate) const FORMULAS: &[(&str, Formula)] = &[
     ("asl", |c| asl(c, true)),
     ("asl-paper", |c| asl(c, true)),
     ("asl-full-grad", |c| asl(c, false)),

@@ -1,10 +1,10 @@
 //! Cross-entropies and focal losses.
 
-use super::{Case, Twin};
+use super::{Case, Formula};
 use lacuna_engine::Var;
 use lacuna_losses::Label;
 
-pub(crate) const TWINS: &[(&str, Twin)] = &[
+pub(crate) const FORMULAS: &[(&str, Formula)] = &[
     ("bce", |c| {
         let entries = of_known(c);
         c.reduced(entries)

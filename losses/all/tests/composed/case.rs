@@ -1,4 +1,4 @@
-//! What a twin is given: a tape with the logits on it, the labels, and everything else the loss was given.
+//! What a formula is given: a tape with the logits on it, the labels, and everything else the loss was given.
 
 use lacuna_engine::{Tape, Var};
 use lacuna_losses::{ClassStatistics, Label, LossRow, Mix, Options, Reduction, StateEntry};

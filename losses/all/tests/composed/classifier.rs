@@ -43,7 +43,7 @@ fn logits(t: &mut Tape, [x, w, e]: [Var; 3], config: &CausalConfig, width: usize
 }
 
 #[test]
-fn every_classifier_is_its_twin() {
+fn every_classifier_is_its_formula() {
     for branch in [Branch::Head, Branch::Tail, Branch::Balanced] {
         for (groups, width, rows, classes) in [(1, 5, 3, 4), (2, 6, 1, 7), (3, 30, 5, 1), (1, 64, 9, 11)] {
             let config = CausalConfig { groups, ..CausalConfig::published(branch) };
@@ -62,10 +62,10 @@ fn every_classifier_is_its_twin() {
             let features = tape.variable([rows, width], &x);
             let weights = tape.variable([classes, width], &w);
             let moving = tape.input([1, width], &e);
-            let twin = logits(&mut tape, [features, weights, moving], &config, width);
-            tape.backward_from(twin, &g);
+            let formula = logits(&mut tape, [features, weights, moving], &config, width);
+            tape.backward_from(formula, &g);
             let pairs = [
-                ("logit", &z, tape.value(twin)),
+                ("logit", &z, tape.value(formula)),
                 ("gradient of feature", &dx, tape.grad(features).unwrap()),
                 ("gradient of weight", &dw, tape.grad(weights).unwrap()),
             ];

@@ -1,10 +1,10 @@
 //! COMIC: the modifier, the corrector of labels, the balancer of branches.
 
-use super::{Case, Twin, case::sigma};
+use super::{Case, Formula, case::sigma};
 use lacuna_engine::Var;
 use lacuna_losses::Label;
 
-pub(crate) const TWINS: &[(&str, Twin)] = &[
+pub(crate) const FORMULAS: &[(&str, Formula)] = &[
     ("mfm-paper", paper),
     ("mfm", |c| {
         let (z, h) = (c.z[0], head_tail(c, c.train.positives()));

@@ -1,7 +1,7 @@
 //! Published forms that are configurations of a crate and no rows of a table.
 
 use super::frequency::{Shift, balanced, rebalance};
-use super::{Case, Twin, agree, batches, gr, pu};
+use super::{Case, Formula, agree, batches, gr, pu};
 use lacuna_losses::distribution_balanced::{
     ClassBalance, Norm, Preset, Resample, ResampleConfig, Reweight, Variant,
 };
@@ -11,8 +11,8 @@ use lacuna_losses::{ClassStatistics, Context, Label, LossError, MultiLabelLoss, 
 
 type Make = fn(&ClassStatistics) -> Result<Box<dyn MultiLabelLoss>, LossError>;
 
-/// What it is, the row whose parameters it has, the loss, its twin.
-const FORMS: &[(&str, &str, Make, Twin)] = &[
+/// What it is, the row whose parameters it has, the loss, its formula.
+const FORMS: &[(&str, &str, Make, Formula)] = &[
     (
         "the shift of the paper",
         "db-focal",
@@ -150,13 +150,13 @@ fn mean(x: &[f64]) -> f64 {
 }
 
 #[test]
-fn every_form_is_its_twin() {
+fn every_form_is_its_formula() {
     let mut wrong = Vec::new();
-    for &(what, name, make, twin) in FORMS {
+    for &(what, name, make, formula) in FORMS {
         let row = find(name).unwrap();
         let options = Options::default().within(Context::default());
         for batch in batches(row) {
-            if let Err(e) = agree(row, &make, twin, &options, &batch) {
+            if let Err(e) = agree(row, &make, formula, &options, &batch) {
                 wrong.push(format!("{name}, {what}, {}: {e}", batch.what));
             }
         }

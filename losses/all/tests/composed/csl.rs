@@ -1,11 +1,11 @@
 //! Class-aware selective loss.
 
 use super::asl::{negative, positive};
-use super::{Case, Twin};
+use super::{Case, Formula};
 use lacuna_engine::Var;
 use lacuna_losses::Label;
 
-pub(crate) const TWINS: &[(&str, Twin)] = &[
+pub(crate) const FORMULAS: &[(&str, Formula)] = &[
     ("csl-negative", |c| csl(c, |_| 1.0)),
     ("csl-ignore", |c| csl(c, |_| 1.0)),
     ("csl-normalised", normalised),

@@ -1,10 +1,10 @@
 //! Entropy maximisation, with and without pseudo-labels.
 
-use super::{Case, Twin};
+use super::{Case, Formula};
 use lacuna_engine::Var;
 use lacuna_losses::Label;
 
-pub(crate) const TWINS: &[(&str, Twin)] = &[
+pub(crate) const FORMULAS: &[(&str, Formula)] = &[
     ("em", em),
     ("em-coco", em),
     ("em-nus", em),

@@ -1,10 +1,10 @@
 //! Losses by class frequency: margins, logit adjustment, propensities, distribution-balanced.
 
-use super::{Case, Twin};
+use super::{Case, Formula};
 use lacuna_engine::Var;
 use lacuna_losses::Label;
 
-pub(crate) const TWINS: &[(&str, Twin)] = &[
+pub(crate) const FORMULAS: &[(&str, Formula)] = &[
     ("ldam-bce", |c| {
         let (z, s) = (c.z[0], c.p("s"));
         let margins = margins(c);

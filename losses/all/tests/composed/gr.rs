@@ -1,10 +1,10 @@
 //! The generalised robust loss and the simpler losses of its repository.
 
 use super::case::sigma;
-use super::{Case, Twin};
+use super::{Case, Formula};
 use lacuna_engine::Var;
 
-pub(crate) const TWINS: &[(&str, Twin)] = &[
+pub(crate) const FORMULAS: &[(&str, Formula)] = &[
     ("gr-voc", gr),
     ("gr-coco", gr),
     ("gr-cub", gr),

@@ -1,10 +1,11 @@
 //! Hill, focal margin, SPLC.
 
-use super::{Case, Twin, case::sigma};
+use super::{Case, Formula, case::sigma};
 use lacuna_engine::Var;
 use lacuna_losses::Label;
 
-pub(crate) const TWINS: &[(&str, Twin)] = &[("hill", hill), ("focal-margin", focal_margin), ("splc", splc)];
+pub(crate) const FORMULAS: &[(&str, Formula)] =
+    &[("hill", hill), ("focal-margin", focal_margin), ("splc", splc)];
 
 fn hill(c: &mut Case<'_>) -> Var {
     let (z, lambda, margin, gamma) = (c.z[0], c.p("lambda"), c.p("margin"), c.p("gamma"));

@@ -1,11 +1,11 @@
 //! Label sets with a prior on their size: the posterior is a constant, found by enumeration.
 
 use super::case::sigma;
-use super::{Case, Twin};
+use super::{Case, Formula};
 use lacuna_engine::Var;
 use lacuna_losses::Label;
 
-pub(crate) const TWINS: &[(&str, Twin)] = &[("imprecise", imprecise)];
+pub(crate) const FORMULAS: &[(&str, Formula)] = &[("imprecise", imprecise)];
 
 fn imprecise(c: &mut Case<'_>) -> Var {
     let (z, targets) = (c.z[0], targets(c));

@@ -1,9 +1,9 @@
 //! Operations on label sets.
 
-use super::{Case, Twin};
+use super::{Case, Formula};
 use lacuna_engine::Var;
 
-pub(crate) const TWINS: &[(&str, Twin)] = &[("label-set-mixup", union)];
+pub(crate) const FORMULAS: &[(&str, Formula)] = &[("label-set-mixup", union)];
 
 fn union(c: &mut Case<'_>) -> Var {
     let z = c.z[0];

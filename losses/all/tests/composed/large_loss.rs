@@ -1,10 +1,10 @@
 //! Large-loss methods. Which entries are kept is chosen outside the tape.
 
-use super::{Case, Twin};
+use super::{Case, Formula};
 use lacuna_engine::Var;
 use lacuna_losses::Label;
 
-pub(crate) const TWINS: &[(&str, Twin)] = &[
+pub(crate) const FORMULAS: &[(&str, Formula)] = &[
     ("ll-r", |c| large_loss(c, false, |c| 1.0 - rate(c))),
     ("ll-ct", |c| large_loss(c, true, |c| 1.0 - rate(c))),
     ("ll-cp", |c| large_loss(c, true, |c| c.p("delta_rel") / 100.0)),

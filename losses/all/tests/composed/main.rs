@@ -28,24 +28,24 @@ use lacuna_losses::{
 use std::collections::{HashMap, HashSet};
 
 /// The reduced loss, as operations.
-type Twin = fn(&mut Case<'_>) -> Var;
+type Formula = fn(&mut Case<'_>) -> Var;
 
-/// A file for each family. A row of the tables without a twin fails the first test.
-const TWINS: &[&[(&str, Twin)]] = &[
-    spml::TWINS,
-    hill::TWINS,
-    imprecise::TWINS,
-    label_set::TWINS,
-    bce::TWINS,
-    asl::TWINS,
-    csl::TWINS,
-    em::TWINS,
-    large_loss::TWINS,
-    gr::TWINS,
-    pu::TWINS,
-    anyloss::TWINS,
-    frequency::TWINS,
-    comic::TWINS,
+/// A file for each family. A row of the tables without a formula fails the first test.
+const FORMULAS: &[&[(&str, Formula)]] = &[
+    spml::FORMULAS,
+    hill::FORMULAS,
+    imprecise::FORMULAS,
+    label_set::FORMULAS,
+    bce::FORMULAS,
+    asl::FORMULAS,
+    csl::FORMULAS,
+    em::FORMULAS,
+    large_loss::FORMULAS,
+    gr::FORMULAS,
+    pu::FORMULAS,
+    anyloss::FORMULAS,
+    frequency::FORMULAS,
+    comic::FORMULAS,
 ];
 
 /// Of an entry ...
@@ -54,27 +54,28 @@ const RELATIVE: f64 = 2e-4;
 const OF_LARGEST: f64 = 1e-5;
 
 #[test]
-fn every_row_has_one_twin() {
+fn every_row_has_one_formula() {
     let mut seen = HashSet::new();
-    for (name, _) in TWINS.iter().flat_map(|twins| twins.iter()) {
-        assert!(seen.insert(*name), "{name} has two twins");
+    for (name, _) in FORMULAS.iter().flat_map(|formulas| formulas.iter()) {
+        assert!(seen.insert(*name), "{name} has two formulas");
     }
     let rows: HashSet<&str> = all().map(|row| row.info.name).collect();
     let missing: Vec<&&str> = rows.difference(&seen).collect();
     let unknown: Vec<&&str> = seen.difference(&rows).collect();
-    assert!(missing.is_empty() && unknown.is_empty(), "without a twin: {missing:?}; no rows: {unknown:?}");
+    assert!(missing.is_empty() && unknown.is_empty(), "without a formula: {missing:?}; no rows: {unknown:?}");
 }
 
 #[test]
-fn every_loss_is_its_twin() {
-    let twins: HashMap<&str, Twin> = TWINS.iter().flat_map(|twins| twins.iter().copied()).collect();
+fn every_loss_is_its_formula() {
+    let formulas: HashMap<&str, Formula> =
+        FORMULAS.iter().flat_map(|formulas| formulas.iter().copied()).collect();
     let mut wrong = Vec::new();
     for row in all() {
-        let Some(&twin) = twins.get(row.info.name) else { continue };
+        let Some(&formula) = formulas.get(row.info.name) else { continue };
         for (what, options) in variants(row) {
             for batch in batches(row) {
                 let build = |train: &_| row.build_for(&options, train);
-                if let Err(e) = agree(row, &build, twin, &options, &batch) {
+                if let Err(e) = agree(row, &build, formula, &options, &batch) {
                     wrong.push(format!("{} ({what}), {}: {e}", row.info.name, batch.what));
                 }
             }
@@ -184,7 +185,7 @@ type Build<'a> = &'a dyn Fn(&ClassStatistics) -> Result<Box<dyn MultiLabelLoss>,
 fn agree(
     row: &'static LossRow,
     build: Build<'_>,
-    twin: Twin,
+    formula: Formula,
     options: &Options,
     batch: &Batch,
 ) -> Result<(), String> {
@@ -233,7 +234,7 @@ fn agree(
             row,
             options,
         };
-        let reduced = twin(&mut case);
+        let reduced = formula(&mut case);
         case.backward(reduced);
         let factor = case.factor();
         let exact = f64::from(case.value(reduced)[0]);

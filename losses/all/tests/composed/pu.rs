@@ -1,10 +1,10 @@
 //! Positive-unlabelled risks, and PU-MLC with its mixup term.
 
-use super::{Case, Twin};
+use super::{Case, Formula};
 use lacuna_engine::Var;
 use lacuna_losses::Label;
 
-pub(crate) const TWINS: &[(&str, Twin)] = &[
+pub(crate) const FORMULAS: &[(&str, Formula)] = &[
     ("vpu", vpu),
     ("upu", |c| risk(c, None)),
     ("nnpu", |c| risk(c, Some((c.p("beta"), c.p("gamma"))))),

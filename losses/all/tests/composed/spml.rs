@@ -1,10 +1,10 @@
 //! Cole et al.: guarded cross-entropies, expected positives, pairwise ranking, ROLE.
 
-use super::{Case, Twin};
+use super::{Case, Formula};
 use lacuna_engine::Var;
 use lacuna_losses::Label;
 
-pub(crate) const TWINS: &[(&str, Twin)] = &[
+pub(crate) const FORMULAS: &[(&str, Formula)] = &[
     ("bce-full", |c| known(c, 0.0)),
     ("bce-ls-full", |c| known(c, c.p("ls_coef"))),
     ("an", |c| assumed(c, 0.0, 1.0)),
