@@ -39,7 +39,7 @@ fn step(c: &mut Criterion) {
         b.iter(|| {
             tape.reset();
             let x = tape.input([BATCH, 3, 32, 32], images.data());
-            let z = net.forward_in(&mut tape, x, Mode::Train { seed: 0, step: number });
+            let z = net.forward(&mut tape, x, Mode::Train { seed: 0, step: number });
             let loss = tape.cross_entropy(z, &targets);
             tape.backward(loss);
             adam.step(&mut tape);

@@ -1,7 +1,7 @@
 //! The convolutional layer.
 
 use crate::layer::join;
-use crate::{Layer, init};
+use crate::{Layer, Mode, init};
 use lacuna_engine::{ConvOptions, Tape, Var};
 use rand::Rng;
 
@@ -9,7 +9,7 @@ use rand::Rng;
 ///
 /// ```
 /// use lacuna_engine::{ConvOptions, Tape};
-/// use lacuna_nn::{Conv2d, Layer};
+/// use lacuna_nn::{Conv2d, Layer, Mode};
 /// use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
 ///
 /// let mut tape = Tape::new();
@@ -17,7 +17,7 @@ use rand::Rng;
 /// let conv = Conv2d::new(&mut tape, "conv", [3, 8], [3, 3], options, &mut ChaCha8Rng::seed_from_u64(0));
 /// tape.seal();
 /// let x = tape.input([2, 3, 5, 7], &[0.5; 210]);
-/// let y = conv.forward(&mut tape, x);
+/// let y = conv.forward(&mut tape, x, Mode::Eval);
 /// assert_eq!(tape.shape(y).to_string(), "[2, 8, 5, 7]");
 /// ```
 #[derive(Clone, Copy, Debug)]
@@ -79,7 +79,7 @@ impl Conv2d {
 }
 
 impl Layer for Conv2d {
-    fn forward(&self, tape: &mut Tape, x: Var) -> Var {
+    fn forward(&self, tape: &mut Tape, x: Var, _: Mode) -> Var {
         tape.conv2d(x, self.weight, self.bias, self.options)
     }
 

@@ -13,9 +13,9 @@ use lacuna_engine::{MaskKey, Tape, Var};
 /// tape.seal();
 /// let dropout = Dropout { p: 0.5, layer: 0 };
 /// let x = tape.input([4], &[1.0; 4]);
-/// let y = dropout.forward_in(&mut tape, x, Mode::Train { seed: 1, step: 7 });
+/// let y = dropout.forward(&mut tape, x, Mode::Train { seed: 1, step: 7 });
 /// assert!(tape.value(y).iter().all(|y| *y == 0.0 || *y == 2.0));
-/// assert_eq!(dropout.forward(&mut tape, x), x);
+/// assert_eq!(dropout.forward(&mut tape, x, Mode::Eval), x);
 /// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Dropout {
@@ -26,11 +26,7 @@ pub struct Dropout {
 }
 
 impl Layer for Dropout {
-    fn forward(&self, _: &mut Tape, x: Var) -> Var {
-        x
-    }
-
-    fn forward_in(&self, tape: &mut Tape, x: Var, mode: Mode) -> Var {
+    fn forward(&self, tape: &mut Tape, x: Var, mode: Mode) -> Var {
         match mode {
             Mode::Eval => x,
             Mode::Train { seed, step } => tape.dropout(x, self.p, MaskKey { seed, step, layer: self.layer }),

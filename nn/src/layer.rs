@@ -4,14 +4,9 @@ use lacuna_engine::{Tape, Var};
 
 /// Something that turns one value on a tape into another, with parameters of its own.
 pub trait Layer {
-    /// Records the layer's computation on `x`, as in prediction, and returns its output.
-    fn forward(&self, tape: &mut Tape, x: Var) -> Var;
-
-    /// Records the computation in a mode. Layers that compute the same in both need not say so.
-    fn forward_in(&self, tape: &mut Tape, x: Var, mode: Mode) -> Var {
-        let _ = mode;
-        self.forward(tape, x)
-    }
+    /// Records the layer's computation on `x` and returns its output. A layer that contains other layers passes `mode`
+    /// on to them.
+    fn forward(&self, tape: &mut Tape, x: Var, mode: Mode) -> Var;
 
     /// The layer's own parameters, in the order in which they were made; none for a layer that only computes.
     fn parameters(&self) -> Vec<Var> {
@@ -38,12 +33,12 @@ pub trait Layer {
     }
 }
 
-/// Prediction or training: what dropout and batch normalisation want to know.
+/// Prediction or training: dropout and batch normalisation compute differently in each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
     /// Prediction.
     Eval,
-    /// A training step. Random masks are a function of both numbers, so a step can be had again.
+    /// A training step. Random masks are a function of both numbers, so a step can be repeated exactly.
     Train {
         /// Seed of the run.
         seed: u64,
@@ -71,7 +66,7 @@ pub enum Activation {
 }
 
 impl Layer for Activation {
-    fn forward(&self, tape: &mut Tape, x: Var) -> Var {
+    fn forward(&self, tape: &mut Tape, x: Var, _: Mode) -> Var {
         match self {
             Activation::Relu => tape.relu(x),
             Activation::Tanh => tape.tanh(x),

@@ -5,7 +5,7 @@
 //!
 //! ```
 //! use lacuna_engine::Tape;
-//! use lacuna_nn::{Adam, AdamConfig, Layer, Linear, Optimizer};
+//! use lacuna_nn::{Adam, AdamConfig, Layer, Linear, Mode, Optimizer};
 //! use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
 //!
 //! let mut rng = ChaCha8Rng::seed_from_u64(0);
@@ -14,10 +14,10 @@
 //! tape.seal();
 //! let mut adam = Adam::new(AdamConfig { lr: 0.1, ..AdamConfig::default() });
 //! let mut first = None;
-//! for _ in 0..50 {
+//! for step in 0..50 {
 //!     tape.reset();
 //!     let x = tape.input([2, 3], &[1.0, 0.0, 0.5, 0.0, 1.0, 0.5]);
-//!     let z = head.forward(&mut tape, x);
+//!     let z = head.forward(&mut tape, x, Mode::Train { seed: 0, step });
 //!     let target = tape.input([2, 2], &[1.0, -1.0, -1.0, 1.0]);
 //!     let error = tape.sub(z, target);
 //!     let squared = tape.mul(error, error);
@@ -52,7 +52,7 @@ pub use dropout::Dropout;
 pub use ema::ModelEma;
 pub use layer::{Activation, Layer, Mode};
 pub use linear::Linear;
-pub use mlp::Mlp;
+pub use mlp::{Mlp, MlpConfig, MlpInit};
 pub use norm::{BatchNorm, BatchNorm1d, BatchNorm2d, LayerNorm};
 pub use optim::{Adam, AdamConfig, Decay, Optimizer, ParamGroup, Sgd, SgdConfig};
 pub use pooling::{AvgPool2d, Flatten, GlobalAvgPool, MaxPool2d};

@@ -1,7 +1,7 @@
 //! The linear layer: z = x W + b.
 
 use crate::layer::join;
-use crate::{Layer, init};
+use crate::{Layer, Mode, init};
 use lacuna_engine::{Tape, Var};
 use rand::Rng;
 
@@ -36,7 +36,7 @@ impl Linear {
 }
 
 impl Layer for Linear {
-    fn forward(&self, tape: &mut Tape, x: Var) -> Var {
+    fn forward(&self, tape: &mut Tape, x: Var, _: Mode) -> Var {
         let z = tape.matmul(x, self.weight);
         tape.add(z, self.bias)
     }

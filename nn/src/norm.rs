@@ -17,7 +17,7 @@ use lacuna_engine::{RunningStats, Tape, Tensor, Var};
 /// let norm = BatchNorm2d::new(&mut tape, "norm", 2);
 /// tape.seal();
 /// let x = tape.input([1, 2, 1, 2], &[1.0, 3.0, -5.0, 5.0]);
-/// let y = norm.forward_in(&mut tape, x, Mode::Train { seed: 0, step: 0 });
+/// let y = norm.forward(&mut tape, x, Mode::Train { seed: 0, step: 0 });
 /// assert!(tape.value(y).iter().zip([-1.0, 1.0, -1.0, 1.0]).all(|(y, e)| (y - e).abs() < 1e-4));
 /// tape.commit_state();
 /// let mean = tape.value(norm.running.mean).to_vec();
@@ -65,17 +65,11 @@ impl BatchNorm {
 }
 
 impl Layer for BatchNorm {
-    fn forward(&self, tape: &mut Tape, x: Var) -> Var {
-        tape.batch_norm_eval(x, Some((self.weight, self.bias)), self.running, self.eps)
-    }
-
-    fn forward_in(&self, tape: &mut Tape, x: Var, mode: Mode) -> Var {
+    fn forward(&self, tape: &mut Tape, x: Var, mode: Mode) -> Var {
+        let affine = Some((self.weight, self.bias));
         match mode {
-            Mode::Eval => self.forward(tape, x),
-            Mode::Train { .. } => {
-                let affine = Some((self.weight, self.bias));
-                tape.batch_norm(x, affine, Some(self.running), self.momentum, self.eps)
-            }
+            Mode::Eval => tape.batch_norm_eval(x, affine, self.running, self.eps),
+            Mode::Train { .. } => tape.batch_norm(x, affine, Some(self.running), self.momentum, self.eps),
         }
     }
 
@@ -111,7 +105,7 @@ impl LayerNorm {
 }
 
 impl Layer for LayerNorm {
-    fn forward(&self, tape: &mut Tape, x: Var) -> Var {
+    fn forward(&self, tape: &mut Tape, x: Var, _: Mode) -> Var {
         tape.layer_norm(x, Some((self.weight, self.bias)), self.eps)
     }
 

@@ -9,7 +9,7 @@ use lacuna_engine::{Tape, Var};
 ///
 /// ```
 /// use lacuna_engine::{ConvOptions, Tape, Window};
-/// use lacuna_nn::{Activation, BatchNorm2d, Conv2d, Flatten, Layer, Linear, MaxPool2d, Sequential};
+/// use lacuna_nn::{Activation, BatchNorm2d, Conv2d, Flatten, Layer, Linear, MaxPool2d, Mode, Sequential};
 /// use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
 ///
 /// let (mut tape, mut rng) = (Tape::new(), ChaCha8Rng::seed_from_u64(0));
@@ -23,7 +23,7 @@ use lacuna_engine::{Tape, Var};
 ///     .then_new(|name| Linear::new(&mut tape, name, 16, 3, &mut rng));
 /// tape.seal();
 /// let x = tape.input([2, 1, 4, 4], &[0.5; 32]);
-/// let z = net.forward(&mut tape, x);
+/// let z = net.forward(&mut tape, x, Mode::Eval);
 /// assert_eq!(tape.shape(z).to_string(), "[2, 3]");
 /// let names: Vec<String> = net.named_parameters(&tape).into_iter().map(|(name, _)| name).collect();
 /// assert_eq!(names, ["0.weight", "0.bias", "1.weight", "1.bias", "5.weight", "5.bias"]);
@@ -61,12 +61,8 @@ impl Sequential {
 }
 
 impl Layer for Sequential {
-    fn forward(&self, tape: &mut Tape, x: Var) -> Var {
-        self.forward_in(tape, x, Mode::Eval)
-    }
-
-    fn forward_in(&self, tape: &mut Tape, x: Var, mode: Mode) -> Var {
-        self.layers.iter().fold(x, |x, layer| layer.forward_in(tape, x, mode))
+    fn forward(&self, tape: &mut Tape, x: Var, mode: Mode) -> Var {
+        self.layers.iter().fold(x, |x, layer| layer.forward(tape, x, mode))
     }
 
     fn parameters(&self) -> Vec<Var> {

@@ -38,7 +38,7 @@ fn train(exec: Exec, features: usize, layer: impl Fn(&mut Tape, &mut ChaCha8Rng)
         let x = tape.input_with([batch, features], |x| {
             x.iter_mut().enumerate().for_each(|(i, x)| *x = ((i * 7 + step) % 13) as f32 * 0.1);
         });
-        let z = tape.scope("head", |tape| layer.forward(tape, x));
+        let z = tape.scope("head", |tape| layer.forward(tape, x, Mode::Train { seed: 0, step: step as u64 }));
         let rows: [u32; 16] = std::array::from_fn(|i| ((i * 31 + step * 16) % 500) as u32);
         let u = tape.gather_rows(table, &rows);
         let (l, u) = (tape.softplus(z), tape.softplus(u));
@@ -78,7 +78,7 @@ fn train_cnn(exec: Exec) -> usize {
         let x = tape.input_with([batch, 3, 8, 8], |x| {
             x.iter_mut().enumerate().for_each(|(i, x)| *x = ((i * 7 + step) % 13) as f32 * 0.1);
         });
-        let z = net.forward_in(&mut tape, x, Mode::Train { seed: 0, step: step as u64 });
+        let z = net.forward(&mut tape, x, Mode::Train { seed: 0, step: step as u64 });
         let loss = tape.cross_entropy(z, &[3; 24][..batch]);
         tape.backward(loss);
         tape.commit_state();

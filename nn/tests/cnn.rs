@@ -50,7 +50,7 @@ fn network(tape: &mut Tape) -> Sequential {
 fn record(tape: &mut Tape, net: &Sequential, step: usize, images: usize, mode: Mode) -> (Var, Var, Vec<u32>) {
     let (x, classes) = bars(step, images);
     let x = tape.input([images, 1, SIZE, SIZE], &x);
-    let z = net.forward_in(tape, x, mode);
+    let z = net.forward(tape, x, mode);
     let loss = tape.cross_entropy(z, &classes);
     (z, loss, classes)
 }
@@ -115,7 +115,7 @@ fn a_large_batch_has_the_same_bits_for_any_number_of_threads() {
         let x = tape.input_with([24, 3, 16, 16], |x| {
             x.iter_mut().enumerate().for_each(|(i, x)| *x = (i as f32 * 0.37).sin());
         });
-        let z = net.forward_in(&mut tape, x, Mode::Train { seed: 0, step: 0 });
+        let z = net.forward(&mut tape, x, Mode::Train { seed: 0, step: 0 });
         let loss = tape.cross_entropy(z, &[1; 24]);
         tape.backward(loss);
         let mut bits = vec![tape.value(loss)[0].to_bits()];
@@ -142,14 +142,14 @@ fn running_statistics_move_when_committed_and_only_then() {
     tape.reset();
     let x = tape.input([4, 1], &[1.0, 3.0, 5.0, 7.0]);
     let mode = Mode::Train { seed: 0, step: 0 };
-    norm.forward_in(&mut tape, x, mode);
+    norm.forward(&mut tape, x, mode);
     let running = |tape: &Tape| (tape.value(norm.running.mean)[0], tape.value(norm.running.var)[0]);
     assert_eq!(running(&tape), (0.0, 1.0), "an operation writes no input");
     tape.reset();
     tape.commit_state();
     assert_eq!(running(&tape), (0.0, 1.0), "a step that was dropped leaves no trace");
     let x = tape.input([4, 1], &[1.0, 3.0, 5.0, 7.0]);
-    norm.forward_in(&mut tape, x, mode);
+    norm.forward(&mut tape, x, mode);
     tape.commit_state();
     tape.commit_state();
     let (mean, var) = running(&tape);

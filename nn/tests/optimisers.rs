@@ -2,7 +2,9 @@
 
 use lacuna_engine::{Exec, Tape, Tensor};
 use lacuna_nn::optim::reference::{AdamReference, SgdReference};
-use lacuna_nn::{Activation, Adam, AdamConfig, Decay, Layer, Mlp, Optimizer, ParamGroup, Sgd, SgdConfig};
+use lacuna_nn::{
+    Activation, Adam, AdamConfig, Decay, Layer, Mlp, Mode, Optimizer, ParamGroup, Sgd, SgdConfig,
+};
 use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
 
 fn noise(n: usize, phase: f32) -> Vec<f32> {
@@ -279,10 +281,10 @@ fn training_has_the_same_bits_for_any_number_of_threads() {
         let mlp = Mlp::new(&mut tape, &[96, 256, 20], Activation::Relu, &mut rng);
         tape.seal();
         let mut adam = Adam::new(AdamConfig::default());
-        for step in 0..5 {
+        for step in 0..5u64 {
             tape.reset();
             let x = tape.input([128, 96], &noise(128 * 96, step as f32));
-            let z = mlp.forward(&mut tape, x);
+            let z = mlp.forward(&mut tape, x, Mode::Train { seed: 0, step });
             let loss = tape.softplus(z);
             let loss = tape.mean(loss);
             tape.backward(loss);

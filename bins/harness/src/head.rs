@@ -2,7 +2,7 @@
 
 use crate::{CnnSpec, Head};
 use lacuna_engine::{ConvOptions, Tape, Var, Window};
-use lacuna_nn::{Activation, Conv2d, Flatten, Layer, Linear, MaxPool2d, Mlp, Sequential};
+use lacuna_nn::{Activation, Conv2d, Flatten, Layer, Linear, MaxPool2d, Mlp, Mode, Sequential};
 use lacuna_protocols::Stream;
 
 /// Builds a head on the tape, its first weights drawn from `rng`.
@@ -43,7 +43,7 @@ pub(crate) fn build(
 struct Picture([usize; 3]);
 
 impl Layer for Picture {
-    fn forward(&self, tape: &mut Tape, x: Var) -> Var {
+    fn forward(&self, tape: &mut Tape, x: Var, _: Mode) -> Var {
         let [channels, height, width] = self.0;
         let rows = tape.shape(x).sizes()[0];
         tape.reshape(x, [rows, channels, height, width])

@@ -7,7 +7,7 @@ use lacuna_labels::{Features, Label, ObservedLabels};
 use lacuna_losses::spml::{ESTIMATOR_LR_FACTOR, estimator_init};
 use lacuna_losses::{LossGrad, LossInput, MultiLabelLoss, Targets, TrainPass};
 use lacuna_metrics::{ApScratch, MapConvention};
-use lacuna_nn::{Adam, AdamConfig, Layer, Optimizer, ParamGroup};
+use lacuna_nn::{Adam, AdamConfig, Layer, Mode, Optimizer, ParamGroup};
 use lacuna_protocols::Stream;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -129,7 +129,8 @@ impl<'a> Trainer<'a> {
                 x.copy_from_slice(features.row(row_of(*id)));
             }
         });
-        let z = tape.scope("head", |tape| head.forward(tape, x));
+        let mode = Mode::Train { seed: settings.seed, step: *step };
+        let z = tape.scope("head", |tape| head.forward(tape, x, mode));
         let mut logits = [z; 2];
         let matrices = match estimator {
             Some(estimator) => {
@@ -193,7 +194,7 @@ impl<'a> Trainer<'a> {
                     x.copy_from_slice(features.row(rows.get(from + i)));
                 }
             });
-            let z = self.head.forward(&mut self.tape, x);
+            let z = self.head.forward(&mut self.tape, x, Mode::Eval);
             out.extend_from_slice(self.tape.value(z));
         }
     }
