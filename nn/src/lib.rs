@@ -34,6 +34,7 @@
 
 pub mod clip;
 mod conv;
+pub mod cosine;
 mod dropout;
 pub mod ema;
 pub mod init;
@@ -48,6 +49,7 @@ mod sequential;
 
 pub use clip::clip_grad_norm;
 pub use conv::Conv2d;
+pub use cosine::{CosineClassifier, MovingVector, MovingVectorError};
 pub use dropout::Dropout;
 pub use ema::ModelEma;
 pub use layer::{Activation, Layer, Mode};

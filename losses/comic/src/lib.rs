@@ -1,12 +1,12 @@
 //! COMIC (Zhang, Liu, Zeng, Ooi, Tang and Zhuang, "Learning in Imperfect Environment: Multi-Label Classification with
-//! Long-Tailed Distribution and Partial Labels", ICCV 2023): losses and classifiers for a long tail with missing labels.
+//! Long-Tailed Distribution and Partial Labels", ICCV 2023): losses for a long tail with missing labels.
+//! The classifiers of the three branches are layers: `CosineClassifier` and `MovingVector` of lacuna-nn.
 //!
 //! | part | here |
 //! |---|---|
 //! | multi-focal modifier | [`PaperMfm`] (equations), [`Mfm`] (code, with and without attention) |
 //! | reflective label corrector | [`Rlc`] |
-//! | head-tail balancer | [`HeadTailBalancer`] over three [`CausalClassifier`]s |
-//! | moving vector of the classifiers | [`MovingVector`] |
+//! | head-tail balancer | [`HeadTailBalancer`] over the logits of three classifiers |
 //!
 //! ```
 //! use lacuna_comic::{Mfm, MfmConfig};
@@ -22,7 +22,6 @@
 //! # Ok::<(), lacuna_loss_api::LossError>(())
 //! ```
 
-mod classifier;
 mod config;
 mod htb;
 mod mfm;
@@ -30,7 +29,6 @@ mod paper;
 pub mod reference;
 mod rlc;
 
-pub use classifier::{Branch, CausalClassifier, CausalConfig, Gradients, MovingVector, logit};
 pub use config::{HtbConfig, MfmConfig, PaperConfig, RlcConfig};
 pub use htb::HeadTailBalancer;
 pub use mfm::Mfm;

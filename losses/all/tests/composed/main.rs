@@ -5,7 +5,6 @@ mod anyloss;
 mod asl;
 mod bce;
 mod case;
-mod classifier;
 mod comic;
 mod configured;
 mod csl;

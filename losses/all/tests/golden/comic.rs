@@ -2,11 +2,13 @@
 
 use crate::case::{Case, SINGLE, compare};
 use crate::loss::{Batch, labels, only, zero_is_unknown};
+use lacuna_engine::{Tape, Tensor, Var};
 use lacuna_losses::comic::{
-    Branch, CausalClassifier, CausalConfig, Gradients, HeadTailBalancer, HtbConfig, Mfm, MfmConfig,
-    MovingVector, PaperConfig, PaperMfm, Rlc, RlcConfig, logit,
+    HeadTailBalancer, HtbConfig, Mfm, MfmConfig, PaperConfig, PaperMfm, Rlc, RlcConfig,
 };
 use lacuna_losses::{ClassStatistics, Dual, LossGrad, LossInput, MultiLabelLoss, Real, differentiate};
+use lacuna_nn::cosine::reference::{CosineFormula, logit};
+use lacuna_nn::{CosineClassifier, Layer, Mode, MovingVector};
 
 /// Class frequencies of a case. The losses do not depend on the number of rows, which the files leave out.
 fn train(case: &Case) -> Result<ClassStatistics, String> {
@@ -130,56 +132,97 @@ pub(crate) fn htb(case: &Case) -> Result<(), String> {
     Batch::of_named(case, Box::new(loss), zero_is_unknown, first, &further)?.check(case)
 }
 
+/// The files have weights classes by features, the layer features by classes.
+fn transposed<T: Copy>(w: &[T], columns: usize) -> Vec<T> {
+    (0..columns).flat_map(|column| w[column..].iter().step_by(columns).copied()).collect()
+}
+
 pub(crate) fn classifier(case: &Case) -> Result<(), String> {
     only(case, &["kind", "num_head", "tau", "alpha", "gamma"])?;
     let param = |name| case.number("params", name);
-    let branch = match case.text("params", "kind")? {
-        "head" => Branch::Head,
-        "tail" => Branch::Tail,
-        "balanced" => Branch::Balanced,
+    let alpha = param("alpha")?;
+    let share = match case.text("params", "kind")? {
+        "head" => f64::from(CosineClassifier::HEAD_SHARE),
+        "tail" => alpha,
+        "balanced" => 0.0,
         other => return Err(format!("there is no classifier {other}")),
     };
-    let config = CausalConfig {
-        branch,
-        groups: param("num_head")? as usize,
-        tau: param("tau")?,
-        gamma: param("gamma")?,
-        alpha: param("alpha")?,
-    };
+    let groups = param("num_head")? as usize;
+    let formula = CosineFormula { groups, tau: param("tau")?, gamma: param("gamma")?, share };
     let (x, w) = (case.matrix("inputs", "features")?, case.matrix("inputs", "weights")?);
     let (e, g) = (case.numbers("inputs", "embed")?, case.numbers("inputs", "upstream")?);
-    let width = x.columns;
-    let logits = |duals: &[Dual], config: &CausalConfig| -> Vec<Dual> {
+    let (rows, classes, width) = (x.rows, w.rows, x.columns);
+
+    // The formula in dual numbers.
+    let logits = |duals: &[Dual], formula: &CosineFormula| -> Vec<Dual> {
         let (x, w) = duals.split_at(x.data.len());
         let pairs = x.chunks(width).flat_map(|x| w.chunks(width).map(move |w| (x, w)));
-        pairs.map(|(x, w)| logit(x, w, &e, config)).collect()
+        pairs.map(|(x, w)| logit(x, w, &e, formula)).collect()
     };
     let values = |z: &[Dual]| z.iter().map(|z| z.value()).collect::<Vec<f64>>();
     let all: Vec<f64> = x.data.iter().chain(&w.data).copied().collect();
     let duals: Vec<Dual> = all.iter().map(|&x| Dual::of(x)).collect();
-    let plain = CausalConfig { branch: Branch::Balanced, ..config.clone() };
-    case.check("logits", &values(&logits(&duals, &plain)))?;
-    let exact = values(&logits(&duals, &config));
+    let plain_exact = values(&logits(&duals, &CosineFormula { share: 0.0, ..formula }));
+    case.check("logits", &plain_exact)?;
+    let exact = values(&logits(&duals, &formula));
     case.check("logits_moving", &exact)?;
     let (_, slopes) = crate::loss::derivatives(&all, |duals| {
-        Real::sum(logits(duals, &config).into_iter().zip(&g).map(|(z, &g)| z * Dual::of(g)))
+        Real::sum(logits(duals, &formula).into_iter().zip(&g).map(|(z, &g)| z * Dual::of(g)))
     });
     let (dx, dw) = slopes.split_at(x.data.len());
     case.check("grad_features", dx)?;
     case.check("grad_weights", dw)?;
 
+    // The layer on a tape, in f32.
     let single = |x: &[f64]| x.iter().map(|&x| x as f32).collect::<Vec<f32>>();
     let wide = |x: &[f32]| x.iter().map(|&x| f64::from(x)).collect::<Vec<f64>>();
-    let (x, w, e, g) = (single(&x.data), single(&w.data), single(&e), single(&g));
-    let fast = CausalClassifier::new(config, width).map_err(|e| e.to_string())?;
-    let mut z = vec![f32::NAN; g.len()];
-    fast.forward(&x, &w, &e, &mut z);
-    let (mut fast_dx, mut fast_dw) = (vec![f32::NAN; x.len()], vec![f32::NAN; w.len()]);
-    let out = Gradients { features: &mut fast_dx, weights: &mut fast_dw };
-    fast.backward(&x, &w, &e, &g, out);
-    compare("kernel, logits_moving", &wide(&z), &exact, SINGLE)?;
-    compare("kernel, grad_features", &wide(&fast_dx), dx, SINGLE)?;
-    compare("kernel, grad_weights", &wide(&fast_dw), dw, SINGLE)
+    let columns = transposed(&w.data, width);
+    let mut tape = Tape::new();
+    let layer = CosineClassifier {
+        weight: tape.param("weight", Tensor::new([width, classes], single(&columns))),
+        groups,
+        tau: formula.tau as f32,
+        gamma: formula.gamma as f32,
+        alpha: alpha as f32,
+    };
+    tape.seal();
+    let features = tape.variable([rows, width], &single(&x.data));
+    let embed = tape.input([width], &single(&e));
+    let plain = layer.forward(&mut tape, features, Mode::Eval);
+    let moving = layer.forward_along(&mut tape, features, embed, share as f32);
+    tape.backward_from(moving, &single(&g));
+    let grad = |var| tape.grad(var).map(wide).ok_or("no gradient");
+    compare("layer, logits", &wide(tape.value(plain)), &plain_exact, SINGLE)?;
+    compare("layer, logits_moving", &wide(tape.value(moving)), &exact, SINGLE)?;
+    compare("layer, grad_features", &grad(features)?, dx, SINGLE)?;
+    compare("layer, grad_weights", &transposed(&grad(layer.weight)?, classes), dw, SINGLE)?;
+
+    // The recorded graph, evaluated in f64 from the numbers of the file: value and gradients without rounding.
+    let leaf = |var: Var, element: usize, recorded: f64| {
+        if var == layer.weight {
+            columns[element]
+        } else if var == features {
+            x.data[element]
+        } else if var == embed {
+            e[element]
+        } else {
+            recorded
+        }
+    };
+    let replayed = tape.replay::<f64>(leaf);
+    case.check("logits", replayed.value(&tape, plain))?;
+    case.check("logits_moving", replayed.value(&tape, moving))?;
+    let slope = |variable: Var, at: usize| -> f64 {
+        let replayed = tape.replay::<Dual>(|var, element, recorded| {
+            let x = leaf(var, element, recorded);
+            if (var, element) == (variable, at) { Dual::variable(x) } else { Dual::of(x) }
+        });
+        replayed.value(&tape, moving).iter().zip(&g).map(|(z, g)| z.derivative() * g).sum()
+    };
+    let dx: Vec<f64> = (0..rows * width).map(|at| slope(features, at)).collect();
+    let dw: Vec<f64> = (0..width * classes).map(|at| slope(layer.weight, at)).collect();
+    case.check("grad_features", &dx)?;
+    case.check("grad_weights", &transposed(&dw, classes))
 }
 
 pub(crate) fn moving_vector(case: &Case) -> Result<(), String> {
@@ -189,7 +232,7 @@ pub(crate) fn moving_vector(case: &Case) -> Result<(), String> {
     let mut e = MovingVector::new(case.number("params", "mu")?, expected.columns);
     let mut found = Vec::new();
     for batch in features.chunks(features.len() / expected.rows.max(1)) {
-        e.update_wide(batch);
+        e.update(batch);
         found.extend_from_slice(e.values());
     }
     case.check("embed", &found)

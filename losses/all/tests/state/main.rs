@@ -1,7 +1,6 @@
 //! Every row of the tables: a run that is broken off and goes on from its saved state gives the bits of one that was
 //! not, and entries that are not a state are refused.
 
-use lacuna_losses::comic::MovingVector;
 use lacuna_losses::{
     ClassStatistics, Context, Label, LabelUse, LossError, LossGrad, LossInput, LossRow, Mix, MultiLabelLoss,
     Options, StateEntry, TrainPass, all,
@@ -243,39 +242,6 @@ fn what_is_no_state_of_the_loss_is_refused_and_changes_nothing() {
                     Err(e) => panic!("{name}: {entries:?} gives {e}"),
                 }
             }
-        }
-    }
-}
-
-/// What a training loop keeps beside the loss of a branch of COMIC.
-#[test]
-fn a_moving_vector_goes_on_from_its_state_with_the_same_bits() {
-    let width = 7;
-    let mut draws = Draws(5);
-    let batches: Vec<Vec<f32>> =
-        (1..12).map(|rows| (0..rows * width).map(|_| draws.unit()).collect()).collect();
-    for from in 0..batches.len() {
-        let mut whole = MovingVector::new(0.9, width);
-        batches[..from].iter().for_each(|features| whole.update(features));
-        let text = serde_json::to_string(&whole.state()).unwrap();
-        let mut resumed = MovingVector::new(0.9, width);
-        resumed.restore(&serde_json::from_str(&text).unwrap()).unwrap();
-        for features in &batches[from..] {
-            whole.update(features);
-            resumed.update(features);
-            let bits = |e: &MovingVector| e.values().iter().map(|x| x.to_bits()).collect::<Vec<u64>>();
-            assert_eq!(bits(&whole), bits(&resumed), "resumed at {from}");
-        }
-        let good = whole.state();
-        for (name, values) in [
-            ("moving", good.values.clone()),
-            ("moving_vector", vec![]),
-            ("moving_vector", vec![0.0; width + 1]),
-            ("moving_vector", vec![f64::INFINITY; width]),
-        ] {
-            let result = whole.restore(&StateEntry { name: name.to_owned(), values });
-            assert!(matches!(result, Err(LossError::State(_))), "{result:?}");
-            assert_eq!(whole.state(), good);
         }
     }
 }
