@@ -104,6 +104,94 @@ impl ClassAware {
     }
 }
 
+/// [`ClassAware`] whose cycles live on over the epochs, as in the published code: an epoch goes on where the last one
+/// stopped in the list of classes and in the list of each class's rows. Shuffles depend on the seed and the epoch in which
+/// they happen; the places in the lists are state, which a checkpoint holds.
+///
+/// ```
+/// use lacuna_labels::TrueLabels;
+/// use lacuna_protocols::samplers::{ClassAware, ClassAwareCycles};
+///
+/// let labels = TrueLabels::from_fn(40, 2, |row, class| row % 4 != 3 || class == 1);
+/// let mut sampler = ClassAwareCycles::new(&labels, ClassAware { in_a_row: 3, reduce: 4 });
+/// let first = sampler.epoch(7, 0);
+/// let saved = sampler.state();
+/// let second = sampler.epoch(7, 1);
+///
+/// let mut other = ClassAwareCycles::new(&labels, ClassAware { in_a_row: 3, reduce: 4 });
+/// assert!(other.restore(&saved));
+/// assert_eq!(other.epoch(7, 1), second);
+/// assert_eq!(first.len(), second.len());
+/// ```
+pub struct ClassAwareCycles {
+    sampler: ClassAware,
+    length: usize,
+    classes: Cycle,
+    /// Rows of every class.
+    rows: Vec<Cycle>,
+}
+
+impl ClassAwareCycles {
+    /// Cycles over these labels, at their start.
+    ///
+    /// # Panics
+    /// If `reduce` or `in_a_row` is 0.
+    pub fn new(labels: &LabelMatrix, sampler: ClassAware) -> Self {
+        assert!(sampler.in_a_row > 0, "a visited class gives at least one row");
+        let rows: Vec<Cycle> =
+            rows_of_classes(labels).into_iter().map(|list| Cycle { list, at: 0 }).collect();
+        let there = (0..rows.len()).filter(|&class| !rows[class].list.is_empty()).collect();
+        let length = sampler.length(&labels.positives_per_class());
+        Self { sampler, length, classes: Cycle { list: there, at: 0 }, rows }
+    }
+
+    /// Rows of an epoch.
+    pub fn length(&self) -> usize {
+        self.length
+    }
+
+    /// The rows of the next epoch, the number of which decides its shuffles.
+    pub fn epoch(&mut self, seed: u64, epoch: u64) -> Vec<usize> {
+        let mut stream = Stream::numbered(seed, "sampler class-aware", epoch);
+        let mut order = Vec::with_capacity(self.length);
+        while order.len() < self.length && !self.classes.list.is_empty() {
+            let class = self.classes.next(&mut stream);
+            for _ in 0..self.sampler.in_a_row.min(self.length - order.len()) {
+                order.push(self.rows[class].next(&mut stream));
+            }
+        }
+        order
+    }
+
+    /// Lists and places, to be saved: for the classes and then for each class the place and the list.
+    pub fn state(&self) -> Vec<Vec<usize>> {
+        let of = |cycle: &Cycle| [&[cycle.at], &cycle.list[..]].concat();
+        std::iter::once(&self.classes).chain(&self.rows).map(of).collect()
+    }
+
+    /// Goes on from saved lists and places; `false`, and nothing changed, where they are not of these labels.
+    pub fn restore(&mut self, state: &[Vec<usize>]) -> bool {
+        let cycles = || std::iter::once(&self.classes).chain(&self.rows);
+        let sorted = |list: &[usize]| {
+            let mut list = list.to_vec();
+            list.sort_unstable();
+            list
+        };
+        let fits = |(cycle, saved): (&Cycle, &Vec<usize>)| match saved.split_first() {
+            Some((at, list)) => *at <= list.len() && sorted(list) == sorted(&cycle.list),
+            None => false,
+        };
+        if state.len() != 1 + self.rows.len() || !cycles().zip(state).all(fits) {
+            return false;
+        }
+        for (cycle, saved) in std::iter::once(&mut self.classes).chain(&mut self.rows).zip(state) {
+            cycle.at = saved[0];
+            cycle.list.copy_from_slice(&saved[1..]);
+        }
+        true
+    }
+}
+
 /// As many draws as there are rows: a class by weight, then one of its rows uniformly. Empty without positives.
 fn by_class(labels: &LabelMatrix, weight: impl Fn(usize) -> f64, stream: &mut Stream) -> Vec<usize> {
     let rows = rows_of_classes(labels);

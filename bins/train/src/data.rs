@@ -1,0 +1,137 @@
+//! What is trained and measured on: arrays, no files, and true labels only where somebody has them.
+
+use lacuna_labels::{Features, Label, ObservedLabels, TrueLabels};
+use lacuna_metrics::Judged;
+
+/// Rows to train on.
+///
+/// The rows of a set are numbered by their place in `rows`: that number is the sample id which a loss sees, and by which
+/// label estimates and pseudo-labels are kept.
+#[derive(Clone, Copy, Debug)]
+pub struct TrainSet<'a> {
+    /// Features, of which `rows` are used.
+    pub features: &'a Features,
+    /// A second extraction of the same rows with stronger augmentation, where there is one.
+    pub strong: Option<&'a Features>,
+    /// Observed labels of the same rows as the features.
+    pub observed: &'a ObservedLabels,
+    /// The rows that train. Samplers that keep the order keep this one.
+    pub rows: &'a [u32],
+}
+
+impl<'a> TrainSet<'a> {
+    /// Number of rows.
+    pub fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    /// Number of classes.
+    pub fn classes(&self) -> usize {
+        self.observed.classes()
+    }
+
+    /// Features of a sample, `[D]`.
+    pub fn features_of(&self, id: u32) -> &'a [f32] {
+        self.features.row(self.rows[id as usize] as usize)
+    }
+
+    /// Observed labels of a sample, `[C]`.
+    pub fn labels_of(&self, id: u32) -> &'a [Label] {
+        self.observed.row(self.rows[id as usize] as usize)
+    }
+
+    /// Observed labels of every sample, `[rows, C]`.
+    pub fn labels(&self) -> ObservedLabels {
+        let rows: Vec<usize> = self.rows.iter().map(|&row| row as usize).collect();
+        self.observed.select(&rows)
+    }
+
+    /// Observed positives of each class among these rows.
+    pub fn positives_per_class(&self) -> Vec<usize> {
+        let mut counts = vec![0; self.classes()];
+        for id in 0..self.len() as u32 {
+            for (count, label) in counts.iter_mut().zip(self.labels_of(id)) {
+                *count += usize::from(label.is_positive());
+            }
+        }
+        counts
+    }
+}
+
+/// Rows to measure on.
+#[derive(Clone, Copy, Debug)]
+pub struct EvalSet<'a> {
+    /// Features, of which `rows` are used.
+    pub features: &'a Features,
+    /// Labels of the rows in `rows`, in their order.
+    pub labels: EvalLabels<'a>,
+    /// The rows.
+    pub rows: EvalRows<'a>,
+}
+
+/// Which rows of a matrix are measured on.
+#[derive(Clone, Copy, Debug)]
+pub enum EvalRows<'a> {
+    /// All of them.
+    All,
+    /// These, in this order.
+    Some(&'a [u32]),
+}
+
+impl EvalSet<'_> {
+    /// Number of rows.
+    pub fn len(&self) -> usize {
+        match self.rows {
+            EvalRows::All => self.features.rows(),
+            EvalRows::Some(rows) => rows.len(),
+        }
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Features of row i of the set.
+    pub(crate) fn row(&self, i: usize) -> &[f32] {
+        match self.rows {
+            EvalRows::All => self.features.row(i),
+            EvalRows::Some(rows) => self.features.row(rows[i] as usize),
+        }
+    }
+}
+
+/// Labels to measure by.
+#[derive(Clone, Copy, Debug)]
+pub enum EvalLabels<'a> {
+    /// True ones.
+    Complete(&'a TrueLabels),
+    /// Observed ones, of which the known cells count.
+    Observed(&'a ObservedLabels),
+}
+
+impl<'a> EvalLabels<'a> {
+    /// As a metric takes them.
+    pub(crate) fn judged(self) -> Judged<'a> {
+        match self {
+            EvalLabels::Complete(truth) => truth.into(),
+            EvalLabels::Observed(observed) => Judged::known_cells(observed),
+        }
+    }
+}
+
+/// Everything that a run looks at.
+#[derive(Clone, Copy, Debug)]
+pub struct Data<'a> {
+    /// Rows to train on.
+    pub train: TrainSet<'a>,
+    /// Rows to select an epoch by.
+    pub val: Option<EvalSet<'a>>,
+    /// Rows to report on.
+    pub test: Option<EvalSet<'a>>,
+}

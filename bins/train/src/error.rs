@@ -1,0 +1,86 @@
+//! What can go wrong in training.
+
+use lacuna_formats::FormatError;
+use lacuna_losses::LossError;
+use lacuna_metrics::MetricError;
+
+/// Why something cannot be trained, or stopped training.
+#[derive(Debug, thiserror::Error)]
+pub enum TrainError {
+    /// A setting is wrong by itself or does not fit the data.
+    #[error("{0}")]
+    Setting(String),
+    /// A loss refused labels, logits or a parameter.
+    #[error(transparent)]
+    Loss(#[from] LossError),
+    /// A step or a pass over the rows failed.
+    #[error("{loss}, seed {seed}, epoch {epoch}, step {step}: {source}")]
+    Step {
+        /// Name of the loss.
+        loss: String,
+        /// Seed of the run.
+        seed: u64,
+        /// Epoch, counted from 1.
+        epoch: usize,
+        /// Step within the phase, counted from 1.
+        step: u64,
+        /// What was refused.
+        source: Box<TrainError>,
+    },
+    /// Predictions could not be measured.
+    #[error("{loss}, seed {seed}: {source}")]
+    Metric {
+        /// Name of the loss.
+        loss: String,
+        /// Seed of the run.
+        seed: u64,
+        /// What the metric said.
+        source: MetricError,
+    },
+    /// Saved state does not fit.
+    #[error(transparent)]
+    State(#[from] StateError),
+    /// A file cannot be read.
+    #[error(transparent)]
+    Format(#[from] FormatError),
+    /// A file cannot be written.
+    #[error("{path}: {source}")]
+    Write {
+        /// The file or folder.
+        path: String,
+        /// What the system said.
+        source: std::io::Error,
+    },
+}
+
+/// Why saved state was refused.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum StateError {
+    /// Something that was saved is not there, or there is something that was not.
+    #[error("the saved state has no `{0}`")]
+    Missing(String),
+    /// A saved value has another size, or is not of this run.
+    #[error("the saved `{name}` {problem}")]
+    Unfit {
+        /// What was saved.
+        name: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// The file is damaged.
+    #[error("{path}: {problem}")]
+    Damaged {
+        /// The file.
+        path: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// The state belongs to other settings or other data.
+    #[error("{path}: it belongs to another run ({what} differs)")]
+    OtherRun {
+        /// The file.
+        path: String,
+        /// What differs.
+        what: &'static str,
+    },
+}

@@ -1,0 +1,328 @@
+//! What a method does in a step and between epochs, and the table of procedures.
+//!
+//! A procedure has its layers and losses, says where the rows of a step come from, records forward pass and loss on the
+//! tape, and predicts. Everything else (order of the rows, optimiser, schedule, clipping, averaging, evaluation,
+//! checkpoints) is the loop's: [`Run`](crate::Run).
+
+mod branches;
+mod estimator;
+mod mixup;
+mod plain;
+mod relabel;
+mod semi;
+mod two_phase;
+
+use crate::named::{NamedRow, SettingInfo, Values};
+use crate::{Batch, Feed, Head, Named, StateError, TrainError, TrainSet};
+use lacuna_engine::{Tape, Var};
+use lacuna_losses::{
+    ClassStatistics, LossError, LossGrad, LossInput, LossRow, Mix, MultiLabelLoss, Options, StateEntry, Targets,
+    TrainPass,
+};
+use lacuna_nn::{Layer, Mode, ParamGroup};
+use lacuna_protocols::Stream;
+
+/// Where a step stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct At {
+    /// Seed of the run.
+    pub seed: u64,
+    /// Epoch of the phase, counted from 0.
+    pub epoch: usize,
+    /// Step of the phase, counted from 0.
+    pub step: u64,
+}
+
+impl At {
+    /// The mode of a training step here.
+    pub fn mode(self) -> Mode {
+        Mode::Train { seed: self.seed, step: self.step }
+    }
+}
+
+/// A method.
+pub trait Procedure: Send {
+    /// A sampler and a batch size for each branch; the first one says how many steps an epoch has.
+    fn feeds(&self) -> &[Feed];
+
+    /// Whether [`begin_epoch`](Self::begin_epoch) of this epoch wants predictions for the rows that train, made in
+    /// evaluation mode with the averaged weights where weights are averaged.
+    fn wants_pass_before(&self, _epoch: usize) -> bool {
+        false
+    }
+
+    /// Called before the first batch of an epoch.
+    ///
+    /// # Errors
+    /// [`TrainError`] where the predictions are refused.
+    fn begin_epoch(&mut self, at: At, pass: Option<&TrainPass<'_>>) -> Result<(), TrainError>;
+
+    /// Records forward pass and loss of a step on a tape that was reset, one batch for each feed; returns the loss, a
+    /// scalar.
+    ///
+    /// # Errors
+    /// [`TrainError::Loss`] where a loss refuses the batch, which a learning rate far too high brings about.
+    fn step(&mut self, tape: &mut Tape, batches: &[Batch<'_>], at: At) -> Result<Var, TrainError>;
+
+    /// Records the logits `[B, C]` of features `[B, D]` in evaluation mode.
+    fn predict(&self, tape: &mut Tape, x: Var) -> Var;
+
+    /// Whether [`end_epoch`](Self::end_epoch) of this epoch is called.
+    fn wants_train_pass(&self, _epoch: usize) -> bool {
+        false
+    }
+
+    /// Shows predictions for the rows that train, made in evaluation mode with the weights at the end of the epoch.
+    ///
+    /// # Errors
+    /// [`TrainError`] where they are refused.
+    fn end_epoch(&mut self, _pass: &TrainPass<'_>) -> Result<(), TrainError> {
+        Ok(())
+    }
+
+    /// Everything beside the entries of the tape that decides the next bits.
+    fn state(&self) -> Vec<StateEntry>;
+
+    /// Restores what [`state`](Self::state) gave.
+    ///
+    /// # Errors
+    /// [`StateError`] if it is not of this procedure.
+    fn restore(&mut self, entries: &[StateEntry]) -> Result<(), StateError>;
+
+    /// Parameters with rates of their own, before those of the specification.
+    fn groups(&self) -> Vec<ParamGroup> {
+        vec![]
+    }
+
+    /// The name under which an entry of the tape belongs to the model that predicts, `None` if it does not.
+    fn predicts_with<'a>(&self, entry: &'a str) -> Option<&'a str> {
+        Some(entry)
+    }
+
+    /// Numbers about what the procedure did, by name: cells that were corrected, labels that were written.
+    fn report(&self) -> Vec<(&'static str, f64)> {
+        vec![]
+    }
+}
+
+/// A loss by name with everything it is built from.
+#[derive(Clone, Debug)]
+pub struct LossChoice {
+    /// Row of the table of losses.
+    pub row: &'static LossRow,
+    /// Parameters and reduction.
+    pub options: Options,
+    /// Class frequencies of the rows that train, where the loss is built from them.
+    pub statistics: Option<ClassStatistics>,
+}
+
+impl LossChoice {
+    /// The loss of this name for the labels of these rows.
+    ///
+    /// # Errors
+    /// [`TrainError::Loss`] for an unknown name, or labels that have no such statistics.
+    pub fn new(name: &str, options: Options, train: &TrainSet<'_>) -> Result<Self, TrainError> {
+        let row = lacuna_losses::find(name)?;
+        let statistics = row.statistics_of(train.labels().cells(), train.classes())?;
+        Ok(Self { row, options, statistics })
+    }
+
+    /// The loss.
+    ///
+    /// # Errors
+    /// [`TrainError::Loss`] for parameters out of their range.
+    pub fn build(&self) -> Result<Box<dyn MultiLabelLoss>, TrainError> {
+        Ok(match &self.statistics {
+            Some(statistics) => self.row.build_for(&self.options, statistics)?,
+            None => self.row.build(&self.options)?,
+        })
+    }
+}
+
+/// What a procedure is built from.
+pub struct Build<'b, 'd> {
+    /// The tape, on which parameters are made.
+    pub tape: &'b mut Tape,
+    /// The rows that train.
+    pub train: TrainSet<'d>,
+    /// What stands on the features.
+    pub head: &'b Head,
+    /// The loss.
+    pub loss: &'b LossChoice,
+    /// Sampler, rows and batch size of the specification.
+    pub feed: Feed,
+    /// Settings of the procedure.
+    pub values: &'b Values,
+    /// Seed of the run.
+    pub seed: u64,
+    /// Weights of the phase before, by name, if this one starts from them.
+    pub before: Option<&'b [(String, Vec<f32>)]>,
+}
+
+impl Build<'_, '_> {
+    /// The stream of first weights.
+    fn first_weights(&self) -> Stream {
+        Stream::new(self.seed, "first weights")
+    }
+
+    /// The head of the specification, its first weights those of the phase before where there are some.
+    fn head(&mut self) -> Result<Box<dyn Layer + Send + Sync>, TrainError> {
+        let (features, classes) = (self.train.features.columns(), self.train.classes());
+        let rng = &mut self.first_weights();
+        self.head.build(self.tape, features, classes, rng)
+    }
+
+    /// Refuses a loss that takes another number of logit matrices.
+    fn takes(&self, loss: &dyn MultiLabelLoss, procedure: &str, matrices: usize, mixed: bool) -> Result<(), TrainError> {
+        if loss.logit_matrices() == matrices && loss.mixes() == mixed {
+            return Ok(());
+        }
+        Err(TrainError::Setting(format!(
+            "{} takes {}; the procedure {procedure} gives it {}",
+            self.loss.row.info.name,
+            matrices_in_words(loss.logit_matrices(), loss.mixes()),
+            matrices_in_words(matrices, mixed)
+        )))
+    }
+}
+
+fn matrices_in_words(matrices: usize, mixed: bool) -> &'static str {
+    match (matrices, mixed) {
+        (1, _) => "the logits of one head",
+        (_, true) => "the logits of the rows and of mixed rows",
+        (2, _) => "the logits of a head and label estimates",
+        _ => "the logits of three heads",
+    }
+}
+
+/// One row of [`PROCEDURES`].
+#[derive(Debug)]
+pub struct ProcedureRow {
+    /// Name in a specification.
+    pub name: &'static str,
+    /// One sentence.
+    pub doc: &'static str,
+    /// The paper or the code it follows.
+    pub source: &'static str,
+    settings: &'static [SettingInfo],
+    build: fn(&mut Build<'_, '_>) -> Result<Box<dyn Procedure>, TrainError>,
+}
+
+impl NamedRow for ProcedureRow {
+    const KIND: &'static str = "procedure";
+    fn name(&self) -> &'static str {
+        self.name
+    }
+    fn settings(&self) -> &'static [SettingInfo] {
+        self.settings
+    }
+}
+
+/// Every procedure.
+pub static PROCEDURES: &[ProcedureRow] = &[
+    plain::ROW,
+    estimator::ROW,
+    mixup::ROW,
+    branches::ROW,
+    relabel::ROW,
+    relabel::CAP,
+    relabel::PERCENTILE,
+    semi::ROW,
+    two_phase::ROW,
+];
+
+/// The procedure that `named` says. `auto` is the one that hands the loss what it takes: `plain` for the logits of one
+/// head, `estimator` for label estimates beside them, `mixup` for mixed rows, `branches` for three heads.
+///
+/// # Errors
+/// [`TrainError::Setting`].
+pub(crate) fn resolved(named: &Named, loss: &LossChoice) -> Result<Named, TrainError> {
+    if named.name != "auto" {
+        named.find(PROCEDURES)?;
+        return Ok(named.clone());
+    }
+    let loss = loss.build()?;
+    let name = match (loss.logit_matrices(), loss.mixes()) {
+        (1, _) => "plain",
+        (_, true) => "mixup",
+        (2, _) => "estimator",
+        _ => "branches",
+    };
+    Ok(Named { name: name.to_string(), settings: named.settings.clone() })
+}
+
+/// Builds the procedure.
+///
+/// # Errors
+/// [`TrainError::Setting`] for settings that do not fit, [`TrainError::Loss`].
+pub(crate) fn build(
+    named: &Named,
+    mut parts: Build<'_, '_>,
+) -> Result<Box<dyn Procedure>, TrainError> {
+    let (row, _) = named.find(PROCEDURES)?;
+    (row.build)(&mut parts)
+}
+
+/// Records a loss of logits on the tape.
+fn record_loss(
+    tape: &mut Tape,
+    loss: &mut dyn MultiLabelLoss,
+    logits: &[Var],
+    batch: &Batch<'_>,
+    mix: Option<Mix<'_>>,
+    at: At,
+) -> Result<Var, LossError> {
+    let (rows, classes) = (batch.rows(), batch.train.classes());
+    tape.fused_loss(logits, |logits, grads| {
+        let input = LossInput {
+            logits,
+            rows,
+            classes,
+            targets: Targets { labels: batch.labels, soft: None, mix },
+            sample_ids: batch.ids,
+            epoch: at.epoch,
+            step: at.step,
+        };
+        loss.evaluate(&input, LossGrad::Into(grads))
+    })
+}
+
+/// State entries of a loss under a prefix.
+fn prefixed(prefix: &str, entries: Vec<StateEntry>) -> impl Iterator<Item = StateEntry> + '_ {
+    entries.into_iter().map(move |StateEntry { name, values }| StateEntry { name: format!("{prefix}{name}"), values })
+}
+
+/// The entries with this prefix, without it.
+fn without_prefix(prefix: &str, entries: &[StateEntry]) -> Vec<StateEntry> {
+    let of = |entry: &StateEntry| {
+        let name = entry.name.strip_prefix(prefix)?.to_string();
+        Some(StateEntry { name, values: entry.values.clone() })
+    };
+    entries.iter().filter_map(of).collect()
+}
+
+/// Restores a loss from the entries with this prefix.
+fn restore_loss(
+    loss: &mut dyn MultiLabelLoss,
+    prefix: &str,
+    entries: &[StateEntry],
+) -> Result<(), StateError> {
+    loss.restore(&without_prefix(prefix, entries)).map_err(|error| StateError::Unfit {
+        name: format!("{prefix}*"),
+        problem: format!("is refused: {error}"),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_are_documented_and_unique() {
+        for (i, row) in PROCEDURES.iter().enumerate() {
+            assert!(PROCEDURES[..i].iter().all(|other| other.name != row.name), "{} twice", row.name);
+            assert!(row.doc.ends_with('.') && !row.source.is_empty(), "{}", row.name);
+            assert!(row.settings.iter().all(|setting| !setting.doc.is_empty()));
+        }
+    }
+}
