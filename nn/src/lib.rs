@@ -61,5 +61,5 @@ pub use optim::{
     SlotState,
 };
 pub use pooling::{AvgPool2d, Flatten, GlobalAvgPool, MaxPool2d};
-pub use schedule::{Anneal, OneCycle, Schedule, StepDecay, WarmupSteps};
+pub use schedule::{Anneal, Constant, Cosine, OneCycle, Schedule, StepDecay, WarmupCosine, WarmupSteps};
 pub use sequential::Sequential;
