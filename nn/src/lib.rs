@@ -56,7 +56,10 @@ pub use layer::{Activation, Layer, Mode};
 pub use linear::Linear;
 pub use mlp::{Mlp, MlpConfig, MlpInit};
 pub use norm::{BatchNorm, BatchNorm1d, BatchNorm2d, LayerNorm};
-pub use optim::{Adam, AdamConfig, Decay, Optimizer, ParamGroup, Sgd, SgdConfig};
+pub use optim::{
+    Adam, AdamConfig, Decay, Matches, Optimizer, OptimizerStateError, ParamGroup, RowsState, Sgd, SgdConfig,
+    SlotState,
+};
 pub use pooling::{AvgPool2d, Flatten, GlobalAvgPool, MaxPool2d};
-pub use schedule::{Anneal, OneCycle, Schedule, StepDecay, WarmupSteps};
+pub use schedule::{Anneal, Constant, Cosine, OneCycle, Schedule, StepDecay, WarmupCosine, WarmupSteps};
 pub use sequential::Sequential;

@@ -3,7 +3,7 @@
 use lacuna_engine::{Exec, Tape, Tensor};
 use lacuna_nn::optim::reference::{AdamReference, SgdReference};
 use lacuna_nn::{
-    Activation, Adam, AdamConfig, Decay, Layer, Mlp, Mode, Optimizer, ParamGroup, Sgd, SgdConfig,
+    Activation, Adam, AdamConfig, Decay, Layer, Matches, Mlp, Mode, Optimizer, ParamGroup, Sgd, SgdConfig,
 };
 use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
 
@@ -146,7 +146,11 @@ fn groups_have_rates_of_their_own() {
     let mut tape = Tape::new();
     let (a, b) = (tape.param("head.w", Tensor::zeros([1])), tape.param("estimator", Tensor::zeros([1])));
     tape.seal();
-    let groups = vec![ParamGroup { prefix: "estimator".into(), lr_factor: 10.0, weight_decay: None }];
+    let groups = vec![ParamGroup {
+        matches: Matches::Prefix("estimator".into()),
+        lr_factor: 10.0,
+        weight_decay: None,
+    }];
     let mut adam = Adam::new(AdamConfig { lr: 0.001, groups, ..AdamConfig::default() });
     let step = |tape: &mut Tape, adam: &mut Adam| {
         tape.reset();

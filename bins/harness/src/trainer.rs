@@ -7,7 +7,7 @@ use lacuna_labels::{Features, Label, ObservedLabels};
 use lacuna_losses::spml::{ESTIMATOR_LR_FACTOR, estimator_init};
 use lacuna_losses::{LossGrad, LossInput, MultiLabelLoss, Targets, TrainPass};
 use lacuna_metrics::{ApScratch, MapConvention};
-use lacuna_nn::{Adam, AdamConfig, Layer, Mode, Optimizer, ParamGroup};
+use lacuna_nn::{Adam, AdamConfig, Layer, Matches, Mode, Optimizer, ParamGroup};
 use lacuna_protocols::Stream;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -71,7 +71,7 @@ impl<'a> Trainer<'a> {
         let optimizer = Adam::new(AdamConfig {
             lr: settings.lr,
             groups: vec![ParamGroup {
-                prefix: ESTIMATOR.to_string(),
+                matches: Matches::Prefix(ESTIMATOR.to_string()),
                 lr_factor: ESTIMATOR_LR_FACTOR as f32,
                 weight_decay: None,
             }],

@@ -3,12 +3,10 @@
 //! D. P. Kingma, J. Ba, "Adam: a method for stochastic optimization", ICLR 2015, in the form PyTorch gives
 //! it; decoupled decay: I. Loshchilov, F. Hutter, "Decoupled weight decay regularization", ICLR 2019.
 
+use super::FLUSH;
 use super::groups::{ParamGroup, Rates};
-use super::rows::{RowState, Rows};
-use super::{FLUSH, Optimizer};
-use lacuna_engine::{EntryMut, Grad, Tape};
+use super::slots::{Formula, SlotOptimizer};
 use lacuna_kernels::f32x8;
-use std::ops::Range;
 
 /// Gradients below this have squares that leave no trace in a second moment.
 const NO_SQUARE: f32 = 1e-16;
@@ -62,115 +60,37 @@ impl Default for AdamConfig {
 /// m = beta1 m + (1 - beta1) g            v = beta2 v + (1 - beta2) g^2
 /// w = w - lr m / (1 - beta1^t) / (sqrt(v / (1 - beta2^t)) + eps)
 /// ```
-pub struct Adam {
-    config: AdamConfig,
-    moments: Vec<Option<Moments>>,
-}
+/// Its state has the arrays `m` and `v`. [`Optimizer::set_momentum`](super::Optimizer::set_momentum) sets beta1.
+pub type Adam = SlotOptimizer<AdamConfig, 2>;
 
-/// First and second moment of one parameter.
-struct Moments {
-    m: Vec<f32>,
-    v: Vec<f32>,
-    t: u64,
-    rows: Rows,
-    rates: Rates,
-}
+impl Formula<2> for AdamConfig {
+    const ARRAYS: [&'static str; 2] = ["m", "v"];
+    type Step = AdamStep;
 
-impl Adam {
-    /// An optimiser without any history.
-    pub fn new(config: AdamConfig) -> Self {
-        Self { config, moments: Vec::new() }
-    }
-}
-
-impl Optimizer for Adam {
-    fn step(&mut self, tape: &mut Tape) {
-        let Self { config, moments } = self;
-        tape.update_entries(|i, entry| {
-            let Some(grad) = entry.grad else { return };
-            if moments.len() <= i {
-                moments.resize_with(i + 1, || None);
-            }
-            let state = moments[i].get_or_insert_with(|| Moments {
-                m: vec![0.0; entry.value.len()],
-                v: vec![0.0; entry.value.len()],
-                t: 0,
-                rows: Rows::default(),
-                rates: Rates::of(entry.name, &config.groups, config.weight_decay),
-            });
-            state.update(config, entry, grad);
-        });
-    }
-
-    fn learning_rate(&self) -> f32 {
-        self.config.lr
-    }
-
-    fn set_learning_rate(&mut self, lr: f32) {
-        self.config.lr = lr;
+    fn rates(&self) -> (f32, f32, Vec<ParamGroup>) {
+        (self.lr, self.weight_decay, self.groups.clone())
     }
 
     fn set_momentum(&mut self, momentum: f32) {
-        self.config.beta1 = momentum;
+        self.beta1 = momentum;
+    }
+
+    fn prepare(&self, rates: Rates, t: u64) -> AdamStep {
+        AdamStep::new(self, rates, t)
+    }
+
+    fn apply(step: &AdamStep, w: &mut [f32], [m, v]: [&mut [f32]; 2], g: Option<&[f32]>) {
+        step.apply(w, m, v, g);
+    }
+
+    fn catch_up(step: &AdamStep, [_, v]: [&mut [f32]; 2], steps: u64) {
+        step.decay_second_moment(v, steps);
     }
 }
 
-impl Moments {
-    fn update(&mut self, config: &AdamConfig, entry: EntryMut<'_>, grad: Grad<'_>) {
-        self.t += 1;
-        let step = AdamStep::new(config, self.rates, self.t);
-        match grad {
-            Grad::Dense(g) => {
-                let (v, cols) = (&mut self.v, entry.value.len() / entry.shape.sizes().first().unwrap_or(&1));
-                self.rows.wake_all(self.t, |row, slept| {
-                    step.decay_second_moment(&mut v[row * cols..(row + 1) * cols], slept);
-                });
-                step.apply(entry.value, &mut self.m, v, Some(g));
-            }
-            Grad::Rows { rows, data } => {
-                let count = entry.shape.sizes()[0];
-                let cols = entry.value.len() / count;
-                let decays = self.rates.weight_decay != 0.0;
-                let (m, v) = (&mut self.m[..], &mut self.v[..]);
-                let mut state = AdamRows { step, decays, w: entry.value, m, v, data, cols };
-                self.rows.step(count, decays, rows, self.t, &mut state);
-            }
-        }
-    }
-}
-
-/// A parameter with a gradient of rows.
-struct AdamRows<'a> {
-    step: AdamStep,
-    /// Weight decay moves a row whether it has a gradient or not.
-    decays: bool,
-    w: &'a mut [f32],
-    m: &'a mut [f32],
-    v: &'a mut [f32],
-    /// The gradient, of which only the touched rows hold numbers.
-    data: &'a [f32],
-    cols: usize,
-}
-
-impl RowState for AdamRows<'_> {
-    fn update(&mut self, rows: Range<usize>, has_gradient: bool, slept: u64) {
-        let at = rows.start * self.cols..rows.end * self.cols;
-        let v = &mut self.v[at.clone()];
-        if slept > 0 {
-            self.step.decay_second_moment(v, slept);
-        }
-        let g = has_gradient.then(|| &self.data[at.clone()]);
-        self.step.apply(&mut self.w[at.clone()], &mut self.m[at], v, g);
-    }
-
-    fn is_at_rest(&self, row: usize) -> bool {
-        !self.decays && self.m[row * self.cols..(row + 1) * self.cols].iter().all(|m| *m == 0.0)
-    }
-}
-
-/// The constants of one step, broadcast.
+/// The constants of one step of [`Adam`], broadcast.
 #[derive(Clone, Copy)]
-struct AdamStep {
+pub struct AdamStep {
     beta2_f64: f64,
     beta2: f32x8,
     one_minus_beta1: f32x8,
@@ -190,7 +110,7 @@ impl AdamStep {
     fn new(config: &AdamConfig, rates: Rates, t: u64) -> Self {
         let (beta1, beta2) = (f64::from(config.beta1), f64::from(config.beta2));
         let c = |x: f64| f32x8::splat(x as f32);
-        let lr = f64::from(config.lr) * f64::from(rates.lr_factor);
+        let lr = rates.lr;
         let decay = f64::from(rates.weight_decay);
         let (l2, shrink) = match config.decay {
             Decay::L2 => (decay, 1.0),
@@ -209,7 +129,7 @@ impl AdamStep {
         }
     }
 
-    /// What `steps` steps without a gradient did to v, all the while m was 0.
+    /// What `steps` steps without a gradient did to v while m was 0.
     fn decay_second_moment(&self, v: &mut [f32], steps: u64) {
         let decay = self.beta2_f64.powf(steps as f64) as f32;
         v.iter_mut().for_each(|v| *v *= decay);

@@ -4,6 +4,8 @@
 //! flushed to zero it cannot move, and the row is left alone until it is touched again. So a table with a
 //! row for every training sample costs a step what its recently used rows cost.
 
+use super::state::{OptimizerStateError, RowsState, SlotState};
+use lacuna_engine::Shape;
 use std::ops::Range;
 
 /// Steps between two looks at whether a row that is no longer touched has come to rest. Looking costs as much
@@ -32,6 +34,31 @@ pub(super) trait RowState {
 }
 
 impl Rows {
+    /// What has to be saved; `None` for a parameter that never had a gradient of rows.
+    pub(super) fn state(&self) -> Option<RowsState> {
+        (!self.touched.is_empty()).then(|| RowsState {
+            touched: self.touched.clone(),
+            updated: self.updated.clone(),
+            alive: self.alive.clone(),
+        })
+    }
+
+    /// The bookkeeping that a state holds for a parameter of shape `shape`.
+    pub(super) fn restore(state: &SlotState, shape: Shape) -> Result<Self, OptimizerStateError> {
+        let Some(RowsState { touched, updated, alive }) = &state.rows else { return Ok(Self::default()) };
+        let parameter = || state.parameter.clone();
+        let expected = shape.sizes().first().copied().unwrap_or(1);
+        let found = [touched.len(), updated.len(), alive.len()];
+        if found != [expected; 3] {
+            return Err(OptimizerStateError::Rows { parameter: parameter(), expected, found });
+        }
+        let late = |(touched, updated): (&u64, &u64)| *touched.max(updated) > state.steps;
+        if let Some(row) = touched.iter().zip(updated).position(late) {
+            return Err(OptimizerStateError::RowStep { parameter: parameter(), row });
+        }
+        Ok(Self { touched: touched.clone(), updated: updated.clone(), alive: alive.clone() })
+    }
+
     /// Prepares a step whose gradient is dense: wakes every row; all of them will move, and may go on moving.
     pub(super) fn wake_all(&mut self, step: u64, mut wake: impl FnMut(usize, u64)) {
         for (row, updated) in self.updated.iter_mut().enumerate() {

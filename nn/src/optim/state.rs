@@ -1,0 +1,112 @@
+//! What an optimiser keeps for each parameter, to be saved and restored.
+
+use std::fmt;
+
+/// Everything an optimiser keeps for one parameter.
+///
+/// Rates and momentum are not part of it: they come from the configuration and from schedules.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SlotState {
+    /// Name of the parameter.
+    pub parameter: String,
+    /// Steps in which the parameter had a gradient.
+    pub steps: u64,
+    /// Arrays of the parameter's size by name: the moments of Adam (`m`, `v`), the velocity of SGD (`u`).
+    pub arrays: Vec<(String, Vec<f32>)>,
+    /// Bookkeeping for a parameter that had gradients of single rows.
+    pub rows: Option<RowsState>,
+}
+
+/// The bookkeeping for a parameter that had gradients of single rows, with one number for each row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RowsState {
+    /// Step in which a row last had a gradient; 0 for never.
+    pub touched: Vec<u64>,
+    /// Step in which a row was last updated.
+    pub updated: Vec<u64>,
+    /// Whether a row may move without a gradient, because its moments may be other than 0.
+    pub alive: Vec<bool>,
+}
+
+/// A state that does not fit the parameters of a tape or the optimiser.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum OptimizerStateError {
+    /// The tape has no parameter of this name.
+    UnknownParameter {
+        /// The name in the state.
+        parameter: String,
+    },
+    /// The parameter occurs twice.
+    Duplicate {
+        /// Name of the parameter.
+        parameter: String,
+    },
+    /// The state has other arrays than the optimiser keeps.
+    Arrays {
+        /// Name of the parameter.
+        parameter: String,
+        /// Names of the optimiser's arrays.
+        expected: Vec<String>,
+        /// Names in the state.
+        found: Vec<String>,
+    },
+    /// An array has another size than the parameter.
+    Size {
+        /// Name of the parameter.
+        parameter: String,
+        /// Name of the array.
+        array: String,
+        /// Elements of the parameter.
+        expected: usize,
+        /// Elements of the array.
+        found: usize,
+    },
+    /// The bookkeeping of rows has another size than the parameter has rows.
+    Rows {
+        /// Name of the parameter.
+        parameter: String,
+        /// Rows of the parameter.
+        expected: usize,
+        /// Sizes of `touched`, `updated` and `alive`.
+        found: [usize; 3],
+    },
+    /// A row was touched or updated in a step that the parameter has not had yet.
+    RowStep {
+        /// Name of the parameter.
+        parameter: String,
+        /// The row.
+        row: usize,
+    },
+}
+
+impl fmt::Display for OptimizerStateError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::UnknownParameter { parameter } => {
+                write!(f, "optimiser state of `{parameter}`: there is no parameter of this name")
+            }
+            Self::Duplicate { parameter } => write!(f, "optimiser state of `{parameter}`: given twice"),
+            Self::Arrays { parameter, expected, found } => write!(
+                f,
+                "optimiser state of `{parameter}`: the arrays are [{}], the optimiser keeps [{}]",
+                found.join(", "),
+                expected.join(", ")
+            ),
+            Self::Size { parameter, array, expected, found } => write!(
+                f,
+                "optimiser state of `{parameter}`: `{array}` has {found} elements, the parameter has {expected}"
+            ),
+            Self::Rows { parameter, expected, found } => write!(
+                f,
+                "optimiser state of `{parameter}`: rows for {found:?} (touched, updated, alive), \
+                 the parameter has {expected}"
+            ),
+            Self::RowStep { parameter, row } => write!(
+                f,
+                "optimiser state of `{parameter}`: row {row} was updated in a step that has not happened yet"
+            ),
+        }
+    }
+}
+
+impl std::error::Error for OptimizerStateError {}
