@@ -36,9 +36,9 @@ impl GradCheck {
             for (input, (_, slope)) in loss.inputs.iter().enumerate() {
                 let slope: Vec<f64> = slope.iter().map(|s| f64::from(*s)).collect();
                 if slope.len() <= self.most_elements {
-                    for e in 0..slope.len() {
+                    for (e, got) in slope.iter().enumerate() {
                         let direction = |i: usize| f32::from(u8::from(i == e));
-                        self.compare_fused(&loss, &mut again, input, Some(e), direction, slope[e])?;
+                        self.compare_fused(&loss, &mut again, input, Some(e), direction, *got)?;
                     }
                     checked.elements += slope.len();
                 }
