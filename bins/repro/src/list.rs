@@ -2,7 +2,7 @@
 
 use crate::specs;
 use lacuna_cli::screen::wrapped;
-use lacuna_losses::{BRANCH_LOSSES, CLASS_LOSSES, LOSSES, LabelNeeds, LossRow};
+use lacuna_losses::{LOSSES, LabelNeeds, LossRow, Takes};
 use lacuna_synthetic::SETS;
 use std::fmt::Write as _;
 
@@ -20,7 +20,8 @@ pub(crate) fn text() -> anyhow::Result<String> {
         entry(&spec.name, &spec.title);
     }
     // Losses by what they need, so that it need not be said beside each.
-    let all = || LOSSES.iter().chain(CLASS_LOSSES);
+    let (trained, others): (Vec<&LossRow>, Vec<&LossRow>) =
+        LOSSES.iter().partition(|row| matches!(row.takes, Takes::Logits | Takes::Estimates));
     for need in [
         LabelNeeds::SinglePositive,
         LabelNeeds::SinglePositiveOneNegative,
@@ -30,11 +31,11 @@ pub(crate) fn text() -> anyhow::Result<String> {
     ] {
         entry("", "");
         entry(needs(need), "--loss NAME,NAME");
-        all().filter(|row| row.needs == need).for_each(|row| loss(&mut entry, row));
+        trained.iter().filter(|row| row.needs == need).for_each(|row| loss(&mut entry, row));
     }
     entry("", "");
     entry("Losses no benchmark trains", "they take the logits of several heads, or of mixed rows");
-    BRANCH_LOSSES.iter().for_each(|row| loss(&mut entry, row));
+    others.iter().for_each(|row| loss(&mut entry, row));
     entry("", "");
     entry("Parameters of losses", "`repro losses`, `repro losses show NAME`; --set NAME.PARAM=VALUE");
     entry("", "");

@@ -40,7 +40,7 @@
 //! - `tape/mod.rs`: positions, nodes, recording. `tape/backward.rs`: the walk.
 //! - `ops/mod.rs`: the table of operations; each file of `ops/` has forward, backward and the formula side by side.
 //! - `examples/scalar_tape.rs`: the same ideas on single numbers in about a hundred lines.
-//! - `gradcheck.rs`: how the derivatives are known to be right.
+//! - `gradcheck/mod.rs`: how the derivatives are known to be right.
 
 mod gradcheck;
 mod ops;
@@ -48,7 +48,7 @@ mod shape;
 mod tape;
 mod tensor;
 
-pub use gradcheck::{Checked, GradCheck, Mismatch};
+pub use gradcheck::{Checked, FusedMismatch, GradCheck, GradCheckError, Mismatch};
 pub use lacuna_kernels::random::MaskKey;
 pub use lacuna_kernels::{Dual, Exec, Real, Window};
 pub use ops::{ConvOptions, OPS, OpInfo, RunningStats};

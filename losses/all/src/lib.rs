@@ -1,11 +1,10 @@
 //! Every loss of the project behind one table.
 //!
-//! [`LOSSES`] has a row for each loss that a command line can name. A row says what the loss is
-//! ([`LossInfo`]), which labels a benchmark has to hand it ([`LabelNeeds`]), and builds it from named numbers
-//! ([`Options`]). [`CLASS_LOSSES`] are those that are built from the class frequencies of a training set as well.
-//! [`BRANCH_LOSSES`] take the logits of several heads, or of mixed rows.
+//! [`LOSSES`] has a row for each loss that a command line can name. A row says what the loss is ([`LossInfo`]), which
+//! labels it has to be handed ([`LabelNeeds`]), which statistics of a training set it is built from ([`Statistics`]) and
+//! what it is evaluated on ([`Takes`]); it builds the loss from named numbers ([`Options`]).
 //! The crates themselves are here too, for those who want a typed configuration: [`bce`],
-//! [`spml`], [`hill`].
+//! [`spml`], [`hill`] and the others.
 //!
 //! ```
 //! use lacuna_losses::{Options, find};
@@ -24,26 +23,9 @@
 mod options;
 mod table;
 
-pub use lacuna_anyloss as anyloss;
-pub use lacuna_asl as asl;
-pub use lacuna_bce as bce;
+// CAP makes labels for other losses and has no row.
 pub use lacuna_cap as cap;
-pub use lacuna_class_balanced as class_balanced;
-pub use lacuna_comic as comic;
-pub use lacuna_csl as csl;
-pub use lacuna_distribution_balanced as distribution_balanced;
-pub use lacuna_em as em;
-pub use lacuna_focal as focal;
-pub use lacuna_gr as gr;
-pub use lacuna_hill as hill;
-pub use lacuna_imprecise as imprecise;
-pub use lacuna_label_set as label_set;
-pub use lacuna_large_loss as large_loss;
-pub use lacuna_logit_adjust as logit_adjust;
 pub use lacuna_loss_api::*;
-pub use lacuna_propensity as propensity;
-pub use lacuna_pu as pu;
-pub use lacuna_pu_mlc as pu_mlc;
-pub use lacuna_spml as spml;
 pub use options::{Context, Options};
-pub use table::{BRANCH_LOSSES, CLASS_LOSSES, LOSSES, LabelNeeds, LossRow, Statistics, all, find};
+pub use table::crates::*;
+pub use table::{LOSSES, LabelNeeds, LossRow, Statistics, Takes, find};

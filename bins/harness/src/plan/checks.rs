@@ -3,12 +3,15 @@
 use super::{Overrides, PlannedLoss, TRIED_ROWS};
 use crate::{Benchmark, HarnessError, LossSpec, MaskSource, Spec, TrainingSpec};
 use lacuna_losses::{
-    BRANCH_LOSSES, Label, LossError, LossGrad, LossInput, LossRow, MultiLabelLoss, Options, Targets,
+    Label, LossError, LossGrad, LossInput, LossRow, MultiLabelLoss, Options, Takes, Targets,
 };
 
-/// Whether a loss takes several matrices of logits of the prediction.
+/// Whether a loss takes several matrices of logits of the prediction, which no head here gives.
 pub(super) fn is_branch_loss(row: &LossRow) -> bool {
-    BRANCH_LOSSES.iter().any(|branch| branch.info.name == row.info.name)
+    match row.takes {
+        Takes::Logits | Takes::Estimates => false,
+        Takes::MixedRows | Takes::Branches => true,
+    }
 }
 
 pub(super) fn with_overrides(spec: &Spec, overrides: &Overrides) -> Result<Spec, HarnessError> {

@@ -3,7 +3,7 @@
 use crate::spec;
 use lacuna_formats::{NpyArray, NpyData};
 use lacuna_harness::{HarnessError, MaskSource, Overrides, Plan};
-use lacuna_losses::{CLASS_LOSSES, LOSSES, LabelNeeds};
+use lacuna_losses::{LOSSES, LabelNeeds, LossRow, Statistics, Takes};
 use lacuna_source::{Convention, DataSource};
 use std::fs;
 use std::path::Path;
@@ -55,13 +55,17 @@ fn positives_only() -> tempfile::TempDir {
     folder(|_, label| label)
 }
 
+/// The losses that a plain benchmark trains.
+fn trained() -> impl Iterator<Item = &'static LossRow> {
+    LOSSES.iter().filter(|row| matches!(row.takes, Takes::Logits | Takes::Estimates))
+}
+
 #[test]
 fn losses_that_need_negatives_are_refused_and_not_given_drawn_ones() {
     let dir = positives_only();
-    let rows = || LOSSES.iter().chain(CLASS_LOSSES);
     let mut refused = 0;
     for row in
-        rows().filter(|row| row.needs != LabelNeeds::SinglePositive && row.needs != LabelNeeds::FullTruth)
+        trained().filter(|row| row.needs != LabelNeeds::SinglePositive && row.needs != LabelNeeds::FullTruth)
     {
         let error = plan(dir.path(), &["an", row.info.name], None).unwrap_err();
         let HarnessError::Labels { refused: list, fit, labels, .. } = &error else { panic!("{error}") };
@@ -79,9 +83,7 @@ fn losses_that_need_negatives_are_refused_and_not_given_drawn_ones() {
 #[test]
 fn every_loss_without_needs_beyond_positives_sees_the_labels_of_the_file() {
     let dir = positives_only();
-    let names: Vec<&str> = LOSSES
-        .iter()
-        .chain(CLASS_LOSSES)
+    let names: Vec<&str> = trained()
         .filter(|row| row.needs == LabelNeeds::SinglePositive)
         .map(|row| row.info.name)
         .filter(|name| !["ldam-softmax", "logit-adjust-softmax"].contains(name))
@@ -162,7 +164,7 @@ fn titles_and_columns_tell_the_labels_at_hand() {
 
 #[test]
 fn a_loss_that_no_plain_benchmark_trains_is_refused_before_the_first_run() {
-    for row in lacuna_losses::BRANCH_LOSSES {
+    for row in LOSSES.iter().filter(|row| matches!(row.takes, Takes::MixedRows | Takes::Branches)) {
         let overrides = Overrides { losses: Some(vec![row.info.name.to_string()]), ..Overrides::default() };
         let error = Plan::new(&spec(), &overrides).unwrap_err();
         assert!(matches!(&error, HarnessError::Branches { loss } if loss == row.info.name), "{error}");
@@ -185,8 +187,8 @@ fn labels_that_a_loss_refuses_are_found_before_the_first_run() {
 fn a_class_without_positives_stops_no_loss_and_is_named_in_the_record() {
     // The last class has no observed positive.
     let dir = folder(|cell, label| if cell % CLASSES == 3 { 0 } else { label });
-    let names: Vec<&str> = CLASS_LOSSES
-        .iter()
+    let names: Vec<&str> = trained()
+        .filter(|row| row.statistics != Statistics::None)
         .filter(|row| row.needs == LabelNeeds::SinglePositive)
         .map(|row| row.info.name)
         .filter(|name| !["ldam-softmax", "logit-adjust-softmax"].contains(name))

@@ -9,7 +9,7 @@ use clap::{Args, Subcommand};
 use lacuna_cli::Outputs;
 use lacuna_cli::screen::wrapped;
 use lacuna_formats::write_atomic;
-use lacuna_losses::{LossInfo, LossRow, Options, all, find};
+use lacuna_losses::{LOSSES, LossInfo, LossRow, Options, find};
 use probe::Probe;
 use std::fmt::Write as _;
 use std::path::PathBuf;
@@ -54,7 +54,7 @@ pub(crate) fn text(args: &LossesArgs) -> anyhow::Result<String> {
 
 fn list() -> anyhow::Result<String> {
     let mut out = String::new();
-    for row in all() {
+    for row in LOSSES {
         let info = row.info;
         writeln!(out, "{}", wrapped(&format!("{:<26} {}", info.name, heading(info)), 29))?;
         writeln!(out, "{}", wrapped(&format!("{:<26} {}", "", info.paper), 29))?;
@@ -62,7 +62,7 @@ fn list() -> anyhow::Result<String> {
             writeln!(out, "{}", wrapped(&format!("{:<26}   {line}", ""), 31))?;
         }
     }
-    writeln!(out, "\n{} losses; `repro losses show NAME` has formula and plot.", all().count())?;
+    writeln!(out, "\n{} losses; `repro losses show NAME` has formula and plot.", LOSSES.len())?;
     Ok(out)
 }
 

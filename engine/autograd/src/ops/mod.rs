@@ -207,6 +207,10 @@ impl Op {
         matches!(self, Op::Leaf(_))
     }
 
+    pub(crate) fn is_fused_loss(&self) -> bool {
+        matches!(self, Op::FusedLoss(_))
+    }
+
     pub(crate) fn is_param(&self) -> bool {
         matches!(self, Op::Leaf(leaf) if leaf.kind == LeafKind::Param)
     }

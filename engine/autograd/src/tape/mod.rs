@@ -22,8 +22,8 @@ pub(crate) use backward::Backward;
 pub(crate) use buffer::Buffer;
 pub use entries::{Entry, EntryKind, EntryMut, Grad};
 pub use observe::{Differentiated, FirstNonFinite, NonFinite, Observer, Recorded};
-pub(crate) use replay::Reference;
 pub use replay::Replay;
+pub(crate) use replay::{Reference, SweptLoss};
 
 use crate::ops::{Leaf, LeafKind, Op};
 use crate::{Exec, Shape, Tensor};

@@ -66,6 +66,16 @@ impl<R: Real> Reference<'_, R> {
     }
 }
 
+/// A fused loss as it was recorded.
+pub(crate) struct SweptLoss<'a> {
+    pub(crate) var: Var,
+    /// Operation, position and scope.
+    pub(crate) name: String,
+    pub(crate) value: f32,
+    /// Values and derivatives of each input.
+    pub(crate) inputs: Vec<(&'a [f32], &'a [f32])>,
+}
+
 impl Tape {
     /// Evaluates the recorded graph again with the references, in the arithmetic `R`.
     ///
@@ -99,6 +109,31 @@ impl Tape {
         (0..self.len)
             .filter(|i| self.nodes[*i].op.is_leaf() && self.nodes[*i].needs_grad)
             .map(|i| self.var_at(i))
+    }
+
+    /// Every fused loss that the last sweep passed.
+    pub(crate) fn swept_fused_losses(&self) -> Vec<SweptLoss<'_>> {
+        let swept = (0..self.len).filter(|i| self.nodes[*i].op.is_fused_loss() && self.nodes[*i].has_grad);
+        let loss = |index: usize| {
+            let node = &self.nodes[index];
+            let scope = &self.scopes[usize::from(node.scope)];
+            let scope = if scope.is_empty() { String::new() } else { format!(" in {scope}") };
+            let mut saved = self.saved[index].get();
+            let inputs = node.op.inputs();
+            let inputs = inputs.iter().map(|id| {
+                let x = self.values[id.index()].get();
+                let (slope, rest) = saved.split_at(x.len());
+                saved = rest;
+                (x, slope)
+            });
+            SweptLoss {
+                var: self.var_at(index),
+                name: format!("{} (node {index}{scope})", node.op.name()),
+                value: self.values[index].get()[0],
+                inputs: inputs.collect(),
+            }
+        };
+        swept.map(loss).collect()
     }
 
     /// A gradient with rows that were not written as zeros, `None` where no path reached it.

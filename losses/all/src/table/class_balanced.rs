@@ -4,7 +4,7 @@ use super::{LabelNeeds, LossRow, class_row};
 use crate::Reduction;
 use crate::class_balanced::{DropLoss, DropLossConfig, Ldam, LdamConfig, LdamSoftmax};
 
-pub(super) const CLASS_ROWS: &[LossRow] = &[
+pub(super) const ROWS: &[LossRow] = &[
     class_row(Ldam::INFO, Reduction::Mean, LabelNeeds::SinglePositive, |given| {
         let (max_m, s, reduction) = (given.get("max_m")?, given.get("s")?, given.reduction());
         Ok(Box::new(Ldam::new(LdamConfig { max_m, s, reduction }, given.train()?)?))

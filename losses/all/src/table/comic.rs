@@ -1,10 +1,10 @@
 //! COMIC.
 
-use super::{Given, LabelNeeds, LossRow, class_row};
+use super::{Given, LabelNeeds, LossRow, Takes, class_row};
 use crate::comic::{HeadTailBalancer, HtbConfig, Mfm, MfmConfig, PaperConfig, PaperMfm, Rlc, RlcConfig};
 use crate::{LossError, Reduction};
 
-pub(super) const CLASS_ROWS: &[LossRow] = &[
+pub(super) const ROWS: &[LossRow] = &[
     class_row(PaperMfm::INFO, Reduction::Sum, LabelNeeds::SinglePositive, |given| {
         let config = PaperConfig {
             gamma_pos: given.get("gamma_pos")?,
@@ -33,14 +33,13 @@ pub(super) const CLASS_ROWS: &[LossRow] = &[
         };
         Ok(Box::new(Rlc::new(config, given.train()?)?))
     }),
-];
-
-pub(super) const BRANCH_ROWS: &[LossRow] =
-    &[class_row(HeadTailBalancer::INFO, Reduction::Sum, LabelNeeds::SinglePositive, |given| {
+    class_row(HeadTailBalancer::INFO, Reduction::Sum, LabelNeeds::SinglePositive, |given| {
         let config = HtbConfig { alpha: given.get("alpha")?, mfm: mfm(MfmConfig::with_attention(), given)? };
         Ok(Box::new(HeadTailBalancer::new(config, given.train()?)?))
     })
-    .with_co_occurrence()];
+    .with_co_occurrence()
+    .taking(Takes::Branches),
+];
 
 fn mfm(published: MfmConfig, given: &Given<'_>) -> Result<MfmConfig, LossError> {
     let by = published.attention.then(|| given.get("gamma_class_ng")).transpose()?;

@@ -17,12 +17,10 @@ pub(super) const ROWS: &[LossRow] = &[
     row(Mode::Selective.info(), Reduction::Sum, LabelNeeds::SinglePositive, |given| {
         csl(Mode::Selective, given)
     }),
-];
-
-pub(super) const CLASS_ROWS: &[LossRow] =
-    &[class_row(Mode::SELECTIVE_PRIOR, Reduction::Sum, LabelNeeds::SinglePositive, |given| {
+    class_row(Mode::SELECTIVE_PRIOR, Reduction::Sum, LabelNeeds::SinglePositive, |given| {
         csl(Mode::Selective, given)
-    })];
+    }),
+];
 
 fn csl(mode: Mode, given: &Given<'_>) -> Result<Box<dyn MultiLabelLoss>, LossError> {
     let has = |name| given.row.info.param(name).is_some();

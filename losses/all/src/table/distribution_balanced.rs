@@ -6,7 +6,7 @@ use crate::distribution_balanced::{
 };
 use crate::{LossError, MultiLabelLoss, Reduction};
 
-pub(super) const CLASS_ROWS: &[LossRow] = &[
+pub(super) const ROWS: &[LossRow] = &[
     class_row(Variant::RBce.info_for(Preset::Coco), Reduction::Mean, LabelNeeds::SinglePositive, |given| {
         resample(Variant::RBce, Preset::Coco, given)
     }),

@@ -1,11 +1,12 @@
 //! Operations on label sets.
 
-use super::{LabelNeeds, LossRow, row};
+use super::{LabelNeeds, LossRow, Takes, row};
 use crate::Reduction;
 use crate::label_set::{LabelSetMixup, LabelSetMixupConfig};
 
-pub(super) const BRANCH_ROWS: &[LossRow] =
+pub(super) const ROWS: &[LossRow] =
     &[row(LabelSetMixup::INFO, Reduction::Mean, LabelNeeds::SinglePositiveOneNegative, |given| {
         let (weight, reduction) = (given.get("weight")?, given.reduction());
         Ok(Box::new(LabelSetMixup::new(LabelSetMixupConfig { weight, reduction })?))
-    })];
+    })
+    .taking(Takes::MixedRows)];

@@ -4,7 +4,7 @@ use super::{Given, LabelNeeds, LossRow, class_row};
 use crate::logit_adjust::{Form, LogitAdjust, LogitAdjustConfig, LogitAdjustSoftmax};
 use crate::{LossError, MultiLabelLoss, Reduction};
 
-pub(super) const CLASS_ROWS: &[LossRow] = &[
+pub(super) const ROWS: &[LossRow] = &[
     class_row(Form::LogPrior.info(), Reduction::Mean, LabelNeeds::SinglePositive, |given| {
         logit_adjust(Form::LogPrior, given)
     }),

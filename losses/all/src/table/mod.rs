@@ -1,4 +1,4 @@
-//! The table of losses. Each family has a file with its rows.
+//! The table of losses. Each crate has a file with its rows.
 
 mod anyloss;
 mod asl;
@@ -33,14 +33,16 @@ pub struct LossRow {
     pub needs: LabelNeeds,
     /// What it is built from besides its options; [`LossRow::statistics_of`] counts exactly that.
     pub statistics: Statistics,
+    /// What it is evaluated on besides observed labels.
+    pub takes: Takes,
     make: Make,
 }
 
 type Make = fn(&Given<'_>) -> Result<Box<dyn MultiLabelLoss>, LossError>;
 
-/// A row, as the files of the families write it.
+/// A row, as the files of this folder write it.
 const fn row(info: &'static LossInfo, reduction: Reduction, needs: LabelNeeds, make: Make) -> LossRow {
-    LossRow { info, reduction, needs, statistics: Statistics::None, make }
+    LossRow { info, reduction, needs, statistics: Statistics::None, takes: Takes::Logits, make }
 }
 
 /// A row that is built from the class frequencies of a training set.
@@ -79,41 +81,58 @@ pub enum LabelNeeds {
     FullTruth,
 }
 
-/// Every loss over the logits of one head, in the order in which they are listed.
-pub static LOSSES: &[LossRow] = &joined::<{ count(ROWS) }>(ROWS);
+/// What a loss takes besides observed labels; what hands it over is the training procedure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Takes {
+    /// The logits of a batch.
+    Logits,
+    /// The logits of a batch, then the logits of label estimates of the same rows, which are a parameter with a row for
+    /// each training row.
+    Estimates,
+    /// The logits of a batch, then the logits of mixed rows, with [`Targets::mix`](crate::Targets::mix) to say which rows
+    /// those are made of.
+    MixedRows,
+    /// The logits that several heads give for the same rows.
+    Branches,
+}
 
-/// Losses that are built from the class frequencies of a training set: [`LossRow::build_for`].
-pub static CLASS_LOSSES: &[LossRow] = &joined::<{ count(CLASS_ROWS) }>(CLASS_ROWS);
+/// A file for each crate, in the order in which its rows are listed, and the crate under a name of its own.
+macro_rules! families {
+    ($($family:ident: $krate:ident,)*) => {
+        /// The crates of the rows.
+        pub(crate) mod crates {
+            $(pub use $krate as $family;)*
+        }
 
-/// Losses over several matrices of logits of the prediction, of several heads or of mixed rows: what hands them over is
-/// no plain training loop.
-pub static BRANCH_LOSSES: &[LossRow] = &joined::<{ count(BRANCH_ROWS) }>(BRANCH_ROWS);
+        const FAMILIES: &[&[LossRow]] = &[$($family::ROWS),*];
+    };
+}
 
-const ROWS: &[&[LossRow]] = &[
-    spml::ROWS,
-    hill::ROWS,
-    bce::ROWS,
-    focal::ROWS,
-    asl::ROWS,
-    csl::ROWS,
-    em::ROWS,
-    large_loss::ROWS,
-    gr::ROWS,
-    pu_mlc::ROWS,
-    pu::ROWS,
-    anyloss::ROWS,
-    imprecise::ROWS,
-];
-const CLASS_ROWS: &[&[LossRow]] = &[
-    csl::CLASS_ROWS,
-    pu::CLASS_ROWS,
-    distribution_balanced::CLASS_ROWS,
-    class_balanced::CLASS_ROWS,
-    logit_adjust::CLASS_ROWS,
-    propensity::CLASS_ROWS,
-    comic::CLASS_ROWS,
-];
-const BRANCH_ROWS: &[&[LossRow]] = &[pu_mlc::BRANCH_ROWS, comic::BRANCH_ROWS, label_set::BRANCH_ROWS];
+families! {
+    spml: lacuna_spml,
+    hill: lacuna_hill,
+    bce: lacuna_bce,
+    focal: lacuna_focal,
+    asl: lacuna_asl,
+    csl: lacuna_csl,
+    em: lacuna_em,
+    large_loss: lacuna_large_loss,
+    gr: lacuna_gr,
+    pu_mlc: lacuna_pu_mlc,
+    pu: lacuna_pu,
+    anyloss: lacuna_anyloss,
+    imprecise: lacuna_imprecise,
+    distribution_balanced: lacuna_distribution_balanced,
+    class_balanced: lacuna_class_balanced,
+    logit_adjust: lacuna_logit_adjust,
+    propensity: lacuna_propensity,
+    comic: lacuna_comic,
+    label_set: lacuna_label_set,
+}
+
+/// Every loss, in the order in which losses are listed: those of their options alone, those of the statistics of a
+/// training set, those over mixed rows and several heads; within each, by crate.
+pub static LOSSES: &[LossRow] = &joined::<{ count(FAMILIES) }>(FAMILIES);
 
 const fn count(parts: &[&[LossRow]]) -> usize {
     let (mut n, mut part) = (0, 0);
@@ -126,32 +145,34 @@ const fn count(parts: &[&[LossRow]]) -> usize {
 
 const fn joined<const N: usize>(parts: &[&[LossRow]]) -> [LossRow; N] {
     let mut all = [parts[0][0]; N];
-    let (mut n, mut part) = (0, 0);
-    while part < parts.len() {
-        let mut i = 0;
-        while i < parts[part].len() {
-            all[n] = parts[part][i];
-            n += 1;
-            i += 1;
+    let (mut n, mut group) = (0, 0);
+    while group < 3 {
+        let mut part = 0;
+        while part < parts.len() {
+            let mut i = 0;
+            while i < parts[part].len() {
+                if parts[part][i].group() == group {
+                    all[n] = parts[part][i];
+                    n += 1;
+                }
+                i += 1;
+            }
+            part += 1;
         }
-        part += 1;
+        group += 1;
     }
+    assert!(n == N);
     all
 }
 
-/// Every row of the three tables.
-pub fn all() -> impl Iterator<Item = &'static LossRow> {
-    LOSSES.iter().chain(CLASS_LOSSES).chain(BRANCH_LOSSES)
-}
-
-/// The row of this name, in any of the tables.
+/// The row of this name.
 ///
 /// # Errors
 /// [`LossError::UnknownLoss`] with the names that may be meant; see [`suggest`].
 pub fn find(name: &str) -> Result<&'static LossRow, LossError> {
-    all().find(|row| row.info.name == name).ok_or_else(|| LossError::UnknownLoss {
+    LOSSES.iter().find(|row| row.info.name == name).ok_or_else(|| LossError::UnknownLoss {
         name: name.to_owned(),
-        suggestion: suggest(name, all().map(|row| row.info.name)),
+        suggestion: suggest(name, LOSSES.iter().map(|row| row.info.name)),
     })
 }
 
@@ -159,6 +180,20 @@ impl LossRow {
     /// This row, built from the co-occurrence of classes.
     const fn with_co_occurrence(self) -> Self {
         Self { statistics: Statistics::CoOccurrence, ..self }
+    }
+
+    /// This row, evaluated on something else than the logits of a batch.
+    const fn taking(self, takes: Takes) -> Self {
+        Self { takes, ..self }
+    }
+
+    /// Place among the groups in which losses are listed.
+    const fn group(&self) -> usize {
+        match (self.takes, self.statistics) {
+            (Takes::MixedRows | Takes::Branches, _) => 2,
+            (_, Statistics::None) => 0,
+            _ => 1,
+        }
     }
 
     /// The statistics of observed labels `[rows, classes]` that the row is built from, `None` if it is built from its

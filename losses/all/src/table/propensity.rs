@@ -4,7 +4,7 @@ use super::{Given, LabelNeeds, LossRow, class_row};
 use crate::propensity::{Bound, Propensities, Propensity, Surrogate, info_of};
 use crate::{LossError, MultiLabelLoss, Reduction};
 
-pub(super) const CLASS_ROWS: &[LossRow] = &[
+pub(super) const ROWS: &[LossRow] = &[
     class_row(
         info_of(Bound::Unbiased, Surrogate::Bce),
         Reduction::Mean,

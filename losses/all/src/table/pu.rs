@@ -4,11 +4,10 @@ use super::{Given, LabelNeeds, LossRow, class_row, row};
 use crate::pu::{Crisp, Pu, PuConfig, Risk, Vpu};
 use crate::{LossError, MultiLabelLoss, Reduction};
 
-pub(super) const ROWS: &[LossRow] = &[row(Vpu::INFO, Reduction::Mean, LabelNeeds::SinglePositive, |given| {
-    Ok(Box::new(Vpu::new(given.reduction())))
-})];
-
-pub(super) const CLASS_ROWS: &[LossRow] = &[
+pub(super) const ROWS: &[LossRow] = &[
+    row(Vpu::INFO, Reduction::Mean, LabelNeeds::SinglePositive, |given| {
+        Ok(Box::new(Vpu::new(given.reduction())))
+    }),
     class_row(Risk::Unbiased.info(), Reduction::Mean, LabelNeeds::SinglePositive, |given| {
         pu(Risk::Unbiased, given)
     }),

@@ -1,16 +1,13 @@
 //! PU-MLC and its mixup term.
 
-use super::{Given, LabelNeeds, LossRow, row};
+use super::{Given, LabelNeeds, LossRow, Takes, row};
 use crate::pu_mlc::{Preset, PuMlc, PuMlcConfig, PuMlcMixup};
 use crate::{LossError, MultiLabelLoss, Reduction};
 
 pub(super) const ROWS: &[LossRow] = &[
     row(Preset::Coco.info(), Reduction::Sum, LabelNeeds::SinglePositive, |given| pu_mlc(Preset::Coco, given)),
     row(Preset::Voc.info(), Reduction::Sum, LabelNeeds::SinglePositive, |given| pu_mlc(Preset::Voc, given)),
-];
-
-pub(super) const BRANCH_ROWS: &[LossRow] =
-    &[row(PuMlcMixup::INFO, Reduction::Sum, LabelNeeds::SinglePositive, |given| {
+    row(PuMlcMixup::INFO, Reduction::Sum, LabelNeeds::SinglePositive, |given| {
         Ok(Box::new(PuMlcMixup::new(PuMlcConfig {
             preset: Preset::Coco,
             alpha: given.get("alpha")?,
@@ -18,7 +15,9 @@ pub(super) const BRANCH_ROWS: &[LossRow] =
             eps: given.get("eps")?,
             reduction: given.reduction(),
         })?))
-    })];
+    })
+    .taking(Takes::MixedRows),
+];
 
 fn pu_mlc(preset: Preset, given: &Given<'_>) -> Result<Box<dyn MultiLabelLoss>, LossError> {
     Ok(Box::new(PuMlc::new(PuMlcConfig {

@@ -1,6 +1,6 @@
 //! Single positives: Cole et al.
 
-use super::{Given, LabelNeeds, LossRow, row};
+use super::{Given, LabelNeeds, LossRow, Takes, row};
 use crate::spml::{Epr, ExpectedPositivesConfig, GuardedBce, GuardedConfig, Kind, PairwiseRank, Role};
 use crate::{LossError, MultiLabelLoss, Reduction};
 
@@ -33,7 +33,8 @@ pub(super) const ROWS: &[LossRow] = &[
     }),
     row(Role::INFO, Reduction::Mean, LabelNeeds::SinglePositive, |given| {
         Ok(Box::new(Role::new(expected_positives(given)?)?))
-    }),
+    })
+    .taking(Takes::Estimates),
 ];
 
 fn guarded(kind: Kind, given: &Given<'_>) -> Result<Box<dyn MultiLabelLoss>, LossError> {

@@ -2,8 +2,8 @@
 //! not, and entries that are not a state are refused.
 
 use lacuna_losses::{
-    ClassStatistics, Context, Label, LabelUse, LossError, LossGrad, LossInput, LossRow, Mix, MultiLabelLoss,
-    Options, StateEntry, TrainPass, all,
+    ClassStatistics, Context, LOSSES, Label, LabelUse, LossError, LossGrad, LossInput, LossRow, Mix,
+    MultiLabelLoss, Options, StateEntry, TrainPass,
 };
 
 const ROWS: usize = 23;
@@ -149,7 +149,7 @@ impl Run {
 #[test]
 fn a_run_goes_on_from_its_state_with_the_same_bits() {
     let mut changing = Vec::new();
-    for row in all() {
+    for row in LOSSES {
         let name = row.info.name;
         let last = EPOCHS * STEPS;
         let mut whole = Run::new(row);
@@ -184,7 +184,7 @@ fn a_run_goes_on_from_its_state_with_the_same_bits() {
 
 #[test]
 fn what_is_no_state_of_the_loss_is_refused_and_changes_nothing() {
-    for row in all() {
+    for row in LOSSES {
         let name = row.info.name;
         let mut run = Run::new(row);
         for _ in 0..6 * STEPS {

@@ -1,0 +1,182 @@
+//! Every operation against its reference, and the check itself against wrong gradients.
+
+use super::cases::OtherUse;
+use super::*;
+use crate::{Exec, OPS, Shape};
+
+const OTHER_USES: [OtherUse; 3] = [OtherUse::None, OtherUse::Before, OtherUse::After];
+
+#[test]
+fn every_operation_passes_with_at_least_200_draws() {
+    for op in OPS {
+        let cases = (op.cases)();
+        assert!(!cases.is_empty(), "{} has no cases", op.name);
+        let draws = 200u64.div_ceil(cases.len() as u64).max(2);
+        for (c, case) in cases.iter().enumerate() {
+            for (draw, other) in (0..draws).flat_map(|draw| OTHER_USES.map(|other| (draw, other))) {
+                let (mut tape, loss) = case.record(Exec::Serial, draw + 1000 * c as u64, other);
+                let check = GradCheck::default();
+                let checked = match case.fused {
+                    Some(fused) => check.run_with(&mut tape, loss, |_, x, dx| Ok::<_, String>(fused(x, dx))),
+                    None => check.run(&mut tape, loss),
+                };
+                if let Err(error) = checked {
+                    panic!(
+                        "{}, case {c}, draw {draw}, other use {other:?}: {error}\n{}",
+                        op.name,
+                        tape.table()
+                    );
+                }
+            }
+        }
+    }
+}
+
+/// What every operation is checked on: at least five shapes, a single row among them, and a leaf so large that
+/// it is checked along random directions.
+#[test]
+fn every_operation_is_checked_on_enough_shapes() {
+    let most = GradCheck::default().most_elements;
+    // a leaf computes nothing
+    for op in OPS.iter().filter(|op| op.name != "leaf") {
+        let cases = (op.cases)();
+        let mut shapes: Vec<&[Shape]> = cases.iter().map(|case| case.shapes.as_slice()).collect();
+        let any = |wanted: &dyn Fn(&Shape) -> bool| cases.iter().flat_map(|case| &case.shapes).any(wanted);
+        assert!(any(&|shape| shape.sizes().first() == Some(&1)), "{}: no single row", op.name);
+        assert!(any(&|shape| shape.len() > most), "{}: no leaf of more than {most} elements", op.name);
+        shapes.sort_by_key(|shapes| format!("{shapes:?}"));
+        shapes.dedup();
+        assert!(shapes.len() >= 5, "{}: {} different shapes", op.name, shapes.len());
+    }
+}
+
+#[test]
+fn every_kernel_agrees_with_its_reference() {
+    for op in OPS {
+        for (c, case) in (op.cases)().iter().enumerate() {
+            let (tape, _) = case.record(Exec::Serial, c as u64, OtherUse::None);
+            let exact = tape.replay(|_, _, x| x);
+            for index in 0..tape.node_count() {
+                let var = tape.var_at(index);
+                for (fast, exact) in tape.value(var).iter().zip(exact.value(&tape, var)) {
+                    let bound = 1e-5 * exact.abs().max(1.0);
+                    assert!(
+                        (f64::from(*fast) - exact).abs() <= bound,
+                        "{}: {fast} against {exact}\n{}",
+                        op.name,
+                        tape.table()
+                    );
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn threads_do_not_change_a_bit_of_any_operation() {
+    let bits = |exec| -> Vec<u32> {
+        let mut bits = Vec::new();
+        for (c, case) in OPS.iter().flat_map(|op| (op.cases)()).enumerate() {
+            let (mut tape, loss) = case.record(exec, 3, OTHER_USES[c % 3]);
+            tape.backward(loss);
+            bits.push(tape.value(loss)[0].to_bits());
+            for leaf in tape.differentiable_leaves().collect::<Vec<_>>() {
+                bits.extend(tape.dense_grad(leaf).into_iter().flatten().map(f32::to_bits));
+            }
+        }
+        bits
+    };
+    let serial = bits(Exec::Serial);
+    for threads in [1, 2, 3, 8] {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        assert_eq!(pool.install(|| bits(Exec::Rayon)), serial, "{threads} threads");
+    }
+}
+
+#[test]
+fn the_table_is_a_table() {
+    let mut names: Vec<&str> = OPS.iter().map(|op| op.name).collect();
+    assert!(OPS.iter().all(|op| !op.doc.is_empty()));
+    names.sort_unstable();
+    let all = names.len();
+    names.dedup();
+    assert_eq!(names.len(), all, "two operations share a name");
+}
+
+#[test]
+fn a_wrong_gradient_is_found() {
+    let mut tape = Tape::new();
+    tape.seal();
+    let x = tape.variable([2], &[1.0, 2.0]);
+    let y = tape.exp(x);
+    let loss = tape.sum(y);
+    tape.backward(loss);
+    let check = GradCheck::default();
+    let right = f64::from(tape.grad(x).unwrap()[1]);
+    let second = |e| f64::from(u8::from(e == 1));
+    assert!(check.compare(&tape, loss, x, second, right, 1.0, Some(1)).is_ok());
+    for wrong in [right * 1.01, -right, 0.0, f64::NAN] {
+        let mismatch = check.compare(&tape, loss, x, second, wrong, 1.0, Some(1)).unwrap_err();
+        assert_eq!(mismatch.element, Some(1));
+        assert!((mismatch.dual - 2f64.exp()).abs() < 1e-12);
+    }
+}
+
+/// The sum of squares as a fused loss, with `slope` in the place of 2.
+fn squares(slope: f32, x: &[&[f32]], dx: &mut [&mut [f32]]) -> Result<f32, String> {
+    x[0].iter().zip(&mut *dx[0]).for_each(|(x, dx)| *dx = slope * x);
+    Ok(x[0].iter().map(|x| x * x).sum())
+}
+
+/// A graph with a fused loss in a scope, behind an operation.
+fn with_fused_loss(slope: f32, x: &[f32]) -> (Tape, Var) {
+    let mut tape = Tape::new();
+    tape.seal();
+    let x = tape.variable([1, x.len()], x);
+    let doubled = tape.scale(x, 2.0);
+    let loss = tape.scope("loss", |t| t.fused_loss(&[doubled], |x, dx| squares(slope, x, dx))).unwrap();
+    (tape, loss)
+}
+
+#[test]
+fn a_wrong_gradient_of_a_fused_loss_is_found() {
+    let again = |_: Var, x: &[&[f32]], dx: &mut [&mut [f32]]| squares(2.0, x, dx);
+    for x in [&[1.5, -0.5, 2.0][..], &[0.25; 1000]] {
+        let (mut tape, loss) = with_fused_loss(2.0, x);
+        let checked = GradCheck::default().run_with(&mut tape, loss, again).unwrap();
+        assert_eq!(checked.leaves, 1);
+        for slope in [99.0, 2.02, -2.0, 0.0, f32::NAN] {
+            let (mut tape, loss) = with_fused_loss(slope, x);
+            let error = GradCheck::default().run_with(&mut tape, loss, again).unwrap_err();
+            let GradCheckError::FusedLoss(found) = &error else { panic!("{error}") };
+            assert_eq!((found.op.as_str(), found.input), ("fused_loss (node 2 in loss)", 0));
+            if x.len() == 3 {
+                assert_eq!(found.element, Some(0));
+                assert!((found.expected - 6.0).abs() < 1e-5, "{error}");
+                assert_eq!(found.got.to_bits(), f64::from(slope * 3.0).to_bits(), "{error}");
+            } else {
+                assert_eq!(found.element, None);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_fused_loss_that_cannot_be_evaluated_again_is_refused() {
+    let (mut tape, loss) = with_fused_loss(2.0, &[1.0]);
+    let error = GradCheck::default().run(&mut tape, loss).unwrap_err();
+    assert_eq!(error, GradCheckError::Opaque { op: "fused_loss (node 2 in loss)".to_owned() });
+    let failing = |_: Var, _: &[&[f32]], _: &mut [&mut [f32]]| Err("no labels");
+    let error = GradCheck::default().run_with(&mut tape, loss, failing).unwrap_err();
+    assert_eq!(error.to_string(), "fused_loss (node 2 in loss), evaluated again: no labels");
+    let another = |_: Var, x: &[&[f32]], _: &mut [&mut [f32]]| Ok::<_, String>(x[0][0]);
+    let error = GradCheck::default().run_with(&mut tape, loss, another).unwrap_err();
+    assert!(matches!(error, GradCheckError::Evaluation { .. }), "{error}");
+    // No gradient goes through it, so none can be wrong.
+    let (mut tape, loss) = with_fused_loss(99.0, &[1.0]);
+    let constant = tape.detach(loss);
+    let x = tape.variable([1], &[3.0]);
+    let product = tape.mul(x, constant);
+    let sum = tape.sum(product);
+    GradCheck::default().run(&mut tape, sum).unwrap();
+}
