@@ -157,6 +157,8 @@ pub struct Build<'b, 'd> {
     pub seed: u64,
     /// Weights of the phase before, by name, if this one starts from them.
     pub before: Option<&'b [(String, Vec<f32>)]>,
+    /// Whether every value is replaced by that of a checkpoint afterwards.
+    pub resuming: bool,
 }
 
 impl Build<'_, '_> {

@@ -13,7 +13,9 @@ pub(super) const ROW: ProcedureRow = ProcedureRow {
     settings: &[STRONG],
     build: |parts| {
         let plain = Plain::new(parts, "two-phase")?;
-        start_linear(parts)?;
+        if !parts.resuming {
+            start_linear(parts)?;
+        }
         Ok(Box::new(plain))
     },
 };

@@ -1,0 +1,651 @@
+//! The one training loop.
+
+use crate::feed::Source;
+use crate::optimizers::{Length, Stepper, optimizer, schedule};
+use crate::procedure::{self, At, Build, LossChoice, Procedure};
+use crate::{
+    Also, Batch, Checkpoint, Data, EvalSet, Evaluation, Feed, LastBatch, MetricRow, MetricValue, Named,
+    Pool, Rows, Scored, Start, TrainError, Training, metric,
+};
+use lacuna_engine::{Exec, Tape};
+use lacuna_losses::{Label, TrainPass};
+use lacuna_metrics::{ApScratch, MapConvention, MetricError};
+use lacuna_nn::{ModelEma, ParamGroup, Schedule, clip_grad_norm};
+use std::collections::BTreeMap;
+
+/// Rows that are predicted at once.
+const PREDICT_ROWS: usize = 256;
+/// Most feeds of a procedure.
+const MOST_FEEDS: usize = 3;
+
+/// A run: phases of training, one epoch at a time.
+///
+/// A step is: reset the tape, set the rates of the schedule, [`Procedure::step`], backward pass, clip, optimiser,
+/// [`Tape::commit_state`], average of the weights. After an epoch the model is measured on the validation rows, with its
+/// averaged weights too where weights are averaged. Everything that decides the next bits is a field of this struct and in
+/// its [`Checkpoint`].
+pub struct Run<'a> {
+    pub(crate) data: Data<'a>,
+    pub(crate) loss: LossChoice,
+    pub(crate) seed: u64,
+    pub(crate) phases: Vec<Training>,
+    evaluation: Evaluation,
+    select: Option<&'static MetricRow>,
+    train_counts: Vec<usize>,
+    pub(crate) at: Place,
+    pub(crate) current: Current,
+    pub(crate) best: Best,
+    pub(crate) best_averaged: Best,
+    pub(crate) history: Vec<EpochRecord>,
+    logits: Vec<f32>,
+}
+
+/// Where a run stands.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Place {
+    pub(crate) phase: usize,
+    /// Epochs of the phase that are over.
+    pub(crate) epoch: usize,
+    /// Steps of the phase that are over.
+    pub(crate) step: u64,
+}
+
+/// Everything of the present phase.
+pub(crate) struct Current {
+    pub(crate) tape: Tape,
+    pub(crate) procedure: Box<dyn Procedure>,
+    pub(crate) sources: Vec<Source>,
+    pub(crate) stepper: Stepper,
+    schedule: Box<dyn Schedule + Send>,
+    /// Schedules of groups, by the number of the group.
+    group_schedules: Vec<(usize, Box<dyn Schedule + Send>)>,
+    clip: Option<f64>,
+    pub(crate) ema: Option<ModelEma>,
+}
+
+/// One epoch.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct EpochRecord {
+    /// Phase, counted from 1.
+    pub phase: usize,
+    /// Epoch of the phase, counted from 1.
+    pub epoch: usize,
+    /// Mean training loss of its steps.
+    pub loss: f64,
+    /// The metric of selection on the validation rows.
+    pub val: Option<f64>,
+    /// The same of the averaged weights.
+    pub val_averaged: Option<f64>,
+}
+
+/// The weights of the best epoch of the phase so far.
+#[derive(Clone, Default)]
+pub(crate) struct Best {
+    /// Counted from 1; 0 before the first.
+    pub(crate) epoch: usize,
+    pub(crate) value: f64,
+    pub(crate) weights: Vec<Vec<f32>>,
+}
+
+/// What came out of a run.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// Epoch whose weights were chosen, counted from 1 in the last phase.
+    pub best_epoch: usize,
+    /// Whether they are averaged ones.
+    pub averaged: bool,
+    /// The metric of selection on the validation rows, at that epoch.
+    pub val: Option<f64>,
+    /// Metrics of the test rows by name; those of other weights as `name.weights`, for instance `map.last`.
+    pub metrics: BTreeMap<String, MetricValue>,
+    /// AP of every class on the test rows, percent; empty without test rows.
+    pub test_ap: Vec<f64>,
+    /// Every epoch of every phase.
+    pub epochs: Vec<EpochRecord>,
+    /// What the procedure says it did.
+    pub report: Vec<(&'static str, f64)>,
+    /// Chosen weights of the model that predicts, by name.
+    pub weights: Vec<Weights>,
+}
+
+/// A parameter or a piece of state of the model that predicts.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Weights {
+    /// Name within the model.
+    pub name: String,
+    /// Sizes.
+    pub shape: Vec<usize>,
+    /// Elements.
+    pub values: Vec<f32>,
+}
+
+impl<'a> Run<'a> {
+    /// A run at its start.
+    ///
+    /// # Errors
+    /// [`TrainError::Setting`] for settings that do not fit the data or the loss, [`TrainError::Loss`].
+    pub fn new(
+        data: Data<'a>,
+        training: &Training,
+        evaluation: &Evaluation,
+        loss: LossChoice,
+        seed: u64,
+    ) -> Result<Self, TrainError> {
+        Self::at_phase(data, training, evaluation, loss, seed, 0, false)
+    }
+
+    pub(crate) fn at_phase(
+        data: Data<'a>,
+        training: &Training,
+        evaluation: &Evaluation,
+        loss: LossChoice,
+        seed: u64,
+        phase: usize,
+        resuming: bool,
+    ) -> Result<Self, TrainError> {
+        training.check()?;
+        evaluation.check()?;
+        let phases = training.phases()?;
+        let select = match evaluation.select.as_str() {
+            "last" => None,
+            name => Some(metric(name)?),
+        };
+        if phase >= phases.len() {
+            return Err(TrainError::Setting(format!("there is no phase {}", phase + 1)));
+        }
+        let current = start_phase(data, &phases[phase], &loss, seed, None, resuming)?;
+        Ok(Self {
+            train_counts: data.train.positives_per_class(),
+            data,
+            loss,
+            seed,
+            phases,
+            evaluation: evaluation.clone(),
+            select,
+            at: Place { phase, ..Place::default() },
+            current,
+            best: Best::default(),
+            best_averaged: Best::default(),
+            history: Vec::new(),
+            logits: Vec::new(),
+        })
+    }
+
+    /// Whether every epoch of every phase is over.
+    pub fn is_done(&self) -> bool {
+        self.at.phase + 1 == self.phases.len() && self.at.epoch == self.phases[self.at.phase].epochs
+    }
+
+    /// Epochs of all phases together.
+    pub fn epochs(&self) -> usize {
+        self.phases.iter().map(|phase| phase.epochs).sum()
+    }
+
+    /// Epochs that are over.
+    pub fn epochs_done(&self) -> usize {
+        self.history.len()
+    }
+
+    /// Steps of an epoch of the present phase.
+    pub fn steps_per_epoch(&self) -> usize {
+        self.current.steps_per_epoch()
+    }
+
+    /// Trains one epoch and measures it.
+    ///
+    /// # Errors
+    /// [`TrainError::Step`] where a loss refuses a batch, [`TrainError::Metric`].
+    ///
+    /// # Panics
+    /// If the run [is done](Self::is_done).
+    pub fn epoch(&mut self) -> Result<EpochRecord, TrainError> {
+        assert!(!self.is_done(), "every epoch of the run is over");
+        if self.at.epoch == self.phases[self.at.phase].epochs {
+            self.next_phase()?;
+        }
+        self.begin_epoch()?;
+        let steps = self.steps_per_epoch();
+        let mut sum = 0.0;
+        for step in 0..steps {
+            sum += f64::from(self.step(step)?);
+        }
+        self.end_epoch(sum / steps as f64)
+    }
+
+    /// New orders of rows, and what the procedure does before an epoch.
+    ///
+    /// # Errors
+    /// As for [`Run::epoch`].
+    pub fn begin_epoch(&mut self) -> Result<(), TrainError> {
+        let (epoch, seed) = (self.at.epoch, self.seed);
+        self.current.sources.iter_mut().for_each(|source| source.begin_epoch(seed, epoch));
+        let at = At { seed, epoch, step: self.at.step };
+        let begun = if self.current.procedure.wants_pass_before(epoch) {
+            self.swap_averages();
+            self.predict_train();
+            self.swap_averages();
+            let labels = self.data.train.labels();
+            let pass = pass(epoch, &self.logits, labels.cells(), self.data.train.classes());
+            self.current.procedure.begin_epoch(at, Some(&pass))
+        } else {
+            self.current.procedure.begin_epoch(at, None)
+        };
+        begun.map_err(|source| self.failed(source))
+    }
+
+    /// One step: batch number `step` of the epoch of each feed. Returns the loss.
+    ///
+    /// # Errors
+    /// As for [`Run::epoch`].
+    pub fn step(&mut self, step: usize) -> Result<f32, TrainError> {
+        let at = At { seed: self.seed, epoch: self.at.epoch, step: self.at.step };
+        let train = self.data.train;
+        let Current { tape, procedure, sources, stepper, schedule, group_schedules, clip, ema } =
+            &mut self.current;
+        let empty = Batch { train, ids: &[], labels: &[] };
+        let mut batches = [empty; MOST_FEEDS];
+        let count = sources.len();
+        for (batch, source) in batches.iter_mut().zip(sources.iter_mut()) {
+            let (ids, labels) = source.batch(&train, step);
+            *batch = Batch { train, ids, labels };
+        }
+        let batches = &batches[..count];
+        let value = match stepper {
+            Stepper::Batches(optimizer) => {
+                tape.reset();
+                schedule.apply(at.step, &mut **optimizer);
+                for (group, schedule) in group_schedules {
+                    optimizer.set_group_learning_rate(*group, schedule.learning_rate(at.step) as f32);
+                }
+                procedure.step(tape, batches, at).map(|loss| {
+                    tape.backward(loss);
+                    if let Some(norm) = clip {
+                        clip_grad_norm(tape, *norm);
+                    }
+                    optimizer.step(tape);
+                    tape.commit_state();
+                    tape.value(loss)[0]
+                })
+            }
+            Stepper::Whole(lbfgs) => lbfgs
+                .iterate(tape, |tape| {
+                    tape.reset();
+                    procedure.step(tape, batches, at)
+                })
+                .map(|progress| progress.value as f32),
+        };
+        let value = value.map_err(|source| self.failed(source))?;
+        if let Some(ema) = &mut self.current.ema {
+            ema.update(&self.current.tape);
+        }
+        self.at.step += 1;
+        Ok(value)
+    }
+
+    /// What the procedure does after an epoch, and the measurement on the validation rows.
+    ///
+    /// # Errors
+    /// As for [`Run::epoch`].
+    pub fn end_epoch(&mut self, loss: f64) -> Result<EpochRecord, TrainError> {
+        let epoch = self.at.epoch;
+        if self.current.procedure.wants_train_pass(epoch) {
+            self.predict_train();
+            let labels = self.data.train.labels();
+            let pass = pass(epoch, &self.logits, labels.cells(), self.data.train.classes());
+            let ended = self.current.procedure.end_epoch(&pass);
+            ended.map_err(|source| self.failed(source))?;
+        }
+        self.at.epoch += 1;
+        let (mut val, mut val_averaged) = (None, None);
+        if let (Some(select), Some(set)) = (self.select, self.data.val) {
+            let value = self.measure(select, &set)?;
+            val = Some(value);
+            if self.best.epoch == 0 || select.better(value, self.best.value) {
+                self.best.keep(self.at.epoch, value, &self.current);
+            }
+            if self.current.ema.is_some() {
+                self.swap_averages();
+                let value = self.measure(select, &set);
+                if let Ok(value) = value
+                    && (self.best_averaged.epoch == 0 || select.better(value, self.best_averaged.value))
+                {
+                    self.best_averaged.keep(self.at.epoch, value, &self.current);
+                }
+                self.swap_averages();
+                val_averaged = Some(value?);
+            }
+        }
+        let record =
+            EpochRecord { phase: self.at.phase + 1, epoch: self.at.epoch, loss, val, val_averaged };
+        self.history.push(record);
+        Ok(record)
+    }
+
+    /// Ends the run: the chosen weights measured on the test rows.
+    ///
+    /// # Errors
+    /// [`TrainError::Metric`].
+    pub fn finish(mut self) -> Result<Outcome, TrainError> {
+        let last = self.current.weights();
+        let last_averaged = self.current.ema.is_some().then(|| {
+            self.swap_averages();
+            let weights = self.current.weights();
+            self.swap_averages();
+            weights
+        });
+        // The larger of model and averages, the averages of equals in the same epoch, else the earlier epoch.
+        let averaged = match self.select {
+            Some(select) if self.best_averaged.epoch > 0 => {
+                let (model, average) = (&self.best, &self.best_averaged);
+                select.better(average.value, model.value)
+                    || (average.value == model.value && average.epoch <= model.epoch)
+            }
+            _ => false,
+        };
+        let chosen = if averaged { &self.best_averaged } else { &self.best };
+        let (best_epoch, val, weights) = match chosen.epoch {
+            0 => (self.at.epoch, None, last.clone()),
+            epoch => (epoch, Some(chosen.value), chosen.weights.clone()),
+        };
+        let mut metrics = BTreeMap::new();
+        let mut test_ap = Vec::new();
+        if let Some(test) = self.data.test {
+            for also in self.evaluation.also.clone() {
+                let weights = match also {
+                    Also::Model if self.best.epoch > 0 => Some(self.best.weights.clone()),
+                    Also::Averaged if self.best_averaged.epoch > 0 => Some(self.best_averaged.weights.clone()),
+                    Also::Last => Some(last.clone()),
+                    Also::LastAveraged => last_averaged.clone(),
+                    _ => None,
+                };
+                if let Some(weights) = weights {
+                    self.current.set_weights(&weights);
+                    self.measure_all(&test, &format!(".{also}"), &mut metrics)?;
+                }
+            }
+            self.current.set_weights(&weights);
+            self.measure_all(&test, "", &mut metrics)?;
+            let mut scratch = ApScratch::new(MapConvention::SPML);
+            let result = scratch.evaluate(&self.logits, test.labels.judged());
+            let result = result.map_err(|source| self.refused(source))?;
+            test_ap = result.per_class.iter().map(|ap| 100.0 * ap).collect();
+        }
+        self.current.set_weights(&weights);
+        let named = self.current.entries().map(|(name, shape, values)| Weights { name, shape, values });
+        Ok(Outcome {
+            best_epoch,
+            averaged,
+            val,
+            metrics,
+            test_ap,
+            weights: named.collect(),
+            epochs: self.history,
+            report: self.current.procedure.report(),
+        })
+    }
+
+    /// Ends the present phase and starts the next one.
+    fn next_phase(&mut self) -> Result<(), TrainError> {
+        let next = &self.phases[self.at.phase + 1];
+        let before = match next.start {
+            Start::Fresh => None,
+            Start::Last => Some(self.current.named_weights(&self.current.weights())),
+            Start::Best => Some(match self.best.epoch {
+                0 => self.current.named_weights(&self.current.weights()),
+                _ => self.current.named_weights(&self.best.weights),
+            }),
+            Start::Averaged => {
+                if self.current.ema.is_none() {
+                    let problem = "start = \"averaged\": the phase before has no `ema`";
+                    return Err(TrainError::Setting(problem.to_string()));
+                }
+                self.swap_averages();
+                let weights = self.current.weights();
+                self.swap_averages();
+                Some(self.current.named_weights(&weights))
+            }
+        };
+        self.current =
+            start_phase(self.data, &self.phases[self.at.phase + 1], &self.loss, self.seed, before.as_deref(), false)?;
+        self.at = Place { phase: self.at.phase + 1, epoch: 0, step: 0 };
+        (self.best, self.best_averaged) = (Best::default(), Best::default());
+        Ok(())
+    }
+
+    fn swap_averages(&mut self) {
+        let Current { tape, ema, .. } = &mut self.current;
+        if let Some(ema) = ema {
+            ema.swap(tape);
+        }
+    }
+
+    /// Logits of the rows that train, in their order.
+    fn predict_train(&mut self) {
+        let train = self.data.train;
+        let columns = train.features.columns();
+        self.current.predict(train.len(), columns, |i| train.features_of(i as u32), &mut self.logits);
+    }
+
+    /// One metric of a set with the weights on the tape.
+    fn measure(&mut self, metric: &MetricRow, set: &EvalSet<'_>) -> Result<f64, TrainError> {
+        self.predict_set(set);
+        let scored = Scored { logits: &self.logits, labels: set.labels, train_counts: &self.train_counts };
+        metric.of(&scored).map_err(|source| self.refused(source))
+    }
+
+    /// Every metric of the specification; the logits stay.
+    fn measure_all(
+        &mut self,
+        set: &EvalSet<'_>,
+        suffix: &str,
+        metrics: &mut BTreeMap<String, MetricValue>,
+    ) -> Result<(), TrainError> {
+        self.predict_set(set);
+        let scored = Scored { logits: &self.logits, labels: set.labels, train_counts: &self.train_counts };
+        for name in &self.evaluation.metrics {
+            let value = metric(name)?.value(&scored).map_err(|source| self.refused(source))?;
+            metrics.insert(format!("{name}{suffix}"), value);
+        }
+        Ok(())
+    }
+
+    fn predict_set(&mut self, set: &EvalSet<'_>) {
+        let columns = set.features.columns();
+        self.current.predict(set.len(), columns, |i| set.row(i), &mut self.logits);
+    }
+
+    fn failed(&self, source: TrainError) -> TrainError {
+        TrainError::Step {
+            loss: self.loss.row.info.name.to_string(),
+            seed: self.seed,
+            epoch: self.at.epoch + 1,
+            step: self.at.step + 1,
+            source: Box::new(source),
+        }
+    }
+
+    fn refused(&self, source: MetricError) -> TrainError {
+        TrainError::Metric { loss: self.loss.row.info.name.to_string(), seed: self.seed, source }
+    }
+
+    /// A checkpoint of everything that decides the next bits; taken between epochs.
+    pub fn checkpoint(&self) -> Checkpoint {
+        Checkpoint::of(self)
+    }
+}
+
+fn pass<'p>(epoch: usize, logits: &'p [f32], labels: &'p [Label], classes: usize) -> TrainPass<'p> {
+    TrainPass { epoch, logits, labels, rows: labels.len() / classes.max(1), classes }
+}
+
+/// Builds everything of a phase.
+fn start_phase(
+    data: Data<'_>,
+    phase: &Training,
+    loss: &LossChoice,
+    seed: u64,
+    before: Option<&[(String, Vec<f32>)]>,
+    resuming: bool,
+) -> Result<Current, TrainError> {
+    let train = data.train;
+    let named = procedure::resolved(&phase.procedure, loss)?;
+    let (_, values) = named.find(crate::PROCEDURES)?;
+    let head = phase.head.on(train.features.columns(), train.classes(), None)?;
+    let pool = match phase.rows {
+        Rows::All => Pool::All,
+        Rows::Labelled => Pool::Labelled,
+    };
+    let whole = phase.optimizer.name == "lbfgs";
+    let mut feed = Feed {
+        sampler: phase.sampler.clone(),
+        pool,
+        batch: phase.batch,
+        keep_last: phase.last_batch == LastBatch::Keep,
+    };
+    if whole {
+        // One batch of all rows; their order would only change the rounding of sums.
+        feed = Feed { sampler: Named::new("fixed"), batch: train.len().max(1), keep_last: true, ..feed };
+    }
+    let mut tape = Tape::with_exec(Exec::Serial);
+    let build = Build {
+        tape: &mut tape,
+        train,
+        head: &head,
+        loss,
+        feed,
+        values: &values,
+        seed,
+        before,
+        resuming,
+    };
+    let procedure = procedure::build(&named, build)?;
+    tape.seal();
+    if let Some(before) = before
+        && named.name != "two-phase"
+    {
+        start_from(&mut tape, &*procedure, before)?;
+    }
+    let feeds = procedure.feeds();
+    assert!(feeds.len() <= MOST_FEEDS, "a procedure has at most {MOST_FEEDS} feeds");
+    let sources =
+        feeds.iter().enumerate().map(|(i, feed)| Source::new(feed, i, &train, seed)).collect::<Result<Vec<_>, _>>()?;
+    let length = Length {
+        lr: phase.lr,
+        steps_per_epoch: sources[0].batches() as u64,
+        epochs: phase.epochs as u64,
+    };
+    let mut groups: Vec<ParamGroup> = procedure.groups();
+    let mut group_schedules = Vec::new();
+    for spec in &phase.groups {
+        if let Some(named) = &spec.schedule {
+            let length = Length { lr: length.lr * spec.lr_factor, ..length };
+            group_schedules.push((groups.len(), schedule(named, length)?));
+        }
+        groups.push(spec.group()?);
+    }
+    for matches in &phase.no_decay {
+        let spec = crate::GroupSpec { matches: matches.clone(), lr_factor: 1.0, weight_decay: Some(0.0), schedule: None };
+        groups.push(spec.group()?);
+    }
+    Ok(Current {
+        stepper: optimizer(&phase.optimizer, phase.lr, groups)?,
+        schedule: schedule(&phase.schedule, length)?,
+        group_schedules,
+        clip: phase.clip,
+        ema: phase.ema.map(|decay| ModelEma::new(&tape, decay)),
+        tape,
+        procedure,
+        sources,
+    })
+}
+
+/// Gives entries the values of the phase before.
+fn start_from(
+    tape: &mut Tape,
+    procedure: &dyn Procedure,
+    before: &[(String, Vec<f32>)],
+) -> Result<(), TrainError> {
+    let mut missing = None;
+    tape.update_entries(|_, entry| {
+        let Some(name) = procedure.predicts_with(entry.name) else { return };
+        match before.iter().find(|(known, values)| known == name && values.len() == entry.value.len()) {
+            Some((_, values)) => entry.value.copy_from_slice(values),
+            None => missing = Some(format!("`{name}` of {} numbers", entry.value.len())),
+        }
+    });
+    match missing {
+        None => Ok(()),
+        Some(what) => Err(TrainError::Setting(format!(
+            "start: the phase before has no {what}; its head is another one"
+        ))),
+    }
+}
+
+impl Current {
+    fn steps_per_epoch(&self) -> usize {
+        self.sources[0].batches()
+    }
+
+    /// Entries of the model that predicts: name within the model, shape and values.
+    fn entries(&self) -> impl Iterator<Item = (String, Vec<usize>, Vec<f32>)> + '_ {
+        self.tape.entries().filter_map(|entry| {
+            let name = self.procedure.predicts_with(entry.name)?;
+            Some((name.to_string(), entry.shape.sizes().to_vec(), entry.value.to_vec()))
+        })
+    }
+
+    /// Values of the model that predicts, in the order of the tape.
+    pub(crate) fn weights(&self) -> Vec<Vec<f32>> {
+        self.entries().map(|(_, _, values)| values).collect()
+    }
+
+    fn named_weights(&self, weights: &[Vec<f32>]) -> Vec<(String, Vec<f32>)> {
+        self.entries().zip(weights).map(|((name, _, _), values)| (name, values.clone())).collect()
+    }
+
+    fn set_weights(&mut self, weights: &[Vec<f32>]) {
+        let mut weights = weights.iter();
+        let procedure = &*self.procedure;
+        self.tape.update_entries(|_, entry| {
+            if procedure.predicts_with(entry.name).is_some() {
+                entry.value.copy_from_slice(weights.next().expect("a value for each entry"));
+            }
+        });
+    }
+
+    /// Logits of `count` rows, `[count, C]`, in evaluation mode.
+    fn predict<'f>(
+        &mut self,
+        count: usize,
+        columns: usize,
+        row: impl Fn(usize) -> &'f [f32],
+        out: &mut Vec<f32>,
+    ) {
+        out.clear();
+        for from in (0..count).step_by(PREDICT_ROWS) {
+            let rows = PREDICT_ROWS.min(count - from);
+            self.tape.reset();
+            let x = self.tape.input_with([rows, columns], |x| {
+                for (i, x) in x.chunks_exact_mut(columns).enumerate() {
+                    x.copy_from_slice(row(from + i));
+                }
+            });
+            let z = self.procedure.predict(&mut self.tape, x);
+            out.extend_from_slice(self.tape.value(z));
+        }
+    }
+}
+
+impl Best {
+    fn keep(&mut self, epoch: usize, value: f64, current: &Current) {
+        (self.epoch, self.value) = (epoch, value);
+        let entries = current.tape.entries().filter(|e| current.procedure.predicts_with(e.name).is_some());
+        for (i, entry) in entries.enumerate() {
+            match self.weights.get_mut(i) {
+                Some(kept) => kept.copy_from_slice(entry.value),
+                None => self.weights.push(entry.value.to_vec()),
+            }
+        }
+    }
+}
+
