@@ -14,7 +14,8 @@ use line_search::{Trial, search};
 pub struct LbfgsConfig {
     /// Pairs of steps and gradient changes that are kept, 10.
     pub history: usize,
-    /// Evaluations of the objective in one iteration, at most, 25.
+    /// Evaluations of the objective in one iteration, at most, 25. At least 3 are allowed: at the start, at one trial
+    /// and at the trial that was chosen.
     pub max_evaluations: usize,
     /// An objective whose largest derivative is at most this has converged, 1e-5.
     pub tolerance_grad: f64,
@@ -170,6 +171,7 @@ impl Lbfgs {
                 (evaluate(tape, rates, &mut loss, &mut gradient)?, gradient)
             }
         };
+        // The largest change of a parameter; NaN where another direction is still to be tried.
         let mut moved = 0.0f64;
         let finite = value.is_finite() && gradient.iter().all(|g| g.is_finite());
         if finite && largest(&gradient) > config.tolerance_grad {
@@ -183,7 +185,8 @@ impl Lbfgs {
                 }
                 let l1: f64 = gradient.iter().map(|g| f64::from(g.abs())).sum();
                 let first = if history.is_empty() { (1.0 / l1).min(1.0) } else { 1.0 };
-                let limit = config.max_evaluations.saturating_sub(evaluations).max(1);
+                // One is kept for an accepted trial that was not the last.
+                let limit = config.max_evaluations.saturating_sub(evaluations + 1).max(1);
                 let mut last = 0.0;
                 let found = search(Trial { alpha: 0.0, value, slope }, first, limit, |alpha| {
                     last = alpha;
@@ -202,12 +205,17 @@ impl Lbfgs {
                 evaluations += found.evaluations;
                 let Some(mut end) = found.accepted else {
                     write_parameters(tape, |i| start[i]);
-                    if history.is_empty() || evaluations >= config.max_evaluations {
+                    if history.is_empty() {
                         break;
                     }
-                    // The curvature that was seen does not fit here: once more along the gradient.
+                    // The curvature that was seen does not fit here: once more along the gradient, in this iteration
+                    // or the next.
                     history.clear();
-                    continue;
+                    if evaluations + 1 < config.max_evaluations {
+                        continue;
+                    }
+                    moved = f64::NAN;
+                    break;
                 };
                 if end.alpha != last {
                     // The search ended at an earlier trial.
