@@ -57,8 +57,8 @@ pub use linear::Linear;
 pub use mlp::{Mlp, MlpConfig, MlpInit};
 pub use norm::{BatchNorm, BatchNorm1d, BatchNorm2d, LayerNorm};
 pub use optim::{
-    Adam, AdamConfig, Decay, Matches, Optimizer, OptimizerStateError, ParamGroup, RowsState, Sgd, SgdConfig,
-    SlotState,
+    Adam, AdamConfig, Decay, Lbfgs, LbfgsConfig, LbfgsProgress, LbfgsState, Matches, Optimizer,
+    OptimizerStateError, ParamGroup, RowsState, Sgd, SgdConfig, SlotState,
 };
 pub use pooling::{AvgPool2d, Flatten, GlobalAvgPool, MaxPool2d};
 pub use schedule::{Anneal, Constant, Cosine, OneCycle, Schedule, StepDecay, WarmupCosine, WarmupSteps};

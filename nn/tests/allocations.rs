@@ -4,8 +4,9 @@
 
 use lacuna_engine::{ConvOptions, Exec, Tape, Tensor, Window};
 use lacuna_nn::{
-    Activation, Adam, AdamConfig, BatchNorm2d, Conv2d, Dropout, Flatten, Layer, Linear, MaxPool2d, Mlp, Mode,
-    Optimizer, Sequential,
+    Activation, Adam, AdamConfig, BatchNorm2d, Conv2d, CosineClassifier, Decay, Dropout, Flatten, Layer,
+    Linear, Matches, MaxPool2d, Mlp, MlpConfig, MlpInit, Mode, ModelEma, MovingVector, Optimizer, ParamGroup,
+    Schedule, Sequential, Sgd, SgdConfig, WarmupCosine, clip_grad_norm,
 };
 use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
@@ -86,6 +87,84 @@ fn train_cnn(exec: Exec) -> usize {
     })
 }
 
+/// Trains a perceptron with batch normalisation and dropout by SGD with momentum, clipping, a schedule and an average.
+fn train_regularised(exec: Exec) -> usize {
+    let mut rng = ChaCha8Rng::seed_from_u64(1);
+    let mut tape = Tape::with_exec(exec);
+    let config = MlpConfig {
+        hidden: vec![96, 40],
+        batch_norm: true,
+        dropout: 0.3,
+        init: MlpInit::DistributionBalanced,
+        ..MlpConfig::default()
+    };
+    let net = Sequential::new("net").then(Mlp::with(&mut tape, 64, 17, &config, &mut rng));
+    tape.seal();
+    let no_decay = ParamGroup { matches: Matches::Bias, lr_factor: 1.0, weight_decay: Some(0.0) };
+    let mut sgd = Sgd::new(SgdConfig {
+        lr: 0.02,
+        momentum: 0.9,
+        nesterov: true,
+        weight_decay: 1e-4,
+        groups: vec![no_decay],
+        ..SgdConfig::default()
+    });
+    let schedule = WarmupCosine { lr: 0.02, warmup_steps: 50, total_steps: 1020 };
+    let mut ema = ModelEma::new(&tape, 0.999);
+    allocations(|step| {
+        let batch = [16, 48][step % 2];
+        tape.reset();
+        schedule.apply(step as u64, &mut sgd);
+        schedule.apply_to_group(step as u64, 0, &mut sgd);
+        let x = tape.input_with([batch, 64], |x| {
+            x.iter_mut().enumerate().for_each(|(i, x)| *x = ((i * 7 + step) % 13) as f32 * 0.1);
+        });
+        let z = net.forward(&mut tape, x, Mode::Train { seed: 0, step: step as u64 });
+        let loss = tape.softplus(z);
+        let loss = tape.mean(loss);
+        tape.backward(loss);
+        clip_grad_norm(&mut tape, 0.1);
+        sgd.step(&mut tape);
+        tape.commit_state();
+        ema.update(&tape);
+        if step.is_multiple_of(100) {
+            ema.swap(&mut tape);
+            ema.swap(&mut tape);
+        }
+    })
+}
+
+/// Trains the head branch and the balanced branch of COMIC by AdamW.
+fn train_cosine(exec: Exec) -> usize {
+    let mut rng = ChaCha8Rng::seed_from_u64(1);
+    let mut tape = Tape::with_exec(exec);
+    let mut classifier = |name: &str| CosineClassifier {
+        groups: 2,
+        ..CosineClassifier::new(&mut tape, name, 64, 17, &mut rng)
+    };
+    let (head, balanced) = (classifier("head"), classifier("balanced"));
+    tape.seal();
+    let mut moving = MovingVector::new(0.9, 64);
+    let config = AdamConfig { weight_decay: 0.01, decay: Decay::Decoupled, ..AdamConfig::default() };
+    let mut adam = Adam::new(config);
+    allocations(|step| {
+        let batch = [16, 48][step % 2];
+        tape.reset();
+        let x = tape.input_with([batch, 64], |x| {
+            x.iter_mut().enumerate().for_each(|(i, x)| *x = ((i * 7 + step) % 13) as f32 * 0.1);
+        });
+        moving.update(tape.value(x));
+        let e = moving.record(&mut tape);
+        let a = head.forward_along(&mut tape, x, e, CosineClassifier::HEAD_SHARE);
+        let b = balanced.forward(&mut tape, x, Mode::Train { seed: 0, step: step as u64 });
+        let z = tape.add(a, b);
+        let loss = tape.softplus(z);
+        let loss = tape.mean(loss);
+        tape.backward(loss);
+        adam.step(&mut tape);
+    })
+}
+
 #[test]
 fn a_steady_step_allocates_nothing() {
     let linear = |tape: &mut Tape, rng: &mut ChaCha8Rng| -> Box<dyn Layer> {
@@ -103,15 +182,24 @@ fn a_steady_step_allocates_nothing() {
         train(Exec::Serial, 320, linear);
         train(Exec::Serial, 64, mlp);
         train_cnn(Exec::Serial);
+        train_regularised(Exec::Serial);
+        train_cosine(Exec::Serial);
     });
     for exec in [Exec::Serial, Exec::Rayon] {
         let linear = pool.install(|| train(exec, 320, linear));
         let mlp = pool.install(|| train(exec, 64, mlp));
         let cnn = pool.install(|| train_cnn(exec));
+        let regularised = pool.install(|| train_regularised(exec));
+        let cosine = pool.install(|| train_cosine(exec));
+        println!("{exec:?}: {linear} {mlp} {cnn} {regularised} {cosine} allocations in {STEPS} steps");
+        // Three products forward; back, one of the first layer and two of each other.
+        assert!(regularised <= products(8), "{exec:?}: regularised perceptron {regularised}");
+        // Two branches of two groups, each with logits and a weight gradient; in one branch cos(x, e) e as well.
+        assert!(cosine <= products(10), "{exec:?}: cosine classifier {cosine}");
         assert!(cnn <= products(3), "{exec:?}: convolutional network {cnn}");
         assert!(linear <= products(2) && mlp <= products(5), "{exec:?}: linear {linear}, mlp {mlp}");
         if cfg!(target_feature = "fma") {
-            assert_eq!((linear, mlp, cnn), (0, 0, 0), "{exec:?}");
+            assert_eq!((linear, mlp, cnn, regularised, cosine), (0, 0, 0, 0, 0), "{exec:?}");
         }
     }
 }

@@ -2,7 +2,8 @@
 
 use lacuna_engine::{Shape, Tape, Tensor, Var};
 use lacuna_nn::{
-    Adam, AdamConfig, Decay, Matches, Optimizer, OptimizerStateError, ParamGroup, Sgd, SgdConfig, SlotState,
+    Adam, AdamConfig, Constant, Decay, Matches, Optimizer, OptimizerStateError, ParamGroup, Schedule, Sgd,
+    SgdConfig, SlotState, StepDecay,
 };
 
 const ROWS: usize = 9;
@@ -206,6 +207,11 @@ fn every_group_has_a_schedule_of_its_own() {
     sgd.set_learning_rate(4.0);
     assert_eq!(moves(&mut sgd), [4.0, 2.0, 0.25]);
     assert_eq!(sgd.learning_rate(), 4.0);
+    for step in 0..3 {
+        Constant { lr: 1.0 }.apply(step, &mut sgd);
+        StepDecay { lr: 8.0, step_size: 1, gamma: 0.5 }.apply_to_group(step, 1, &mut sgd);
+        assert_eq!(moves(&mut sgd), [1.0, [8.0, 4.0, 2.0][step as usize], 0.25]);
+    }
 }
 
 #[test]

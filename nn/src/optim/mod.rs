@@ -5,10 +5,11 @@
 //! the same as leaving them alone.
 //!
 //! A new optimiser that treats all elements alike is an implementation of [`Formula`]; [`SlotOptimizer`] has the
-//! rest.
+//! rest. [`Lbfgs`] evaluates the loss itself, several times in an iteration, and is not an [`Optimizer`].
 
 mod adam;
 mod groups;
+mod lbfgs;
 pub mod reference;
 mod rows;
 mod sgd;
@@ -17,6 +18,7 @@ mod state;
 
 pub use adam::{Adam, AdamConfig, AdamStep, Decay};
 pub use groups::{Matches, ParamGroup, Rates};
+pub use lbfgs::{Lbfgs, LbfgsConfig, LbfgsProgress, LbfgsState};
 pub use sgd::{Sgd, SgdConfig, SgdStep};
 pub use slots::{Formula, SlotOptimizer};
 pub use state::{OptimizerStateError, RowsState, SlotState};

@@ -129,10 +129,11 @@ impl<F: Formula<N>, const N: usize> Optimizer for SlotOptimizer<F, N> {
             if restored[i].is_some() {
                 return Err(OptimizerStateError::Duplicate { parameter });
             }
+            state.check_arrays(&F::ARRAYS, entry.value.len())?;
             restored[i] = Some(Slot {
                 group: self.rates.group_of(entry.name, entry.shape),
                 t: state.steps,
-                arrays: arrays_of::<N>(state, F::ARRAYS, entry.value.len())?,
+                arrays: std::array::from_fn(|array| state.arrays[array].1.clone()),
                 rows: Rows::restore(state, entry.shape)?,
                 parameter,
             });
@@ -140,32 +141,6 @@ impl<F: Formula<N>, const N: usize> Optimizer for SlotOptimizer<F, N> {
         self.slots = restored;
         Ok(())
     }
-}
-
-/// The arrays of a state, in the optimiser's order.
-fn arrays_of<const N: usize>(
-    state: &SlotState,
-    names: [&str; N],
-    len: usize,
-) -> Result<[Vec<f32>; N], OptimizerStateError> {
-    let found: Vec<&str> = state.arrays.iter().map(|(name, _)| name.as_str()).collect();
-    if found != names {
-        let owned = |names: &[&str]| names.iter().map(|name| name.to_string()).collect();
-        return Err(OptimizerStateError::Arrays {
-            parameter: state.parameter.clone(),
-            expected: owned(&names),
-            found: owned(&found),
-        });
-    }
-    if let Some((array, values)) = state.arrays.iter().find(|(_, values)| values.len() != len) {
-        return Err(OptimizerStateError::Size {
-            parameter: state.parameter.clone(),
-            array: array.clone(),
-            expected: len,
-            found: values.len(),
-        });
-    }
-    Ok(std::array::from_fn(|i| state.arrays[i].1.clone()))
 }
 
 impl<const N: usize> Slot<N> {

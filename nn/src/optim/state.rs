@@ -17,6 +17,34 @@ pub struct SlotState {
     pub rows: Option<RowsState>,
 }
 
+impl SlotState {
+    /// Checks the names of the arrays, which come in this order, and their size.
+    pub(super) fn check_arrays(
+        &self,
+        names: &[impl AsRef<str>],
+        len: usize,
+    ) -> Result<(), OptimizerStateError> {
+        let parameter = || self.parameter.clone();
+        let expected = names.iter().map(AsRef::as_ref);
+        if !expected.clone().eq(self.arrays.iter().map(|(name, _)| name.as_str())) {
+            return Err(OptimizerStateError::Arrays {
+                parameter: parameter(),
+                expected: expected.map(str::to_owned).collect(),
+                found: self.arrays.iter().map(|(name, _)| name.clone()).collect(),
+            });
+        }
+        match self.arrays.iter().find(|(_, values)| values.len() != len) {
+            None => Ok(()),
+            Some((array, values)) => Err(OptimizerStateError::Size {
+                parameter: parameter(),
+                array: array.clone(),
+                expected: len,
+                found: values.len(),
+            }),
+        }
+    }
+}
+
 /// The bookkeeping for a parameter that had gradients of single rows, with one number for each row.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RowsState {
@@ -34,6 +62,11 @@ pub enum OptimizerStateError {
     /// The tape has no parameter of this name.
     UnknownParameter {
         /// The name in the state.
+        parameter: String,
+    },
+    /// The state lacks a parameter that the optimiser needs a state of.
+    Missing {
+        /// Name of the parameter.
         parameter: String,
     },
     /// The parameter occurs twice.
@@ -85,6 +118,7 @@ impl fmt::Display for OptimizerStateError {
             Self::UnknownParameter { parameter } => {
                 write!(f, "optimiser state of `{parameter}`: there is no parameter of this name")
             }
+            Self::Missing { parameter } => write!(f, "optimiser state of `{parameter}`: missing"),
             Self::Duplicate { parameter } => write!(f, "optimiser state of `{parameter}`: given twice"),
             Self::Arrays { parameter, expected, found } => write!(
                 f,
