@@ -8,7 +8,7 @@
 //! | `entry/NAME` | parameters and state on the tape |
 //! | `ema/NAME`, `best/I`, `best-averaged/I` | averages, and weights of the best epochs |
 //! | `optimizer/NAME/...` | moments, steps and the bookkeeping of row updates |
-//! | `procedure/NAME`, `feed/NAME` | state of losses, relabelling and samplers, f64 |
+//! | `procedure/N/NAME`, `feed/N/NAME` | state of losses, relabelling and samplers, f64 |
 //! | `history/...` | loss and validation metric of every epoch |
 //!
 //! The metadata say where the run stands, of which settings and data it is, and the checksum of everything else.
@@ -16,9 +16,12 @@
 use crate::optimizers::Stepper;
 use crate::run::{Best, Place};
 use crate::{Data, EpochRecord, Evaluation, LossChoice, Run, StateError, TrainError, Training};
-use lacuna_formats::{Destination, FormatError, Limits, NpyArray, NpyData, SafetensorsFile, sweep_temporary_files, write_safetensors};
+use lacuna_formats::{
+    Destination, FormatError, Limits, NpyArray, NpyData, SafetensorsFile, sweep_temporary_files,
+    write_safetensors,
+};
 use lacuna_losses::StateEntry;
-use lacuna_nn::{RowsState, SlotState};
+use lacuna_nn::{LbfgsState, RowsState, SlotState};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -52,11 +55,13 @@ impl Values {
     }
 
     fn hash(&self, hasher: &mut blake3::Hasher) {
-        match self {
-            Values::F32(values) => values.iter().for_each(|x| drop(hasher.update(&x.to_le_bytes()))),
-            Values::F64(values) => values.iter().for_each(|x| drop(hasher.update(&x.to_le_bytes()))),
-            Values::U64(values) => values.iter().for_each(|x| drop(hasher.update(&x.to_le_bytes()))),
-        }
+        let bytes: Vec<u8> = match self {
+            Values::F32(values) => values.iter().flat_map(|x| x.to_le_bytes()).collect(),
+            Values::F64(values) => values.iter().flat_map(|x| x.to_le_bytes()).collect(),
+            Values::U64(values) => values.iter().flat_map(|x| x.to_le_bytes()).collect(),
+        };
+        hasher.update(&(bytes.len() as u64).to_le_bytes());
+        hasher.update(&bytes);
     }
 }
 
@@ -80,17 +85,17 @@ impl Checkpoint {
         let slots = match &run.current.stepper {
             Stepper::Batches(optimizer) => optimizer.state(),
             Stepper::Whole(lbfgs) => {
-                for (name, values) in lbfgs.state() {
-                    put(format!("lbfgs/{name}"), Values::F64(values));
-                }
-                vec![]
+                let state = lbfgs.state(&run.current.tape);
+                put("lbfgs/iterations".to_string(), Values::U64(vec![state.iterations]));
+                put("lbfgs/value".to_string(), Values::F64(state.value.into_iter().collect()));
+                state.slots
             }
         };
         for slot in slots {
             let name = |part: &str| format!("optimizer/{}/{part}", slot.parameter);
             put(name("steps"), Values::U64(vec![slot.steps]));
-            for (array, values) in slot.arrays {
-                put(format!("optimizer/{}/array/{array}", slot.parameter), Values::F32(values));
+            for (i, (array, values)) in slot.arrays.into_iter().enumerate() {
+                put(format!("optimizer/{}/array/{i:04}/{array}", slot.parameter), Values::F32(values));
             }
             if let Some(RowsState { touched, updated, alive }) = slot.rows {
                 let alive = alive.into_iter().map(u64::from).collect();
@@ -99,12 +104,13 @@ impl Checkpoint {
                 }
             }
         }
-        for StateEntry { name, values } in run.current.procedure.state() {
-            put(format!("procedure/{name}"), Values::F64(values));
+        // Numbered, because losses give their state in an order of their own.
+        for (number, StateEntry { name, values }) in run.current.procedure.state().into_iter().enumerate() {
+            put(format!("procedure/{number:04}/{name}"), Values::F64(values));
         }
         for (i, source) in run.current.sources.iter().enumerate() {
-            for StateEntry { name, values } in source.state(i) {
-                put(format!("feed/{name}"), Values::F64(values));
+            for (number, StateEntry { name, values }) in source.state(i).into_iter().enumerate() {
+                put(format!("feed/{number:04}/{name}"), Values::F64(values));
             }
         }
         let of = |value: &dyn Fn(&EpochRecord) -> f64| Values::F64(run.history.iter().map(value).collect());
@@ -175,8 +181,11 @@ impl Checkpoint {
     /// # Errors
     /// [`TrainError::Format`].
     pub fn write<'p>(&self, destination: impl Into<Destination<'p>>) -> Result<(), TrainError> {
-        let arrays: Vec<(&str, NpyArray)> =
-            self.tensors.iter().map(|(name, values)| Ok((name.as_str(), values.array()?))).collect::<Result<_, FormatError>>()?;
+        let arrays: Vec<(&str, NpyArray)> = self
+            .tensors
+            .iter()
+            .map(|(name, values)| Ok((name.as_str(), values.array()?)))
+            .collect::<Result<_, FormatError>>()?;
         let arrays: Vec<(&str, &NpyArray)> = arrays.iter().map(|(name, array)| (*name, array)).collect();
         let checksum = self.checksum();
         let mut metadata: Vec<(&str, &str)> =
@@ -190,8 +199,7 @@ impl Checkpoint {
     /// # Errors
     /// [`TrainError::Format`], [`StateError::Damaged`].
     pub fn read(path: &Path) -> Result<Self, TrainError> {
-        let damaged =
-            |problem: String| StateError::Damaged { path: path.display().to_string(), problem };
+        let damaged = |problem: String| StateError::Damaged { path: path.display().to_string(), problem };
         let mut file = SafetensorsFile::open_within(path, &Limits::default())?;
         let mut metadata = file.metadata().clone();
         if metadata.get("format").map(String::as_str) != Some("lacuna-training-state") {
@@ -252,9 +260,9 @@ impl Checkpoint {
         }
     }
 
-    /// State entries whose names start with this, without it.
+    /// Numbered state entries whose names start with this, without prefix and number, in the order of the numbers.
     fn entries(&self, prefix: &str) -> Vec<StateEntry> {
-        let of = |(name, values): (&String, &Values)| match (name.strip_prefix(prefix), values) {
+        let of = |(name, values): (&String, &Values)| match (numbered(name, prefix), values) {
             (Some(name), Values::F64(values)) => {
                 Some(StateEntry { name: name.to_string(), values: values.clone() })
             }
@@ -264,8 +272,7 @@ impl Checkpoint {
     }
 
     fn best(&self, what: &str, prefix: &str) -> Result<Best, StateError> {
-        let (epoch, value) =
-            (self.number(&format!("{what}_epoch"))?, self.value(&format!("{what}_value"))?);
+        let (epoch, value) = (self.number(&format!("{what}_epoch"))?, self.value(&format!("{what}_value"))?);
         let weights = (0..).map_while(|i| self.f32s(&format!("{prefix}/{i}")).ok().map(<[f32]>::to_vec));
         Ok(Best { epoch, value, weights: weights.collect() })
     }
@@ -276,25 +283,22 @@ impl Checkpoint {
             let steps = *self.u64s(&format!("optimizer/{parameter}/steps"))?.first()?;
             let prefix = format!("optimizer/{parameter}/array/");
             let arrays = self.tensors.iter().filter_map(|(name, values)| match values {
-                Values::F32(values) => Some((name.strip_prefix(&prefix)?.to_string(), values.clone())),
+                Values::F32(values) => Some((numbered(name, &prefix)?.to_string(), values.clone())),
                 _ => None,
             });
             let part = |part: &str| self.u64s(&format!("optimizer/{parameter}/{part}")).map(<[u64]>::to_vec);
-            let rows = part("touched").zip(part("updated")).zip(part("alive")).map(
-                |((touched, updated), alive)| RowsState {
-                    touched,
-                    updated,
-                    alive: alive.into_iter().map(|alive| alive != 0).collect(),
-                },
-            );
+            let rows =
+                part("touched").zip(part("updated")).zip(part("alive")).map(|((touched, updated), alive)| {
+                    RowsState { touched, updated, alive: alive.into_iter().map(|alive| alive != 0).collect() }
+                });
             Some(SlotState { parameter: parameter.clone(), steps, arrays: arrays.collect(), rows })
         };
         parameters.iter().filter_map(of).collect()
     }
 
     fn history(&self) -> Result<Vec<EpochRecord>, StateError> {
-        let [phase, epoch, loss, val, averaged] =
-            ["phase", "epoch", "loss", "val", "val-averaged"].map(|what| self.f64s(&format!("history/{what}")));
+        let [phase, epoch, loss, val, averaged] = ["phase", "epoch", "loss", "val", "val-averaged"]
+            .map(|what| self.f64s(&format!("history/{what}")));
         let (phase, epoch, loss, val, averaged) = (phase?, epoch?, loss?, val?, averaged?);
         if [epoch.len(), loss.len(), val.len(), averaged.len()].iter().any(|len| *len != phase.len()) {
             let problem = "has columns of different length".to_string();
@@ -310,6 +314,11 @@ impl Checkpoint {
         };
         Ok((0..phase.len()).map(record).collect())
     }
+}
+
+/// `prefixNNNN/name` without prefix and number.
+fn numbered<'n>(name: &'n str, prefix: &str) -> Option<&'n str> {
+    name.strip_prefix(prefix)?.split_once('/').map(|(_, name)| name)
 }
 
 /// A digest of everything in the settings that decides the bits of a run.
@@ -336,7 +345,8 @@ impl<'a> Run<'a> {
         seed: u64,
         from: &Checkpoint,
     ) -> Result<Self, TrainError> {
-        let place = Place { phase: from.number("phase")?, epoch: from.number("epoch")?, step: from.number("step")? };
+        let place =
+            Place { phase: from.number("phase")?, epoch: from.number("epoch")?, step: from.number("step")? };
         let mut run = Self::at_phase(data, training, evaluation, loss, seed, place.phase, true)?;
         let other = |what| StateError::OtherRun { path: "the saved state".to_string(), what };
         if from.number::<u64>("seed")? != seed {
@@ -366,18 +376,22 @@ impl<'a> Run<'a> {
             let unfit = |problem: String| StateError::Unfit { name: "ema".to_string(), problem };
             ema.restore(averages).map_err(|problem| unfit(format!("does not fit: {problem}")))?;
         }
+        let parameters: Vec<String> = current.tape.entries().map(|entry| entry.name.to_string()).collect();
         match &mut current.stepper {
             Stepper::Batches(optimizer) => {
-                let parameters: Vec<String> =
-                    current.tape.entries().map(|entry| entry.name.to_string()).collect();
                 let unfit = |problem: String| StateError::Unfit { name: "optimizer".to_string(), problem };
                 optimizer
                     .restore(&from.slots(&parameters), &current.tape)
                     .map_err(|error| unfit(format!("does not fit: {error}")))?;
             }
             Stepper::Whole(lbfgs) => {
-                let state: Vec<(String, Vec<f64>)> =
-                    from.entries("lbfgs/").into_iter().map(|entry| (entry.name, entry.values)).collect();
+                let iterations = from.u64s("lbfgs/iterations").and_then(|values| values.first());
+                let state = LbfgsState {
+                    iterations: *iterations
+                        .ok_or_else(|| StateError::Missing("lbfgs/iterations".to_string()))?,
+                    value: from.f64s("lbfgs/value")?.first().copied(),
+                    slots: from.slots(&parameters),
+                };
                 let unfit = |problem: String| StateError::Unfit { name: "lbfgs".to_string(), problem };
                 lbfgs
                     .restore(&state, &current.tape)
@@ -423,10 +437,12 @@ impl CheckpointFolder {
     /// Its files, the oldest first.
     fn files(&self) -> Vec<PathBuf> {
         let Ok(entries) = fs::read_dir(&self.folder) else { return vec![] };
-        let name = |path: &PathBuf| path.file_name().is_some_and(|name| {
-            let name = name.to_string_lossy();
-            name.starts_with("state-") && name.ends_with(".safetensors")
-        });
+        let name = |path: &PathBuf| {
+            path.file_name().is_some_and(|name| {
+                let name = name.to_string_lossy();
+                name.starts_with("state-") && name.ends_with(".safetensors")
+            })
+        };
         let mut files: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).filter(name).collect();
         files.sort();
         files

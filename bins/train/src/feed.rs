@@ -57,7 +57,12 @@ impl NamedRow for SamplerRow {
 
 const CLASS_AWARE: &[SettingInfo] = &[
     setting("in_a_row", 3.0, Interval::whole_from(1.0), "rows that a visited class gives"),
-    setting("reduce", 4.0, Interval::whole_from(1.0), "what max n_c C is divided by for the rows of an epoch"),
+    setting(
+        "reduce",
+        4.0,
+        Interval::whole_from(1.0),
+        "what max n_c C is divided by for the rows of an epoch",
+    ),
 ];
 const CLASS_AWARE_SOURCE: &str = "wutong16/DistributionBalancedLoss@14460d0acda6, ClassAwareSampler";
 
@@ -169,7 +174,12 @@ impl Source {
     ///
     /// # Errors
     /// [`TrainError::Setting`] for an unknown sampler, a pool without rows or an epoch without a batch.
-    pub(crate) fn new(feed: &Feed, index: usize, train: &TrainSet<'_>, seed: u64) -> Result<Self, TrainError> {
+    pub(crate) fn new(
+        feed: &Feed,
+        index: usize,
+        train: &TrainSet<'_>,
+        seed: u64,
+    ) -> Result<Self, TrainError> {
         let (row, values) = feed.sampler.find(SAMPLERS)?;
         let is_labelled = |id: &u32| train.labels_of(*id).iter().any(|label| label.is_known());
         let all = 0..train.len() as u32;

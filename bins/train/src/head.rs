@@ -75,7 +75,9 @@ impl MlpSpec {
             "sigmoid" => Some(Activation::Sigmoid),
             "none" => None,
             other => {
-                return wrong(format!("activation = \"{other}\": there are relu, gelu, tanh, sigmoid and none"));
+                return wrong(format!(
+                    "activation = \"{other}\": there are relu, gelu, tanh, sigmoid and none"
+                ));
             }
         };
         let init = match self.init.as_str() {
@@ -126,8 +128,11 @@ impl Serialize for MlpSpec {
 impl<'de> Deserialize<'de> for MlpSpec {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         #[derive(Deserialize)]
-        #[serde(untagged, expecting = "a list of hidden sizes, or a table with `hidden`, `activation`, \
-            `batch_norm`, `dropout` and `init`")]
+        #[serde(
+            untagged,
+            expecting = "a list of hidden sizes, or a table with `hidden`, `activation`, \
+            `batch_norm`, `dropout` and `init`"
+        )]
         enum Form {
             List(Vec<usize>),
             Table(MlpTable),
@@ -190,12 +195,7 @@ impl Head {
     ///
     /// # Errors
     /// [`TrainError::Setting`] for sizes that do not fit.
-    pub fn on(
-        &self,
-        features: usize,
-        classes: usize,
-        data: Option<[usize; 3]>,
-    ) -> Result<Head, TrainError> {
+    pub fn on(&self, features: usize, classes: usize, data: Option<[usize; 3]>) -> Result<Head, TrainError> {
         let head = self.on_rows(features, data)?;
         let weights = head.weights(features, classes);
         if weights > MOST_WEIGHTS {
@@ -278,7 +278,9 @@ impl Head {
             Head::Mlp(mlp) => Box::new(Mlp::with(tape, features, classes, &mlp.config()?, rng)),
             Head::Cnn(CnnSpec { image, channels: outputs }) => {
                 let Some([channels, height, width]) = *image else {
-                    return Err(TrainError::Setting("head: the shape of the pictures is not known".to_string()));
+                    return Err(TrainError::Setting(
+                        "head: the shape of the pictures is not known".to_string(),
+                    ));
                 };
                 let mut net = Sequential::new("").then(Picture([channels, height, width]));
                 let (mut inputs, mut pixels) = (channels, [height, width]);

@@ -3,8 +3,8 @@
 use crate::{EvalLabels, TrainError};
 use lacuna_losses::suggest;
 use lacuna_metrics::{
-    ApFlavour, AtK, ClassGroups, Confusions, Cut, EmptyClass, GroupMeans, MapConvention, MapResult, MetricError,
-    OneSidedRows, OverallFlavour, RowRanking, Undefined, mean_average_precision, mean_auroc,
+    ApFlavour, AtK, ClassGroups, Confusions, Cut, EmptyClass, GroupMeans, MapConvention, MapResult,
+    MetricError, OneSidedRows, OverallFlavour, RowRanking, Undefined, mean_auroc, mean_average_precision,
 };
 use serde::{Deserialize, Serialize};
 
@@ -85,16 +85,25 @@ pub static METRICS: &[MetricRow] = &[
     row("subset-accuracy", "percent of rows without a wrong cell, p > 0.5", true, |s| {
         Ok(100.0 * confusions(s)?.subset_accuracy())
     }),
-    row("ranking-loss", "mean over rows with positives and negatives, ties against the ranking", false, |s| {
-        Ok(rows(s)?.ranking_loss)
-    }),
+    row(
+        "ranking-loss",
+        "mean over rows with positives and negatives, ties against the ranking",
+        false,
+        |s| Ok(rows(s)?.ranking_loss),
+    ),
     row("one-error", "mean over rows with positives and negatives", false, |s| Ok(rows(s)?.one_error)),
-    row("coverage", "mean over rows with positives and negatives, the best possible is 0 for one positive", false, |s| {
-        Ok(rows(s)?.coverage)
-    }),
-    row("lrap", "percent, label ranking average precision over rows with positives and negatives", true, |s| {
-        Ok(100.0 * rows(s)?.average_precision)
-    }),
+    row(
+        "coverage",
+        "mean over rows with positives and negatives, the best possible is 0 for one positive",
+        false,
+        |s| Ok(rows(s)?.coverage),
+    ),
+    row(
+        "lrap",
+        "percent, label ranking average precision over rows with positives and negatives",
+        true,
+        |s| Ok(100.0 * rows(s)?.average_precision),
+    ),
     row("p@1", "percent of rows whose best class is positive", true, |s| at(s, 1)),
     row("p@3", "percent, positives among the first 3 classes over 3, mean over rows", true, |s| at(s, 3)),
     row("p@5", "percent, positives among the first 5 classes over 5, mean over rows", true, |s| at(s, 5)),
@@ -176,7 +185,7 @@ mod tests {
         let truth = TrueLabels::from_fn(40, 6, |row, class| (row + class) % 6 < 2);
         let logits = |flip: bool| -> Vec<f32> {
             let of = |i: usize, positive: bool| {
-                let sign = if positive != (flip && i.is_multiple_of(3)) { 1.0 } else { -1.0 };
+                let sign = if positive != (flip && i.is_multiple_of(5)) { 1.0 } else { -1.0 };
                 sign * (1.0 + i as f32 / 1000.0)
             };
             truth.cells().iter().enumerate().map(|(i, label)| of(i, label.is_positive())).collect()

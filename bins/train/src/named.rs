@@ -247,10 +247,8 @@ mod tests {
             self.1
         }
     }
-    static FRUITS: [Row; 2] = [
-        Row("apple", &[setting("weight", 100.0, Interval::above(0.0), "grams")]),
-        Row("pear", &[]),
-    ];
+    static FRUITS: [Row; 2] =
+        [Row("apple", &[setting("weight", 100.0, Interval::above(0.0), "grams")]), Row("pear", &[])];
 
     #[derive(Serialize, Deserialize, PartialEq, Debug)]
     struct File {

@@ -81,7 +81,12 @@ pub static OPTIMIZERS: &[OptimizerRow] = &[
         settings: &[
             DECAY,
             setting("momentum", 0.0, BELOW_ONE, "momentum"),
-            setting("dampening", 0.0, Interval::closed(0.0, 1.0), "share of a gradient that does not enter the velocity"),
+            setting(
+                "dampening",
+                0.0,
+                Interval::closed(0.0, 1.0),
+                "share of a gradient that does not enter the velocity",
+            ),
             setting("nesterov", 0.0, Interval::closed(0.0, 1.0), "1 for Nesterov's form"),
         ],
         build: |lr, groups, values| {
@@ -101,14 +106,24 @@ pub static OPTIMIZERS: &[OptimizerRow] = &[
               whose sum is smooth, as a linear head has.",
         settings: &[
             DECAY,
-            setting("history", 10.0, Interval::whole_from(1.0), "pairs of steps and gradients that are remembered"),
-            setting("tolerance", 1e-5, Interval::at_least(0.0), "largest entry of the gradient at which it has converged"),
+            setting(
+                "history",
+                10.0,
+                Interval::whole_from(1.0),
+                "pairs of steps and gradients that are remembered",
+            ),
+            setting(
+                "tolerance",
+                1e-5,
+                Interval::at_least(0.0),
+                "largest entry of the gradient at which it has converged",
+            ),
         ],
         build: |_, groups, values| {
             Stepper::Whole(Lbfgs::new(LbfgsConfig {
                 history: values.get("history") as usize,
                 tolerance_grad: values.get("tolerance"),
-                weight_decay: values.get("weight_decay"),
+                weight_decay: values.get("weight_decay") as f32,
                 groups,
                 ..LbfgsConfig::default()
             }))
@@ -214,7 +229,12 @@ pub static SCHEDULES: &[ScheduleRow] = &[
         settings: &[
             setting("every", 10.0, Interval::whole_from(1.0), "epochs at the same rate"),
             setting("gamma", 0.1, Interval::above(0.0), "what the rate is multiplied with"),
-            setting("first", 0.0, Interval::whole_from(0.0), "number of the first epoch: 1 where a code steps the schedule before it"),
+            setting(
+                "first",
+                0.0,
+                Interval::whole_from(0.0),
+                "number of the first epoch: 1 where a code steps the schedule before it",
+            ),
         ],
         build: |values, length| {
             let (step_size, gamma) = (values.get("every") as u64, values.get("gamma"));
@@ -229,7 +249,11 @@ pub static SCHEDULES: &[ScheduleRow] = &[
         settings: &[
             setting("warmup_steps", 500.0, Interval::whole_from(0.0), "steps of the warm-up"),
             setting("warmup_ratio", 1.0 / 3.0, Interval::closed(0.0, 1.0), "first rate over the regular one"),
-            optional("milestones", Interval::whole_from(0.0), "epochs, counted from 0, from which the rate is multiplied once more"),
+            optional(
+                "milestones",
+                Interval::whole_from(0.0),
+                "epochs, counted from 0, from which the rate is multiplied once more",
+            ),
             setting("gamma", 0.1, Interval::above(0.0), "what the rate is multiplied with"),
         ],
         build: |values, length| {
@@ -237,7 +261,11 @@ pub static SCHEDULES: &[ScheduleRow] = &[
                 lr: length.lr,
                 warmup_iters: values.get("warmup_steps") as u64,
                 warmup_ratio: values.get("warmup_ratio"),
-                milestones: values.list("milestones").iter().map(|e| *e as u64 * length.steps_per_epoch).collect(),
+                milestones: values
+                    .list("milestones")
+                    .iter()
+                    .map(|e| *e as u64 * length.steps_per_epoch)
+                    .collect(),
                 gamma: values.get("gamma"),
             })
         },

@@ -40,7 +40,8 @@ pub(crate) fn fit(
     let covariance = covariance(features, rows, &means);
     let size = (components + SPARE).min(columns);
     let mut stream = Stream::new(0, "principal components");
-    let mut basis: Vec<Vec<f64>> = (0..size).map(|_| (0..columns).map(|_| stream.normal()).collect()).collect();
+    let mut basis: Vec<Vec<f64>> =
+        (0..size).map(|_| (0..columns).map(|_| stream.normal()).collect()).collect();
     orthonormalise(&mut basis);
     let mut variances = vec![0.0; size];
     for _ in 0..ITERATIONS {
@@ -61,7 +62,8 @@ pub(crate) fn fit(
     let mut directions = Vec::with_capacity(components * columns);
     for (direction, variance) in basis.iter().zip(&variances).take(components) {
         // Of a direction and its opposite the one whose largest number is positive.
-        let largest = direction.iter().copied().fold(0.0, |a: f64, b: f64| if b.abs() > a.abs() { b } else { a });
+        let largest =
+            direction.iter().copied().fold(0.0, |a: f64, b: f64| if b.abs() > a.abs() { b } else { a });
         let deviation = variance.max(0.0).sqrt();
         let scale = if whiten && deviation > 1e-12 { 1.0 / deviation } else { 1.0 } * largest.signum();
         directions.extend(direction.iter().map(|x| (x * scale) as f32));

@@ -4,8 +4,8 @@ use crate::feed::Source;
 use crate::optimizers::{Length, Stepper, optimizer, schedule};
 use crate::procedure::{self, At, Build, LossChoice, Procedure};
 use crate::{
-    Also, Batch, Checkpoint, Data, EvalSet, Evaluation, Feed, LastBatch, MetricRow, MetricValue, Named,
-    Pool, Rows, Scored, Start, TrainError, Training, metric,
+    Also, Batch, Checkpoint, Data, EvalSet, Evaluation, Feed, LastBatch, MetricRow, MetricValue, Named, Pool,
+    Rows, Scored, Start, TrainError, Training, metric,
 };
 use lacuna_engine::{Exec, Tape};
 use lacuna_losses::{Label, TrainPass};
@@ -240,7 +240,7 @@ impl<'a> Run<'a> {
     pub fn step(&mut self, step: usize) -> Result<f32, TrainError> {
         let at = At { seed: self.seed, epoch: self.at.epoch, step: self.at.step };
         let train = self.data.train;
-        let Current { tape, procedure, sources, stepper, schedule, group_schedules, clip, ema } =
+        let Current { tape, procedure, sources, stepper, schedule, group_schedules, clip, .. } =
             &mut self.current;
         let empty = Batch { train, ids: &[], labels: &[] };
         let mut batches = [empty; MOST_FEEDS];
@@ -315,8 +315,7 @@ impl<'a> Run<'a> {
                 val_averaged = Some(value?);
             }
         }
-        let record =
-            EpochRecord { phase: self.at.phase + 1, epoch: self.at.epoch, loss, val, val_averaged };
+        let record = EpochRecord { phase: self.at.phase + 1, epoch: self.at.epoch, loss, val, val_averaged };
         self.history.push(record);
         Ok(record)
     }
@@ -353,7 +352,9 @@ impl<'a> Run<'a> {
             for also in self.evaluation.also.clone() {
                 let weights = match also {
                     Also::Model if self.best.epoch > 0 => Some(self.best.weights.clone()),
-                    Also::Averaged if self.best_averaged.epoch > 0 => Some(self.best_averaged.weights.clone()),
+                    Also::Averaged if self.best_averaged.epoch > 0 => {
+                        Some(self.best_averaged.weights.clone())
+                    }
                     Also::Last => Some(last.clone()),
                     Also::LastAveraged => last_averaged.clone(),
                     _ => None,
@@ -405,8 +406,14 @@ impl<'a> Run<'a> {
                 Some(self.current.named_weights(&weights))
             }
         };
-        self.current =
-            start_phase(self.data, &self.phases[self.at.phase + 1], &self.loss, self.seed, before.as_deref(), false)?;
+        self.current = start_phase(
+            self.data,
+            &self.phases[self.at.phase + 1],
+            &self.loss,
+            self.seed,
+            before.as_deref(),
+            false,
+        )?;
         self.at = Place { phase: self.at.phase + 1, epoch: 0, step: 0 };
         (self.best, self.best_averaged) = (Best::default(), Best::default());
         Ok(())
@@ -507,17 +514,8 @@ fn start_phase(
         feed = Feed { sampler: Named::new("fixed"), batch: train.len().max(1), keep_last: true, ..feed };
     }
     let mut tape = Tape::with_exec(Exec::Serial);
-    let build = Build {
-        tape: &mut tape,
-        train,
-        head: &head,
-        loss,
-        feed,
-        values: &values,
-        seed,
-        before,
-        resuming,
-    };
+    let build =
+        Build { tape: &mut tape, train, head: &head, loss, feed, values: &values, seed, before, resuming };
     let procedure = procedure::build(&named, build)?;
     tape.seal();
     if let Some(before) = before
@@ -527,13 +525,13 @@ fn start_phase(
     }
     let feeds = procedure.feeds();
     assert!(feeds.len() <= MOST_FEEDS, "a procedure has at most {MOST_FEEDS} feeds");
-    let sources =
-        feeds.iter().enumerate().map(|(i, feed)| Source::new(feed, i, &train, seed)).collect::<Result<Vec<_>, _>>()?;
-    let length = Length {
-        lr: phase.lr,
-        steps_per_epoch: sources[0].batches() as u64,
-        epochs: phase.epochs as u64,
-    };
+    let sources = feeds
+        .iter()
+        .enumerate()
+        .map(|(i, feed)| Source::new(feed, i, &train, seed))
+        .collect::<Result<Vec<_>, _>>()?;
+    let length =
+        Length { lr: phase.lr, steps_per_epoch: sources[0].batches() as u64, epochs: phase.epochs as u64 };
     let mut groups: Vec<ParamGroup> = procedure.groups();
     let mut group_schedules = Vec::new();
     for spec in &phase.groups {
@@ -544,7 +542,12 @@ fn start_phase(
         groups.push(spec.group()?);
     }
     for matches in &phase.no_decay {
-        let spec = crate::GroupSpec { matches: matches.clone(), lr_factor: 1.0, weight_decay: Some(0.0), schedule: None };
+        let spec = crate::GroupSpec {
+            matches: matches.clone(),
+            lr_factor: 1.0,
+            weight_decay: Some(0.0),
+            schedule: None,
+        };
         groups.push(spec.group()?);
     }
     Ok(Current {
@@ -648,4 +651,3 @@ impl Best {
         }
     }
 }
-

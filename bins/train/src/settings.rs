@@ -284,7 +284,9 @@ impl Training {
         if self.phases.is_empty() {
             return Ok(vec![self.clone()]);
         }
-        let wrong = |i: usize, problem: String| TrainError::Setting(format!("training.phases, number {}: {problem}", i + 1));
+        let wrong = |i: usize, problem: String| {
+            TrainError::Setting(format!("training.phases, number {}: {problem}", i + 1))
+        };
         let base = Training { phases: vec![], ..self.clone() };
         let base = toml::Table::try_from(&base).map_err(|error| TrainError::Setting(error.to_string()))?;
         let phase = |(i, differs): (usize, &toml::Table)| {
@@ -376,7 +378,10 @@ mod tests {
         for (wrong, text) in [
             (Training { epochs: 0, ..good.clone() }, "epochs = 0: at least one epoch is needed"),
             (Training { lr: f64::NAN, ..good.clone() }, "lr = NaN: a learning rate is a positive number"),
-            (Training { ema: Some(1.0), ..good.clone() }, "ema = 1: the decay of an average is from 0 to below 1"),
+            (
+                Training { ema: Some(1.0), ..good.clone() },
+                "ema = 1: the decay of an average is from 0 to below 1",
+            ),
             (
                 Training { schedule: Named::new("one-cycel"), ..good.clone() },
                 "there is no schedule `one-cycel`; did you mean `one-cycle`?",

@@ -116,7 +116,8 @@ impl Transform {
             if self.components.is_empty() {
                 values.extend_from_slice(&row);
             } else {
-                let project = |w: &[f32]| w.iter().zip(&row).map(|(w, x)| f64::from(w * x)).sum::<f64>() as f32;
+                let project =
+                    |w: &[f32]| w.iter().zip(&row).map(|(w, x)| f64::from(w * x)).sum::<f64>() as f32;
                 values.extend(self.components.chunks(columns).map(project));
             }
         }
@@ -255,9 +256,8 @@ mod tests {
             }
         }
         let y = pca.apply(&x);
-        let variance = |column: usize| {
-            (0..300).map(|row| f64::from(y.row(row)[column]).powi(2)).sum::<f64>() / 300.0
-        };
+        let variance =
+            |column: usize| (0..300).map(|row| f64::from(y.row(row)[column]).powi(2)).sum::<f64>() / 300.0;
         // Two columns of 3 common: a variance of about 18 in their common direction.
         assert!(variance(0) > 15.0 && variance(0) > variance(1) && variance(1) > variance(2));
         let white = Transform::fit(&named.set("whiten", 1.0), &x, &rows).unwrap().apply(&x);
@@ -271,8 +271,7 @@ mod tests {
     #[test]
     fn folding_into_the_weights_changes_no_logit() {
         let (x, rows): (_, Vec<u32>) = (features(50, 6), (0..50).collect());
-        for named in
-            [Named::new("standardise"), Named::new("pca").set("components", 4.0).set("whiten", 1.0)]
+        for named in [Named::new("standardise"), Named::new("pca").set("components", 4.0).set("whiten", 1.0)]
         {
             let transform = Transform::fit(&named, &x, &rows).unwrap();
             let inside = transform.columns(6);

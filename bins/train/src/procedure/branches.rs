@@ -14,11 +14,31 @@ pub(super) const ROW: ProcedureRow = ProcedureRow {
     source: "Zhang et al., ICCV 2023; wannature/COMIC@1de14e5cfb20. Its loop crosses rows and labels of the branches and \
              leaves the third term out; here each branch has its own",
     settings: &[
-        setting("count", 3.0, Interval { low: 1.0, high: 3.0, open: false, whole: true }, "3 branches, or 1: the balanced one alone"),
-        setting("rlc", 0.2, Interval::at_least(0.0), "weight of the reflective label corrector; 0 leaves it out"),
+        setting(
+            "count",
+            3.0,
+            Interval { low: 1.0, high: 3.0, open: false, whole: true },
+            "3 branches, or 1: the balanced one alone",
+        ),
+        setting(
+            "rlc",
+            0.2,
+            Interval::at_least(0.0),
+            "weight of the reflective label corrector; 0 leaves it out",
+        ),
         setting("htb", 1.0, Interval::at_least(0.0), "weight of the head-tail balancer; 0 leaves it out"),
-        setting("mean", 1.0, Interval::at_least(0.0), "weight of the mean of the losses of three branches beside their sum"),
-        setting("alpha", 2.0, Interval::at_least(0.0), "what the tail branch adds of the moving vector's direction"),
+        setting(
+            "mean",
+            1.0,
+            Interval::at_least(0.0),
+            "weight of the mean of the losses of three branches beside their sum",
+        ),
+        setting(
+            "alpha",
+            2.0,
+            Interval::at_least(0.0),
+            "what the tail branch adds of the moving vector's direction",
+        ),
         setting("mu", 0.9, Interval::closed(0.0, 1.0), "decay of the moving vectors"),
     ],
     build: |parts| Ok(Box::new(Branches::new(parts)?)),
@@ -61,7 +81,10 @@ struct Branches {
 impl Branches {
     fn new(parts: &mut Build<'_, '_>) -> Result<Self, TrainError> {
         if *parts.head != Head::Cosine {
-            let problem = format!("procedure branches: its classifiers are cosines, so head = \"cosine\", not {}", parts.head);
+            let problem = format!(
+                "procedure branches: its classifiers are cosines, so head = \"cosine\", not {}",
+                parts.head
+            );
             return Err(TrainError::Setting(problem));
         }
         let values = parts.values;
@@ -69,7 +92,9 @@ impl Branches {
             1 => 1,
             3 => 3,
             other => {
-                return Err(TrainError::Setting(format!("procedure branches: count = {other}; there are 1 and 3")));
+                return Err(TrainError::Setting(format!(
+                    "procedure branches: count = {other}; there are 1 and 3"
+                )));
             }
         };
         let (rlc, htb) = (values.get("rlc") as f32, values.get("htb") as f32);

@@ -16,8 +16,8 @@ use crate::named::{NamedRow, SettingInfo, Values};
 use crate::{Batch, Feed, Head, Named, StateError, TrainError, TrainSet};
 use lacuna_engine::{Tape, Var};
 use lacuna_losses::{
-    ClassStatistics, LossError, LossGrad, LossInput, LossRow, Mix, MultiLabelLoss, Options, StateEntry, Targets,
-    TrainPass,
+    ClassStatistics, LossError, LossGrad, LossInput, LossRow, Mix, MultiLabelLoss, Options, StateEntry,
+    Targets, TrainPass,
 };
 use lacuna_nn::{Layer, Mode, ParamGroup};
 use lacuna_protocols::Stream;
@@ -175,7 +175,13 @@ impl Build<'_, '_> {
     }
 
     /// Refuses a loss that takes another number of logit matrices.
-    fn takes(&self, loss: &dyn MultiLabelLoss, procedure: &str, matrices: usize, mixed: bool) -> Result<(), TrainError> {
+    fn takes(
+        &self,
+        loss: &dyn MultiLabelLoss,
+        procedure: &str,
+        matrices: usize,
+        mixed: bool,
+    ) -> Result<(), TrainError> {
         if loss.logit_matrices() == matrices && loss.mixes() == mixed {
             return Ok(());
         }
@@ -257,10 +263,7 @@ pub(crate) fn resolved(named: &Named, loss: &LossChoice) -> Result<Named, TrainE
 ///
 /// # Errors
 /// [`TrainError::Setting`] for settings that do not fit, [`TrainError::Loss`].
-pub(crate) fn build(
-    named: &Named,
-    mut parts: Build<'_, '_>,
-) -> Result<Box<dyn Procedure>, TrainError> {
+pub(crate) fn build(named: &Named, mut parts: Build<'_, '_>) -> Result<Box<dyn Procedure>, TrainError> {
     let (row, _) = named.find(PROCEDURES)?;
     (row.build)(&mut parts)
 }
@@ -291,7 +294,9 @@ fn record_loss(
 
 /// State entries of a loss under a prefix.
 fn prefixed(prefix: &str, entries: Vec<StateEntry>) -> impl Iterator<Item = StateEntry> + '_ {
-    entries.into_iter().map(move |StateEntry { name, values }| StateEntry { name: format!("{prefix}{name}"), values })
+    entries
+        .into_iter()
+        .map(move |StateEntry { name, values }| StateEntry { name: format!("{prefix}{name}"), values })
 }
 
 /// The entries with this prefix, without it.

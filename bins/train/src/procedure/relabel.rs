@@ -26,9 +26,24 @@ pub(super) const CAP: ProcedureRow = ProcedureRow {
     source: "the thresholds of Xie et al. (CAP), NeurIPS 2023, on rows with some known labels",
     settings: &[
         STRONG,
-        setting("first_epoch", 1.0, Interval::whole_from(1.0), "epoch, counted from 1, after which labels are first written"),
-        setting("pos_per", 1.0, Interval::closed(0.0, 1.0), "share of the expected positives that is written"),
-        setting("neg_per", 0.998, Interval::closed(0.0, 1.0), "share of the expected negatives that is written"),
+        setting(
+            "first_epoch",
+            1.0,
+            Interval::whole_from(1.0),
+            "epoch, counted from 1, after which labels are first written",
+        ),
+        setting(
+            "pos_per",
+            1.0,
+            Interval::closed(0.0, 1.0),
+            "share of the expected positives that is written",
+        ),
+        setting(
+            "neg_per",
+            0.998,
+            Interval::closed(0.0, 1.0),
+            "share of the expected negatives that is written",
+        ),
     ],
     build: |parts| Ok(Box::new(Relabel::new(parts, Rule::ClassAware)?)),
 };
@@ -40,7 +55,12 @@ pub(super) const PERCENTILE: ProcedureRow = ProcedureRow {
     source: "Huang et al. (PercentMatch), 2022",
     settings: &[
         STRONG,
-        setting("first_epoch", 1.0, Interval::whole_from(1.0), "epoch, counted from 1, after which labels are first written"),
+        setting(
+            "first_epoch",
+            1.0,
+            Interval::whole_from(1.0),
+            "epoch, counted from 1, after which labels are first written",
+        ),
         setting("kappa_pos", 50.0, Interval::closed(0.0, 100.0), "percentile of the observed positives"),
         setting("kappa_neg", 50.0, Interval::closed(0.0, 100.0), "percentile of the observed negatives"),
     ],
@@ -145,7 +165,9 @@ impl Procedure for Relabel {
         for class in 0..pass.classes {
             let (positive, negative) = self.thresholds(pass, class)?;
             let cells = pass.logits.iter().zip(pass.labels).zip(&mut self.written).skip(class);
-            for ((z, observed), written) in cells.step_by(pass.classes).filter(|((_, label), _)| !label.is_known()) {
+            for ((z, observed), written) in
+                cells.step_by(pass.classes).filter(|((_, label), _)| !label.is_known())
+            {
                 let p = 1.0 / (1.0 + (-f64::from(*z)).exp());
                 *written = match p {
                     _ if p >= positive => Label::Positive,
@@ -168,7 +190,8 @@ impl Procedure for Relabel {
         let (written, rest): (Vec<_>, Vec<_>) =
             entries.iter().cloned().partition(|entry| entry.name == "written");
         let [entry] = &written[..] else { return Err(StateError::Missing("written".to_string())) };
-        let unfit = |problem: &str| StateError::Unfit { name: entry.name.clone(), problem: problem.to_string() };
+        let unfit =
+            |problem: &str| StateError::Unfit { name: entry.name.clone(), problem: problem.to_string() };
         if entry.values.len() != self.written.len() {
             return Err(unfit("has another size"));
         }

@@ -24,10 +24,29 @@ pub(super) const ROW: ProcedureRow = ProcedureRow {
             Interval::closed(0.0, 0.999),
             "dropout of the features that stands in for the strong view where the data has no second extraction; 0 for none",
         ),
-        setting("weight", 1.0, Interval::at_least(0.0), "weight of the loss over pseudo-labels; 0 leaves it out"),
-        setting("pos_per", 1.0, Interval::closed(0.0, 1.0), "share of the expected positives that is trained on"),
-        setting("neg_per", 0.998, Interval::closed(0.0, 1.0), "share of the expected negatives that is trained on"),
-        optional("fixed", Interval::open(0.0, 1.0), "one threshold in place of those of the classes: every cell is trained on"),
+        setting(
+            "weight",
+            1.0,
+            Interval::at_least(0.0),
+            "weight of the loss over pseudo-labels; 0 leaves it out",
+        ),
+        setting(
+            "pos_per",
+            1.0,
+            Interval::closed(0.0, 1.0),
+            "share of the expected positives that is trained on",
+        ),
+        setting(
+            "neg_per",
+            0.998,
+            Interval::closed(0.0, 1.0),
+            "share of the expected negatives that is trained on",
+        ),
+        optional(
+            "fixed",
+            Interval::open(0.0, 1.0),
+            "one threshold in place of those of the classes: every cell is trained on",
+        ),
     ],
     build: |parts| Ok(Box::new(Semi::new(parts)?)),
 };
@@ -107,9 +126,7 @@ impl Semi {
         let logits = rows.iter().flat_map(|row| &pass.logits[row * classes..][..classes]);
         let p: Vec<f64> = logits.map(|z| 1.0 / (1.0 + (-f64::from(*z)).exp())).collect();
         let labels = match self.fixed {
-            Some(at) => {
-                p.iter().map(|p| if *p >= at { Label::Positive } else { Label::Negative }).collect()
-            }
+            Some(at) => p.iter().map(|p| if *p >= at { Label::Positive } else { Label::Negative }).collect(),
             None => class_aware(&p, &self.frequencies, &self.config)?.labels(),
         };
         for (row, labels) in rows.iter().zip(labels.chunks(classes)) {
@@ -186,4 +203,3 @@ impl Procedure for Semi {
         vec![("pseudo-positives", count(Label::Positive)), ("pseudo-negatives", count(Label::Negative))]
     }
 }
-

@@ -29,9 +29,13 @@ fn start_linear(parts: &mut Build<'_, '_>) -> Result<(), TrainError> {
         return wrong("it starts from the linear head of a phase before it, and there is none".to_string());
     };
     let hidden = match parts.head {
-        Head::Mlp(mlp) if mlp.hidden.len() == 1 && mlp.activation == "relu" && !mlp.batch_norm => mlp.hidden[0],
+        Head::Mlp(mlp) if mlp.hidden.len() == 1 && mlp.activation == "relu" && !mlp.batch_norm => {
+            mlp.hidden[0]
+        }
         other => {
-            return wrong(format!("the head is {other}; it takes a perceptron with one hidden layer, ReLU and no batch norm"));
+            return wrong(format!(
+                "the head is {other}; it takes a perceptron with one hidden layer, ReLU and no batch norm"
+            ));
         }
     };
     if hidden < 2 * classes {
@@ -46,7 +50,8 @@ fn start_linear(parts: &mut Build<'_, '_>) -> Result<(), TrainError> {
     let (w, b) = (find("weight", features * classes)?, find("bias", classes)?);
     let random = &mut Stream::new(parts.seed, "hidden units");
     let bound = 1.0 / (features as f32).sqrt();
-    let last = parts.tape.entries().filter(|e| e.name.ends_with(".weight")).map(|e| e.name.to_string()).last();
+    let last =
+        parts.tape.entries().filter(|e| e.name.ends_with(".weight")).map(|e| e.name.to_string()).last();
     parts.tape.update_entries(|_, entry| match entry.name {
         "0.weight" => {
             for (row, w) in entry.value.chunks_mut(hidden).zip(w.chunks(classes)) {

@@ -1,0 +1,64 @@
+//! Training: procedures, the one loop, checkpoints and fitted models.
+//!
+//! A method of a paper is more than its loss: which rows a step sees, which layers, what is mixed, what is written between
+//! epochs. [`Procedure`] is that, [`PROCEDURES`] the table of them, and [`Run`] the only loop.
+//!
+//! ```
+//! use lacuna_labels::{Features, Label, LabelMatrix, ObservedLabels};
+//! use lacuna_losses::Options;
+//! use lacuna_train::{Data, Evaluation, LossChoice, Run, TrainSet, Training};
+//!
+//! // Forty rows of two features; of every third row nothing is known.
+//! let features = Features::new(40, 2, (0..80).map(|i| (i as f32 * 0.7).sin()).collect())?;
+//! let cells = (0..40).map(|row| match (row % 3, features.row(row)[0] > 0.0) {
+//!     (2, _) => Label::Unknown,
+//!     (_, true) => Label::Positive,
+//!     (_, false) => Label::Negative,
+//! });
+//! let observed: ObservedLabels = LabelMatrix::new(40, 1, cells.collect())?.into();
+//! let rows: Vec<u32> = (0..40).collect();
+//! let train = TrainSet { features: &features, strong: None, observed: &observed, rows: &rows };
+//!
+//! let data = Data { train, val: None, test: None };
+//! let training = Training { lr: 0.1, batch: 10, epochs: 30, ..Training::default() };
+//! let evaluation = Evaluation { select: "last".to_string(), ..Evaluation::default() };
+//! let loss = LossChoice::new("bce", Options::default(), &train)?;
+//! let mut run = Run::new(data, &training, &evaluation, loss, 0)?;
+//! while !run.is_done() {
+//!     run.epoch()?;
+//! }
+//! let outcome = run.finish()?;
+//! assert!(outcome.epochs[29].loss < outcome.epochs[0].loss);
+//! assert_eq!(outcome.weights[0].name, "weight");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod batch;
+mod checkpoint;
+mod data;
+mod error;
+mod feed;
+mod head;
+mod metrics;
+mod named;
+mod optimizers;
+mod pca;
+mod procedure;
+mod run;
+mod settings;
+mod transform;
+
+pub use batch::Batch;
+pub use checkpoint::{Checkpoint, CheckpointFolder};
+pub use data::{Data, EvalLabels, EvalRows, EvalSet, TrainSet};
+pub use error::{StateError, TrainError};
+pub use feed::{Feed, Pool, SAMPLERS, SamplerRow};
+pub use head::{CnnSpec, Head, MlpSpec};
+pub use lacuna_losses::TrainPass;
+pub use metrics::{METRICS, MetricRow, MetricValue, Scored, metric};
+pub use named::{Named, NamedRow, SettingInfo, Values};
+pub use optimizers::{GroupSpec, OPTIMIZERS, OptimizerRow, SCHEDULES, ScheduleRow};
+pub use procedure::{At, Build, LossChoice, PROCEDURES, Procedure, ProcedureRow};
+pub use run::{EpochRecord, Outcome, Run, Weights};
+pub use settings::{Also, Evaluation, LastBatch, MOST, On, Rows, Start, Training, merge};
+pub use transform::{TRANSFORMS, Transform, TransformRow};

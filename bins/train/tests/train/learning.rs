@@ -1,0 +1,88 @@
+//! Procedures learn, and start from where they say they start.
+
+use crate::data::procedures;
+use lacuna_train::{Named, Run, Training};
+
+#[test]
+fn every_procedure_learns() {
+    for mut case in procedures() {
+        case.training.ema = None;
+        if case.training.phases.is_empty() {
+            case.training.epochs = 30;
+        }
+        let mut run =
+            Run::new(case.set.data(), &case.training, &case.evaluation(), case.choice(), 0).unwrap();
+        while !run.is_done() {
+            run.epoch().unwrap();
+        }
+        let outcome = run.finish().unwrap();
+        let map = outcome.metrics["map"].value.unwrap();
+        assert!(map > 60.0, "{} {}: {map}", case.name, case.loss);
+        let tail = &outcome.metrics["map-tail"];
+        assert!(tail.convention.contains("fewer than 20"), "{}", tail.convention);
+    }
+}
+
+#[test]
+fn the_second_phase_starts_with_the_logits_of_the_first() {
+    let mut case = procedures().pop().unwrap();
+    case.training.ema = None;
+    let mut run = Run::new(case.set.data(), &case.training, &case.evaluation(), case.choice(), 0).unwrap();
+    let first: Vec<_> = (0..3).map(|_| run.epoch().unwrap()).collect();
+    let best = first.iter().map(|record| record.val.unwrap()).fold(0.0, f64::max);
+    // A rate of almost nothing: the first epoch of the second phase measures what it started from.
+    let mut training = case.training.clone();
+    training.phases[1].insert("lr".to_string(), toml::Value::Float(1e-12));
+    let mut run = Run::new(case.set.data(), &training, &case.evaluation(), case.choice(), 0).unwrap();
+    let records: Vec<_> = (0..4).map(|_| run.epoch().unwrap()).collect();
+    assert_eq!((records[3].phase, records[3].epoch), (2, 1));
+    assert!((records[3].val.unwrap() - best).abs() < 1e-9, "{records:?}");
+}
+
+#[test]
+fn lbfgs_converges_where_adam_has_not() {
+    let mut case = procedures().remove(0);
+    case.training = Training {
+        optimizer: Named::new("lbfgs").set("weight_decay", 1e-3),
+        epochs: 60,
+        ..Training::default()
+    };
+    let train = |training: &Training| {
+        let mut run = Run::new(case.set.data(), training, &case.evaluation(), case.choice(), 0).unwrap();
+        while !run.is_done() {
+            run.epoch().unwrap();
+        }
+        run.finish().unwrap().epochs.last().unwrap().loss
+    };
+    let whole = train(&case.training);
+    let adam =
+        train(&Training { optimizer: Named::new("adam").set("weight_decay", 1e-3), ..case.training.clone() });
+    assert!(whole < adam, "{whole} {adam}");
+}
+
+#[test]
+fn what_does_not_fit_is_refused_before_the_first_step() {
+    let error = |index: usize, change: &dyn Fn(&mut Training)| {
+        let mut case = procedures().remove(index);
+        change(&mut case.training);
+        let run = Run::new(case.set.data(), &case.training, &case.evaluation(), case.choice(), 0);
+        run.err().map(|error| error.to_string()).unwrap_or_default()
+    };
+    let named = |name: &str| Named::new(name);
+    assert_eq!(
+        error(0, &|t| t.procedure = named("estimator")),
+        "an takes the logits of one head; the procedure estimator gives it the logits of a head and label estimates"
+    );
+    assert_eq!(
+        error(0, &|t| t.procedure = named("semi")),
+        "procedure semi: cells between the thresholds are not trained on, and an reads unknown cells (unknown is \
+         negative); a loss that leaves them out is needed, such as bce or csl-ignore"
+    );
+    assert!(
+        error(7, &|t| t.head = Default::default())
+            .starts_with("procedure branches: its classifiers are cosines")
+    );
+    assert!(error(0, &|t| t.batch = 97).starts_with("batch = 97: there are only 96 rows"));
+    assert!(error(0, &|t| t.procedure = named("two-phase")).contains("there is none"));
+    assert!(error(0, &|t| t.procedure = named("plan")).contains("did you mean `plain`?"));
+}

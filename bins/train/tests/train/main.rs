@@ -1,0 +1,5 @@
+//! Procedures, optimisers and checkpoints over small sets.
+
+mod data;
+mod learning;
+mod resume;
