@@ -1,11 +1,12 @@
 //! SIMD slice kernels: what the tape's ops and the losses are made of.
 //!
-//! Everything here works on plain `f32` slices, has no idea of gradients, and is the only room of the
-//! workspace in which `unsafe` is allowed.
+//! Everything here works on plain `f32` slices, has no idea of gradients, and is the only crate of
+//! the workspace in which `unsafe` is allowed, beside one module of `lacuna-formats`.
 //!
 //! | module | what |
 //! |---|---|
 //! | [`math`] | exp, ln, sigmoid, softplus, tanh on eight floats |
+//! | [`lanes`] | eight floats from slices of any length |
 //! | [`map`] | elementwise maps over slices, with broadcasts |
 //! | [`special`] | expm1, log1p, pow, erf, erfc |
 //! | [`reduce`] | sums with a fixed order |
@@ -28,6 +29,7 @@ mod window;
 pub mod conv;
 pub mod cpu;
 pub mod gemm;
+pub mod lanes;
 pub mod map;
 pub mod math;
 pub mod norm;

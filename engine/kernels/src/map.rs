@@ -4,7 +4,7 @@
 //! element do not depend on where in a slice it stands.
 
 use crate::exec::MAP_BLOCK;
-use crate::{Exec, Write, f32x8};
+use crate::{Exec, Write, f32x8, lanes};
 use rayon::prelude::*;
 
 /// out = f(x), or out += f(x).
@@ -72,8 +72,7 @@ pub fn ternary(
         }
         if !out_tail.is_empty() {
             let y = f(padded(a_tail), padded(b_tail), padded(c_tail));
-            let y = put(write, padded(out_tail), y).to_array();
-            out_tail.copy_from_slice(&y[..out_tail.len()]);
+            lanes::store(put(write, padded(out_tail), y), out_tail);
         }
     });
 }
@@ -106,17 +105,14 @@ fn sweep(out: &mut [f32], a: &[f32], b: &[f32], f: impl Fn(f32x8, f32x8, f32x8) 
         *o = f(f32x8::new(*o), f32x8::new(*a), f32x8::new(*b)).to_array();
     }
     if !out_tail.is_empty() {
-        let y = f(padded(out_tail), padded(a_tail), padded(b_tail)).to_array();
-        out_tail.copy_from_slice(&y[..out_tail.len()]);
+        lanes::store(f(padded(out_tail), padded(a_tail), padded(b_tail)), out_tail);
     }
 }
 
 /// Up to eight floats, filled up with ones: harmless to ln, sqrt and division.
 #[inline]
 fn padded(tail: &[f32]) -> f32x8 {
-    let mut lanes = [1.0; 8];
-    lanes[..tail.len()].copy_from_slice(tail);
-    f32x8::new(lanes)
+    f32x8::new(lanes::padded(tail, 1.0))
 }
 
 /// The broadcast maps of a matrix `[rows, cols]` with a row `[cols]` or a column `[rows]`.

@@ -4,7 +4,7 @@
 //! has among many, and threads take blocks of rows.
 
 use crate::exec::MAP_BLOCK;
-use crate::{Exec, Write, f32x8, map, math, reduce};
+use crate::{Exec, Write, f32x8, lanes, map, math, reduce};
 use rayon::prelude::*;
 
 /// Rows that one task takes, by the length of a row alone.
@@ -40,11 +40,9 @@ fn largest(x: &[f32]) -> f32 {
 /// sum f(x) over a row, in f64 beyond the lanes.
 fn sum_of(x: &[f32], f: impl Fn(f32x8) -> f32x8) -> f64 {
     let (x8, tail) = x.as_chunks::<8>();
-    let lanes = x8.iter().fold(f32x8::splat(0.0), |s, x| s + f(f32x8::new(*x)));
-    let mut padded = [0.0; 8];
-    padded[..tail.len()].copy_from_slice(tail);
-    let last = f(f32x8::new(padded)).to_array();
-    f64::from(lanes.reduce_add()) + last[..tail.len()].iter().map(|x| f64::from(*x)).sum::<f64>()
+    let sum = x8.iter().fold(f32x8::splat(0.0), |s, x| s + f(f32x8::new(*x)));
+    let last = f(lanes::load(tail)).to_array();
+    f64::from(sum.reduce_add()) + last[..tail.len()].iter().map(|x| f64::from(*x)).sum::<f64>()
 }
 
 /// sum a b over a row.

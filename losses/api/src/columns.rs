@@ -1,8 +1,8 @@
 //! Passes over a batch for losses that are made of sums over the rows of each class.
 
-use crate::pointwise::Target;
-use crate::{Label, LossInput};
-use lacuna_kernels::f32x8;
+use crate::LossInput;
+use crate::pointwise::load_targets;
+use lacuna_kernels::{f32x8, lanes};
 
 /// Shows `f` every eight entries of the only logit matrix: (first class, logits, labels as floats). Lanes behind
 /// the last class hold a logit of 0 and an unknown label.
@@ -11,7 +11,7 @@ pub fn visit(input: &LossInput<'_>, mut f: impl FnMut(usize, f32x8, f32x8)) {
     let rows = input.logits[0].chunks(input.classes).zip(input.targets.labels.chunks(input.classes));
     for (z, labels) in rows {
         for ((z, labels), class) in z.chunks(8).zip(labels.chunks(8)).zip((0..).step_by(8)) {
-            f(class, load(z), load_labels(labels));
+            f(class, lanes::load(z), load_targets(labels));
         }
     }
 }
@@ -24,32 +24,7 @@ pub fn write(input: &LossInput<'_>, dz: &mut [f32], mut f: impl FnMut(usize, f32
         for (((z, labels), dz), class) in
             z.chunks(8).zip(labels.chunks(8)).zip(dz.chunks_mut(8)).zip((0..).step_by(8))
         {
-            let lanes = f(class, load(z), load_labels(labels)).to_array();
-            dz.copy_from_slice(&lanes[..dz.len()]);
-        }
-    }
-}
-
-#[inline]
-fn load(z: &[f32]) -> f32x8 {
-    match z.first_chunk() {
-        Some(full) => f32x8::new(*full),
-        None => {
-            let mut lanes = [0.0; 8];
-            lanes[..z.len()].copy_from_slice(z);
-            f32x8::new(lanes)
-        }
-    }
-}
-
-#[inline]
-fn load_labels(labels: &[Label]) -> f32x8 {
-    match labels.first_chunk() {
-        Some(full) => Label::load(full),
-        None => {
-            let mut lanes = [Label::PADDING; 8];
-            lanes[..labels.len()].copy_from_slice(labels);
-            Label::load(&lanes)
+            lanes::store(f(class, lanes::load(z), load_targets(labels)), dz);
         }
     }
 }
@@ -86,6 +61,7 @@ impl ClassSums {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Label;
 
     #[test]
     fn every_width_is_summed_and_written() {

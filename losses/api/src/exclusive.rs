@@ -1,5 +1,6 @@
 //! Softmax cross-entropy over classes that exclude each other, for losses that shift the logits of classes.
 
+use crate::lanes::{self, LANES};
 use crate::{LossError, LossGrad, LossInput, Real, f32x8, math, pointwise};
 
 /// How the logits of a row become those of the softmax: x_c = scale (z_c + offset_c), and the class of the row has its
@@ -56,18 +57,18 @@ impl Shifts {
         let largest = (0..z.len()).filter(|&c| c != target).map(x_at).fold(x_target, f64::max);
         // The sum over the other classes alone: where the target is far ahead, 1 + rest would round to 1.
         let mut rest = 0.0f64;
-        for start in (0..z.len()).step_by(8) {
-            let mut lanes = [f32::NEG_INFINITY; 8];
-            for (lane, c) in lanes.iter_mut().zip(start..z.len()) {
+        for start in (0..z.len()).step_by(LANES) {
+            let mut x = [f32::NEG_INFINITY; LANES];
+            for (lane, c) in x.iter_mut().zip(start..z.len()) {
                 if c != target {
                     *lane = (x_at(c) - largest) as f32;
                 }
             }
-            let e = math::exp(f32x8::new(lanes));
+            let e = math::exp(f32x8::new(x));
             rest += pointwise::lane_sum(e);
             if let Some(dz) = &mut dz {
-                let end = z.len().min(start + 8);
-                dz[start..end].copy_from_slice(&e.to_array()[..end - start]);
+                let end = z.len().min(start + LANES);
+                lanes::store(e, &mut dz[start..end]);
             }
         }
         let own = (x_target - largest).exp();

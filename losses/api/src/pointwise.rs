@@ -4,7 +4,7 @@
 //! tail, the sum, the factor and the check for NaN and infinity stand here once.
 
 use crate::{Label, LossError, LossGrad, LossInput, Reduction, math};
-use lacuna_kernels::f32x8;
+use lacuna_kernels::{f32x8, lanes};
 
 /// One entry of a loss, eight at a time.
 pub trait Pointwise {
@@ -114,6 +114,15 @@ impl Target for f32 {
     #[inline]
     fn load(lanes: &[Self; 8]) -> f32x8 {
         f32x8::new(*lanes)
+    }
+}
+
+/// The first eight targets as floats, or as many as there are and padding.
+#[inline]
+pub fn load_targets<T: Target>(targets: &[T]) -> f32x8 {
+    match targets.first_chunk() {
+        Some(full) => T::load(full),
+        None => T::load(&lanes::padded(targets, T::PADDING)),
     }
 }
 
@@ -257,17 +266,12 @@ pub fn sum<T: Target>(
         }
         if !z_tail.is_empty() {
             let n = z_tail.len();
-            let (mut z8, mut target8) = ([0.0; 8], [T::PADDING; 8]);
-            z8[..n].copy_from_slice(z_tail);
-            target8[..n].copy_from_slice(target_tail);
-            let z = f32x8::new(z8);
-            let entry = loss.at(class, z, T::load(&target8));
-            let (mut value, mut factor) = (entry.value.to_array(), entry.factor.to_array());
-            value[n..].fill(0.0);
-            factor[n..].fill(1.0);
-            add(z, Entry { value: f32x8::new(value), factor: f32x8::new(factor), ..entry });
+            let z = lanes::load(z_tail);
+            let entry = loss.at(class, z, load_targets(target_tail));
+            let value = lanes::first(entry.value, n, 0.0);
+            add(z, Entry { value, factor: lanes::first(entry.factor, n, 1.0), ..entry });
             if let Some(dz) = dz_tail {
-                dz.copy_from_slice(&(entry.slope * scale).to_array()[..n]);
+                lanes::store(entry.slope * scale, dz);
             }
         }
         total += lane_sum(value + math::ln(product));

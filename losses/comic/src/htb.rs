@@ -6,7 +6,7 @@ use crate::paper::check_classes;
 use crate::{HtbConfig, reference};
 use lacuna_loss_api::pointwise;
 use lacuna_loss_api::{
-    ClassStatistics, Dual, LossError, LossGrad, LossInfo, LossInput, MultiLabelLoss, Real, f32x8, math,
+    ClassStatistics, Dual, LossError, LossGrad, LossInfo, LossInput, MultiLabelLoss, Real, f32x8, lanes, math,
 };
 
 /// Teaches a balanced classifier what a head-biased and a tail-biased one agree with it about, more of the one that is
@@ -61,10 +61,7 @@ fn softmax_rows(z: &[f32], classes: usize, out: &mut Vec<f32>) {
         let largest = z.iter().copied().fold(f32::NEG_INFINITY, f32::max);
         let mut sum = 0.0f64;
         for (z, out) in z.chunks(8).zip(out.chunks_mut(8)) {
-            let mut lanes = [f32::NEG_INFINITY; 8];
-            lanes[..z.len()].copy_from_slice(z);
-            let e = math::exp(f32x8::new(lanes) - f32x8::splat(largest)).to_array();
-            out.copy_from_slice(&e[..out.len()]);
+            lanes::store(math::exp(lanes::load_or(z, f32::NEG_INFINITY) - f32x8::splat(largest)), out);
             sum += out.iter().map(|&e| f64::from(e)).sum::<f64>();
         }
         let by = (1.0 / sum) as f32;

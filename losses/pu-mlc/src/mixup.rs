@@ -1,9 +1,10 @@
 //! The mixup term.
 
 use crate::{PuMlc, PuMlcConfig, reference};
+use lacuna_loss_api::pointwise::load_targets;
 use lacuna_loss_api::{
     Dual, Interval, LabelUse, LossError, LossGrad, LossInfo, LossInput, Mix, MultiLabelLoss, ParamInfo, Real,
-    f32x8, math,
+    f32x8, lanes, math,
 };
 
 /// Share of the mixing coefficient's distribution: lambda ~ Beta(0.3, 0.3), one draw for each batch.
@@ -119,24 +120,12 @@ impl MixupTerm {
             let sources = [mix.first[row] as usize * classes, mix.second[row] as usize * classes];
             for class in (0..classes).step_by(8) {
                 let wide = (classes - class).min(8);
-                let load = |x: &[f32]| {
-                    let mut lanes = [0.0; 8];
-                    lanes[..wide].copy_from_slice(&x[..wide]);
-                    f32x8::new(lanes)
-                };
-                let inside: f32x8 = {
-                    let mut lanes = [0.0; 8];
-                    lanes[..wide].fill(1.0);
-                    f32x8::new(lanes)
-                };
+                let load = |x: &[f32]| lanes::load(&x[..wide]);
+                let inside = lanes::first(one, wide, 0.0);
                 // (t, dt/dz) of both rows.
                 let targets = sources.map(|start| {
                     let (p, n) = math::sigmoid_pair(load(&z[start + class..]));
-                    let mut positive = [0.0; 8];
-                    for (lane, label) in positive.iter_mut().zip(&labels[start + class..][..wide]) {
-                        *lane = f32::from(u8::from(label.is_positive()));
-                    }
-                    let positive = f32x8::new(positive).simd_gt(zero);
+                    let positive = load_targets(&labels[start + class..][..wide]).simd_gt(zero);
                     (positive.select(one, p + leak), positive.select(zero, p * n))
                 });
                 let t = shares[0] * targets[0].0 + shares[1] * targets[1].0 + e;
@@ -146,13 +135,10 @@ impl MixupTerm {
                 total += lacuna_loss_api::pointwise::lane_sum(gap * gap * inside);
                 if let (Some(dz), Some(dm)) = (&mut dz, &mut dm) {
                     let g = two * gap;
-                    let down = (-(g * s * s_rest / s_e)).to_array();
-                    dm[row * classes + class..][..wide].copy_from_slice(&down[..wide]);
+                    lanes::store(-(g * s * s_rest / s_e), &mut dm[row * classes + class..][..wide]);
                     for ((start, share), (_, dt)) in sources.into_iter().zip(shares).zip(targets) {
-                        let up = (g * share * dt / t).to_array();
-                        for (dz, up) in dz[start + class..].iter_mut().zip(&up[..wide]) {
-                            *dz += up;
-                        }
+                        let dz = &mut dz[start + class..][..wide];
+                        lanes::store(lanes::load(dz) + g * share * dt / t, dz);
                     }
                 }
             }

@@ -2,9 +2,9 @@
 
 use crate::{EXPECTED_POSITIVES, ExpectedPositivesConfig, LOG_EPSILON, PAPER, reference};
 use lacuna_loss_api::guarded::BothLogs;
-use lacuna_loss_api::pointwise::{self, Target, lane_sum};
+use lacuna_loss_api::pointwise::{self, lane_sum, load_targets};
 use lacuna_loss_api::{
-    Dual, Label, LabelUse, LossError, LossGrad, LossInfo, LossInput, MultiLabelLoss, Real, f32x8,
+    Dual, Label, LabelUse, LossError, LossGrad, LossInfo, LossInput, MultiLabelLoss, Real, f32x8, lanes,
 };
 
 static INFO: LossInfo = LossInfo {
@@ -187,8 +187,8 @@ fn entries<const GUARDED: bool>(
         let end = z.len().min(start + 8 * BLOCK);
         let (mut value, mut sum_p, mut sum_q) = (zero, zero, zero);
         for i in (start..end).step_by(8) {
-            let (z8, u8) = (load(&z[i..end]), load(&u[i..end]));
-            let l = load_labels(&labels[i..end]);
+            let (z8, u8) = (lanes::load(&z[i..end]), lanes::load(&u[i..end]));
+            let l = load_targets(&labels[i..end]);
             poison = z8.mul_add(zero, u8.mul_add(zero, poison));
             let positive = l.simd_gt(zero).select(one, zero);
             let negative = l.simd_lt(zero).select(one, zero);
@@ -198,16 +198,16 @@ fn entries<const GUARDED: bool>(
             let (pa, pb) = (positive + q, negative + not_q);
             let (qa, qb) = (positive + p, negative + not_p);
             let entry = pa * of_z.lp + pb * of_z.ln + qa * of_u.lp + qb * of_u.ln;
-            let inside = mask(end - i);
+            let inside = lanes::first(one, end - i, 0.0);
             value += entry * inside;
             sum_p += p * inside;
             sum_q += q * inside;
             if let Some(out) = &mut out {
                 let scale = f32x8::splat(out.scale);
-                store(&mut out.gradients[0][i..end], of_z.slope(pa, pb) * scale);
-                store(&mut out.gradients[1][i..end], of_u.slope(qa, qb) * scale);
-                store(&mut out.slopes[0][i..end], p * not_p);
-                store(&mut out.slopes[1][i..end], q * not_q);
+                lanes::store(of_z.slope(pa, pb) * scale, &mut out.gradients[0][i..end]);
+                lanes::store(of_u.slope(qa, qb) * scale, &mut out.gradients[1][i..end]);
+                lanes::store(p * not_p, &mut out.slopes[0][i..end]);
+                lanes::store(q * not_q, &mut out.slopes[1][i..end]);
             }
         }
         sums.value += lane_sum(value);
@@ -215,53 +215,6 @@ fn entries<const GUARDED: bool>(
         sums.q += lane_sum(sum_q);
     }
     poison.simd_eq(zero).all().then_some(sums)
-}
-
-/// The first eight numbers, or as many as there are and zeros.
-#[inline]
-fn load(x: &[f32]) -> f32x8 {
-    match x.first_chunk::<8>() {
-        Some(full) => f32x8::new(*full),
-        None => {
-            let mut lanes = [0.0; 8];
-            lanes[..x.len()].copy_from_slice(x);
-            f32x8::new(lanes)
-        }
-    }
-}
-
-/// The first eight labels as floats, or as many as there are and unknown ones.
-#[inline]
-fn load_labels(labels: &[Label]) -> f32x8 {
-    match labels.first_chunk::<8>() {
-        Some(full) => Label::load(full),
-        None => {
-            let mut lanes = [Label::PADDING; 8];
-            lanes[..labels.len()].copy_from_slice(labels);
-            Label::load(&lanes)
-        }
-    }
-}
-
-/// Writes the first eight numbers, or as many as there is room for.
-#[inline]
-fn store(to: &mut [f32], x: f32x8) {
-    let lanes = x.to_array();
-    match to.first_chunk_mut::<8>() {
-        Some(full) => *full = lanes,
-        None => to.copy_from_slice(&lanes[..to.len()]),
-    }
-}
-
-/// 1 in the first `n` lanes, 0 in the others.
-#[inline]
-fn mask(n: usize) -> f32x8 {
-    if n >= 8 {
-        return f32x8::splat(1.0);
-    }
-    let mut lanes = [0.0; 8];
-    lanes[..n].fill(1.0);
-    f32x8::new(lanes)
 }
 
 #[cfg(test)]
