@@ -31,11 +31,14 @@
 //! ```
 
 mod card;
+mod cell_drop;
 mod csl;
 mod false_positives;
+mod geometric_long_tail;
 mod instance_drop;
 mod keep_share;
 mod known_cells;
+mod labelled_share;
 mod long_tail;
 mod numpy_legacy;
 mod propensity_drop;
@@ -49,11 +52,14 @@ mod stream;
 mod table;
 
 pub use card::{Cardinality, MissingnessCard};
+pub use cell_drop::CellDrop;
 pub use csl::{FixedPerClass, RandomPerSample};
 pub use false_positives::FalsePositives;
+pub use geometric_long_tail::GeometricLongTail;
 pub use instance_drop::{InstanceDrop, class_mean_evidence};
 pub use keep_share::KeepShare;
 pub use known_cells::KnownCells;
+pub use labelled_share::LabelledShare;
 pub use long_tail::{LongTail, PartialLongTail};
 pub use numpy_legacy::NumpyLegacy;
 pub use propensity_drop::PropensityDrop;

@@ -1,9 +1,9 @@
 //! The table of protocols: adding one is a file and a row here.
 
 use crate::{
-    FalsePositives, FixedPerClass, InstanceDrop, KeepShare, KnownCells, LongTail, PUBLISHED_SEED,
-    PartialLongTail, PropensityDrop, ProtocolError, RandomDrop, RandomPerSample, SemiSupervised,
-    SinglePositive, class_mean_evidence,
+    CellDrop, FalsePositives, FixedPerClass, GeometricLongTail, InstanceDrop, KeepShare, KnownCells,
+    LabelledShare, LongTail, PUBLISHED_SEED, PartialLongTail, PropensityDrop, ProtocolError, RandomDrop,
+    RandomPerSample, SemiSupervised, SinglePositive, class_mean_evidence,
 };
 use lacuna_labels::{Features, ObservedLabels, TrueLabels};
 
@@ -47,6 +47,8 @@ pub struct Outcome {
     pub rows: Vec<usize>,
     /// Labels of these rows.
     pub observed: ObservedLabels,
+    /// The order in which batches that are never shuffled visit these rows, where the protocol has one: places in `rows`.
+    pub order: Option<Vec<usize>>,
 }
 
 /// Makes an outcome from a subject, a seed and the settings in their order.
@@ -110,7 +112,7 @@ impl Protocol {
 
 /// All rows, with these labels.
 fn all(observed: ObservedLabels) -> Result<Outcome, ProtocolError> {
-    Ok(Outcome { rows: (0..observed.rows()).collect(), observed })
+    Ok(Outcome { rows: (0..observed.rows()).collect(), observed, order: None })
 }
 
 /// A seed of NumPy's generator.
@@ -183,6 +185,17 @@ pub const PROTOCOLS: &[Protocol] = &[
         apply: Some(|subject, seed, values| all(RandomDrop { rate: values[0], seed }.apply(subject.truth)?)),
     },
     Protocol {
+        name: "cell-drop",
+        role: Role::Mask,
+        doc: "As random-drop, with one draw of NumPy's generator for each cell.",
+        source: "numpy.random.RandomState(seed).random_sample((rows, classes))",
+        settings: &[RATE],
+        seed: PUBLISHED_SEED as u64,
+        apply: Some(|subject, seed, values| {
+            all(CellDrop { rate: values[0], seed: narrow(seed)? }.apply(subject.truth)?)
+        }),
+    },
+    Protocol {
         name: "propensity-drop",
         role: Role::Mask,
         doc: "Positives stay with the propensity of their class: rare classes lose more.",
@@ -232,6 +245,19 @@ pub const PROTOCOLS: &[Protocol] = &[
         }),
     },
     Protocol {
+        name: "labelled-share",
+        role: Role::Mask,
+        doc: "As semi-supervised, with the first rows of NumPy's permutation labelled, which is also the order of the rows.",
+        source: "milkxie/SSMLL-CAP@b7dd8075d61b",
+        settings: &[Setting { name: "labelled", default: 0.1, doc: "share of labelled rows" }],
+        seed: 1,
+        apply: Some(|subject, seed, values| {
+            let share = LabelledShare { labelled: values[0], seed: narrow(seed)? };
+            let (order, observed) = share.apply(subject.truth)?;
+            Ok(Outcome { order: Some(order), ..all(observed)? })
+        }),
+    },
+    Protocol {
         name: "instance-drop",
         role: Role::Mask,
         doc: "Of every row the positives that look least like their class are lost; needs features, draws nothing.",
@@ -266,7 +292,7 @@ pub const PROTOCOLS: &[Protocol] = &[
             let (max, min) = (whole("max", values[0])?, whole("min", values[1])?);
             let rows = LongTail { max, min, seed, ..LongTail::default() }.select(subject.truth)?;
             let observed = subject.truth.select(&rows).into();
-            Ok(Outcome { rows, observed })
+            Ok(Outcome { rows, observed, order: None })
         }),
     },
     Protocol {
@@ -282,7 +308,25 @@ pub const PROTOCOLS: &[Protocol] = &[
         apply: Some(|subject, seed, values| {
             let long_tail = LongTail { max: whole("max", values[0])?, seed, ..LongTail::default() };
             let (rows, observed) = PartialLongTail { long_tail, missing: values[1] }.apply(subject.truth)?;
-            Ok(Outcome { rows, observed })
+            Ok(Outcome { rows, observed, order: None })
+        }),
+    },
+    Protocol {
+        name: "geometric-long-tail",
+        role: Role::Select,
+        doc: "Rows whose class counts are bounded by a geometric series, whose positives are then lost as by cell-drop.",
+        source: "our own rule on NumPy's generator, after the long tails of Wu et al. and COMIC",
+        settings: &[
+            Setting { name: "max", default: 600.0, doc: "most positives of the commonest class" },
+            Setting { name: "min", default: 6.0, doc: "most positives of the rarest class" },
+            Setting { name: "missing", default: 0.0, doc: "probability that a positive is then lost" },
+        ],
+        seed: 0,
+        apply: Some(|subject, seed, values| {
+            let (max, min) = (whole("max", values[0])?, whole("min", values[1])?);
+            let tail = GeometricLongTail { max, min, missing: values[2], seed: narrow(seed)? };
+            let (rows, observed) = tail.apply(subject.truth)?;
+            Ok(Outcome { rows, observed, order: None })
         }),
     },
     Protocol {
