@@ -206,11 +206,11 @@ fn a_resumed_run_has_the_same_bits() {
     };
     let bits = |tape: &Tape| values(tape).into_iter().map(f32::to_bits).collect::<Vec<_>>();
     let (mut whole, mut lbfgs) = (Logistic::new(), Lbfgs::new(config()));
-    let mut saved = vec![(0, values(&whole.tape), lbfgs.state(&whole.tape))];
+    let mut saved = vec![(0, values(&whole.tape), lbfgs.state())];
     let mut progress = Vec::new();
     for iteration in 1..=12 {
         progress.push(run(&mut lbfgs, &mut whole));
-        saved.push((iteration, values(&whole.tape), lbfgs.state(&whole.tape)));
+        saved.push((iteration, values(&whole.tape), lbfgs.state()));
     }
     assert_eq!(saved[12].2.slots[0].arrays.len(), 1 + 2 * 4, "the gradient and four pairs");
     for (from, weights, state) in saved {
@@ -221,7 +221,7 @@ fn a_resumed_run_has_the_same_bits() {
             entry.value.copy_from_slice(&weights[at..at + entry.value.len()]);
             at += entry.value.len();
         });
-        assert_eq!(lbfgs.state(&resumed.tape), state);
+        assert_eq!(lbfgs.state(), state);
         let rest: Vec<LbfgsProgress> = (from..12).map(|_| run(&mut lbfgs, &mut resumed)).collect();
         assert_eq!(rest, progress[from..], "resumed at {from}");
         assert_eq!(bits(&resumed.tape), bits(&whole.tape), "resumed at {from}");
@@ -235,7 +235,7 @@ fn a_state_that_does_not_fit_is_refused() {
     let head = problem.head;
     let mut lbfgs = Lbfgs::new(LbfgsConfig::default());
     minimise(&mut lbfgs, &mut problem.tape, 3, |tape| Logistic::loss(head, tape));
-    let good = lbfgs.state(&problem.tape);
+    let good = lbfgs.state();
     let mut state = good.clone();
     state.slots.pop();
     assert_eq!(lbfgs.restore(&state, &problem.tape), Err(E::Missing { parameter: "bias".into() }));
@@ -252,7 +252,7 @@ fn a_state_that_does_not_fit_is_refused() {
     let mut state = good.clone();
     state.value = None;
     assert!(matches!(lbfgs.restore(&state, &problem.tape), Err(E::Arrays { .. })));
-    assert_eq!(lbfgs.state(&problem.tape), good);
+    assert_eq!(lbfgs.state(), good);
     let mut shorter = Lbfgs::new(LbfgsConfig { history: 1, ..LbfgsConfig::default() });
     assert!(matches!(shorter.restore(&good, &problem.tape), Err(E::Arrays { .. })));
 }
@@ -263,10 +263,10 @@ fn an_error_of_the_loss_leaves_the_parameters() {
     let head = problem.head;
     let mut lbfgs = Lbfgs::new(LbfgsConfig::default());
     minimise(&mut lbfgs, &mut problem.tape, 2, |tape| Logistic::loss(head, tape));
-    let before = (values(&problem.tape), lbfgs.state(&problem.tape));
+    let before = (values(&problem.tape), lbfgs.state());
     let error = lbfgs.iterate(&mut problem.tape, |_| Err("no data"));
     assert_eq!(error, Err("no data"));
-    assert_eq!((values(&problem.tape), lbfgs.state(&problem.tape)), before);
+    assert_eq!((values(&problem.tape), lbfgs.state()), before);
 }
 
 #[test]
@@ -302,4 +302,38 @@ fn the_objective_is_known_where_an_iteration_ended() {
     assert_eq!(next, 1, "one trial is enough");
     tape.update_entries(|_, entry| entry.value.fill(0.5));
     assert!(count(&mut lbfgs, &mut tape) >= 2);
+}
+
+#[test]
+#[should_panic(expected = "L-BFGS on a tape with other parameters")]
+fn another_tape_is_refused() {
+    let mut problem = Logistic::new();
+    let head = problem.head;
+    let mut lbfgs = Lbfgs::new(LbfgsConfig::default());
+    minimise(&mut lbfgs, &mut problem.tape, 1, |tape| Logistic::loss(head, tape));
+    let mut other = Tape::new();
+    let w = other.param("w", Tensor::zeros([1]));
+    other.seal();
+    minimise(&mut lbfgs, &mut other, 1, |tape| tape.exp(w));
+}
+
+/// A function that is infinite everywhere but at the start: the history is dropped first, then the search ends.
+#[test]
+fn a_search_without_result_leaves_the_parameters() {
+    let mut tape = Tape::new();
+    let w = tape.param("w", Tensor::zeros([20]));
+    tape.seal();
+    let mut lbfgs = Lbfgs::new(LbfgsConfig { max_evaluations: 8, ..LbfgsConfig::default() });
+    minimise(&mut lbfgs, &mut tape, 5, |tape| quadratic(tape, w));
+    let before = values(&tape);
+    let blocked = |tape: &mut Tape| {
+        let at_start = tape.value(w) == before;
+        let loss = quadratic(tape, w);
+        if at_start { loss } else { tape.scale(loss, f32::INFINITY) }
+    };
+    let all = minimise(&mut lbfgs, &mut tape, 10, blocked);
+    assert_eq!(all.iter().map(|p| p.converged).collect::<Vec<_>>(), [false, true]);
+    assert!(all.iter().all(|p| p.evaluations <= 8), "{all:?}");
+    assert_eq!(values(&tape), before);
+    assert!(lbfgs.state().slots[0].arrays.iter().all(|(name, _)| name == "gradient"));
 }

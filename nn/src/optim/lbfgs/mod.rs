@@ -96,6 +96,8 @@ pub struct Lbfgs {
     rates: GroupRates,
     history: History,
     iterations: u64,
+    /// Names and sizes of the parameters, from the first iteration on.
+    parameters: Vec<(String, usize)>,
     point: Option<Point>,
     // Kept from iteration to iteration.
     start: Vec<f32>,
@@ -133,6 +135,7 @@ impl Lbfgs {
             rates,
             history,
             iterations: 0,
+            parameters: Vec::new(),
             point: None,
             start: Vec::new(),
             trial_gradient: Vec::new(),
@@ -151,12 +154,14 @@ impl Lbfgs {
     ///
     /// # Panics
     /// If the loss is not a scalar or the tape has other parameters than before.
+    #[track_caller]
     pub fn iterate<E>(
         &mut self,
         tape: &mut Tape,
         mut loss: impl FnMut(&mut Tape) -> Result<Var, E>,
     ) -> Result<LbfgsProgress, E> {
-        let Self { config, rates, history, iterations, point, start, trial_gradient, direction } = self;
+        self.check_parameters(tape);
+        let Self { config, rates, history, iterations, point, start, trial_gradient, direction, .. } = self;
         read_parameters(tape, start);
         let mut evaluations = 0;
         // What is known about the point where the parameters are.
@@ -254,12 +259,25 @@ impl Lbfgs {
         Ok(LbfgsProgress { value, gradient_norm, evaluations, converged })
     }
 
-    /// Everything that decides the next iterations beside the parameters, for the parameters of `tape`.
-    pub fn state(&self, tape: &Tape) -> LbfgsState {
-        let mut slots = Vec::new();
+    /// Remembers the parameters in the first iteration and compares them in later ones.
+    #[track_caller]
+    fn check_parameters(&mut self, tape: &Tape) {
+        let entries = || tape.entries().filter(|e| e.kind == EntryKind::Param);
+        if self.parameters.is_empty() {
+            self.parameters = entries().map(|e| (e.name.to_owned(), e.value.len())).collect();
+        }
+        let known = self.parameters.iter().map(|(name, len)| (name.as_str(), *len));
+        assert!(
+            known.eq(entries().map(|e| (e.name, e.value.len()))),
+            "L-BFGS on a tape with other parameters"
+        );
+    }
+
+    /// Everything that decides the next iterations, beside the parameters.
+    pub fn state(&self) -> LbfgsState {
         let mut from = 0;
-        for entry in tape.entries().filter(|e| e.kind == EntryKind::Param) {
-            let at = from..from + entry.value.len();
+        let slot = |(name, len): &(String, usize)| {
+            let at = from..from + len;
             from = at.end;
             let mut arrays = Vec::new();
             if let Some(point) = &self.point {
@@ -269,18 +287,23 @@ impl Lbfgs {
                 arrays.push((format!("s{i}"), pair.s[at.clone()].to_vec()));
                 arrays.push((format!("y{i}"), pair.y[at.clone()].to_vec()));
             }
-            let parameter = entry.name.to_owned();
-            slots.push(SlotState { parameter, steps: self.iterations, arrays, rows: None });
-        }
+            SlotState { parameter: name.clone(), steps: self.iterations, arrays, rows: None }
+        };
+        let slots = self.parameters.iter().map(slot).collect();
         LbfgsState { iterations: self.iterations, value: self.point.as_ref().map(|p| p.value), slots }
     }
 
-    /// Goes on from what [`state`](Self::state) gave, with the parameters that the tape has at the next iteration.
+    /// Goes on from what [`state`](Self::state) gave, with the values that the parameters have at the next iteration.
+    /// A state without slots and value, that of a new optimiser, starts without history.
     ///
     /// # Errors
     /// [`OptimizerStateError`] if the state does not name every parameter with arrays of its size, or has more pairs
     /// than the history keeps; the optimiser stays as it was.
     pub fn restore(&mut self, state: &LbfgsState, tape: &Tape) -> Result<(), OptimizerStateError> {
+        if state.slots.is_empty() && state.value.is_none() {
+            *self = Self::new(self.config.clone());
+            return Ok(());
+        }
         let gradients = usize::from(state.value.is_some());
         let arrays = state.slots.first().map_or(0, |slot| slot.arrays.len());
         let pairs = (arrays.saturating_sub(gradients) / 2).min(self.config.history);
@@ -290,7 +313,7 @@ impl Lbfgs {
             .chain((0..pairs).flat_map(|i| [format!("s{i}"), format!("y{i}")]))
             .collect();
         let mut flat = vec![Vec::new(); names.len()];
-        let mut taken = 0;
+        let mut parameters = Vec::new();
         for entry in tape.entries().filter(|e| e.kind == EntryKind::Param) {
             let parameter = entry.name.to_owned();
             let mut named = state.slots.iter().filter(|slot| slot.parameter == parameter);
@@ -302,13 +325,12 @@ impl Lbfgs {
             for (flat, (_, values)) in flat.iter_mut().zip(&slot.arrays) {
                 flat.extend_from_slice(values);
             }
-            taken += 1;
+            parameters.push((parameter, entry.value.len()));
         }
-        if taken != state.slots.len() {
-            let known = |name: &str| tape.entries().any(|e| e.kind == EntryKind::Param && e.name == name);
-            let unknown = state.slots.iter().find(|slot| !known(&slot.parameter));
-            let parameter = unknown.map_or_else(String::new, |slot| slot.parameter.clone());
-            return Err(OptimizerStateError::UnknownParameter { parameter });
+        let unknown =
+            state.slots.iter().find(|slot| !parameters.iter().any(|(name, _)| *name == slot.parameter));
+        if let Some(slot) = unknown {
+            return Err(OptimizerStateError::UnknownParameter { parameter: slot.parameter.clone() });
         }
         let mut flat = flat.into_iter();
         self.point = state.value.map(|value| Point {
@@ -324,6 +346,7 @@ impl Lbfgs {
             });
         }
         self.iterations = state.iterations;
+        self.parameters = parameters;
         Ok(())
     }
 }
