@@ -1,11 +1,11 @@
 //! The rows of a benchmark, split and masked, shared by all of its runs.
 
-use crate::{HarnessError, LabelCounts, MaskSource, ProtocolSpec};
+use crate::{HarnessError, LabelCounts, MaskSource, ProtocolSpec, Stage, Unknown, Validation};
 use lacuna_checks::Finding;
 use lacuna_formats::{Limits, Table, shown};
 use lacuna_labels::{FeatureSet, Label, LabelMatrix, ObservedLabels};
 use lacuna_losses::{LabelNeeds, LossRow};
-use lacuna_protocols::{Holdout, SinglePositive, Split};
+use lacuna_protocols::{Holdout, Split, Subject};
 use lacuna_source::{DataSource, Dataset};
 
 /// Rows to train, to validate and to test on, and the observed labels that the losses need.
@@ -21,14 +21,18 @@ pub struct Benchmark {
     pub test: FeatureSet,
     /// Channels, height and width of a row, where the features are pictures.
     pub image: Option<[usize; 3]>,
-    /// Which training rows train and which validate.
+    /// Which training rows train, in the order of samplers that keep it, and which validate.
     pub split: Split,
+    /// The rows that validate.
+    pub val: ValRows,
+    /// The rows of the test part that are tested on, ascending.
+    pub tested: Vec<usize>,
     /// Mean number of true positives over all training rows, before the split.
     pub expected_positives: f64,
     /// Labels of all training rows, for each need that some loss has.
     observed: Vec<(LabelNeeds, ObservedLabels)>,
     /// Losses that the labels cannot serve, and what they need.
-    pub(crate) refused: Vec<(&'static str, String)>,
+    pub(crate) refused: Vec<(String, String)>,
     /// Where the observed labels come from: never [`MaskSource::Auto`].
     pub mask: MaskSource,
     /// BLAKE3 of names, classes, labels, observed labels and features.
@@ -53,6 +57,17 @@ impl Benchmark {
         protocol: &ProtocolSpec,
         losses: &[&'static LossRow],
     ) -> Result<Self, HarnessError> {
+        let needs: Vec<(String, LabelNeeds)> =
+            losses.iter().map(|row| (row.info.name.to_string(), row.needs)).collect();
+        Self::load_for(source, protocol, &needs)
+    }
+
+    /// As [`load`](Self::load), for rows of a table by name and need.
+    pub(crate) fn load_for(
+        source: &DataSource,
+        protocol: &ProtocolSpec,
+        rows: &[(String, LabelNeeds)],
+    ) -> Result<Self, HarnessError> {
         let Dataset { name, caveat, train, test, notes, files, source: resolved } = source.open()?;
         let given = source.given();
         let Some(test) = test else {
@@ -64,16 +79,6 @@ impl Benchmark {
         let image = train.image;
         let unlisted = source.unlisted.is_some();
         let (train, test) = (complete(train, "train", unlisted)?, complete(test, "test", unlisted)?);
-        let split =
-            Holdout { val_share: protocol.val_share, seed: protocol.split_seed }.split(train.rows())?;
-        for (rows, what) in [(split.train.len(), "train"), (split.val.len(), "validate")] {
-            if rows == 0 {
-                let (all, share) = (train.rows(), protocol.val_share);
-                return Err(HarnessError::Setting(format!(
-                    "{given}: of {all} training rows, with a validation share of {share}, none are left to {what} on"
-                )));
-            }
-        }
         let mask = match (protocol.mask, &train.observed) {
             (MaskSource::File, None) => {
                 return Err(HarnessError::Setting(format!(
@@ -83,19 +88,45 @@ impl Benchmark {
             (MaskSource::File | MaskSource::Auto, Some(_)) => MaskSource::File,
             (MaskSource::Drawn | MaskSource::Auto, _) => MaskSource::Drawn,
         };
+        let drawn = Drawn::new(protocol, mask, &train)?;
+        let (split, val, tested) = rows_of(given, protocol, drawn.as_ref(), &train, &test)?;
+        let drawn = match drawn {
+            None if mask == MaskSource::Drawn => Some(Drawn::after(protocol, &train, &split)?),
+            drawn => drawn,
+        };
         let mut observed: Vec<(LabelNeeds, ObservedLabels)> = Vec::new();
         let mut refused = Vec::new();
-        for row in losses {
-            let labels: ObservedLabels = match (&train.observed, mask, row.needs) {
-                (_, _, LabelNeeds::FullTruth) => train.truth.clone().into(),
-                (Some(own), MaskSource::File, _) => own.clone(),
-                (_, _, need) => drawn(need, &train, protocol.mask_seed),
-            };
-            if let Some(missing) = missing(row.needs, &labels, &train, &split.train) {
-                refused.push((row.info.name, format!("needs {missing}")));
+        let order = drawn.as_ref().and_then(|drawn| drawn.order.as_ref());
+        let split = match order {
+            None => split,
+            Some(order) => {
+                let mut place = vec![usize::MAX; train.rows()];
+                order.iter().enumerate().for_each(|(i, row)| place[*row] = i);
+                let mut ordered = split.train;
+                ordered.sort_by_key(|row| place[*row]);
+                Split { train: ordered, val: split.val }
             }
-            if observed.iter().all(|(need, _)| *need != row.needs) {
-                observed.push((row.needs, labels));
+        };
+        for (_, need) in rows {
+            if observed.iter().any(|(known, _)| known == need) {
+                continue;
+            }
+            let labels: ObservedLabels = match (&train.observed, &drawn, need) {
+                (_, _, LabelNeeds::FullTruth) => train.truth.clone().into(),
+                (Some(own), None, _) => own.clone(),
+                (_, Some(drawn), need) => drawn.labels(protocol, *need, &train)?,
+                (None, None, _) => unreachable!("labels are of the file or drawn"),
+            };
+            let labels = match (protocol.unknown, need) {
+                (Unknown::Negative, LabelNeeds::SinglePositive) => labels.assume_negative().into(),
+                _ => labels,
+            };
+            observed.push((*need, labels));
+        }
+        for (name, need) in rows {
+            let (_, labels) = observed.iter().find(|(known, _)| known == need).expect("made above");
+            if let Some(missing) = missing(*need, labels, &train, &split.train) {
+                refused.push((name.clone(), format!("needs {missing}")));
             }
         }
         let expected_positives = train.truth.mean_positives_per_row();
@@ -106,6 +137,8 @@ impl Benchmark {
             test,
             image,
             split,
+            val,
+            tested,
             expected_positives,
             observed,
             refused,
@@ -132,6 +165,11 @@ impl Benchmark {
         labels
     }
 
+    /// Labels of all training rows for every need that some loss had when loading.
+    pub(crate) fn each_observed(&self) -> impl Iterator<Item = (LabelNeeds, &ObservedLabels)> {
+        self.observed.iter().map(|(need, labels)| (*need, labels))
+    }
+
     /// Counts of the labels that a loss with this need is handed, over the rows that train.
     ///
     /// # Panics
@@ -142,7 +180,8 @@ impl Benchmark {
 
     /// For every class whether a test row has it.
     pub fn tested_classes(&self) -> Vec<bool> {
-        self.test.truth.positives_per_class().iter().map(|&rows| rows > 0).collect()
+        let truth = self.test.truth.select(&self.tested);
+        truth.positives_per_class().iter().map(|&rows| rows > 0).collect()
     }
 }
 
@@ -192,23 +231,166 @@ fn missing(need: LabelNeeds, own: &ObservedLabels, train: &FeatureSet, rows: &[u
     }
 }
 
-/// The labels that the published protocol draws from the truth for a need.
-fn drawn(need: LabelNeeds, train: &FeatureSet, seed: u32) -> ObservedLabels {
-    let draw = |negatives| SinglePositive { positives: 1, negatives, seed }.apply(&train.truth);
+/// Where the rows that validate come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ValRows {
+    /// They are rows of the training part, those of [`Split::val`].
+    Train,
+    /// They are the last rows of the test part, so many.
+    TestEnd(usize),
+    /// There are none.
+    None,
+}
+
+/// What a protocol drew before the split.
+struct Drawn {
+    /// Training rows that are left, ascending.
+    rows: Vec<usize>,
+    /// Labels of all training rows, unknown for those that are left out; `None` for single positives, whose draws depend
+    /// on what a loss needs.
+    labels: Option<ObservedLabels>,
+    /// The order in which samplers that keep it visit the rows.
+    order: Option<Vec<usize>>,
+}
+
+impl Drawn {
+    /// Labels that are drawn before the split; `None` where the file's are used or they are drawn afterwards.
+    fn new(
+        protocol: &ProtocolSpec,
+        mask: MaskSource,
+        train: &FeatureSet,
+    ) -> Result<Option<Self>, HarnessError> {
+        if mask == MaskSource::File || protocol.stage == Stage::AfterSplit {
+            return Ok(None);
+        }
+        let rows: Vec<usize> = (0..train.rows()).collect();
+        Self::over(protocol, train, rows).map(Some)
+    }
+
+    /// Labels that are drawn over the rows that train alone.
+    fn after(protocol: &ProtocolSpec, train: &FeatureSet, split: &Split) -> Result<Self, HarnessError> {
+        Self::over(protocol, train, split.train.clone())
+    }
+
+    /// Labels drawn over these training rows.
+    fn over(protocol: &ProtocolSpec, train: &FeatureSet, rows: Vec<usize>) -> Result<Self, HarnessError> {
+        if protocol.name == "none" {
+            return Ok(Self { rows, labels: Some(train.truth.clone().into()), order: None });
+        }
+        if protocol.name == "single-positive" && rows.len() == train.rows() {
+            return Ok(Self { rows, labels: None, order: None });
+        }
+        let row = lacuna_protocols::protocol(&protocol.name).expect("checked with the specification");
+        let (truth, features) = (train.truth.select(&rows), train.features.select(&rows));
+        let subject = Subject { truth: &truth, features: Some(&features) };
+        let outcome = row.apply(subject, protocol.seed.unwrap_or(row.seed), &protocol.values(row))?;
+        let mut labels = LabelMatrix::filled(train.rows(), train.truth.classes(), Label::Unknown);
+        let left: Vec<usize> = outcome.rows.iter().map(|i| rows[*i]).collect();
+        for (i, row) in left.iter().enumerate() {
+            labels.row_mut(*row).copy_from_slice(outcome.observed.row(i));
+        }
+        let order = outcome.order.map(|order| order.into_iter().map(|i| left[i]).collect());
+        Ok(Self { rows: left, labels: Some(labels.into()), order })
+    }
+
+    /// The labels for a need.
+    fn labels(
+        &self,
+        protocol: &ProtocolSpec,
+        need: LabelNeeds,
+        train: &FeatureSet,
+    ) -> Result<ObservedLabels, HarnessError> {
+        match &self.labels {
+            Some(labels) => Ok(labels.clone()),
+            None => single_positives(protocol, need, train),
+        }
+    }
+}
+
+/// The labels that the protocol of the single-positive papers draws from the truth for a need.
+fn single_positives(
+    protocol: &ProtocolSpec,
+    need: LabelNeeds,
+    train: &FeatureSet,
+) -> Result<ObservedLabels, HarnessError> {
+    let row = lacuna_protocols::protocol("single-positive").expect("it is in the table");
+    let seed = protocol.seed.unwrap_or(row.seed);
+    let settings = protocol.values(row);
+    let draw = |negatives: f64| -> Result<ObservedLabels, HarnessError> {
+        let values = [settings[0], settings[1].max(negatives)];
+        let subject = Subject { truth: &train.truth, features: None };
+        Ok(row.apply(subject, seed, &values)?.observed)
+    };
     match need {
-        LabelNeeds::FullTruth | LabelNeeds::Complete => train.truth.clone().into(),
-        LabelNeeds::SinglePositive => draw(0),
-        LabelNeeds::SinglePositiveOneNegative => draw(1),
+        LabelNeeds::FullTruth | LabelNeeds::Complete => Ok(train.truth.clone().into()),
+        LabelNeeds::SinglePositive => draw(0.0),
+        LabelNeeds::SinglePositiveOneNegative => draw(1.0),
         LabelNeeds::SinglePositiveAllNegatives => {
-            let positives = draw(0);
+            let positives = draw(0.0)?;
             let cells = positives.cells().iter().zip(train.truth.cells()).map(|(seen, truth)| match truth {
                 Label::Negative => Label::Negative,
                 _ => *seen,
             });
             let cells = cells.collect();
-            LabelMatrix::new(train.rows(), train.truth.classes(), cells)
+            Ok(LabelMatrix::new(train.rows(), train.truth.classes(), cells)
                 .expect("the size is unchanged")
-                .into()
+                .into())
         }
     }
+}
+
+/// Rows that train and validate, where the latter are, and the rows that are tested on.
+fn rows_of(
+    given: &str,
+    protocol: &ProtocolSpec,
+    drawn: Option<&Drawn>,
+    train: &FeatureSet,
+    test: &FeatureSet,
+) -> Result<(Split, ValRows, Vec<usize>), HarnessError> {
+    let refuse = |problem: String| Err(HarnessError::Setting(format!("{given}: {problem}")));
+    let all: Vec<usize> = (0..train.rows()).collect();
+    let left = drawn.map_or(&all, |drawn| &drawn.rows);
+    let (split, val) = match protocol.validation {
+        Validation::Holdout => {
+            let holdout = Holdout { val_share: protocol.val_share, seed: protocol.split_seed };
+            let Split { mut train, mut val } = holdout.split(left.len())?;
+            [&mut train, &mut val].into_iter().flatten().for_each(|i| *i = left[*i]);
+            (Split { train, val }, ValRows::Train)
+        }
+        Validation::LeftOut => {
+            let val = all.iter().copied().filter(|row| left.binary_search(row).is_err());
+            let val: Vec<usize> = val.take(protocol.val_rows).collect();
+            if val.len() < protocol.val_rows {
+                return refuse(format!(
+                    "validation = \"left-out\": {} training rows are left out, and val_rows = {}",
+                    val.len(),
+                    protocol.val_rows
+                ));
+            }
+            (Split { train: left.clone(), val }, ValRows::Train)
+        }
+        Validation::TestEnd => {
+            (Split { train: left.clone(), val: vec![] }, ValRows::TestEnd(protocol.val_rows))
+        }
+        Validation::None => (Split { train: left.clone(), val: vec![] }, ValRows::None),
+    };
+    let tested = match val {
+        ValRows::TestEnd(rows) if rows >= test.rows() => {
+            return refuse(format!(
+                "validation = \"test-end\": val_rows = {rows} of {} test rows leave none to test on",
+                test.rows()
+            ));
+        }
+        ValRows::TestEnd(rows) => test.rows() - rows,
+        _ => test.rows(),
+    };
+    for (rows, what) in [(split.train.len(), "train"), (split.val.len(), "validate")] {
+        if rows == 0 && (what == "train" || val == ValRows::Train) {
+            let (all, share) = (left.len(), protocol.val_share);
+            return refuse(format!(
+                "of {all} training rows, with a validation share of {share}, none are left to {what} on"
+            ));
+        }
+    }
+    Ok((split, val, (0..tested).collect()))
 }

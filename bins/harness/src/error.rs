@@ -3,7 +3,7 @@
 use crate::LabelCounts;
 use lacuna_formats::FormatError;
 use lacuna_losses::LossError;
-use lacuna_metrics::MetricError;
+use lacuna_train::TrainError;
 use lacuna_protocols::ProtocolError;
 use lacuna_source::SourceError;
 use std::io;
@@ -67,18 +67,6 @@ pub enum HarnessError {
         /// Whether it was said what an unlisted class is.
         unlisted: bool,
     },
-    /// A loss takes several matrices of logits, and the head has one.
-    #[error(
-        "{loss} takes the logits of several heads, or of mixed rows beside whole ones, and this benchmark trains one head: \
-         no run was started"
-    )]
-    Branches {
-        /// Name of the loss.
-        loss: String,
-    },
-    /// The run was asked to stop.
-    #[error("interrupted")]
-    Interrupted,
     /// Another process writes into the folder.
     #[error("{}: another process is writing here ({holder}); wait for it, or name another folder", folder.display())]
     Locked {
@@ -117,30 +105,9 @@ pub enum HarnessError {
     /// A loss by name, its options or its configuration.
     #[error(transparent)]
     Loss(#[from] LossError),
-    /// A loss refused a batch.
-    #[error("{loss}, seed {seed}, epoch {epoch}, step {step}: {source}")]
-    Training {
-        /// Name of the loss.
-        loss: String,
-        /// Seed of the run.
-        seed: u64,
-        /// Epoch, counted from 1.
-        epoch: usize,
-        /// Step within the run, counted from 1.
-        step: u64,
-        /// What the loss said.
-        source: LossError,
-    },
-    /// Predictions could not be ranked.
-    #[error("{loss}, seed {seed}: {source}")]
-    Metric {
-        /// Name of the loss.
-        loss: String,
-        /// Seed of the run.
-        seed: u64,
-        /// What the metric said.
-        source: MetricError,
-    },
+    /// A step, a metric or a saved state was refused.
+    #[error(transparent)]
+    Training(Box<TrainError>),
     /// A split or mask.
     #[error(transparent)]
     Protocol(#[from] ProtocolError),

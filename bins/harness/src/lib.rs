@@ -36,21 +36,23 @@
 
 mod data;
 mod error;
-mod head;
 mod labels;
+mod overrides;
 mod plan;
 mod record;
 mod report;
 mod spec;
 mod store;
-mod trainer;
 
-pub use data::Benchmark;
+pub use data::{Benchmark, ValRows};
 pub use error::HarnessError;
 pub use labels::LabelCounts;
-pub use plan::{Overrides, Plan, Progress, RunOptions};
+pub use lacuna_train::{CnnSpec, Evaluation, Head, MetricValue, Training};
+pub use overrides::Overrides;
+pub use plan::{Plan, Progress, RunOptions};
 pub use record::{Failed, Finished, Provenance, RunRecord, RunResult, results_digest, run_id};
-pub use report::{Cells, LossReport, Report};
-pub use spec::{CnnSpec, Head, LossSpec, MaskSource, ProtocolSpec, Published, Spec, TrainingSpec};
+pub use report::{Cells, LossReport, MetricReport, Report};
+pub use spec::{
+    LabelsSpec, LossSpec, MaskSource, ProtocolSpec, Published, Spec, Stage, Unknown, Validation, Variant,
+};
 pub use store::Store;
-pub use trainer::{RowSet, RunSettings, Trainer};

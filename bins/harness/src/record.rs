@@ -3,9 +3,11 @@
 //! A line of `results.jsonl` is one [`RunRecord`]: `id` names the run, `result` holds what has to be the same bits when
 //! it is repeated, `provenance` what may differ.
 
-use crate::{HarnessError, LabelCounts, LossSpec, ProtocolSpec, TrainingSpec};
+use crate::{HarnessError, LabelCounts, LossSpec, ProtocolSpec};
 use lacuna_losses::Reduction;
+use lacuna_train::{Evaluation, MetricValue, On, Outcome, Training, metric};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// One run, finished or failed: one loss, one seed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -31,28 +33,77 @@ pub enum RunResult {
 /// A run that ran to its end.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Finished {
-    /// Name of the loss.
+    /// Name of the row of the table: that of the loss where the specification has no other.
     pub loss: String,
-    /// Seed of first weights and of the order of rows.
+    /// Seed of first weights, of the order of rows and of masks of dropout.
     pub seed: u64,
     /// The labels it was trained on.
     pub labels: LabelCounts,
-    /// Epoch with the best validation mAP, counted from 1.
+    /// Epoch whose weights were measured, counted from 1 in the last phase.
     pub best_epoch: usize,
-    /// Validation mAP of that epoch, percent.
-    pub val_map: f64,
-    /// Test mAP with the weights of that epoch, percent. A class without a test positive counts as 0.
-    pub test_map: f64,
-    /// Test mAP over the classes that have a test positive, percent; `None` where no class has one.
-    pub test_map_present: Option<f64>,
+    /// Whether these weights are averaged ones.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub averaged: bool,
+    /// Metrics by name, each with its convention: `map` of the test rows with the chosen weights, `map.last` with others,
+    /// `val.map` of the validation rows at the chosen epoch.
+    pub metrics: BTreeMap<String, MetricValue>,
     /// Test AP of every class, percent.
     pub test_ap: Vec<f64>,
     /// Mean training loss of every epoch.
     pub epoch_losses: Vec<f64>,
-    /// Validation mAP of every epoch, percent.
-    pub epoch_val_maps: Vec<f64>,
-    /// BLAKE3 of the weights of the best epoch, in hexadecimal.
+    /// The metric of selection on the validation rows after every epoch; empty without such rows.
+    pub epoch_vals: Vec<f64>,
+    /// The same of averaged weights.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub epoch_vals_averaged: Vec<f64>,
+    /// What the procedure says it did: labels that were written, by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub report: BTreeMap<String, f64>,
+    /// BLAKE3 of the chosen weights, in hexadecimal.
     pub weights: String,
+}
+
+impl Finished {
+    /// What is kept of an outcome.
+    pub(crate) fn of(
+        row: &str,
+        seed: u64,
+        labels: LabelCounts,
+        evaluation: &Evaluation,
+        outcome: Outcome,
+    ) -> Self {
+        let mut metrics = outcome.metrics;
+        if let (Some(value), Ok(metric)) = (outcome.val, metric(&evaluation.select)) {
+            let known = if evaluation.on == On::Observed { ", over known cells only" } else { "" };
+            let convention = format!("{}{known}; validation rows, the chosen epoch", metric.convention);
+            metrics.insert(format!("val.{}", metric.name), MetricValue { value: Some(value), convention });
+        }
+        let weights: Vec<&[f32]> = outcome.weights.iter().map(|weights| weights.values.as_slice()).collect();
+        Self {
+            loss: row.to_string(),
+            seed,
+            labels,
+            best_epoch: outcome.best_epoch,
+            averaged: outcome.averaged,
+            metrics,
+            test_ap: outcome.test_ap,
+            epoch_losses: outcome.epochs.iter().map(|epoch| epoch.loss).collect(),
+            epoch_vals: outcome.epochs.iter().filter_map(|epoch| epoch.val).collect(),
+            epoch_vals_averaged: outcome.epochs.iter().filter_map(|epoch| epoch.val_averaged).collect(),
+            report: outcome.report.iter().map(|(name, value)| (name.to_string(), *value)).collect(),
+            weights: weights_digest(&weights),
+        }
+    }
+
+    /// The value of a metric; `None` where the run has none or it is not defined.
+    pub fn metric(&self, name: &str) -> Option<f64> {
+        self.metrics.get(name)?.value
+    }
+
+    /// Test mAP with the chosen weights, percent; a class without a test positive counts as 0.
+    pub fn test_map(&self) -> Option<f64> {
+        self.metric("map")
+    }
 }
 
 /// A run that ended early.
@@ -129,7 +180,8 @@ impl RunResult {
 struct Identity<'a> {
     fingerprint: &'a str,
     protocol: &'a ProtocolSpec,
-    training: TrainingSpec,
+    training: Training,
+    evaluation: &'a Evaluation,
     loss: &'a LossSpec,
     seed: u64,
 }
@@ -142,19 +194,20 @@ struct Identity<'a> {
 pub fn run_id(
     fingerprint: &str,
     protocol: &ProtocolSpec,
-    training: &TrainingSpec,
+    training: &Training,
+    evaluation: &Evaluation,
     loss: &LossSpec,
     seed: u64,
 ) -> Result<String, HarnessError> {
     // The number of seeds says how many runs there are, and nothing of this one.
-    let training = TrainingSpec { seeds: 0, ..training.clone() };
-    let identity = Identity { fingerprint, protocol, training, loss, seed };
+    let training = Training { seeds: 0, ..training.clone() };
+    let identity = Identity { fingerprint, protocol, training, evaluation, loss, seed };
     let text = serde_json::to_vec(&identity).map_err(|error| HarnessError::Setting(error.to_string()))?;
     Ok(blake3::hash(&text).to_hex()[..32].to_string())
 }
 
 /// BLAKE3 of weights, entry after entry, in hexadecimal.
-pub(crate) fn weights_digest(weights: &[Vec<f32>]) -> String {
+pub(crate) fn weights_digest(weights: &[&[f32]]) -> String {
     let mut hash = blake3::Hasher::new();
     let mut bytes = Vec::new();
     for entry in weights {
@@ -197,18 +250,18 @@ mod tests {
     fn an_id_depends_on_what_decides_the_result() {
         let text = include_str!("../../repro/specs/spml-linear.toml");
         let spec = Spec::parse(text).unwrap();
-        let id = |fingerprint: &str, training: &TrainingSpec, loss: usize, seed| {
-            run_id(fingerprint, &spec.protocol, training, &spec.losses[loss], seed).unwrap()
+        let id = |fingerprint: &str, training: &Training, loss: usize, seed| {
+            run_id(fingerprint, &spec.protocol, training, &spec.evaluation, &spec.losses[loss], seed).unwrap()
         };
         let t = &spec.training;
         let base = id("f", t, 0, 0);
         assert_eq!(base.len(), 32);
-        assert_eq!(base, id("f", &TrainingSpec { seeds: 7, ..t.clone() }, 0, 0), "more seeds, the same run");
+        assert_eq!(base, id("f", &Training { seeds: 7, ..t.clone() }, 0, 0), "more seeds, the same run");
         let others = [
             id("g", t, 0, 0),
             id("f", t, 1, 0),
             id("f", t, 0, 1),
-            id("f", &TrainingSpec { lr: 2e-3, ..t.clone() }, 0, 0),
+            id("f", &Training { lr: 2e-3, ..t.clone() }, 0, 0),
         ];
         assert!(others.iter().all(|other| *other != base));
     }
@@ -226,6 +279,6 @@ mod tests {
         let line = serde_json::to_string(&a).unwrap();
         assert!(line.starts_with(r#"{"id":"a","result":{"loss":"an","seed":0,"failed":"x"},"provenance":{"#));
         assert_eq!(serde_json::from_str::<RunRecord>(&line).unwrap(), a);
-        assert_ne!(weights_digest(&[vec![1.0], vec![]]), weights_digest(&[vec![], vec![1.0]]));
+        assert_ne!(weights_digest(&[&[1.0], &[]]), weights_digest(&[&[], &[1.0]]));
     }
 }

@@ -1,6 +1,7 @@
 //! Tables of results. They are derived from records and can be made again.
 
 use crate::{LabelCounts, Published, RunRecord, RunResult};
+use lacuna_train::Evaluation;
 use lacuna_formats::shown;
 use serde::{Deserialize, Serialize};
 use std::fmt::Write as _;
@@ -20,6 +21,8 @@ pub struct LossReport {
     pub test_map_std: Option<f64>,
     /// Mean test mAP over the classes that have a test positive, percent.
     pub test_map_present_mean: Option<f64>,
+    /// Every metric over the seeds that ran to their end, in the order of the specification and then of the record.
+    pub metrics: Vec<MetricReport>,
     /// Best epoch of every seed, counted from 1.
     pub best_epochs: Vec<usize>,
     /// Mean wall time of a run, one thread, data already loaded.
@@ -30,17 +33,54 @@ pub struct LossReport {
     pub conventions: String,
 }
 
+/// A metric over seeds.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct MetricReport {
+    /// Name, as a record has it.
+    pub name: String,
+    /// Mean over the seeds; `None` where it is not defined for one of them.
+    pub mean: Option<f64>,
+    /// Standard deviation over the seeds (divided by their number).
+    pub std: Option<f64>,
+    /// Its convention.
+    pub convention: String,
+}
+
 impl LossReport {
-    /// Mean and spread of the runs of one loss.
-    pub fn of(loss: &str, labels: LabelCounts, runs: &[&RunRecord], conventions: &str) -> Self {
+    /// Mean and spread of the runs of one row.
+    pub fn of(
+        loss: &str,
+        labels: LabelCounts,
+        runs: &[&RunRecord],
+        evaluation: &Evaluation,
+        conventions: &str,
+    ) -> Self {
         let finished: Vec<_> =
             runs.iter().filter_map(|run| Some((run.result.finished()?, run.provenance.seconds))).collect();
         let n = finished.len() as f64;
         let mean = |values: &dyn Fn(usize) -> f64| {
             (!finished.is_empty()).then(|| (0..finished.len()).map(values).sum::<f64>() / n)
         };
-        let test_map_mean = mean(&|i| finished[i].0.test_map);
-        let variance = mean(&|i| (finished[i].0.test_map - test_map_mean.unwrap_or_default()).powi(2));
+        let over_seeds = |name: &str| {
+            let value = |i: usize| finished[i].0.metric(name).unwrap_or(f64::NAN);
+            let average = mean(&value);
+            let variance = mean(&|i| (value(i) - average.unwrap_or_default()).powi(2));
+            let defined = |x: Option<f64>| x.filter(|x| !x.is_nan());
+            (defined(average), defined(variance.map(f64::sqrt)))
+        };
+        let names = || {
+            let recorded = finished.first().into_iter().flat_map(|(run, _)| run.metrics.keys());
+            let named = evaluation.metrics.iter();
+            named.clone().chain(recorded.filter(move |name| !evaluation.metrics.contains(name)))
+        };
+        let metric = |name: &String| {
+            let (mean, std) = over_seeds(name);
+            let first = finished.first().and_then(|(run, _)| run.metrics.get(name));
+            let convention = first.map(|value| value.convention.clone()).unwrap_or_default();
+            MetricReport { name: name.clone(), mean, std, convention }
+        };
+        let metrics: Vec<MetricReport> = names().map(metric).collect();
+        let (test_map_mean, test_map_std) = over_seeds("map");
         let failed = runs.iter().filter_map(|run| match &run.result {
             RunResult::Failed(run) => Some(run.failed.clone()),
             RunResult::Finished(_) => None,
@@ -50,9 +90,9 @@ impl LossReport {
             sees: labels.to_string(),
             labels,
             test_map_mean,
-            test_map_std: variance.map(f64::sqrt),
-            test_map_present_mean: mean(&|i| finished[i].0.test_map_present.unwrap_or(f64::NAN))
-                .filter(|map| !map.is_nan()),
+            test_map_std,
+            test_map_present_mean: over_seeds("map-present").0,
+            metrics,
             best_epochs: finished.iter().map(|(run, _)| run.best_epoch).collect(),
             seconds_per_run: mean(&|i| finished[i].1),
             failed: failed.collect(),
@@ -62,11 +102,22 @@ impl LossReport {
 
     /// Mean and, over several seeds, spread: `86.37 ± 0.31`.
     pub fn map(&self) -> String {
-        match (self.test_map_mean, self.test_map_std, self.best_epochs.len()) {
-            (Some(mean), Some(std), 2..) => format!("{mean:.2} ± {std:.2}"),
-            (Some(mean), _, _) => format!("{mean:.2}"),
-            (None, _, _) if self.failed.is_empty() => "not run".to_string(),
-            (None, _, _) => "failed".to_string(),
+        match self.metric("map") {
+            text if !text.is_empty() => text,
+            _ if !self.best_epochs.is_empty() => String::new(),
+            _ if self.failed.is_empty() => "not run".to_string(),
+            _ => "failed".to_string(),
+        }
+    }
+
+    /// Mean and, over several seeds, spread of a metric; empty where it is not defined.
+    pub fn metric(&self, name: &str) -> String {
+        let found = self.metrics.iter().find(|metric| metric.name == name);
+        let digits = if found.is_some_and(|metric| metric.convention.starts_with("percent")) { 2 } else { 4 };
+        match found.map(|metric| (metric.mean, metric.std, self.best_epochs.len())) {
+            Some((Some(mean), Some(std), 2..)) => format!("{mean:.digits$} ± {std:.digits$}"),
+            Some((Some(mean), _, _)) => format!("{mean:.digits$}"),
+            _ => String::new(),
         }
     }
 
@@ -95,6 +146,8 @@ pub struct Report {
     pub caveat: Option<String>,
     /// Every convention, one a line.
     pub conventions: Vec<String>,
+    /// Metrics in the table, in the order of its columns.
+    pub columns: Vec<String>,
     /// One line of the table for each loss.
     pub losses: Vec<LossReport>,
     /// Every run that ended.
@@ -132,30 +185,47 @@ impl Report {
 
     /// Whether a run ran to its end.
     pub fn has_results(&self) -> bool {
-        self.losses.iter().any(|loss| loss.test_map_mean.is_some())
+        self.losses.iter().any(|loss| !loss.best_epochs.is_empty())
     }
 
     /// The table.
     pub fn cells(&self) -> Cells {
-        let present = (self.absent_classes > 0).then(|| self.classes - self.absent_classes);
-        let mut header = vec!["loss".to_string(), "+ / - / ? a row".to_string(), "test mAP".to_string()];
-        header.extend(present.map(|present| format!("of {present}")));
+        // The values of other weights are columns too; that of the validation rows is in the records.
+        let head = |metric: &String| match metric.as_str() {
+            "map" => "test mAP".to_string(),
+            "map-present" => format!("of {}", self.classes - self.absent_classes),
+            other => other.strip_prefix("map").filter(|rest| rest.starts_with(['.', '-'])).map_or_else(
+                || other.to_string(),
+                |rest| format!("mAP {}", &rest[1..]),
+            ),
+        };
+        let mut header = vec!["loss".to_string(), "+ / - / ? a row".to_string()];
+        header.extend(self.columns.iter().map(head));
         header.extend(["epochs", "s/run"].map(String::from));
         let with_published = !self.published.is_empty();
         if with_published {
             header.push("elsewhere".to_string());
         }
         let numbers = (2..header.len()).collect();
+        let first = self.columns.first().map_or("map", String::as_str);
         let row = |line: &LossReport| {
-            let mut row = vec![line.loss.clone(), line.labels.short(), line.map()];
-            if present.is_some() {
-                row.push(line.test_map_present_mean.map_or_else(String::new, |map| format!("{map:.2}")));
+            let mut row = vec![line.loss.clone(), line.labels.short()];
+            for (i, column) in self.columns.iter().enumerate() {
+                let shown = match (i, line.best_epochs.is_empty()) {
+                    (0, true) => line.map(),
+                    _ => line.metric(column),
+                };
+                // Means of the classes that are there have no spread of their own.
+                row.push(match (column.as_str(), shown.split_once(" ± ")) {
+                    ("map-present", Some((mean, _))) => mean.to_string(),
+                    _ => shown,
+                });
             }
             row.push(line.epochs());
             row.push(line.seconds_per_run.map_or_else(String::new, |seconds| format!("{seconds:.3}")));
             if with_published {
-                let published = self.published.iter().find(|p| p.loss == line.loss);
-                row.push(published.map_or_else(String::new, |p| format!("{:.2}", p.test_map)));
+                let published = self.published.iter().find(|p| p.loss == line.loss && p.metric == first);
+                row.push(published.map_or_else(String::new, |p| format!("{:.2}", p.value)));
             }
             row
         };

@@ -1,12 +1,12 @@
 //! A benchmark as a TOML file says it.
 
 use crate::{HarnessError, run_id};
-use lacuna_losses::Reduction;
 use lacuna_source::DataSource;
+use lacuna_train::{Evaluation, TrainError, Training, merge};
 use serde::{Deserialize, Deserializer, Serialize};
 use std::collections::BTreeMap;
 
-/// A benchmark: data, protocol, training, losses, and what was published.
+/// A benchmark: data, protocol, training, evaluation, rows of the table, and what was published.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Spec {
@@ -16,15 +16,25 @@ pub struct Spec {
     pub title: String,
     /// Paper and repository it follows.
     pub source: String,
+    /// Why it exists, what differs from the paper and why.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub analysis: String,
     /// Where the rows come from: a table, or the name of an embedded set as text.
     #[serde(deserialize_with = "data")]
     pub data: DataSource,
-    /// Masks, split, selection, metric.
+    /// Masks and split.
+    #[serde(default)]
     pub protocol: ProtocolSpec,
-    /// Head, optimiser and effort.
-    pub training: TrainingSpec,
-    /// The losses, in the order of the table.
+    /// Procedure, head, optimiser and effort.
+    pub training: Training,
+    /// Metrics and selection.
+    #[serde(default)]
+    pub evaluation: Evaluation,
+    /// The rows of the table, in their order.
     pub losses: Vec<LossSpec>,
+    /// What differs on single sets of data.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub variants: Vec<Variant>,
     /// Numbers to stand beside ours.
     #[serde(default)]
     pub published: Vec<Published>,
@@ -55,20 +65,71 @@ pub enum MaskSource {
     /// The data's own observed labels where it has some, else drawn. A record says which of the two it was.
     #[default]
     Auto,
-    /// Drawn from the truth as published, whatever the data has.
+    /// Drawn from the truth as the protocol says, whatever the data has.
     Drawn,
     /// The data's own.
     File,
 }
 
-/// How labels go missing, how rows are split and how the result is chosen. Defaults are the published ones.
+/// When labels are hidden.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Stage {
+    /// Over all training rows, before those that validate are set aside.
+    #[default]
+    BeforeSplit,
+    /// Over the rows that train alone.
+    AfterSplit,
+}
+
+/// What the losses see where nothing is known.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Unknown {
+    /// An unknown label.
+    #[default]
+    Unknown,
+    /// A negative: assume negative, as a step before the loss.
+    Negative,
+}
+
+/// Where the validation rows come from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Validation {
+    /// A share of the training rows, `val_share`, drawn with `split_seed`.
+    #[default]
+    Holdout,
+    /// The last `val_rows` rows of the test part, which are then not tested on.
+    TestEnd,
+    /// The first `val_rows` training rows that a protocol leaves out.
+    LeftOut,
+    /// There are none: the last epoch counts.
+    None,
+}
+
+/// How labels go missing and how rows are split. Defaults are those of the single-positive papers.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ProtocolSpec {
     /// Where observed labels come from.
     pub mask: MaskSource,
-    /// Seed of the single-positive mask, drawn over all training rows before the split.
-    pub mask_seed: u32,
+    /// How they are drawn: a row of [`PROTOCOLS`](lacuna_protocols::PROTOCOLS), or `none` for complete labels.
+    pub name: String,
+    /// Seed of the draws; that of the protocol where nothing is said.
+    #[serde(alias = "mask_seed", skip_serializing_if = "Option::is_none")]
+    pub seed: Option<u64>,
+    /// Settings of the protocol that differ from their defaults.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub settings: BTreeMap<String, f64>,
+    /// When labels are hidden.
+    pub stage: Stage,
+    /// What the losses see where nothing is known.
+    pub unknown: Unknown,
+    /// Where the validation rows come from.
+    pub validation: Validation,
+    /// Number of validation rows, for those that are no share.
+    pub val_rows: usize,
     /// Seed of the split into training and validation rows.
     pub split_seed: u32,
     /// Share of the rows that validate.
@@ -77,147 +138,79 @@ pub struct ProtocolSpec {
 
 impl Default for ProtocolSpec {
     fn default() -> Self {
-        Self { mask: MaskSource::Auto, mask_seed: 1200, split_seed: 1200, val_share: 0.2 }
+        Self {
+            mask: MaskSource::Auto,
+            name: "single-positive".to_string(),
+            seed: None,
+            settings: BTreeMap::new(),
+            stage: Stage::BeforeSplit,
+            unknown: Unknown::Unknown,
+            validation: Validation::Holdout,
+            val_rows: 1000,
+            split_seed: 1200,
+            val_share: 0.2,
+        }
     }
 }
 
-/// Head, optimiser and effort.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct TrainingSpec {
-    /// What stands on the features.
-    #[serde(default)]
-    pub head: Head,
-    /// Epochs.
-    pub epochs: usize,
-    /// Rows of a batch; the last, incomplete batch of an epoch is dropped.
-    pub batch: usize,
-    /// Adam's learning rate.
-    pub lr: f32,
-    /// Number of seeds: 0, 1, ... Seeds vary first weights and the order of rows, not mask and split.
-    pub seeds: u64,
-    /// How the entries of a loss become one number: `mean`, `sum`, `mean_known`, or `default` for each
-    /// method's own.
-    pub reduction: String,
-}
-
-/// What stands on the features.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Head {
-    /// One linear layer.
+/// The labels of a row of the table.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LabelsSpec {
+    /// Those that the protocol leaves.
     #[default]
-    Linear,
-    /// Linear layers of these hidden sizes with ReLU between them.
-    Mlp(Vec<usize>),
-    /// For rows that are pictures: 3 x 3 convolutions, each followed by ReLU and a 2 x 2 maximum, then one
-    /// linear layer.
-    Cnn(CnnSpec),
+    Observed,
+    /// The true ones: the row is a reference to compare with.
+    Complete,
 }
 
-/// A small convolutional net.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct CnnSpec {
-    /// Channels, height and width of a picture; those of the data where nothing is said.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub image: Option<[usize; 3]>,
-    /// Output channels of each convolution.
-    pub channels: Vec<usize>,
-}
-
-impl std::fmt::Display for Head {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Head::Linear => write!(f, "linear"),
-            Head::Mlp(hidden) => write!(f, "MLP {hidden:?}"),
-            Head::Cnn(cnn) => match cnn.image {
-                Some(image) => write!(f, "CNN {:?} on {image:?}", cnn.channels),
-                None => write!(f, "CNN {:?}", cnn.channels),
-            },
-        }
-    }
-}
-
-impl Head {
-    /// The head with the shape of the data's pictures filled in, checked against rows of `features` numbers.
-    pub(crate) fn on(
-        &self,
-        features: usize,
-        classes: usize,
-        data: Option<[usize; 3]>,
-    ) -> Result<Head, HarnessError> {
-        let head = self.on_rows(features, data)?;
-        let weights = head.weights(features, classes);
-        if weights > MOST_WEIGHTS {
-            return Err(HarnessError::Setting(format!(
-                "head: {head} on {features} features and {classes} classes has {weights} weights, and at most \
-                 {MOST_WEIGHTS} are trained"
-            )));
-        }
-        Ok(head)
-    }
-
-    /// Number of weights, as a float because it may be absurd.
-    pub(crate) fn weights(&self, features: usize, classes: usize) -> f64 {
-        let sizes: Vec<usize> = match self {
-            Head::Linear => vec![features, classes],
-            Head::Mlp(hidden) => [&[features], &hidden[..], &[classes]].concat(),
-            Head::Cnn(CnnSpec { image, channels }) => {
-                let [inputs, height, width] = image.unwrap_or_default();
-                let layers = [&[inputs], &channels[..]].concat();
-                let convolutions: f64 =
-                    layers.windows(2).map(|pair| 9.0 * pair[0] as f64 * pair[1] as f64).sum();
-                let pixels = (height >> channels.len()) as f64 * (width >> channels.len()) as f64;
-                let last = layers.last().copied().unwrap_or_default() as f64;
-                return convolutions + last * pixels * classes as f64;
-            }
-        };
-        sizes.windows(2).map(|pair| pair[0] as f64 * pair[1] as f64).sum()
-    }
-
-    fn on_rows(&self, features: usize, data: Option<[usize; 3]>) -> Result<Head, HarnessError> {
-        let Head::Cnn(CnnSpec { image, channels }) = self else { return Ok(self.clone()) };
-        let refuse = |problem: String| Err(HarnessError::Setting(format!("head: {problem}")));
-        let image @ [c, h, w] = match (*image, data) {
-            (Some(image), Some(data)) if image != data => {
-                return refuse(format!(
-                    "it is made for pictures of {image:?} (channels, height, width), and those of the data are {data:?}"
-                ));
-            }
-            (Some(image), _) | (None, Some(image)) => image,
-            (None, None) => {
-                return refuse(
-                    "a CNN needs pictures: features of shape [N, C, H, W], or `image = [C, H, W]` in the specification"
-                        .to_string(),
-                );
-            }
-        };
-        if c.checked_mul(h).and_then(|ch| ch.checked_mul(w)) != Some(features) {
-            return refuse(format!(
-                "pictures of {c} x {h} x {w} do not have as many numbers as a row, which has {features}"
-            ));
-        }
-        let halved = 1usize << channels.len().min(31);
-        if channels.is_empty() || channels.contains(&0) || h / halved == 0 || w / halved == 0 {
-            return refuse(format!(
-                "{} convolutions with channels {channels:?} do not fit pictures of {h} x {w}",
-                channels.len()
-            ));
-        }
-        Ok(Head::Cnn(CnnSpec { image: Some(image), channels: channels.clone() }))
-    }
-}
-
-/// One line of the table.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// One row of the table: a loss with its parameters, and what differs in training it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LossSpec {
     /// Name in the table of losses.
     pub name: String,
+    /// Name of the row, that of the loss where nothing is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub row: Option<String>,
     /// Parameters that differ from their defaults.
     #[serde(default)]
     pub params: BTreeMap<String, f64>,
+    /// The labels it sees.
+    #[serde(default)]
+    pub labels: LabelsSpec,
+    /// Keys of `[training]` that differ.
+    #[serde(default, skip_serializing_if = "toml::Table::is_empty")]
+    pub training: toml::Table,
+}
+
+impl LossSpec {
+    /// A loss as it is.
+    pub fn named(name: &str) -> Self {
+        Self { name: name.to_string(), ..Self::default() }
+    }
+
+    /// Name of the row.
+    pub fn row(&self) -> &str {
+        self.row.as_deref().unwrap_or(&self.name)
+    }
+}
+
+/// What differs on one set of data.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Variant {
+    /// Name of the data folder or embedded set.
+    pub data: String,
+    /// Keys of `[protocol]` that differ.
+    #[serde(default)]
+    pub protocol: toml::Table,
+    /// Keys of `[training]` that differ.
+    #[serde(default)]
+    pub training: toml::Table,
+    /// Keys of `[training]` of single rows that differ, by the name of the row.
+    #[serde(default)]
+    pub rows: BTreeMap<String, toml::Table>,
 }
 
 /// A number to stand beside ours.
@@ -228,23 +221,40 @@ pub struct Published {
     pub data: String,
     /// Training rows of that set, those that validate included: another set of the same name is another set.
     pub train_rows: usize,
-    /// Name of the loss.
+    /// Name of the row.
     pub loss: String,
-    /// Test mAP in percent.
-    pub test_map: f64,
-    /// How far ours may be from it, in percent; absent where the settings are not the same.
+    /// Name of the metric as a record has it: `map`, `map-tail`, `map.last`.
+    #[serde(default = "map")]
+    pub metric: String,
+    /// The value, in the units of the metric.
+    #[serde(alias = "test_map")]
+    pub value: f64,
+    /// How far ours may be from it; absent where the settings are not the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tolerance: Option<f64>,
     /// Where it stands.
     pub source: String,
+}
+
+fn map() -> String {
+    "map".to_string()
 }
 
 impl Spec {
     /// Reads a specification.
     ///
     /// # Errors
-    /// [`HarnessError::Spec`] with line and column of what is wrong.
+    /// [`HarnessError::Spec`] with line and column of what is wrong, and the key that may be meant.
     pub fn parse(text: &str) -> Result<Self, HarnessError> {
-        toml::from_str(text).map_err(|e| HarnessError::Spec(e.to_string().trim_end().replace('\n', " ")))
+        toml::from_str(text).map_err(|e| HarnessError::Spec(with_suggestion(e.to_string().trim_end())))
+    }
+
+    /// A specification from the values of a file.
+    ///
+    /// # Errors
+    /// As for [`Spec::parse`], without line and column.
+    pub fn from_table(table: toml::Table) -> Result<Self, HarnessError> {
+        table.try_into().map_err(|e: toml::de::Error| HarnessError::Spec(with_suggestion(e.message())))
     }
 
     /// The specification as TOML.
@@ -255,79 +265,137 @@ impl Spec {
         toml::to_string(self).map_err(|e| HarnessError::Spec(e.to_string()))
     }
 
-    /// The identities of all runs, loss by loss and seed by seed; see [`run_id`]. The specification is one that was
+    /// The training of a row: that of the specification with what differs in the row.
+    ///
+    /// # Errors
+    /// [`HarnessError::Setting`] for a key that is none.
+    pub fn training_of(&self, loss: &LossSpec) -> Result<Training, HarnessError> {
+        if loss.training.is_empty() {
+            return Ok(self.training.clone());
+        }
+        let wrong = |problem: String| HarnessError::Setting(format!("row {}: {}", loss.row(), with_suggestion(&problem)));
+        let mut base = toml::Table::try_from(&self.training).map_err(|e| wrong(e.to_string()))?;
+        merge(&mut base, &loss.training);
+        base.try_into().map_err(|e: toml::de::Error| wrong(e.message().to_string()))
+    }
+
+    /// The specification with the variant of a set of data taken in.
+    ///
+    /// # Errors
+    /// [`HarnessError::Setting`] for a key that is none.
+    pub fn on(&self, data: &str) -> Result<Self, HarnessError> {
+        let mut spec = self.clone();
+        let variants = std::mem::take(&mut spec.variants);
+        let Some(variant) = variants.into_iter().find(|variant| variant.data == data) else { return Ok(spec) };
+        let wrong = |problem: String| {
+            HarnessError::Setting(format!("variants, data = \"{data}\": {}", with_suggestion(&problem)))
+        };
+        let mut protocol = toml::Table::try_from(&spec.protocol).map_err(|e| wrong(e.to_string()))?;
+        merge(&mut protocol, &variant.protocol);
+        spec.protocol = protocol.try_into().map_err(|e: toml::de::Error| wrong(e.message().to_string()))?;
+        let mut training = toml::Table::try_from(&spec.training).map_err(|e| wrong(e.to_string()))?;
+        merge(&mut training, &variant.training);
+        spec.training = training.try_into().map_err(|e: toml::de::Error| wrong(e.message().to_string()))?;
+        for (row, differs) in &variant.rows {
+            let loss = spec.losses.iter_mut().find(|loss| loss.row() == row);
+            let loss = loss.ok_or_else(|| wrong(format!("there is no row `{row}`")))?;
+            merge(&mut loss.training, differs);
+        }
+        Ok(spec)
+    }
+
+    /// The identities of all runs, row by row and seed by seed; see [`run_id`]. The specification is one that was
     /// resolved: it has the fingerprint of its data.
     ///
     /// # Errors
     /// [`HarnessError::Spec`] without a fingerprint.
     pub fn run_ids(&self) -> Result<Vec<String>, HarnessError> {
+        let seeds = 0..self.training.seeds.min(lacuna_train::MOST as u64);
+        let runs = self.losses.iter().flat_map(|loss| seeds.clone().map(move |seed| (loss, seed)));
+        runs.map(|(loss, seed)| self.run_id(loss, seed)).collect()
+    }
+
+    /// The identity of one run.
+    ///
+    /// # Errors
+    /// As for [`Spec::run_ids`].
+    pub fn run_id(&self, loss: &LossSpec, seed: u64) -> Result<String, HarnessError> {
         let none = || HarnessError::Spec("it has no fingerprint of its data".to_string());
         let fingerprint = self.data.fingerprint.as_deref().ok_or_else(none)?;
-        let seeds = 0..self.training.seeds.min(MOST as u64);
-        let runs = self.losses.iter().flat_map(|loss| seeds.clone().map(move |seed| (loss, seed)));
-        runs.map(|(loss, seed)| run_id(fingerprint, &self.protocol, &self.training, loss, seed)).collect()
+        run_id(fingerprint, &self.protocol, &self.training_of(loss)?, &self.evaluation, loss, seed)
     }
 }
 
-/// Most weights of a head: 4 GiB, which Adam's moments make 16.
-const MOST_WEIGHTS: f64 = (1_u64 << 30) as f64;
-
-/// Most epochs and most seeds: beyond any use, and small enough to be counted and stored.
-const MOST: usize = 100_000;
+/// An error of the reader on one line, with the key that may be meant: `unknown field `epoch`, expected one of ...`.
+pub(crate) fn with_suggestion(text: &str) -> String {
+    let text = text.trim_end().replace('\n', " ");
+    let Some((before, expected)) = text.split_once(", expected ") else { return text };
+    let quoted = |text: &str| -> Vec<String> {
+        text.split('`').skip(1).step_by(2).map(str::to_string).collect()
+    };
+    let Some(wrong) = before.contains("unknown field").then(|| quoted(before).pop()).flatten() else {
+        return text;
+    };
+    let known = quoted(expected);
+    match lacuna_losses::suggest(&wrong, known.iter().map(String::as_str)).to_string() {
+        near if near.starts_with("did") => format!("{before}; {near}"),
+        _ => format!("{before}; there are {}", known.join(", ")),
+    }
+}
 
 impl ProtocolSpec {
     pub(crate) fn check(&self) -> Result<(), HarnessError> {
-        if self.val_share > 0.0 && self.val_share < 1.0 {
+        let share = self.val_share;
+        if self.validation == Validation::Holdout && !(share > 0.0 && share < 1.0) {
+            return Err(HarnessError::Setting(format!(
+                "val_share = {share}: a share between 0 and 1 of the rows validates"
+            )));
+        }
+        if self.validation != Validation::Holdout && self.stage == Stage::AfterSplit {
+            return Err(HarnessError::Setting(
+                "stage = \"after-split\": only a holdout splits the training rows".to_string(),
+            ));
+        }
+        if self.name == "none" {
             return Ok(());
         }
-        let share = self.val_share;
-        Err(HarnessError::Setting(format!(
-            "val_share = {share}: a share between 0 and 1 of the rows validates"
-        )))
+        let protocols = || lacuna_protocols::PROTOCOLS.iter().filter(|row| row.makes_labels()).map(|row| row.name);
+        let Some(row) = lacuna_protocols::protocol(&self.name).filter(|row| row.makes_labels()) else {
+            let near = lacuna_losses::suggest(&self.name, protocols());
+            let near = match near.to_string() {
+                near if near.starts_with("did") => near,
+                _ => format!("there are none, {}", protocols().collect::<Vec<_>>().join(", ")),
+            };
+            return Err(HarnessError::Setting(format!("there is no protocol `{}`; {near}", self.name)));
+        };
+        for name in self.settings.keys() {
+            if row.settings.iter().all(|setting| setting.name != name) {
+                let near = lacuna_losses::suggest(name, row.settings.iter().map(|setting| setting.name));
+                return Err(HarnessError::Setting(format!(
+                    "the protocol {} has no setting `{name}`; {near}",
+                    self.name
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    /// Settings of the protocol in their order.
+    pub(crate) fn values(&self, row: &lacuna_protocols::Protocol) -> Vec<f64> {
+        let value = |setting: &lacuna_protocols::Setting| {
+            self.settings.get(setting.name).copied().unwrap_or(setting.default)
+        };
+        row.settings.iter().map(value).collect()
     }
 }
 
-impl TrainingSpec {
-    /// The reduction, `None` for each method's own.
-    pub(crate) fn reduction(&self) -> Result<Option<Reduction>, HarnessError> {
-        match self.reduction.as_str() {
-            "mean" => Ok(Some(Reduction::Mean)),
-            "sum" => Ok(Some(Reduction::Sum)),
-            "mean_known" => Ok(Some(Reduction::MeanKnown)),
-            "default" => Ok(None),
-            other => Err(HarnessError::Setting(format!(
-                "reduction = \"{other}\": there are mean, sum, mean_known and default"
-            ))),
-        }
-    }
-
-    pub(crate) fn check(&self) -> Result<(), HarnessError> {
-        let refuse = |what: &str| Err(HarnessError::Setting(what.to_string()));
-        self.reduction()?;
-        if self.epochs == 0 {
-            return refuse("epochs = 0: at least one epoch is needed");
-        }
-        if self.batch == 0 {
-            return refuse("batch = 0: a batch has at least one row");
-        }
-        if !(self.lr.is_finite() && self.lr > 0.0) {
-            return Err(HarnessError::Setting(format!(
-                "lr = {}: a learning rate is a positive number",
-                self.lr
-            )));
-        }
-        if self.epochs > MOST {
-            return Err(HarnessError::Setting(format!("epochs = {}: at most {MOST}", self.epochs)));
-        }
-        if self.seeds == 0 {
-            return refuse("seeds = 0: at least one run is needed");
-        }
-        if self.seeds > MOST as u64 {
-            return Err(HarnessError::Setting(format!("seeds = {}: at most {MOST}", self.seeds)));
-        }
-        match &self.head {
-            Head::Mlp(sizes) if sizes.contains(&0) => refuse("head: a hidden layer has at least one unit"),
-            _ => Ok(()),
+impl From<TrainError> for HarnessError {
+    /// A setting stays a setting.
+    fn from(error: TrainError) -> Self {
+        match error {
+            TrainError::Setting(problem) => HarnessError::Setting(problem),
+            TrainError::Loss(error) => HarnessError::Loss(error),
+            error => HarnessError::Training(Box::new(error)),
         }
     }
 }

@@ -5,6 +5,7 @@
 //! | `spec.toml` | once, before the first run | every setting, the source of the data and its fingerprint |
 //! | `results.jsonl` | a line for each run when it ends, forced to the disk | [`RunRecord`]s in the order in which runs end |
 //! | `table.md` | at the end, derived from the two | the table with its conventions |
+//! | `checkpoints/ID/` | while a run lasts, the last two kept | [`Checkpoint`](lacuna_train::Checkpoint)s of the run |
 //!
 //! A folder is locked while a process writes into it. One with the same runs is continued: runs that are there are not
 //! repeated. One with other runs is refused.
@@ -13,6 +14,7 @@ mod lock;
 
 use crate::{HarnessError, Report, RunRecord, Spec};
 use lacuna_formats::{Destination, same_file, sweep_temporary_files, write_atomic};
+use lacuna_train::CheckpointFolder;
 use lock::Lock;
 use std::collections::{BTreeMap, HashMap};
 use std::fs::{self, File, OpenOptions};
@@ -24,6 +26,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 const SPEC: &str = "spec.toml";
 const RESULTS: &str = "results.jsonl";
 const TABLE: &str = "table.md";
+const CHECKPOINTS: &str = "checkpoints";
 
 /// Largest stored specification, and largest file of results, that is read back.
 const LARGEST: u64 = 1 << 30;
@@ -135,6 +138,10 @@ impl Store {
                 self.kept = self.read_results(&spec.run_ids()?)?;
                 let finished = self.kept.iter().any(|run| run.result.finished().is_some());
                 self.finished = AtomicBool::new(finished);
+                // A run whose result is kept needs its state no longer.
+                for run in self.kept.iter().filter(|run| run.result.finished().is_some()) {
+                    CheckpointFolder::new(self.checkpoints().join(&run.id)).clear();
+                }
                 return Ok(());
             }
             Ok(false) => {}
@@ -148,6 +155,9 @@ impl Store {
                         }
                         _ => {}
                     }
+                }
+                for folder in folders_in(&self.checkpoints()) {
+                    CheckpointFolder::new(folder).clear();
                 }
             }
         }
@@ -207,6 +217,16 @@ impl Store {
         &self.folder
     }
 
+    /// Where runs that have not ended keep their state.
+    pub fn checkpoints(&self) -> PathBuf {
+        self.folder.join(CHECKPOINTS)
+    }
+
+    /// Whether there is the state of a run that has not ended.
+    pub fn has_checkpoints(&self) -> bool {
+        folders_in(&self.checkpoints()).iter().any(|folder| fs::read_dir(folder).is_ok_and(|mut files| files.next().is_some()))
+    }
+
     /// Keeps one run: appends its line and forces it to the disk. A line that could not be written whole is taken back.
     ///
     /// # Errors
@@ -247,7 +267,12 @@ impl Store {
 
     /// Unlocks the folder. One in which no finished run is kept is taken away if it was made for this.
     pub fn close(self) {
-        if self.finished.load(Ordering::Relaxed) {
+        // Refused by the system if the state of a run stands in it.
+        for folder in folders_in(&self.checkpoints()) {
+            let _ = fs::remove_dir(folder);
+        }
+        let _ = fs::remove_dir(self.checkpoints());
+        if self.finished.load(Ordering::Relaxed) || self.has_checkpoints() {
             self.lock.release();
         } else {
             self.close_empty();
@@ -265,6 +290,12 @@ impl Store {
         self.lock.release();
         remove_folders(&self.made);
     }
+}
+
+/// The folders in a folder.
+fn folders_in(folder: &Path) -> Vec<PathBuf> {
+    let Ok(entries) = fs::read_dir(folder) else { return vec![] };
+    entries.flatten().map(|entry| entry.path()).filter(|path| path.is_dir()).collect()
 }
 
 /// A file or its like to which lines are appended.

@@ -11,7 +11,9 @@ pub const DONE: i32 = 0;
 pub const FOUND: i32 = 1;
 /// The command line, a file or the data was refused, or results could not be written.
 pub const REFUSED: i32 = 2;
-/// Ctrl-C.
+/// SIGTERM or SIGUSR1: the state of what had not ended is kept.
+pub const STOPPED: i32 = 99;
+/// Ctrl-C: the same.
 pub const INTERRUPTED: i32 = 130;
 
 /// The exit codes, for the end of a help text; what 1 stands for depends on the program.
@@ -22,6 +24,7 @@ pub fn codes(found: &str) -> String {
   1    done, and {found}
   2    refused: the command line, a file or the data; or something could not be
        written
+  99   stopped by SIGTERM or SIGUSR1
   130  interrupted"
     )
 }

@@ -30,6 +30,8 @@ const EXAMPLES: &str = "Examples:
   repro losses show hill --svg hill.svg      formula, source, value and slope
   repro run spml-linear --data features/     the benchmark on your features
   repro run spml-linear --data features/ --loss an,hill --set hill.lambda=1.2
+  repro run spml-linear --set training.schedule=cosine --set training.epochs=50
+  repro config check my-benchmark.toml
   repro run spml-linear --data features/ --json > losses.jsonl
   repro run spml-linear --data x.npy --labels y.csv --match row \\
       --test x_test.npy --test-labels y_test.csv --loss an
@@ -43,6 +45,11 @@ pub(crate) enum Command {
     Losses(crate::losses::LossesArgs),
     /// Hides labels as a protocol says and writes what is left
     Mask(Box<lacuna_cli::mask::MaskArgs>),
+    /// Looks at specifications
+    Config {
+        #[command(subcommand)]
+        command: ConfigCommand,
+    },
     /// Runs a benchmark and prints its table
     Run {
         /// Name of the benchmark, e.g. spml-linear
@@ -50,6 +57,16 @@ pub(crate) enum Command {
         name: Option<String>,
         #[command(flatten)]
         args: Box<RunArgs>,
+    },
+}
+
+#[derive(Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// Checks every key, name and number of a specification, without its data
+    Check {
+        /// A file, or the name of a benchmark
+        #[arg(value_name = "FILE|NAME")]
+        what: String,
     },
 }
 
@@ -66,19 +83,20 @@ pub(crate) struct RunArgs {
     /// Losses to run, by comma [default: all of the benchmark]
     #[arg(long, value_name = "A,B", value_delimiter = ',')]
     loss: Vec<String>,
-    /// Sets a parameter of a loss, e.g. splc.tau=0.65; may be given several times
-    #[arg(long, value_name = "LOSS.PARAM=VALUE")]
+    /// Changes a key of the specification or a parameter of a loss, e.g. training.optimizer=sgd, splc.tau=0.65; may be
+    /// given several times
+    #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,
-    /// Number of seeds; they vary first weights and row order [default: that of the benchmark, as for the next three]
+    /// Number of seeds: the key training.seeds [default: that of the benchmark, as for the next three]
     #[arg(long, value_name = "N")]
     seeds: Option<u64>,
-    /// Adam's learning rate
+    /// Learning rate: the key training.lr
     #[arg(long, value_name = "X", allow_negative_numbers = true, value_parser = rate)]
     lr: Option<f32>,
-    /// Rows of a batch
+    /// Rows of a batch: the key training.batch
     #[arg(long, value_name = "N")]
     batch: Option<usize>,
-    /// Epochs
+    /// Epochs: the key training.epochs
     #[arg(long, value_name = "N")]
     epochs: Option<usize>,
     /// Runs at the same time, at most one for each core [default: one for each core]
@@ -91,6 +109,13 @@ pub(crate) struct RunArgs {
     /// Discards results of other runs in the folder of --out
     #[arg(long, requires = "out")]
     pub(crate) force: bool,
+    /// Goes on with the runs of --out from their last checkpoints, which happens without it too; with it the folder may be
+    /// empty or missing and is said to be so
+    #[arg(long, requires = "out")]
+    pub(crate) resume: bool,
+    /// Seconds between checkpoints of a run, written at the end of an epoch; 0 for every epoch
+    #[arg(long, value_name = "SECONDS", default_value_t = 10.0, value_parser = seconds)]
+    pub(crate) checkpoint_every: f64,
     /// Prints one JSON line for each loss on standard output instead of the table
     #[arg(long)]
     pub(crate) json: bool,
@@ -118,7 +143,8 @@ impl RunArgs {
                 Mask::File => MaskSource::File,
             }),
             losses: self.losses()?,
-            params: self.set.iter().map(|s| parameter(s)).collect::<anyhow::Result<_>>()?,
+            set: self.set.iter().map(|s| key(s)).collect::<anyhow::Result<_>>()?,
+            params: vec![],
             seeds: self.seeds,
             lr: self.lr,
             batch: self.batch,
@@ -138,13 +164,22 @@ impl RunArgs {
     }
 }
 
-/// `loss.param=value`.
-fn parameter(text: &str) -> anyhow::Result<(String, String, f64)> {
-    let form = || format!("--set {text}: the form is LOSS.PARAM=VALUE, e.g. splc.tau=0.65");
-    let (name, value) = text.split_once('=').with_context(form)?;
-    let (loss, param) = name.split_once('.').with_context(form)?;
-    let Ok(number) = value.trim().parse() else { bail!("--set {text}: `{value}` is no number") };
-    Ok((loss.trim().to_string(), param.trim().to_string(), number))
+/// `key=value`.
+fn key(text: &str) -> anyhow::Result<(String, String)> {
+    let form = || format!("--set {text}: the form is KEY=VALUE, e.g. splc.tau=0.65 or training.optimizer=sgd");
+    let (key, value) = text.split_once('=').with_context(form)?;
+    if !key.contains('.') {
+        bail!("{}", form());
+    }
+    Ok((key.trim().to_string(), value.trim().to_string()))
+}
+
+/// A time of at least 0 seconds.
+fn seconds(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(seconds) if seconds >= 0.0 && seconds.is_finite() => Ok(seconds),
+        _ => Err("a number of seconds from 0 on is needed".to_string()),
+    }
 }
 
 /// A number that 32-bit floats have room for.

@@ -3,7 +3,9 @@
 use crate::specs;
 use lacuna_cli::screen::wrapped;
 use lacuna_losses::{LOSSES, LabelNeeds, LossRow, Takes};
+use lacuna_protocols::PROTOCOLS;
 use lacuna_synthetic::SETS;
+use lacuna_train::{METRICS, OPTIMIZERS, PROCEDURES, SAMPLERS, SCHEDULES, TRANSFORMS};
 use std::fmt::Write as _;
 
 /// Columns of the names.
@@ -19,7 +21,7 @@ pub(crate) fn text() -> anyhow::Result<String> {
     for spec in specs::all()? {
         entry(&spec.name, &spec.title);
     }
-    // Losses by what they need, so that it need not be said beside each.
+    // Losses by what they need, so that it need not be said beside each; those of several heads or of mixed rows apart.
     let (trained, others): (Vec<&LossRow>, Vec<&LossRow>) =
         LOSSES.iter().partition(|row| matches!(row.takes, Takes::Logits | Takes::Estimates));
     for need in [
@@ -34,8 +36,29 @@ pub(crate) fn text() -> anyhow::Result<String> {
         trained.iter().filter(|row| row.needs == need).for_each(|row| loss(&mut entry, row));
     }
     entry("", "");
-    entry("Losses no benchmark trains", "they take the logits of several heads, or of mixed rows");
+    entry("Losses of mixed rows and heads", "with the procedures mixup and branches");
     others.iter().for_each(|row| loss(&mut entry, row));
+    entry("", "");
+    entry("Procedures", "--set training.procedure=NAME");
+    PROCEDURES.iter().for_each(|row| entry(row.name, row.doc));
+    entry("", "");
+    entry("Optimisers", "--set training.optimizer=NAME");
+    OPTIMIZERS.iter().for_each(|row| entry(row.name, row.doc));
+    entry("", "");
+    entry("Schedules", "--set training.schedule=NAME");
+    SCHEDULES.iter().for_each(|row| entry(row.name, row.doc));
+    entry("", "");
+    entry("Samplers", "--set training.sampler=NAME");
+    SAMPLERS.iter().for_each(|row| entry(row.name, row.doc));
+    entry("", "");
+    entry("Transforms of features", "--set training.transform=NAME");
+    TRANSFORMS.iter().for_each(|row| entry(row.name, row.doc));
+    entry("", "");
+    entry("Metrics", "--set 'evaluation.metrics=[\"NAME\"]'");
+    METRICS.iter().for_each(|row| entry(row.name, row.convention));
+    entry("", "");
+    entry("Protocols", "--set protocol.name=NAME");
+    PROTOCOLS.iter().filter(|row| row.makes_labels()).for_each(|row| entry(row.name, row.doc));
     entry("", "");
     entry("Parameters of losses", "`repro losses`, `repro losses show NAME`; --set NAME.PARAM=VALUE");
     entry("", "");

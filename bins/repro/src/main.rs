@@ -8,14 +8,15 @@ mod view;
 
 use anyhow::Context;
 use clap::Parser;
-use cli::{Cli, Command, RunArgs};
+use cli::{Cli, Command, ConfigCommand, RunArgs};
 use lacuna_cli::{exit, screen};
 use lacuna_formats::FormatError;
 use lacuna_harness::{HarnessError, Plan, Progress, Report, RunOptions, Spec, Store};
 use lacuna_source::SourceError;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 fn main() {
     lacuna_kernels::cpu::check_or_exit();
@@ -27,6 +28,7 @@ fn main() {
             losses::text(&args).and_then(|text| screen::out(&text)).map(|()| exit::DONE)
         }
         Some(Command::Mask(args)) => lacuna_cli::mask::run(&args).map(|()| exit::DONE),
+        Some(Command::Config { command: ConfigCommand::Check { what } }) => check(&what),
         Some(Command::Run { name, args }) => run(name.as_deref(), &args),
     })
 }
@@ -49,7 +51,7 @@ fn run(name: Option<&str>, args: &RunArgs) -> anyhow::Result<i32> {
     };
     let jobs = jobs(args.jobs);
     // From here on a signal leaves a tidy folder.
-    let stop = stop_on_signals()?;
+    let signals = Signals::new()?;
     // The folder first: better no run than a run whose results cannot be kept.
     let store = match &args.out {
         Some(folder) => {
@@ -61,10 +63,16 @@ fn run(name: Option<&str>, args: &RunArgs) -> anyhow::Result<i32> {
             Store::fresh(Path::new("runs"), &name, plan.spec())?
         }
     };
+    if args.resume && store.kept().is_empty() && !store.has_checkpoints() {
+        screen::err(&format!("note: {} has nothing to go on from; it starts anew", store.folder().display()));
+    }
     let progress = view::Progress::new(&plan, &store, jobs);
     // The first thing that could not be kept; the runs go on, and the table is shown.
     let lost: Mutex<Option<HarnessError>> = Mutex::new(None);
-    let options = RunOptions { jobs, stop: &stop, kept: store.kept() };
+    let checkpoints = store.checkpoints();
+    let every = Duration::from_secs_f64(args.checkpoint_every);
+    let options =
+        RunOptions { jobs, stop: &signals.stop, checkpoints: Some((&checkpoints, every)), kept: store.kept() };
     let report = plan.run(options, &|event| {
         if let Progress::Run(run) = &event
             && let Err(error) = store.append(run)
@@ -90,6 +98,7 @@ fn run(name: Option<&str>, args: &RunArgs) -> anyhow::Result<i32> {
         lost.get_or_insert(error);
     }
     let shown = show(&report, args.json, kept.then_some(folder.as_path()));
+    let begun = store.has_checkpoints();
     store.close();
     if let Some(error) = lost {
         return Err(error).context("results could not be stored");
@@ -97,14 +106,15 @@ fn run(name: Option<&str>, args: &RunArgs) -> anyhow::Result<i32> {
     shown?;
     if report.interrupted {
         let (done, all) = (report.runs.len(), plan.runs());
-        screen::err(&match kept {
+        screen::err(&match kept || begun {
             true => format!(
-                "interrupted: {done} of {all} runs are kept; `repro run --spec {0}/spec.toml --out {0}` runs the others",
+                "interrupted: {done} of {all} runs are kept{}; `repro run --spec {1}/spec.toml --out {1}` goes on",
+                if begun { ", and the state of others at the end of their last epoch" } else { "" },
                 folder.display()
             ),
             false => "interrupted: no run had ended".to_string(),
         });
-        return Ok(exit::INTERRUPTED);
+        return Ok(signals.code());
     }
     if !report.has_results() {
         screen::err("every run failed: nothing is kept");
@@ -167,17 +177,59 @@ fn folder_name(benchmark: &str, data: &str) -> String {
     format!("{benchmark}-{short}")
 }
 
-/// A flag that the first Ctrl-C (SIGTERM, a terminal that is closed) sets; the second one ends the process at once.
-fn stop_on_signals() -> anyhow::Result<Arc<AtomicBool>> {
-    let stop = Arc::new(AtomicBool::new(false));
-    #[cfg(unix)]
-    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM, signal_hook::consts::SIGHUP] {
-        // In this order: the first signal finds the flag unset and sets it.
-        signal_hook::flag::register_conditional_shutdown(signal, exit::INTERRUPTED, Arc::clone(&stop))?;
-        signal_hook::flag::register(signal, Arc::clone(&stop))?;
+/// Reads a specification and checks it without its data.
+fn check(what: &str) -> anyhow::Result<i32> {
+    let path = Path::new(what);
+    let (spec, name) = match path.exists() {
+        true => (read_spec(path)?, path.display().to_string()),
+        false => (specs::find(what)?, what.to_string()),
+    };
+    spec.check().with_context(|| name.clone())?;
+    let rows = spec.losses.len();
+    let phases = spec.training.phases()?.len();
+    let count = |n: usize, one: &str| if n == 1 { format!("{n} {one}") } else { format!("{n} {one}s") };
+    screen::out(&format!(
+        "{name}: {} on {}, {}, {}, {}: every key and name is known\n",
+        spec.name,
+        spec.data.given(),
+        count(rows, "row"),
+        count(phases, "phase"),
+        count(spec.training.seeds as usize, "seed")
+    ))?;
+    Ok(exit::DONE)
+}
+
+/// What the first signal asks for: every run ends its epoch and keeps its state. The second one ends the process at once.
+struct Signals {
+    stop: Arc<AtomicBool>,
+    /// Exit code of the signal that came first; 0 without one.
+    code: Arc<AtomicUsize>,
+}
+
+impl Signals {
+    fn new() -> anyhow::Result<Self> {
+        let (stop, code) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
+        #[cfg(unix)]
+        {
+            use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
+            let signals =
+                [(SIGINT, exit::INTERRUPTED), (SIGHUP, exit::INTERRUPTED), (SIGTERM, exit::STOPPED), (SIGUSR1, exit::STOPPED)];
+            for (signal, of_signal) in signals {
+                // In this order: the first signal finds the flag unset and sets it.
+                signal_hook::flag::register_conditional_shutdown(signal, of_signal, Arc::clone(&stop))?;
+                signal_hook::flag::register_usize(signal, Arc::clone(&code), of_signal as usize)?;
+                signal_hook::flag::register(signal, Arc::clone(&stop))?;
+            }
+        }
+        Ok(Self { stop, code })
     }
-    debug_assert!(!stop.load(Ordering::Relaxed));
-    Ok(stop)
+
+    fn code(&self) -> i32 {
+        match self.code.load(Ordering::Relaxed) {
+            0 => exit::INTERRUPTED,
+            code => code as i32,
+        }
+    }
 }
 
 #[cfg(test)]

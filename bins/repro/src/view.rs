@@ -5,7 +5,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use lacuna_checks::Severity;
 use lacuna_cli::screen::{self, WIDTH, wrapped};
 use lacuna_formats::shown;
-use lacuna_harness::{Cells, Plan, Progress as Event, Report, RunResult, Store};
+use lacuna_harness::{Cells, Finished, Plan, Progress as Event, Report, RunResult, Store};
 use std::io::IsTerminal;
 
 /// A progress bar on a terminal, one plain line a run elsewhere. Always on standard error.
@@ -52,12 +52,18 @@ impl Progress {
                 return bar.inc(1);
             }
             (Event::Epoch { .. }, None) => return,
+            (Event::Note(note), Some(bar)) => return bar.suspend(|| screen::err(&format!("note: {note}"))),
+            (Event::Note(note), None) => return screen::err(&format!("note: {note}")),
             (Event::Run(run), _) => run,
         };
         match (&run.result, &self.bar) {
             (RunResult::Finished(end), None) => screen::err(&format!(
-                "{}, seed {}: test mAP {:.2} (epoch {}), {:.2} s",
-                end.loss, end.seed, end.test_map, end.best_epoch, run.provenance.seconds
+                "{}, seed {}: {} (epoch {}), {:.2} s",
+                end.loss,
+                end.seed,
+                first_metric(end),
+                end.best_epoch,
+                run.provenance.seconds
             )),
             (RunResult::Finished(_), Some(_)) => {}
             (RunResult::Failed(end), None) => screen::err(&format!("failed: {}", end.failed)),
@@ -70,6 +76,20 @@ impl Progress {
     pub(crate) fn finish(&self) {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
+        }
+    }
+}
+
+/// The metric that stands first, by name and value.
+fn first_metric(end: &Finished) -> String {
+    match end.test_map() {
+        Some(map) => format!("test mAP {map:.2}"),
+        None => {
+            let other = end.metrics.iter().find(|(name, _)| !name.starts_with("val."));
+            other.map_or_else(String::new, |(name, value)| match value.value {
+                Some(value) => format!("{name} {value:.4}"),
+                None => format!("{name} not defined"),
+            })
         }
     }
 }

@@ -1,53 +1,52 @@
 //! What stands beside the numbers of a plan.
 
-use super::{Plan, PlannedLoss};
+use super::{Plan, PlannedRow};
 use crate::record::reduction_words;
-use crate::{LossSpec, MaskSource};
+use crate::{LossSpec, MaskSource, Stage, Unknown, ValRows};
 use lacuna_losses::LabelNeeds;
+use lacuna_train::{LastBatch, On, Rows, Training};
 
 impl Plan {
     /// Everything two people have to agree on to compare two numbers, one statement a line.
     pub fn conventions(&self) -> Vec<String> {
         let (t, p, d) = (&self.spec.training, &self.spec.protocol, &self.data);
-        let reduction = reduction_words(t.reduction().ok().flatten());
         let absent = d.tested_classes().iter().filter(|tested| !**tested).count();
-        let plural = |n: u64, one: &str| if n == 1 { format!("{n} {one}") } else { format!("{n} {one}s") };
+        let validating = match d.val {
+            ValRows::Train => d.split.val.len(),
+            ValRows::TestEnd(rows) => rows,
+            ValRows::None => 0,
+        };
+        let split = match d.val {
+            ValRows::Train if p.validation == crate::Validation::LeftOut => {
+                "training rows that the protocol leaves out validate".to_string()
+            }
+            ValRows::Train => format!(
+                "{:.0} % of the training rows validate (seed {})",
+                100.0 * p.val_share,
+                p.split_seed
+            ),
+            ValRows::TestEnd(_) => "the last rows of the test part validate and are not tested on".to_string(),
+            ValRows::None => "no rows validate".to_string(),
+        };
         let mut lines = vec![
             format!(
-                "Data: {} rows to train on, {} to validate, {} to test, {} features as they are, {} classes",
+                "Data: {} rows to train on, {validating} to validate, {} to test, {} features {}, {} classes",
                 d.split.train.len(),
-                d.split.val.len(),
-                d.test.rows(),
+                d.tested.len(),
                 d.train.features.columns(),
+                match t.transform.name.as_str() {
+                    "none" => "as they are".to_string(),
+                    _ => format!("after {}", t.transform),
+                },
                 d.classes()
             ),
-            format!(
-                "Labels: {}; split: {:.0} % of the training rows validate (seed {}); k = {:.4} positives a row",
-                self.mask(),
-                100.0 * p.val_share,
-                p.split_seed,
-                d.expected_positives
-            ),
-            format!(
-                "Training: {} head, Adam lr {}, batch {} (last incomplete batch dropped), {}, loss \
-                 reduction {reduction}",
-                t.head,
-                t.lr,
-                t.batch,
-                plural(t.epochs as u64, "epoch")
-            ),
-            format!(
-                "Metric: test mAP in percent, {}, at the epoch with the best validation mAP on true labels (the \
-                 first of equals); {}",
-                lacuna_metrics::MapConvention::SPML,
-                match t.seeds {
-                    1 => "one seed of first weights and row order".to_string(),
-                    n => format!(
-                        "mean ± standard deviation (ddof 0) over {n} seeds of first weights and row order"
-                    ),
-                }
-            ),
+            format!("Labels: {}; split: {split}; k = {:.4} positives a row", self.mask(), d.expected_positives),
+            training_line(t),
+            format!("Metric: {}", self.metric_line()),
         ];
+        for row in self.asked.iter().filter(|row| !row.training.is_empty() || row.row.is_some()) {
+            lines.extend(self.row_line(row));
+        }
         if absent > 0 {
             lines.push(format!(
                 "Classes without a test positive: {absent} of {}; they count as 0 in test mAP, and are left out of the \
@@ -64,13 +63,49 @@ impl Plan {
         lines
     }
 
+    /// What is measured, by what an epoch is chosen, over how many seeds.
+    fn metric_line(&self) -> String {
+        let evaluation = &self.spec.evaluation;
+        let convention = |name: &String| match name.as_str() {
+            "map" => format!("test mAP in percent, {}", lacuna_metrics::MapConvention::SPML),
+            name => {
+                let row = lacuna_train::metric(name);
+                format!("{name} ({})", row.map(|row| row.convention).unwrap_or_default())
+            }
+        };
+        let metrics: Vec<String> =
+            evaluation.metrics.iter().filter(|name| *name != "map-present").map(convention).collect();
+        let chosen = match (evaluation.select.as_str(), self.data.val, evaluation.on) {
+            ("last", _, _) | (_, ValRows::None, _) => "of the last epoch".to_string(),
+            (select, _, on) => format!(
+                "at the epoch with the best validation {} on {} labels (the first of equals)",
+                if select == "map" { "mAP" } else { select },
+                if on == On::Complete { "true" } else { "observed" }
+            ),
+        };
+        let seeds = match self.spec.training.seeds {
+            1 => "one seed of first weights and row order".to_string(),
+            n => format!("mean ± standard deviation (ddof 0) over {n} seeds of first weights and row order"),
+        };
+        format!("{}, {chosen}; {seeds}", metrics.join(", "))
+    }
+
+    /// What differs in the training of a row.
+    fn row_line(&self, row: &LossSpec) -> Option<String> {
+        let training = self.spec.training_of(row).ok()?;
+        let line = training_line(&training);
+        let differs = if training == self.spec.training { String::new() } else { format!(": {line}") };
+        let loss = if row.row() == row.name { String::new() } else { format!(" is the loss {}", row.name) };
+        (!differs.is_empty() || !loss.is_empty()).then(|| format!("Row {}{loss}{differs}", row.row()))
+    }
+
     /// Which losses weigh by class frequency where some class has no positive to train on.
     fn empty_classes(&self) -> Option<String> {
-        let by_frequency = self.losses.iter().filter(|loss| loss.statistics.is_some());
+        let by_frequency = self.rows.iter().filter(|row| row.choice.statistics.is_some());
         let losses: Vec<(&str, usize)> = by_frequency
-            .map(|loss| {
-                let seen = self.data.observed(loss.row.needs).select(&self.data.split.train);
-                (loss.row.info.name, seen.positives_per_class().iter().filter(|n| **n == 0).count())
+            .map(|row| {
+                let seen = self.data.observed(row.need).select(&self.data.split.train);
+                (row.name.as_str(), seen.positives_per_class().iter().filter(|n| **n == 0).count())
             })
             .filter(|(_, empty)| *empty > 0)
             .collect();
@@ -87,16 +122,38 @@ impl Plan {
     /// Where the observed labels come from, in words and numbers.
     fn mask(&self) -> String {
         let (p, d) = (&self.spec.protocol, &self.data);
-        let needs = self.losses.iter().map(|loss| loss.row.needs).find(|need| *need != LabelNeeds::FullTruth);
+        let needs = self.rows.iter().map(|row| row.need).find(|need| *need != LabelNeeds::FullTruth);
         let counts = needs.map(|need| d.label_counts(need));
+        let unknown = match p.unknown {
+            Unknown::Unknown => "",
+            Unknown::Negative => "; unknown ones are handed on as negative",
+        };
+        let stage = match p.stage {
+            Stage::BeforeSplit => "before the split",
+            Stage::AfterSplit => "over the rows that train",
+        };
         match (d.mask, counts) {
             (MaskSource::File, Some(counts)) => {
-                format!("observed labels of the data itself, {counts}")
+                format!("observed labels of the data itself, {counts}{unknown}")
             }
-            (_, Some(_)) => format!(
-                "drawn from the true ones, one positive kept of each training row (seed {}), before the split",
-                p.mask_seed
+            (_, Some(_)) if p.name == "none" => "all true labels".to_string(),
+            (_, Some(_)) if p.name == "single-positive" && p.settings.is_empty() => format!(
+                "drawn from the true ones, one positive kept of each training row (seed {}), {stage}{unknown}",
+                p.seed.unwrap_or(u64::from(lacuna_protocols::PUBLISHED_SEED))
             ),
+            (_, Some(counts)) => {
+                let row = lacuna_protocols::protocol(&p.name);
+                let seed = p.seed.or(row.map(|row| row.seed)).unwrap_or_default();
+                let settings: Vec<String> = row.map_or_else(Vec::new, |row| {
+                    let values = p.values(row);
+                    row.settings.iter().zip(values).map(|(s, value)| format!("{} {value}", s.name)).collect()
+                });
+                format!(
+                    "drawn from the true ones by {} ({}; seed {seed}), {stage}, {counts}{unknown}",
+                    p.name,
+                    settings.join(", ")
+                )
+            }
             (_, None) => "all true labels".to_string(),
         }
     }
@@ -104,20 +161,71 @@ impl Plan {
     /// Losses with parameters that differ from their defaults, `splc.tau = 0.65`.
     fn parameters(&self) -> Vec<String> {
         let of = |loss: &LossSpec| -> Vec<String> {
-            loss.params.iter().map(|(name, value)| format!("{}.{name} = {value}", loss.name)).collect()
+            loss.params.iter().map(|(name, value)| format!("{}.{name} = {value}", loss.row())).collect()
         };
         self.asked.iter().flat_map(of).collect()
     }
 
-    /// The conventions of one loss as one line: the labels it sees and its parameters included.
-    pub(super) fn conventions_of(&self, loss: &PlannedLoss) -> String {
-        let PlannedLoss { row, options, .. } = loss;
+    /// The conventions of one row as one line: the labels it sees and its parameters included.
+    pub(super) fn conventions_of(&self, row: &PlannedRow) -> String {
         let mut lines = self.conventions();
-        lines.retain(|line| !line.starts_with("Parameters"));
-        lines.push(format!("{} sees {}", row.info.name, self.data.label_counts(row.needs)));
-        for (name, value) in &options.params {
+        lines.retain(|line| !line.starts_with("Parameters") && !line.starts_with("Row "));
+        if let Some(asked) = self.asked.iter().find(|asked| asked.row() == row.name) {
+            lines.extend(self.row_line(asked));
+        }
+        lines.push(format!("{} sees {}", row.name, self.data.label_counts(row.need)));
+        for (name, value) in &row.choice.options.params {
             lines.push(format!("{name} = {value}"));
         }
         lines.join(". ")
+    }
+}
+
+/// Procedure, head, optimiser and effort as one statement.
+fn training_line(t: &Training) -> String {
+    let plural = |n: u64, one: &str| if n == 1 { format!("{n} {one}") } else { format!("{n} {one}s") };
+    let phases = t.phases().unwrap_or_default();
+    let phase = |p: &Training| {
+        let reduction = reduction_words(p.reduction().ok().flatten());
+        let mut parts = vec![format!("{} head", p.head)];
+        if p.procedure.name != "auto" {
+            parts.push(format!("procedure {}", p.procedure));
+        }
+        let mut optimizer = p.optimizer.to_string();
+        if let Some(first) = optimizer.get_mut(..1) {
+            first.make_ascii_uppercase();
+        }
+        parts.push(format!("{optimizer} lr {}", p.lr));
+        if p.schedule.name != "constant" {
+            parts.push(format!("schedule {}", p.schedule));
+        }
+        if p.sampler.name != "shuffled" {
+            parts.push(format!("sampler {}", p.sampler));
+        }
+        let rows = if p.rows == Rows::Labelled { ", labelled rows only" } else { "" };
+        let last = match p.last_batch {
+            LastBatch::Drop => "dropped",
+            LastBatch::Keep => "kept",
+        };
+        parts.push(format!("batch {} (last incomplete batch {last}){rows}", p.batch));
+        if let Some(ema) = p.ema {
+            parts.push(format!("weights averaged with decay {ema}"));
+        }
+        if let Some(clip) = p.clip {
+            parts.push(format!("gradient norm at most {clip}"));
+        }
+        if !p.no_decay.is_empty() {
+            parts.push(format!("no weight decay on {}", p.no_decay.join(", ")));
+        }
+        parts.push(plural(p.epochs as u64, "epoch"));
+        format!("{}, loss reduction {reduction}", parts.join(", "))
+    };
+    match &phases[..] {
+        [one] => format!("Training: {}", phase(one)),
+        several => {
+            let lines: Vec<String> =
+                several.iter().enumerate().map(|(i, p)| format!("phase {}: {}", i + 1, phase(p))).collect();
+            format!("Training: {}", lines.join("; "))
+        }
     }
 }

@@ -1,40 +1,23 @@
 //! A specification whose every setting has been checked against the data, ready to run.
 
+mod arrays;
 mod checks;
 mod conventions;
 
 use crate::{
-    Benchmark, Failed, HarnessError, LossReport, LossSpec, MaskSource, Provenance, Report, RunRecord,
-    RunResult, RunSettings, Spec, Trainer, run_id,
+    Benchmark, Failed, Finished, HarnessError, LabelCounts, LabelsSpec, LossReport, LossSpec, MaskSource,
+    Overrides, Provenance, Report, RunRecord, RunResult, Spec,
 };
-use checks::{comparable, is_branch_loss, memory_for, planned, with_overrides};
-use lacuna_losses::{ClassStatistics, Context, LossError, LossRow, MultiLabelLoss, Options};
+use arrays::Arrays;
+use checks::{comparable, memory_for, try_out};
+use lacuna_losses::{Context, LabelNeeds, LossError, LossRow, Options};
 use lacuna_source::DataSource;
+use lacuna_train::{CheckpointFolder, LossChoice, Run, TrainError, Training};
 use rayon::prelude::*;
 use std::collections::HashMap;
-use std::sync::atomic::AtomicBool;
-use std::time::Instant;
-
-/// What a command line may change.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Overrides {
-    /// Rows from elsewhere; for a specification that was resolved, what has changed about where they are.
-    pub data: Option<DataSource>,
-    /// Where observed labels come from.
-    pub mask: Option<MaskSource>,
-    /// Only these losses, in this order.
-    pub losses: Option<Vec<String>>,
-    /// Parameters of losses: (loss, parameter, value).
-    pub params: Vec<(String, String, f64)>,
-    /// Number of seeds.
-    pub seeds: Option<u64>,
-    /// Learning rate.
-    pub lr: Option<f32>,
-    /// Rows of a batch.
-    pub batch: Option<usize>,
-    /// Epochs.
-    pub epochs: Option<usize>,
-}
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 /// What is reported while a plan runs.
 #[derive(Clone, Debug, PartialEq)]
@@ -47,9 +30,11 @@ pub enum Progress {
         seed: u64,
         /// The epoch, counted from 1.
         epoch: usize,
-        /// Validation mAP, percent.
-        val_map: f64,
+        /// The metric of selection on the validation rows.
+        val: Option<f64>,
     },
+    /// Something that a person should know.
+    Note(String),
     /// A run is over: it ran to its end, or it failed.
     Run(Box<RunRecord>),
 }
@@ -59,8 +44,10 @@ pub enum Progress {
 pub struct RunOptions<'a> {
     /// Runs at the same time.
     pub jobs: usize,
-    /// Set by whoever wants the runs to end early; those that have not ended then are dropped.
+    /// Set by whoever wants the runs to end early; each then ends its epoch.
     pub stop: &'a AtomicBool,
+    /// Where runs that have not ended keep their state, and how often they write it; without it such runs start again.
+    pub checkpoints: Option<(&'a Path, Duration)>,
     /// Runs that are there already. Those that ran to their end are not repeated.
     pub kept: &'a [RunRecord],
 }
@@ -71,7 +58,7 @@ static NEVER: AtomicBool = AtomicBool::new(false);
 impl RunOptions<'static> {
     /// All runs, so many at the same time.
     pub fn jobs(jobs: usize) -> Self {
-        Self { jobs, stop: &NEVER, kept: &[] }
+        Self { jobs, stop: &NEVER, checkpoints: None, kept: &[] }
     }
 }
 
@@ -80,32 +67,33 @@ impl RunOptions<'static> {
 pub struct Plan {
     /// Every setting resolved: the source of the data with its fingerprint, the mask, all parameters.
     spec: Spec,
-    /// Parameters as they were asked for, for the lines beside the table.
+    /// Rows as they were asked for, for the lines beside the table.
     asked: Vec<LossSpec>,
     data: Benchmark,
-    losses: Vec<PlannedLoss>,
+    arrays: Arrays,
+    rows: Vec<PlannedRow>,
 }
 
-/// A loss with everything it is built from.
+/// A row of the table with everything it is trained with.
 #[derive(Debug)]
-struct PlannedLoss {
-    row: &'static LossRow,
-    options: Options,
-    /// What it is built from beside its options.
-    statistics: Option<ClassStatistics>,
-}
-
-impl PlannedLoss {
-    fn build(&self) -> Result<Box<dyn MultiLabelLoss>, LossError> {
-        match &self.statistics {
-            Some(statistics) => self.row.build_for(&self.options, statistics),
-            None => self.row.build(&self.options),
-        }
-    }
+struct PlannedRow {
+    /// Name of the row.
+    name: String,
+    need: LabelNeeds,
+    choice: LossChoice,
+    training: Training,
 }
 
 /// Rows that are shown to a loss at once when it is tried out.
 const TRIED_ROWS: usize = 256;
+
+/// The labels that a row of the table is handed.
+fn need_of(loss: &LossSpec, row: &LossRow) -> LabelNeeds {
+    match loss.labels {
+        LabelsSpec::Observed => row.needs,
+        LabelsSpec::Complete => LabelNeeds::FullTruth,
+    }
+}
 
 impl Plan {
     /// Checks everything and loads the data.
@@ -114,77 +102,89 @@ impl Plan {
     /// [`HarnessError`] for whatever would keep the benchmark from running to its end.
     pub fn new(spec: &Spec, overrides: &Overrides) -> Result<Self, HarnessError> {
         let published = spec;
-        let mut spec = with_overrides(spec, overrides)?;
-
         // Names first: a typing error should not wait for the data.
+        let mut spec = overrides.apply(spec)?;
         let reduction = spec.training.reduction()?;
         let rows: Vec<&'static LossRow> =
             spec.losses.iter().map(|l| lacuna_losses::find(&l.name)).collect::<Result<_, _>>()?;
-        if let Some(row) = rows.iter().find(|row| is_branch_loss(row)) {
-            return Err(HarnessError::Branches { loss: row.info.name.to_string() });
-        }
-        let mut data = Benchmark::load(&spec.data, &spec.protocol, &rows)?;
-        spec.training.head =
-            spec.training.head.on(data.train.features.columns(), data.classes(), data.image)?;
-        if let (Some(image), false) = (data.image, matches!(spec.training.head, crate::Head::Cnn(_))) {
-            let columns = data.train.features.columns();
+        let needs: Vec<(String, LabelNeeds)> =
+            spec.losses.iter().zip(&rows).map(|(loss, row)| (loss.row().to_string(), need_of(loss, row))).collect();
+        let mut data = Benchmark::load_for(&spec.data, &spec.protocol, &needs)?;
+        let columns = data.train.features.columns();
+        resolve_heads(&mut spec, &data)?;
+        if let (Some(image), false) = (data.image, matches!(spec.training.head, lacuna_train::Head::Cnn(_))) {
             data.notes.push(format!(
                 "pictures of {image:?} are taken as rows of {columns} numbers: the head is no CNN"
             ));
         }
-        let train = data.split.train.len();
-        if spec.training.batch > train {
-            return Err(HarnessError::Setting(format!(
-                "batch = {}: there are only {train} rows to train on, and incomplete batches are dropped",
-                spec.training.batch
-            )));
+        if data.tested_classes().contains(&false) && !spec.evaluation.metrics.iter().any(|m| m == "map-present") {
+            spec.evaluation.metrics.push("map-present".to_string());
         }
+        let trainings: Vec<Training> =
+            spec.losses.iter().map(|loss| spec.training_of(loss)).collect::<Result<_, _>>()?;
+        let arrays = Arrays::new(&data, &spec.evaluation, &trainings)?;
 
         let context =
             Context { classes: Some(data.classes()), expected_positives: Some(data.expected_positives) };
-        let mut losses = Vec::new();
+        let mut planned = Vec::new();
         let mut refused = std::mem::take(&mut data.refused);
-        for (row, loss) in rows.iter().zip(&spec.losses) {
+        for (((row, loss), training), (name, need)) in
+            rows.iter().zip(&spec.losses).zip(trainings).zip(&needs)
+        {
+            let reduction = match training.reduction == spec.training.reduction {
+                true => reduction,
+                false => training.reduction()?,
+            };
             let options = Options { params: loss.params.clone(), reduction, context };
-            let seen = data.observed(row.needs).select(&data.split.train);
-            match planned(row, options, seen.cells(), data.classes()) {
-                Ok(planned) => losses.push(planned),
-                // What is wrong with a setting is wrong whatever the labels are.
-                Err(error @ (LossError::Parameter { .. } | LossError::UnknownParameter { .. })) => {
-                    return Err(error.into());
+            let train = arrays.train(&data, *need, &training);
+            let tried = LossChoice::new(row.info.name, options, &train)
+                .and_then(|choice| Ok((try_out(&choice, &train)?, choice).1));
+            match tried {
+                Ok(choice) => {
+                    // What does not fit is found now, and not after the runs before it.
+                    let fits = data.refused.iter().all(|(loss, _)| loss != name);
+                    let set = arrays.data(&data, *need, &training);
+                    if fits && refused.iter().all(|(loss, _)| loss != name) {
+                        memory_for(&training, &data)?;
+                        Run::new(set, &training, &spec.evaluation, choice.clone(), 0)
+                            .map_err(|error| within(error, name, &rows))?;
+                    }
+                    planned.push(PlannedRow { name: name.to_string(), need: *need, choice, training });
                 }
-                Err(_) if refused.iter().any(|(loss, _)| *loss == row.info.name) => {}
-                Err(error) => refused.push((row.info.name, format!("cannot: {error}"))),
+                // What is wrong with a setting is wrong whatever the labels are.
+                Err(TrainError::Loss(
+                    error @ (LossError::Parameter { .. } | LossError::UnknownParameter { .. }),
+                )) => return Err(error.into()),
+                Err(_) if refused.iter().any(|(loss, _)| loss == name) => {}
+                Err(error) => refused.push((name.to_string(), format!("cannot: {error}"))),
             }
         }
         if !refused.is_empty() {
-            let is_refused = |name: &str| refused.iter().any(|(loss, _)| *loss == name);
-            let fit: Vec<&str> =
-                rows.iter().map(|row| row.info.name).filter(|name| !is_refused(name)).collect();
+            let is_refused = |name: &str| refused.iter().any(|(loss, _)| loss == name);
+            let fit: Vec<&str> = needs.iter().map(|(name, _)| name.as_str()).filter(|name| !is_refused(name)).collect();
+            let (_, need) = needs.iter().find(|(name, _)| is_refused(name)).expect("one was refused");
             return Err(HarnessError::Labels {
                 data: spec.data.given().to_string(),
                 drawn: data.mask == MaskSource::Drawn,
-                labels: data
-                    .label_counts(rows.iter().find(|row| is_refused(row.info.name)).expect("one").needs),
+                labels: data.label_counts(*need),
                 fit: fit.join(","),
                 refused: refused.iter().map(|(loss, why)| format!("{loss} {why}")).collect(),
             });
         }
-        memory_for(&spec, &data)?;
 
         // From here on the specification says what is run, so that a record can be repeated from itself.
         spec.protocol.mask = data.mask;
         spec.data = DataSource { fingerprint: Some(data.fingerprint.clone()), ..data.source.clone() };
         spec.published = comparable(&spec, published, &data);
         let asked = spec.losses.clone();
-        for (loss, planned) in spec.losses.iter_mut().zip(&losses) {
-            for param in planned.row.info.params {
+        for (loss, planned) in spec.losses.iter_mut().zip(&planned) {
+            for param in planned.choice.row.info.params {
                 if let Some(default) = param.default {
                     loss.params.entry(param.name.to_string()).or_insert(default);
                 }
             }
         }
-        Ok(Self { spec, asked, data, losses })
+        Ok(Self { spec, asked, data, arrays, rows: planned })
     }
 
     /// The specification with every setting resolved.
@@ -194,12 +194,14 @@ impl Plan {
 
     /// Number of runs.
     pub fn runs(&self) -> usize {
-        self.losses.len() * self.spec.training.seeds as usize
+        self.rows.len() * self.spec.training.seeds as usize
     }
 
     /// Number of epochs of all runs together.
     pub fn epochs(&self) -> usize {
-        self.runs() * self.spec.training.epochs
+        let phases = |row: &PlannedRow| row.training.phases().unwrap_or_default();
+        let of_row = |row: &PlannedRow| phases(row).iter().map(|phase| phase.epochs).sum::<usize>();
+        self.spec.training.seeds as usize * self.rows.iter().map(of_row).sum::<usize>()
     }
 
     /// The data.
@@ -223,25 +225,20 @@ impl Plan {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(jobs).build()?;
         let seeds = self.spec.training.seeds;
         let tasks: Vec<(usize, u64)> =
-            (0..self.losses.len()).flat_map(|l| (0..seeds).map(move |seed| (l, seed))).collect();
+            (0..self.rows.len()).flat_map(|l| (0..seeds).map(move |seed| (l, seed))).collect();
         let runs: Vec<Option<RunRecord>> = pool.install(|| {
             let one =
-                |&(l, seed): &(usize, u64)| self.run_one(l, seed, (jobs, options.stop), &kept, progress);
+                |&(l, seed): &(usize, u64)| self.run_one(l, seed, (jobs, options), &kept, progress);
             tasks.par_iter().with_max_len(1).map(one).collect::<Result<_, _>>()
         })?;
         let interrupted = runs.iter().any(Option::is_none);
         let losses = runs
             .chunks(seeds as usize)
-            .zip(&self.losses)
-            .map(|(runs, loss)| {
+            .zip(&self.rows)
+            .map(|(runs, row)| {
                 let runs: Vec<&RunRecord> = runs.iter().flatten().collect();
-                let name = loss.row.info.name;
-                LossReport::of(
-                    name,
-                    self.data.label_counts(loss.row.needs),
-                    &runs,
-                    &self.conventions_of(loss),
-                )
+                let labels = self.data.label_counts(row.need);
+                LossReport::of(&row.name, labels, &runs, &self.spec.evaluation, &self.conventions_of(row))
             })
             .collect();
         let absent = self.data.tested_classes().iter().filter(|tested| !**tested).count();
@@ -253,6 +250,7 @@ impl Plan {
             caveat: self.data.caveat.map(str::to_string),
             published: self.spec.published.clone(),
             conventions: self.conventions(),
+            columns: self.columns(),
             losses,
             runs: runs.into_iter().flatten().collect(),
             absent_classes: absent,
@@ -262,47 +260,134 @@ impl Plan {
         })
     }
 
+    /// Metrics that the table shows: those of the specification, then those of other weights.
+    fn columns(&self) -> Vec<String> {
+        let evaluation = &self.spec.evaluation;
+        let also = evaluation.also.iter().flat_map(|also| {
+            evaluation.metrics.iter().filter(|metric| *metric != "map-present").map(move |m| format!("{m}.{also}"))
+        });
+        let present = evaluation.metrics.iter().filter(|metric| *metric == "map-present");
+        let others = evaluation.metrics.iter().filter(|metric| *metric != "map-present");
+        let mut columns: Vec<String> = others.take(1).chain(present).cloned().collect();
+        columns.extend(evaluation.metrics.iter().filter(|m| *m != "map-present").skip(1).cloned().chain(also));
+        columns
+    }
+
     /// One run, or the record of it that is there. `None` where the run was stopped.
     fn run_one(
         &self,
-        loss: usize,
+        row: usize,
         seed: u64,
-        (jobs, stop): (usize, &AtomicBool),
+        (jobs, options): (usize, RunOptions<'_>),
         kept: &HashMap<&str, &RunRecord>,
         progress: &(dyn Fn(Progress) + Sync),
     ) -> Result<Option<RunRecord>, HarnessError> {
-        let (planned, spec) = (&self.losses[loss], &self.spec);
-        let fingerprint = &self.data.fingerprint;
-        let id = run_id(fingerprint, &spec.protocol, &spec.training, &spec.losses[loss], seed)?;
+        let spec = &self.spec;
+        let id = spec.run_id(&spec.losses[row], seed)?;
         if let Some(run) = kept.get(id.as_str()) {
             return Ok(Some((*run).clone()));
         }
-        let (row, training) = (planned.row, &spec.training);
-        let settings = RunSettings {
-            head: training.head.clone(),
-            epochs: training.epochs,
-            batch: training.batch,
-            lr: training.lr,
-            seed,
-        };
+        if options.stop.load(Ordering::Relaxed) {
+            return Ok(None);
+        }
         let start = Instant::now();
-        let name = row.info.name;
-        let loss = planned.build().map_err(HarnessError::Loss)?;
-        let trainer = Trainer::new(&self.data, self.data.observed(row.needs), loss, settings);
-        let outcome = trainer.run(stop, |epoch, val_map| {
-            progress(Progress::Epoch { loss: name.to_string(), seed, epoch, val_map });
-        });
+        let folder = options.checkpoints.map(|(folder, every)| (CheckpointFolder::new(folder.join(&id)), every));
+        let outcome = self.train(row, seed, &id, folder.as_ref(), options.stop, progress);
+        let row = &self.rows[row];
         let result = match outcome {
-            Ok(run) => RunResult::Finished(Box::new(run)),
-            Err(HarnessError::Interrupted) => return Ok(None),
+            Ok(Some(outcome)) => {
+                let labels = LabelCounts::of(&self.data.observed(row.need).select(&self.data.split.train));
+                RunResult::Finished(Box::new(Finished::of(&row.name, seed, labels, &spec.evaluation, outcome)))
+            }
+            Ok(None) => return Ok(None),
+            Err(error @ TrainError::Write { .. }) => return Err(error.into()),
             Err(error) => {
-                RunResult::Failed(Failed { loss: name.to_string(), seed, failed: error.to_string() })
+                RunResult::Failed(Failed { loss: row.name.clone(), seed, failed: error.to_string() })
             }
         };
         let seconds = start.elapsed().as_secs_f64();
         let provenance = Provenance { seconds, ..Provenance::here(spec.data.given(), jobs) };
         let record = RunRecord { id, result, provenance };
         progress(Progress::Run(Box::new(record.clone())));
+        if let Some((folder, _)) = folder {
+            folder.clear();
+        }
         Ok(Some(record))
     }
+
+    /// Trains a row to its end, from its newest checkpoint where there is one. `None` where it was stopped; a checkpoint
+    /// of the last whole epoch is then written.
+    fn train(
+        &self,
+        row: usize,
+        seed: u64,
+        id: &str,
+        folder: Option<&(CheckpointFolder, Duration)>,
+        stop: &AtomicBool,
+        progress: &(dyn Fn(Progress) + Sync),
+    ) -> Result<Option<lacuna_train::Outcome>, TrainError> {
+        let PlannedRow { name, need, choice, training } = &self.rows[row];
+        let (data, evaluation) = (self.arrays.data(&self.data, *need, training), &self.spec.evaluation);
+        let mut run = None;
+        if let Some((folder, _)) = folder {
+            let (newest, notes) = folder.newest();
+            notes.into_iter().for_each(|note| progress(Progress::Note(note)));
+            if let Some(from) = newest.filter(|checkpoint| checkpoint.fact("id") == Some(id)) {
+                match Run::resume(data, training, evaluation, choice.clone(), seed, &from) {
+                    Ok(resumed) => run = Some(resumed),
+                    Err(error) => progress(Progress::Note(format!("{name}, seed {seed}: {error}; it starts again"))),
+                }
+            }
+        }
+        let mut run = match run {
+            Some(run) => run,
+            None => Run::new(data, training, evaluation, choice.clone(), seed)?,
+        };
+        for _ in 0..run.epochs_done() {
+            progress(Progress::Epoch { loss: name.clone(), seed, epoch: 0, val: None });
+        }
+        let mut written = Instant::now();
+        while !run.is_done() {
+            let record = run.epoch()?;
+            let (epoch, val) = (run.epochs_done(), record.val);
+            progress(Progress::Epoch { loss: name.clone(), seed, epoch, val });
+            let stopped = stop.load(Ordering::Relaxed) && !run.is_done();
+            if let Some((folder, every)) = folder
+                && (stopped || written.elapsed() >= *every)
+                && !run.is_done()
+            {
+                folder.write(&run.checkpoint().with("id", id))?;
+                written = Instant::now();
+            }
+            if stopped {
+                return Ok(None);
+            }
+        }
+        run.finish().map(Some)
+    }
+}
+
+/// An error of a row, with its name where the text has none and there are several rows.
+fn within(error: TrainError, name: &str, rows: &[&'static LossRow]) -> HarnessError {
+    match error {
+        TrainError::Setting(problem) if rows.len() > 1 && !problem.contains(name) => {
+            HarnessError::Setting(format!("{problem} (row {name})"))
+        }
+        error => error.into(),
+    }
+}
+
+/// Fills the shape of the data's pictures into every head, and checks heads against the features.
+fn resolve_heads(spec: &mut Spec, data: &Benchmark) -> Result<(), HarnessError> {
+    let (columns, classes) = (data.train.features.columns(), data.classes());
+    if let lacuna_train::Head::Cnn(_) = &spec.training.head {
+        spec.training.head = spec.training.head.on(columns, classes, data.image)?;
+    }
+    let trainings = spec.losses.iter().map(|loss| spec.training_of(loss)).collect::<Result<Vec<_>, _>>()?;
+    for training in std::iter::once(&spec.training).chain(&trainings) {
+        for phase in training.phases()? {
+            phase.head.on(columns, classes, data.image)?;
+        }
+    }
+    Ok(())
 }

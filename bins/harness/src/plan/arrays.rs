@@ -1,0 +1,106 @@
+//! The arrays that runs share: rows by number, labels to measure by, transformed features.
+
+use crate::{Benchmark, HarnessError, ValRows};
+use lacuna_labels::{Features, ObservedLabels, TrueLabels};
+use lacuna_losses::LabelNeeds;
+use lacuna_train::{Data, EvalLabels, EvalRows, EvalSet, Evaluation, Named, On, TrainSet, Training, Transform};
+
+/// What every run looks at.
+#[derive(Debug)]
+pub(super) struct Arrays {
+    train_rows: Vec<u32>,
+    val_rows: Vec<u32>,
+    test_rows: Option<Vec<u32>>,
+    val_truth: Option<TrueLabels>,
+    /// Observed labels of the validation rows, by need, where an epoch is selected by them.
+    val_observed: Vec<(LabelNeeds, ObservedLabels)>,
+    test_truth: TrueLabels,
+    /// Features of both parts after a transform, by what the specification says.
+    transformed: Vec<(Named, [Features; 2])>,
+}
+
+impl Arrays {
+    pub(super) fn new(
+        data: &Benchmark,
+        evaluation: &Evaluation,
+        trainings: &[Training],
+    ) -> Result<Self, HarnessError> {
+        let narrow = |rows: &[usize]| rows.iter().map(|&row| row as u32).collect::<Vec<u32>>();
+        let train_rows = narrow(&data.split.train);
+        let (val_rows, val_truth) = match data.val {
+            ValRows::Train => (narrow(&data.split.val), Some(data.train.truth.select(&data.split.val))),
+            ValRows::TestEnd(count) => {
+                let rows: Vec<usize> = (data.test.rows() - count..data.test.rows()).collect();
+                (narrow(&rows), Some(data.test.truth.select(&rows)))
+            }
+            ValRows::None => (vec![], None),
+        };
+        let mut val_observed = Vec::new();
+        if evaluation.on == On::Observed {
+            if data.val != ValRows::Train {
+                let problem = "evaluation.on = \"observed\": the validation rows are no training rows, and have true labels only";
+                return Err(HarnessError::Setting(problem.to_string()));
+            }
+            val_observed =
+                data.each_observed().map(|(need, labels)| (need, labels.select(&data.split.val))).collect();
+        }
+        let mut transformed: Vec<(Named, [Features; 2])> = Vec::new();
+        for training in trainings {
+            let named = &training.transform;
+            if named.name == "none" || transformed.iter().any(|(known, _)| known == named) {
+                continue;
+            }
+            let transform = Transform::fit(named, &data.train.features, &train_rows)?;
+            let parts = [&data.train.features, &data.test.features].map(|part| transform.apply(part));
+            transformed.push((named.clone(), parts));
+        }
+        let all = data.tested.len() == data.test.rows();
+        Ok(Self {
+            train_rows,
+            val_rows,
+            test_rows: (!all).then(|| narrow(&data.tested)),
+            val_truth,
+            val_observed,
+            test_truth: data.test.truth.select(&data.tested),
+            transformed,
+        })
+    }
+
+    /// Features of the training and of the test part.
+    fn features<'a>(&'a self, data: &'a Benchmark, training: &Training) -> [&'a Features; 2] {
+        match self.transformed.iter().find(|(named, _)| *named == training.transform) {
+            Some((_, [train, test])) => [train, test],
+            None => [&data.train.features, &data.test.features],
+        }
+    }
+
+    /// The rows that train, with the labels of a need.
+    pub(super) fn train<'a>(
+        &'a self,
+        data: &'a Benchmark,
+        need: LabelNeeds,
+        training: &Training,
+    ) -> TrainSet<'a> {
+        let [features, _] = self.features(data, training);
+        TrainSet { features, strong: None, observed: data.observed(need), rows: &self.train_rows }
+    }
+
+    /// Everything that a run looks at.
+    pub(super) fn data<'a>(
+        &'a self,
+        data: &'a Benchmark,
+        need: LabelNeeds,
+        training: &Training,
+    ) -> Data<'a> {
+        let [train_features, test_features] = self.features(data, training);
+        let observed = self.val_observed.iter().find(|(known, _)| *known == need).map(|(_, labels)| labels);
+        let val = self.val_truth.as_ref().map(|truth| EvalSet {
+            features: if data.val == ValRows::Train { train_features } else { test_features },
+            labels: observed.map_or(EvalLabels::Complete(truth), EvalLabels::Observed),
+            rows: EvalRows::Some(&self.val_rows),
+        });
+        let rows = self.test_rows.as_ref().map_or(EvalRows::All, |rows| EvalRows::Some(rows));
+        let test = EvalSet { features: test_features, labels: EvalLabels::Complete(&self.test_truth), rows };
+        Data { train: self.train(data, need, training), val, test: Some(test) }
+    }
+}
