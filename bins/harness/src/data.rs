@@ -29,8 +29,8 @@ pub struct Benchmark {
     pub tested: Vec<usize>,
     /// Mean number of true positives over all training rows, before the split.
     pub expected_positives: f64,
-    /// Labels of all training rows, for each need that some loss has.
-    observed: Vec<(LabelNeeds, ObservedLabels)>,
+    /// Labels of all training rows, for each need and protocol that some row of the table has.
+    observed: Vec<(LabelsKey, ObservedLabels)>,
     /// Losses that the labels cannot serve, and what they need.
     pub(crate) refused: Vec<(String, String)>,
     /// Where the observed labels come from: never [`MaskSource::Auto`].
@@ -47,6 +47,21 @@ pub struct Benchmark {
     pub source: DataSource,
 }
 
+/// Which labels a row of the table is handed: what its loss needs, and the protocol that draws them, the first being that
+/// of the specification.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct LabelsKey {
+    pub(crate) need: LabelNeeds,
+    pub(crate) protocol: usize,
+}
+
+/// A row of the table as the labels see it.
+pub(crate) struct LabelledRow {
+    pub(crate) name: String,
+    pub(crate) need: LabelNeeds,
+    pub(crate) protocol: ProtocolSpec,
+}
+
 impl Benchmark {
     /// Loads the rows, splits them and makes the labels that `losses` need.
     ///
@@ -57,17 +72,21 @@ impl Benchmark {
         protocol: &ProtocolSpec,
         losses: &[&'static LossRow],
     ) -> Result<Self, HarnessError> {
-        let needs: Vec<(String, LabelNeeds)> =
-            losses.iter().map(|row| (row.info.name.to_string(), row.needs)).collect();
-        Self::load_for(source, protocol, &needs)
+        let labelled = |row: &&LossRow| LabelledRow {
+            name: row.info.name.to_string(),
+            need: row.needs,
+            protocol: protocol.clone(),
+        };
+        let rows: Vec<LabelledRow> = losses.iter().map(labelled).collect();
+        Ok(Self::load_for(source, protocol, &rows)?.0)
     }
 
-    /// As [`load`](Self::load), for rows of a table by name and need.
+    /// As [`load`](Self::load), with the key of the labels of each row.
     pub(crate) fn load_for(
         source: &DataSource,
         protocol: &ProtocolSpec,
-        rows: &[(String, LabelNeeds)],
-    ) -> Result<Self, HarnessError> {
+        rows: &[LabelledRow],
+    ) -> Result<(Self, Vec<LabelsKey>), HarnessError> {
         let Dataset { name, caveat, train, test, notes, files, source: resolved } = source.open()?;
         let given = source.given();
         let Some(test) = test else {
@@ -94,8 +113,6 @@ impl Benchmark {
             None if mask == MaskSource::Drawn => Some(Drawn::after(protocol, &train, &split)?),
             drawn => drawn,
         };
-        let mut observed: Vec<(LabelNeeds, ObservedLabels)> = Vec::new();
-        let mut refused = Vec::new();
         let order = drawn.as_ref().and_then(|drawn| drawn.order.as_ref());
         let split = match order {
             None => split,
@@ -107,30 +124,40 @@ impl Benchmark {
                 Split { train: ordered, val: split.val }
             }
         };
-        for (_, need) in rows {
-            if observed.iter().any(|(known, _)| known == need) {
-                continue;
+        let mut protocols: Vec<(ProtocolSpec, Option<Drawn>)> = vec![(protocol.clone(), drawn)];
+        let mut observed: Vec<(LabelsKey, ObservedLabels)> = Vec::new();
+        let (mut refused, mut keys) = (Vec::new(), Vec::new());
+        for LabelledRow { name, need, protocol } in rows {
+            let number = match protocols.iter().position(|(known, _)| known == protocol) {
+                Some(number) => number,
+                None => {
+                    let drawn = (mask == MaskSource::Drawn).then(|| Drawn::again(protocol, &train, &split));
+                    protocols.push((protocol.clone(), drawn.transpose()?));
+                    protocols.len() - 1
+                }
+            };
+            let key = LabelsKey { need: *need, protocol: number };
+            if observed.iter().all(|(known, _)| *known != key) {
+                let labels: ObservedLabels = match (&train.observed, &protocols[number].1, need) {
+                    (_, _, LabelNeeds::FullTruth) => train.truth.clone().into(),
+                    (Some(own), None, _) => own.clone(),
+                    (_, Some(drawn), need) => drawn.labels(protocol, *need, &train)?,
+                    (None, None, _) => unreachable!("labels are of the file or drawn"),
+                };
+                let labels = match (protocol.unknown, need) {
+                    (Unknown::Negative, LabelNeeds::SinglePositive) => labels.assume_negative().into(),
+                    _ => labels,
+                };
+                observed.push((key, labels));
             }
-            let labels: ObservedLabels = match (&train.observed, &drawn, need) {
-                (_, _, LabelNeeds::FullTruth) => train.truth.clone().into(),
-                (Some(own), None, _) => own.clone(),
-                (_, Some(drawn), need) => drawn.labels(protocol, *need, &train)?,
-                (None, None, _) => unreachable!("labels are of the file or drawn"),
-            };
-            let labels = match (protocol.unknown, need) {
-                (Unknown::Negative, LabelNeeds::SinglePositive) => labels.assume_negative().into(),
-                _ => labels,
-            };
-            observed.push((*need, labels));
-        }
-        for (name, need) in rows {
-            let (_, labels) = observed.iter().find(|(known, _)| known == need).expect("made above");
+            let (_, labels) = observed.iter().find(|(known, _)| *known == key).expect("made above");
             if let Some(missing) = missing(*need, labels, &train, &split.train) {
                 refused.push((name.clone(), format!("needs {missing}")));
             }
+            keys.push(key);
         }
         let expected_positives = train.truth.mean_positives_per_row();
-        Ok(Self {
+        let benchmark = Self {
             name,
             caveat,
             train,
@@ -148,7 +175,8 @@ impl Benchmark {
             findings: examination.findings,
             files,
             source: resolved,
-        })
+        };
+        Ok((benchmark, keys))
     }
 
     /// Number of classes.
@@ -156,18 +184,24 @@ impl Benchmark {
         self.train.truth.classes()
     }
 
-    /// The labels of all training rows for a need that some loss had when loading.
+    /// The labels of all training rows for a need that some loss had when loading, as the protocol of the specification
+    /// draws them.
     ///
     /// # Panics
     /// For another need.
     pub fn observed(&self, need: LabelNeeds) -> &ObservedLabels {
-        let (_, labels) = self.observed.iter().find(|(n, _)| *n == need).expect("named when loading");
+        self.labels(LabelsKey { need, protocol: 0 })
+    }
+
+    /// The labels of all training rows for a key.
+    pub(crate) fn labels(&self, key: LabelsKey) -> &ObservedLabels {
+        let (_, labels) = self.observed.iter().find(|(known, _)| *known == key).expect("named when loading");
         labels
     }
 
-    /// Labels of all training rows for every need that some loss had when loading.
-    pub(crate) fn each_observed(&self) -> impl Iterator<Item = (LabelNeeds, &ObservedLabels)> {
-        self.observed.iter().map(|(need, labels)| (*need, labels))
+    /// The labels of every key.
+    pub(crate) fn each_observed(&self) -> impl Iterator<Item = (LabelsKey, &ObservedLabels)> {
+        self.observed.iter().map(|(key, labels)| (*key, labels))
     }
 
     /// Counts of the labels that a loss with this need is handed, over the rows that train.
@@ -175,7 +209,12 @@ impl Benchmark {
     /// # Panics
     /// As [`observed`](Self::observed).
     pub fn label_counts(&self, need: LabelNeeds) -> LabelCounts {
-        LabelCounts::of(&self.observed(need).select(&self.split.train))
+        self.counts(LabelsKey { need, protocol: 0 })
+    }
+
+    /// The same for a key.
+    pub(crate) fn counts(&self, key: LabelsKey) -> LabelCounts {
+        LabelCounts::of(&self.labels(key).select(&self.split.train))
     }
 
     /// For every class whether a test row has it.
@@ -270,6 +309,21 @@ impl Drawn {
     /// Labels that are drawn over the rows that train alone.
     fn after(protocol: &ProtocolSpec, train: &FeatureSet, split: &Split) -> Result<Self, HarnessError> {
         Self::over(protocol, train, split.train.clone())
+    }
+
+    /// Labels of a row of the table whose protocol is another one: the rows stay those of the specification.
+    fn again(protocol: &ProtocolSpec, train: &FeatureSet, split: &Split) -> Result<Self, HarnessError> {
+        let drawn = match protocol.stage {
+            Stage::AfterSplit => Self::after(protocol, train, split)?,
+            Stage::BeforeSplit => Self::over(protocol, train, (0..train.rows()).collect())?,
+        };
+        if drawn.rows.len() != train.rows() && protocol.stage == Stage::BeforeSplit {
+            return Err(HarnessError::Setting(format!(
+                "protocol {}: it leaves rows out, and all rows of a table share the rows that train",
+                protocol.name
+            )));
+        }
+        Ok(drawn)
     }
 
     /// Labels drawn over these training rows.

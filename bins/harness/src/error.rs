@@ -3,9 +3,9 @@
 use crate::LabelCounts;
 use lacuna_formats::FormatError;
 use lacuna_losses::LossError;
-use lacuna_train::TrainError;
 use lacuna_protocols::ProtocolError;
 use lacuna_source::SourceError;
+use lacuna_train::TrainError;
 use std::io;
 use std::path::PathBuf;
 

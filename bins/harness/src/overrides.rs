@@ -35,7 +35,8 @@ impl Overrides {
     /// Every key with its value; the short names first.
     fn keys(&self) -> Vec<(String, Value)> {
         let mut keys: Vec<(String, Value)> = Vec::new();
-        let mut put = |key: &str, value: Option<Value>| keys.extend(value.map(|value| (key.to_string(), value)));
+        let mut put =
+            |key: &str, value: Option<Value>| keys.extend(value.map(|value| (key.to_string(), value)));
         let whole = |n: u64| Value::Integer(i64::try_from(n).unwrap_or(i64::MAX));
         let mask = |mask| match mask {
             MaskSource::Auto => "auto",
@@ -102,6 +103,7 @@ impl Spec {
             }
             lacuna_losses::find(&loss.name)?;
             self.training_of(loss)?.check()?;
+            self.protocol_of(loss)?.check()?;
         }
         for variant in &self.variants {
             self.on(&variant.data)?.check()?;
@@ -117,7 +119,9 @@ impl Spec {
 /// The name of a folder, of a file or of an embedded set, by which variants and published numbers are found.
 fn short_name(data: &DataSource) -> String {
     let given = data.given();
-    std::path::Path::new(given).file_name().map_or_else(|| given.to_string(), |name| name.to_string_lossy().into_owned())
+    std::path::Path::new(given)
+        .file_name()
+        .map_or_else(|| given.to_string(), |name| name.to_string_lossy().into_owned())
 }
 
 /// A value as it would stand in a file, else the text itself.
@@ -136,7 +140,9 @@ fn changed(spec: Spec, key: &str, value: Value) -> Result<Spec, HarnessError> {
     let first = parts.next().unwrap_or_default();
     let rest: Vec<&str> = parts.collect();
     if rest.is_empty() || rest.iter().any(|part| part.is_empty()) {
-        return Err(wrong("the form is TABLE.KEY=VALUE or LOSS.PARAM=VALUE, e.g. training.lr=1e-2".to_string()));
+        return Err(wrong(
+            "the form is TABLE.KEY=VALUE or LOSS.PARAM=VALUE, e.g. training.lr=1e-2".to_string(),
+        ));
     }
     if !TABLES.contains(&first) {
         return parameter(spec, first, &rest.join("."), &value);
@@ -231,12 +237,19 @@ mod tests {
     #[test]
     fn unknown_keys_name_the_nearest() {
         let error = |key: &str, value: &str| set(key, value).unwrap_err().to_string();
-        assert_eq!(error("training.epoch", "3"), "--set training.epoch: unknown field `epoch`; did you mean `epochs`?");
+        assert_eq!(
+            error("training.epoch", "3"),
+            "--set training.epoch: unknown field `epoch`; did you mean `epochs`?"
+        );
         assert_eq!(
             error("training.schedule", "one-cycel"),
             "there is no schedule `one-cycel`; did you mean `one-cycle`?"
         );
-        assert!(error("trainig.lr", "1").contains("did you mean `training`?"), "{}", error("trainig.lr", "1"));
+        assert!(
+            error("trainig.lr", "1").contains("did you mean `training`?"),
+            "{}",
+            error("trainig.lr", "1")
+        );
         assert!(error("protocol.name", "random-dorp").contains("did you mean `random-drop`?"));
         assert!(error("hill", "1").contains("the form is"));
         assert!(error("evaluation.select", "mpa").contains("did you mean `map`?"));

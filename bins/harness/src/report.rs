@@ -1,8 +1,8 @@
 //! Tables of results. They are derived from records and can be made again.
 
 use crate::{LabelCounts, Published, RunRecord, RunResult};
-use lacuna_train::Evaluation;
 use lacuna_formats::shown;
+use lacuna_train::Evaluation;
 use serde::{Deserialize, Serialize};
 use std::fmt::Write as _;
 
@@ -194,10 +194,10 @@ impl Report {
         let head = |metric: &String| match metric.as_str() {
             "map" => "test mAP".to_string(),
             "map-present" => format!("of {}", self.classes - self.absent_classes),
-            other => other.strip_prefix("map").filter(|rest| rest.starts_with(['.', '-'])).map_or_else(
-                || other.to_string(),
-                |rest| format!("mAP {}", &rest[1..]),
-            ),
+            other => other
+                .strip_prefix("map")
+                .filter(|rest| rest.starts_with(['.', '-']))
+                .map_or_else(|| other.to_string(), |rest| format!("mAP {}", &rest[1..])),
         };
         let mut header = vec!["loss".to_string(), "+ / - / ? a row".to_string()];
         header.extend(self.columns.iter().map(head));

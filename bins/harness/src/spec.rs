@@ -182,6 +182,9 @@ pub struct LossSpec {
     /// Keys of `[training]` that differ.
     #[serde(default, skip_serializing_if = "toml::Table::is_empty")]
     pub training: toml::Table,
+    /// Keys of `[protocol]` that differ: those about labels, since all rows share the split.
+    #[serde(default, skip_serializing_if = "toml::Table::is_empty")]
+    pub protocol: toml::Table,
 }
 
 impl LossSpec {
@@ -273,9 +276,34 @@ impl Spec {
         if loss.training.is_empty() {
             return Ok(self.training.clone());
         }
-        let wrong = |problem: String| HarnessError::Setting(format!("row {}: {}", loss.row(), with_suggestion(&problem)));
+        let wrong = |problem: String| {
+            HarnessError::Setting(format!("row {}: {}", loss.row(), with_suggestion(&problem)))
+        };
         let mut base = toml::Table::try_from(&self.training).map_err(|e| wrong(e.to_string()))?;
         merge(&mut base, &loss.training);
+        base.try_into().map_err(|e: toml::de::Error| wrong(e.message().to_string()))
+    }
+
+    /// The protocol of a row: that of the specification with what differs in the row.
+    ///
+    /// # Errors
+    /// [`HarnessError::Setting`] for a key that is none, or one about the split.
+    pub fn protocol_of(&self, loss: &LossSpec) -> Result<ProtocolSpec, HarnessError> {
+        if loss.protocol.is_empty() {
+            return Ok(self.protocol.clone());
+        }
+        let wrong = |problem: String| {
+            HarnessError::Setting(format!("row {}: {}", loss.row(), with_suggestion(&problem)))
+        };
+        let labels = ["name", "seed", "settings", "unknown"];
+        if let Some(key) = loss.protocol.keys().find(|key| !labels.contains(&key.as_str())) {
+            return Err(wrong(format!(
+                "protocol.{key} is the same in all rows; {} may differ",
+                labels.join(", ")
+            )));
+        }
+        let mut base = toml::Table::try_from(&self.protocol).map_err(|e| wrong(e.to_string()))?;
+        merge(&mut base, &loss.protocol);
         base.try_into().map_err(|e: toml::de::Error| wrong(e.message().to_string()))
     }
 
@@ -286,7 +314,9 @@ impl Spec {
     pub fn on(&self, data: &str) -> Result<Self, HarnessError> {
         let mut spec = self.clone();
         let variants = std::mem::take(&mut spec.variants);
-        let Some(variant) = variants.into_iter().find(|variant| variant.data == data) else { return Ok(spec) };
+        let Some(variant) = variants.into_iter().find(|variant| variant.data == data) else {
+            return Ok(spec);
+        };
         let wrong = |problem: String| {
             HarnessError::Setting(format!("variants, data = \"{data}\": {}", with_suggestion(&problem)))
         };
@@ -322,7 +352,8 @@ impl Spec {
     pub fn run_id(&self, loss: &LossSpec, seed: u64) -> Result<String, HarnessError> {
         let none = || HarnessError::Spec("it has no fingerprint of its data".to_string());
         let fingerprint = self.data.fingerprint.as_deref().ok_or_else(none)?;
-        run_id(fingerprint, &self.protocol, &self.training_of(loss)?, &self.evaluation, loss, seed)
+        let (protocol, training) = (self.protocol_of(loss)?, self.training_of(loss)?);
+        run_id(fingerprint, &protocol, &training, &self.evaluation, loss, seed)
     }
 }
 
@@ -330,9 +361,8 @@ impl Spec {
 pub(crate) fn with_suggestion(text: &str) -> String {
     let text = text.trim_end().replace('\n', " ");
     let Some((before, expected)) = text.split_once(", expected ") else { return text };
-    let quoted = |text: &str| -> Vec<String> {
-        text.split('`').skip(1).step_by(2).map(str::to_string).collect()
-    };
+    let quoted =
+        |text: &str| -> Vec<String> { text.split('`').skip(1).step_by(2).map(str::to_string).collect() };
     let Some(wrong) = before.contains("unknown field").then(|| quoted(before).pop()).flatten() else {
         return text;
     };
@@ -359,7 +389,8 @@ impl ProtocolSpec {
         if self.name == "none" {
             return Ok(());
         }
-        let protocols = || lacuna_protocols::PROTOCOLS.iter().filter(|row| row.makes_labels()).map(|row| row.name);
+        let protocols =
+            || lacuna_protocols::PROTOCOLS.iter().filter(|row| row.makes_labels()).map(|row| row.name);
         let Some(row) = lacuna_protocols::protocol(&self.name).filter(|row| row.makes_labels()) else {
             let near = lacuna_losses::suggest(&self.name, protocols());
             let near = match near.to_string() {

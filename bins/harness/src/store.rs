@@ -224,7 +224,9 @@ impl Store {
 
     /// Whether there is the state of a run that has not ended.
     pub fn has_checkpoints(&self) -> bool {
-        folders_in(&self.checkpoints()).iter().any(|folder| fs::read_dir(folder).is_ok_and(|mut files| files.next().is_some()))
+        folders_in(&self.checkpoints())
+            .iter()
+            .any(|folder| fs::read_dir(folder).is_ok_and(|mut files| files.next().is_some()))
     }
 
     /// Keeps one run: appends its line and forces it to the disk. A line that could not be written whole is taken back.

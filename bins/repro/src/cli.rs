@@ -166,7 +166,8 @@ impl RunArgs {
 
 /// `key=value`.
 fn key(text: &str) -> anyhow::Result<(String, String)> {
-    let form = || format!("--set {text}: the form is KEY=VALUE, e.g. splc.tau=0.65 or training.optimizer=sgd");
+    let form =
+        || format!("--set {text}: the form is KEY=VALUE, e.g. splc.tau=0.65 or training.optimizer=sgd");
     let (key, value) = text.split_once('=').with_context(form)?;
     if !key.contains('.') {
         bail!("{}", form());

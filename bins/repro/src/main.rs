@@ -71,8 +71,12 @@ fn run(name: Option<&str>, args: &RunArgs) -> anyhow::Result<i32> {
     let lost: Mutex<Option<HarnessError>> = Mutex::new(None);
     let checkpoints = store.checkpoints();
     let every = Duration::from_secs_f64(args.checkpoint_every);
-    let options =
-        RunOptions { jobs, stop: &signals.stop, checkpoints: Some((&checkpoints, every)), kept: store.kept() };
+    let options = RunOptions {
+        jobs,
+        stop: &signals.stop,
+        checkpoints: Some((&checkpoints, every)),
+        kept: store.kept(),
+    };
     let report = plan.run(options, &|event| {
         if let Progress::Run(run) = &event
             && let Err(error) = store.append(run)
@@ -212,8 +216,12 @@ impl Signals {
         #[cfg(unix)]
         {
             use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
-            let signals =
-                [(SIGINT, exit::INTERRUPTED), (SIGHUP, exit::INTERRUPTED), (SIGTERM, exit::STOPPED), (SIGUSR1, exit::STOPPED)];
+            let signals = [
+                (SIGINT, exit::INTERRUPTED),
+                (SIGHUP, exit::INTERRUPTED),
+                (SIGTERM, exit::STOPPED),
+                (SIGUSR1, exit::STOPPED),
+            ];
             for (signal, of_signal) in signals {
                 // In this order: the first signal finds the flag unset and sets it.
                 signal_hook::flag::register_conditional_shutdown(signal, of_signal, Arc::clone(&stop))?;

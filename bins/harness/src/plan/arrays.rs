@@ -1,9 +1,11 @@
 //! The arrays that runs share: rows by number, labels to measure by, transformed features.
 
+use crate::data::LabelsKey;
 use crate::{Benchmark, HarnessError, ValRows};
 use lacuna_labels::{Features, ObservedLabels, TrueLabels};
-use lacuna_losses::LabelNeeds;
-use lacuna_train::{Data, EvalLabels, EvalRows, EvalSet, Evaluation, Named, On, TrainSet, Training, Transform};
+use lacuna_train::{
+    Data, EvalLabels, EvalRows, EvalSet, Evaluation, Named, On, TrainSet, Training, Transform,
+};
 
 /// What every run looks at.
 #[derive(Debug)]
@@ -12,8 +14,8 @@ pub(super) struct Arrays {
     val_rows: Vec<u32>,
     test_rows: Option<Vec<u32>>,
     val_truth: Option<TrueLabels>,
-    /// Observed labels of the validation rows, by need, where an epoch is selected by them.
-    val_observed: Vec<(LabelNeeds, ObservedLabels)>,
+    /// Observed labels of the validation rows, by key, where an epoch is selected by them.
+    val_observed: Vec<(LabelsKey, ObservedLabels)>,
     test_truth: TrueLabels,
     /// Features of both parts after a transform, by what the specification says.
     transformed: Vec<(Named, [Features; 2])>,
@@ -42,7 +44,7 @@ impl Arrays {
                 return Err(HarnessError::Setting(problem.to_string()));
             }
             val_observed =
-                data.each_observed().map(|(need, labels)| (need, labels.select(&data.split.val))).collect();
+                data.each_observed().map(|(key, labels)| (key, labels.select(&data.split.val))).collect();
         }
         let mut transformed: Vec<(Named, [Features; 2])> = Vec::new();
         for training in trainings {
@@ -74,26 +76,21 @@ impl Arrays {
         }
     }
 
-    /// The rows that train, with the labels of a need.
+    /// The rows that train, with the labels of a key.
     pub(super) fn train<'a>(
         &'a self,
         data: &'a Benchmark,
-        need: LabelNeeds,
+        key: LabelsKey,
         training: &Training,
     ) -> TrainSet<'a> {
         let [features, _] = self.features(data, training);
-        TrainSet { features, strong: None, observed: data.observed(need), rows: &self.train_rows }
+        TrainSet { features, strong: None, observed: data.labels(key), rows: &self.train_rows }
     }
 
     /// Everything that a run looks at.
-    pub(super) fn data<'a>(
-        &'a self,
-        data: &'a Benchmark,
-        need: LabelNeeds,
-        training: &Training,
-    ) -> Data<'a> {
+    pub(super) fn data<'a>(&'a self, data: &'a Benchmark, key: LabelsKey, training: &Training) -> Data<'a> {
         let [train_features, test_features] = self.features(data, training);
-        let observed = self.val_observed.iter().find(|(known, _)| *known == need).map(|(_, labels)| labels);
+        let observed = self.val_observed.iter().find(|(known, _)| *known == key).map(|(_, labels)| labels);
         let val = self.val_truth.as_ref().map(|truth| EvalSet {
             features: if data.val == ValRows::Train { train_features } else { test_features },
             labels: observed.map_or(EvalLabels::Complete(truth), EvalLabels::Observed),
@@ -101,6 +98,6 @@ impl Arrays {
         });
         let rows = self.test_rows.as_ref().map_or(EvalRows::All, |rows| EvalRows::Some(rows));
         let test = EvalSet { features: test_features, labels: EvalLabels::Complete(&self.test_truth), rows };
-        Data { train: self.train(data, need, training), val, test: Some(test) }
+        Data { train: self.train(data, key, training), val, test: Some(test) }
     }
 }

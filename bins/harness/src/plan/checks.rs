@@ -58,13 +58,15 @@ pub(super) fn memory_for(training: &Training, data: &Benchmark) -> Result<(), Ha
 pub(super) fn comparable(spec: &Spec, published: &Spec, data: &Benchmark) -> Vec<crate::Published> {
     let of_data = || published.published.iter().filter(|p| p.data == data.name);
     let Ok(theirs) = published.on(&data.name) else { return vec![] };
-    let same_protocol = ProtocolSpec { mask: theirs.protocol.mask, ..spec.protocol.clone() } == theirs.protocol
+    let same_protocol = ProtocolSpec { mask: theirs.protocol.mask, ..spec.protocol.clone() }
+        == theirs.protocol
         && data.mask == MaskSource::Drawn;
     // The shape of pictures is filled in from the data, which is compared by itself.
     let training = |spec: &Spec, name: &str| {
         let loss = spec.losses.iter().find(|l| l.row() == name)?;
         let training = spec.training_of(loss).ok()?;
-        Some((Training { seeds: 1, head: training.head.clone(), ..training }, loss.params.clone(), loss.labels))
+        let labels = (loss.labels, loss.protocol.clone());
+        Some((Training { seeds: 1, ..training }, loss.params.clone(), labels))
     };
     let same = |name: &str| {
         let (ours, theirs) = (training(spec, name), training(&theirs, name));

@@ -20,12 +20,12 @@ impl Plan {
             ValRows::Train if p.validation == crate::Validation::LeftOut => {
                 "training rows that the protocol leaves out validate".to_string()
             }
-            ValRows::Train => format!(
-                "{:.0} % of the training rows validate (seed {})",
-                100.0 * p.val_share,
-                p.split_seed
-            ),
-            ValRows::TestEnd(_) => "the last rows of the test part validate and are not tested on".to_string(),
+            ValRows::Train => {
+                format!("{:.0} % of the training rows validate (seed {})", 100.0 * p.val_share, p.split_seed)
+            }
+            ValRows::TestEnd(_) => {
+                "the last rows of the test part validate and are not tested on".to_string()
+            }
             ValRows::None => "no rows validate".to_string(),
         };
         let mut lines = vec![
@@ -40,11 +40,19 @@ impl Plan {
                 },
                 d.classes()
             ),
-            format!("Labels: {}; split: {split}; k = {:.4} positives a row", self.mask(), d.expected_positives),
+            format!(
+                "Labels: {}; split: {split}; k = {:.4} positives a row",
+                self.mask(),
+                d.expected_positives
+            ),
             training_line(t),
             format!("Metric: {}", self.metric_line()),
         ];
-        for row in self.asked.iter().filter(|row| !row.training.is_empty() || row.row.is_some()) {
+        for row in self
+            .asked
+            .iter()
+            .filter(|row| row.training != toml::Table::new() || row.row.is_some() || !row.protocol.is_empty())
+        {
             lines.extend(self.row_line(row));
         }
         if absent > 0 {
@@ -96,7 +104,15 @@ impl Plan {
         let line = training_line(&training);
         let differs = if training == self.spec.training { String::new() } else { format!(": {line}") };
         let loss = if row.row() == row.name { String::new() } else { format!(" is the loss {}", row.name) };
-        (!differs.is_empty() || !loss.is_empty()).then(|| format!("Row {}{loss}{differs}", row.row()))
+        let settings =
+            |table: &toml::Table| table.to_string().trim().replace('\n', ", ").replace("[settings], ", "");
+        let labels = match (row.labels, row.protocol.is_empty()) {
+            (crate::LabelsSpec::Complete, _) => " on true labels".to_string(),
+            (_, false) => format!(" with protocol {}", settings(&row.protocol)),
+            _ => String::new(),
+        };
+        let said = [&loss, &labels, &differs].iter().any(|text| !text.is_empty());
+        said.then(|| format!("Row {}{loss}{labels}{differs}", row.row()))
     }
 
     /// Which losses weigh by class frequency where some class has no positive to train on.
@@ -104,7 +120,7 @@ impl Plan {
         let by_frequency = self.rows.iter().filter(|row| row.choice.statistics.is_some());
         let losses: Vec<(&str, usize)> = by_frequency
             .map(|row| {
-                let seen = self.data.observed(row.need).select(&self.data.split.train);
+                let seen = self.data.labels(row.labels).select(&self.data.split.train);
                 (row.name.as_str(), seen.positives_per_class().iter().filter(|n| **n == 0).count())
             })
             .filter(|(_, empty)| *empty > 0)
@@ -122,8 +138,8 @@ impl Plan {
     /// Where the observed labels come from, in words and numbers.
     fn mask(&self) -> String {
         let (p, d) = (&self.spec.protocol, &self.data);
-        let needs = self.rows.iter().map(|row| row.need).find(|need| *need != LabelNeeds::FullTruth);
-        let counts = needs.map(|need| d.label_counts(need));
+        let needs = self.rows.iter().map(|row| row.labels).find(|key| key.need != LabelNeeds::FullTruth);
+        let counts = needs.map(|key| d.counts(key));
         let unknown = match p.unknown {
             Unknown::Unknown => "",
             Unknown::Negative => "; unknown ones are handed on as negative",
@@ -173,7 +189,7 @@ impl Plan {
         if let Some(asked) = self.asked.iter().find(|asked| asked.row() == row.name) {
             lines.extend(self.row_line(asked));
         }
-        lines.push(format!("{} sees {}", row.name, self.data.label_counts(row.need)));
+        lines.push(format!("{} sees {}", row.name, self.data.counts(row.labels)));
         for (name, value) in &row.choice.options.params {
             lines.push(format!("{name} = {value}"));
         }

@@ -4,9 +4,10 @@ mod arrays;
 mod checks;
 mod conventions;
 
+use crate::data::{LabelledRow, LabelsKey};
 use crate::{
-    Benchmark, Failed, Finished, HarnessError, LabelCounts, LabelsSpec, LossReport, LossSpec, MaskSource,
-    Overrides, Provenance, Report, RunRecord, RunResult, Spec,
+    Benchmark, Failed, Finished, HarnessError, LabelsSpec, LossReport, LossSpec, MaskSource, Overrides,
+    Provenance, Report, RunRecord, RunResult, Spec,
 };
 use arrays::Arrays;
 use checks::{comparable, memory_for, try_out};
@@ -79,7 +80,7 @@ pub struct Plan {
 struct PlannedRow {
     /// Name of the row.
     name: String,
-    need: LabelNeeds,
+    labels: LabelsKey,
     choice: LossChoice,
     training: Training,
 }
@@ -107,9 +108,13 @@ impl Plan {
         let reduction = spec.training.reduction()?;
         let rows: Vec<&'static LossRow> =
             spec.losses.iter().map(|l| lacuna_losses::find(&l.name)).collect::<Result<_, _>>()?;
-        let needs: Vec<(String, LabelNeeds)> =
-            spec.losses.iter().zip(&rows).map(|(loss, row)| (loss.row().to_string(), need_of(loss, row))).collect();
-        let mut data = Benchmark::load_for(&spec.data, &spec.protocol, &needs)?;
+        let labelled = |(loss, row): (&LossSpec, &&'static LossRow)| {
+            let (name, need) = (loss.row().to_string(), need_of(loss, row));
+            Ok(LabelledRow { name, need, protocol: spec.protocol_of(loss)? })
+        };
+        let labelled: Vec<LabelledRow> =
+            spec.losses.iter().zip(&rows).map(labelled).collect::<Result<_, HarnessError>>()?;
+        let (mut data, keys) = Benchmark::load_for(&spec.data, &spec.protocol, &labelled)?;
         let columns = data.train.features.columns();
         resolve_heads(&mut spec, &data)?;
         if let (Some(image), false) = (data.image, matches!(spec.training.head, lacuna_train::Head::Cnn(_))) {
@@ -117,7 +122,9 @@ impl Plan {
                 "pictures of {image:?} are taken as rows of {columns} numbers: the head is no CNN"
             ));
         }
-        if data.tested_classes().contains(&false) && !spec.evaluation.metrics.iter().any(|m| m == "map-present") {
+        if data.tested_classes().contains(&false)
+            && !spec.evaluation.metrics.iter().any(|m| m == "map-present")
+        {
             spec.evaluation.metrics.push("map-present".to_string());
         }
         let trainings: Vec<Training> =
@@ -128,28 +135,27 @@ impl Plan {
             Context { classes: Some(data.classes()), expected_positives: Some(data.expected_positives) };
         let mut planned = Vec::new();
         let mut refused = std::mem::take(&mut data.refused);
-        for (((row, loss), training), (name, need)) in
-            rows.iter().zip(&spec.losses).zip(trainings).zip(&needs)
-        {
+        for (((row, loss), training), labels) in rows.iter().zip(&spec.losses).zip(trainings).zip(&keys) {
+            let name = loss.row();
             let reduction = match training.reduction == spec.training.reduction {
                 true => reduction,
                 false => training.reduction()?,
             };
             let options = Options { params: loss.params.clone(), reduction, context };
-            let train = arrays.train(&data, *need, &training);
+            let train = arrays.train(&data, *labels, &training);
             let tried = LossChoice::new(row.info.name, options, &train)
                 .and_then(|choice| Ok((try_out(&choice, &train)?, choice).1));
             match tried {
                 Ok(choice) => {
                     // What does not fit is found now, and not after the runs before it.
                     let fits = data.refused.iter().all(|(loss, _)| loss != name);
-                    let set = arrays.data(&data, *need, &training);
+                    let set = arrays.data(&data, *labels, &training);
                     if fits && refused.iter().all(|(loss, _)| loss != name) {
                         memory_for(&training, &data)?;
                         Run::new(set, &training, &spec.evaluation, choice.clone(), 0)
                             .map_err(|error| within(error, name, &rows))?;
                     }
-                    planned.push(PlannedRow { name: name.to_string(), need: *need, choice, training });
+                    planned.push(PlannedRow { name: name.to_string(), labels: *labels, choice, training });
                 }
                 // What is wrong with a setting is wrong whatever the labels are.
                 Err(TrainError::Loss(
@@ -161,12 +167,13 @@ impl Plan {
         }
         if !refused.is_empty() {
             let is_refused = |name: &str| refused.iter().any(|(loss, _)| loss == name);
-            let fit: Vec<&str> = needs.iter().map(|(name, _)| name.as_str()).filter(|name| !is_refused(name)).collect();
-            let (_, need) = needs.iter().find(|(name, _)| is_refused(name)).expect("one was refused");
+            let names = || labelled.iter().map(|row| row.name.as_str());
+            let fit: Vec<&str> = names().filter(|name| !is_refused(name)).collect();
+            let first = names().position(is_refused).expect("one was refused");
             return Err(HarnessError::Labels {
                 data: spec.data.given().to_string(),
                 drawn: data.mask == MaskSource::Drawn,
-                labels: data.label_counts(*need),
+                labels: data.counts(keys[first]),
                 fit: fit.join(","),
                 refused: refused.iter().map(|(loss, why)| format!("{loss} {why}")).collect(),
             });
@@ -227,8 +234,7 @@ impl Plan {
         let tasks: Vec<(usize, u64)> =
             (0..self.rows.len()).flat_map(|l| (0..seeds).map(move |seed| (l, seed))).collect();
         let runs: Vec<Option<RunRecord>> = pool.install(|| {
-            let one =
-                |&(l, seed): &(usize, u64)| self.run_one(l, seed, (jobs, options), &kept, progress);
+            let one = |&(l, seed): &(usize, u64)| self.run_one(l, seed, (jobs, options), &kept, progress);
             tasks.par_iter().with_max_len(1).map(one).collect::<Result<_, _>>()
         })?;
         let interrupted = runs.iter().any(Option::is_none);
@@ -237,7 +243,7 @@ impl Plan {
             .zip(&self.rows)
             .map(|(runs, row)| {
                 let runs: Vec<&RunRecord> = runs.iter().flatten().collect();
-                let labels = self.data.label_counts(row.need);
+                let labels = self.data.counts(row.labels);
                 LossReport::of(&row.name, labels, &runs, &self.spec.evaluation, &self.conventions_of(row))
             })
             .collect();
@@ -264,12 +270,17 @@ impl Plan {
     fn columns(&self) -> Vec<String> {
         let evaluation = &self.spec.evaluation;
         let also = evaluation.also.iter().flat_map(|also| {
-            evaluation.metrics.iter().filter(|metric| *metric != "map-present").map(move |m| format!("{m}.{also}"))
+            evaluation
+                .metrics
+                .iter()
+                .filter(|metric| *metric != "map-present")
+                .map(move |m| format!("{m}.{also}"))
         });
         let present = evaluation.metrics.iter().filter(|metric| *metric == "map-present");
         let others = evaluation.metrics.iter().filter(|metric| *metric != "map-present");
         let mut columns: Vec<String> = others.take(1).chain(present).cloned().collect();
-        columns.extend(evaluation.metrics.iter().filter(|m| *m != "map-present").skip(1).cloned().chain(also));
+        columns
+            .extend(evaluation.metrics.iter().filter(|m| *m != "map-present").skip(1).cloned().chain(also));
         columns
     }
 
@@ -291,13 +302,20 @@ impl Plan {
             return Ok(None);
         }
         let start = Instant::now();
-        let folder = options.checkpoints.map(|(folder, every)| (CheckpointFolder::new(folder.join(&id)), every));
+        let folder =
+            options.checkpoints.map(|(folder, every)| (CheckpointFolder::new(folder.join(&id)), every));
         let outcome = self.train(row, seed, &id, folder.as_ref(), options.stop, progress);
         let row = &self.rows[row];
         let result = match outcome {
             Ok(Some(outcome)) => {
-                let labels = LabelCounts::of(&self.data.observed(row.need).select(&self.data.split.train));
-                RunResult::Finished(Box::new(Finished::of(&row.name, seed, labels, &spec.evaluation, outcome)))
+                let labels = self.data.counts(row.labels);
+                RunResult::Finished(Box::new(Finished::of(
+                    &row.name,
+                    seed,
+                    labels,
+                    &spec.evaluation,
+                    outcome,
+                )))
             }
             Ok(None) => return Ok(None),
             Err(error @ TrainError::Write { .. }) => return Err(error.into()),
@@ -326,8 +344,8 @@ impl Plan {
         stop: &AtomicBool,
         progress: &(dyn Fn(Progress) + Sync),
     ) -> Result<Option<lacuna_train::Outcome>, TrainError> {
-        let PlannedRow { name, need, choice, training } = &self.rows[row];
-        let (data, evaluation) = (self.arrays.data(&self.data, *need, training), &self.spec.evaluation);
+        let PlannedRow { name, labels, choice, training } = &self.rows[row];
+        let (data, evaluation) = (self.arrays.data(&self.data, *labels, training), &self.spec.evaluation);
         let mut run = None;
         if let Some((folder, _)) = folder {
             let (newest, notes) = folder.newest();
@@ -335,7 +353,9 @@ impl Plan {
             if let Some(from) = newest.filter(|checkpoint| checkpoint.fact("id") == Some(id)) {
                 match Run::resume(data, training, evaluation, choice.clone(), seed, &from) {
                     Ok(resumed) => run = Some(resumed),
-                    Err(error) => progress(Progress::Note(format!("{name}, seed {seed}: {error}; it starts again"))),
+                    Err(error) => {
+                        progress(Progress::Note(format!("{name}, seed {seed}: {error}; it starts again")))
+                    }
                 }
             }
         }
