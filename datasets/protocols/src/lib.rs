@@ -9,7 +9,7 @@
 //!   data. Its bits depend on the seed and on the stream's purpose alone, not on a library version.
 //! * [`PROTOCOLS`] lists what there is, with where it comes from.
 //!
-//! * [`MissingnessCard`] says what a mask did; [`samplers`] say in which order rows are trained on.
+//! * [`MissingnessSummary`] says what a mask did; [`samplers`] say in which order rows are trained on.
 //!
 //! No mask ever turns a negative into a positive or the other way round: it may only hide. [`FalsePositives`] is no
 //! mask but noise, and says so.
@@ -30,7 +30,6 @@
 //! # Ok::<(), lacuna_protocols::ProtocolError>(())
 //! ```
 
-mod card;
 mod csl;
 mod false_positives;
 mod instance_drop;
@@ -46,9 +45,9 @@ mod single_positive;
 mod split;
 mod stratified;
 mod stream;
+mod summary;
 mod table;
 
-pub use card::{Cardinality, MissingnessCard};
 pub use csl::{FixedPerClass, RandomPerSample};
 pub use false_positives::FalsePositives;
 pub use instance_drop::{InstanceDrop, class_mean_evidence};
@@ -63,6 +62,7 @@ pub use single_positive::SinglePositive;
 pub use split::{Holdout, Split};
 pub use stratified::Stratified;
 pub use stream::Stream;
+pub use summary::{Cardinality, MissingnessSummary};
 pub use table::{Outcome, PROTOCOLS, Protocol, Role, Setting, Subject, protocol};
 
 use lacuna_labels::{Label, LabelMatrix, ObservedLabels, TrueLabels};
