@@ -5,8 +5,8 @@
 use criterion::{Criterion, criterion_group, criterion_main};
 use lacuna_labels::TrueLabels;
 use lacuna_metrics::{
-    ApScratch, AtK, Average, Confusions, Cut, MapConvention, OneSidedRows, RowRanking, Undefined, auroc,
-    mean_average_precision,
+    ApScratch, AtK, Average, Confusions, MapConvention, OneSidedRows, RowRanking, Threshold, Undefined,
+    auroc, mean_average_precision,
 };
 use lacuna_protocols::Stream;
 use std::hint::black_box;
@@ -35,7 +35,7 @@ fn metrics(criterion: &mut Criterion) {
     group.bench_function("auroc", |bench| bench.iter(|| auroc(black_box(&scores), &truth).unwrap()));
     group.bench_function("f1 macro", |bench| {
         bench.iter(|| {
-            let found = Confusions::at(Cut::above(0.5), black_box(&scores), &truth).unwrap();
+            let found = Confusions::at(Threshold::above(0.5), black_box(&scores), &truth).unwrap();
             found.f1(Average::Macro, Undefined::Zero)
         });
     });

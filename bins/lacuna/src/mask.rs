@@ -9,7 +9,7 @@ use lacuna_formats::{
     write_label_list, write_labels_csv, write_labels_jsonl,
 };
 use lacuna_labels::TrueLabels;
-use lacuna_protocols::{MissingnessCard, Outcome, PROTOCOLS, Subject, protocol};
+use lacuna_protocols::{MissingnessSummary, Outcome, PROTOCOLS, Subject, protocol};
 use std::path::{Path, PathBuf};
 
 /// Hides labels as a protocol says and writes the observed labels, with a card of what went missing
@@ -129,7 +129,7 @@ pub fn run(args: &MaskArgs) -> anyhow::Result<()> {
         .zip(&values)
         .map(|(setting, value)| format!("{}={value}", setting.name))
         .collect();
-    let card = MissingnessCard::of(&truth.select(&outcome.rows), &outcome.observed);
+    let card = MissingnessSummary::of(&truth.select(&outcome.rows), &outcome.observed);
     screen::out(&format!(
         "{} {} seed {seed}\n{card}written          {written}\n",
         row.name,

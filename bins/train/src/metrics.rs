@@ -3,8 +3,8 @@
 use crate::{EvalLabels, TrainError};
 use lacuna_losses::suggest;
 use lacuna_metrics::{
-    ApFlavour, AtK, ClassGroups, Confusions, Cut, EmptyClass, GroupMeans, MapConvention, MapResult,
-    MetricError, OneSidedRows, OverallFlavour, RowRanking, Undefined, mean_auroc, mean_average_precision,
+    ApFlavour, AtK, ClassGroups, Confusions, EmptyClass, GroupMeans, MapConvention, MapResult, MetricError,
+    OneSidedRows, OverallFlavour, RowRanking, Threshold, Undefined, mean_auroc, mean_average_precision,
 };
 use serde::{Deserialize, Serialize};
 
@@ -164,7 +164,7 @@ fn group(scored: &Scored<'_>, of: fn(&GroupMeans) -> f64) -> Result<f64, MetricE
 
 fn confusions(scored: &Scored<'_>) -> Result<Confusions, MetricError> {
     // p > 0.5 is z > 0.
-    Confusions::at(Cut::above(0.0), scored.logits, scored.labels.judged())
+    Confusions::at(Threshold::above(0.0), scored.logits, scored.labels.judged())
 }
 
 fn rows(scored: &Scored<'_>) -> Result<RowRanking, MetricError> {

@@ -35,9 +35,6 @@ impl Finding {
 
 /// Values of [`Finding::kind`]; they do not change between versions.
 pub mod kind {
-    /// A file is well-formed, and labels or sizes in it are not usable. [`examine`](crate::examine) never reports it:
-    /// programs that read the file do.
-    pub const INVALID_CONTENT: &str = "invalid-content";
     /// A part has no rows.
     pub const NO_ROWS: &str = "no-rows";
     /// Names, features, labels or observed labels of a part differ in their number of rows.

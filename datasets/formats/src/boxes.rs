@@ -45,7 +45,7 @@ impl Annotations {
     /// # Panics
     /// Beyond 2^32 entries.
     pub fn end_row(&mut self) {
-        self.ends.push(u32::try_from(self.entries.len()).expect("lists have room for 2^32 entries"));
+        self.ends.push(u32::try_from(self.entries.len()).expect("lists have at most 2^32 entries"));
     }
 
     /// The classes that the entries count; a table whose classes were reordered has others.

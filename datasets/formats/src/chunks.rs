@@ -22,8 +22,8 @@ impl<T: Copy> Chunks<T> {
     pub(crate) fn push(&mut self, value: T) {
         if self.pieces.last().is_none_or(|piece| piece.len() == PIECE) {
             // The first piece grows as small lists do.
-            let room = if self.pieces.is_empty() { 0 } else { PIECE };
-            self.pieces.push(Vec::with_capacity(room));
+            let capacity = if self.pieces.is_empty() { 0 } else { PIECE };
+            self.pieces.push(Vec::with_capacity(capacity));
         }
         self.pieces.last_mut().expect("a piece was added").push(value);
     }

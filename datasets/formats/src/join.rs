@@ -123,11 +123,6 @@ impl RowJoin {
         join.ambiguous = names(&mut ambiguous, features);
         join
     }
-
-    /// Whether every row of both sides has found one of the other.
-    pub fn is_complete(&self) -> bool {
-        self.features_only.is_empty() && self.labels_only.is_empty() && self.ambiguous.is_empty()
-    }
 }
 
 impl fmt::Display for RowJoin {
@@ -280,7 +275,6 @@ mod tests {
             (join.features_only.to_vec(), join.labels_only.to_vec()),
             (vec!["c".to_string()], vec!["d".into()])
         );
-        assert!(!join.is_complete());
         let set = table.into_set(&Limits::default()).unwrap();
         assert_eq!(set.features.values(), [0.0, 1.0]);
         assert!(set.truth.get(0, 1).is_positive() && set.truth.get(1, 0).is_positive());

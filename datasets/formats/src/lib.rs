@@ -75,7 +75,7 @@ pub use npy::{ByteOrder, Dtype, FixedBytes, Kind, MAX_HEADER, NpyArray, NpyData,
 pub use npz::{Compression, NpzArchive, write_npz};
 pub use safetensors::{SafetensorsFile, write_safetensors};
 pub use spml::{Part, SpmlFolder, SpmlSets};
-pub use table::{Cut, FORMATS, Format, format, open_data, recognised};
+pub use table::{FORMATS, Format, Truncation, format, open_data, recognised};
 pub use temporary::sweep_temporary_files;
 pub use text::shown::shown;
 pub use text::strings::Strings;

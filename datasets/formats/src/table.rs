@@ -16,23 +16,23 @@ pub struct Format {
     pub extensions: &'static [&'static str],
     /// Whether it can be written.
     pub writes: bool,
-    /// What a file that was cut is noticed by.
-    pub cut: Cut,
+    /// Which truncations of a file are noticed.
+    pub truncation: Truncation,
     /// One sentence.
     pub doc: &'static str,
     read: fn(&Path, &ReadOptions) -> Result<Content, FormatError>,
     recognises: fn(&Path) -> bool,
 }
 
-/// What a file that was cut is noticed by.
+/// Which truncations of a file are noticed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Cut {
+pub enum Truncation {
     /// Every strict prefix of a file is an error.
     Always,
-    /// Lines say nothing about those that follow, so that a file cut between two lines is a shorter file; a cut inside a
-    /// line is noticed wherever what is left of the line is no line.
+    /// Lines say nothing about those that follow, so that a file truncated between two lines is a shorter file; a truncation
+    /// inside a line is noticed wherever what is left of the line is invalid.
     BetweenLines,
-    /// Variables or records say nothing about those that follow, so that a file cut between two of them is one with fewer.
+    /// Variables or records say nothing about those that follow, so that a file truncated between two of them is one with fewer.
     BetweenVariables,
     /// As between lines, but a first line that announces the number of rows makes lost rows an error.
     WithoutHeader,
@@ -44,7 +44,7 @@ pub const FORMATS: &[Format] = &[
         name: "npy",
         extensions: &["npy"],
         writes: true,
-        cut: Cut::Always,
+        truncation: Truncation::Always,
         doc: "One NumPy array a file: features, names of rows, or labels where the options say so.",
         read: arrays::read_npy,
         recognises: is_file,
@@ -53,7 +53,7 @@ pub const FORMATS: &[Format] = &[
         name: "npz",
         extensions: &["npz"],
         writes: true,
-        cut: Cut::Always,
+        truncation: Truncation::Always,
         doc: "An archive of NumPy arrays, stored or deflated: features, labels, names, classes.",
         read: npz::read,
         recognises: is_file,
@@ -62,7 +62,7 @@ pub const FORMATS: &[Format] = &[
         name: "safetensors",
         extensions: &["safetensors"],
         writes: true,
-        cut: Cut::Always,
+        truncation: Truncation::Always,
         doc: "Tensors with a header in JSON: features and labels.",
         read: safetensors::read,
         recognises: is_file,
@@ -71,7 +71,7 @@ pub const FORMATS: &[Format] = &[
         name: "mat",
         extensions: &["mat"],
         writes: false,
-        cut: Cut::BetweenVariables,
+        truncation: Truncation::BetweenVariables,
         doc: "MATLAB's files of version 5: matrices X, Y, Y_obs and the like, sparse ones too.",
         read: mat::read,
         recognises: is_file,
@@ -80,7 +80,7 @@ pub const FORMATS: &[Format] = &[
         name: "tfrecord",
         extensions: &["tfrecord"],
         writes: false,
-        cut: Cut::BetweenVariables,
+        truncation: Truncation::BetweenVariables,
         doc: "TFRecord of tf.Example with features of whole rows, as YouTube-8M has them; a file or a folder of them.",
         read: tfrecord::read,
         recognises: tfrecord::recognises,
@@ -90,7 +90,7 @@ pub const FORMATS: &[Format] = &[
         name: "parquet",
         extensions: &["parquet"],
         writes: false,
-        cut: Cut::Always,
+        truncation: Truncation::Always,
         doc: "Parquet with lists of floats and lists of strings or integers, a row each (cargo feature `parquet`).",
         read: crate::parquet::read,
         recognises: is_file,
@@ -99,7 +99,7 @@ pub const FORMATS: &[Format] = &[
         name: "spml",
         extensions: &[],
         writes: true,
-        cut: Cut::Always,
+        truncation: Truncation::Always,
         doc: "The folder of .npy files of the single-positive papers; written are observed labels.",
         read: spml::read,
         recognises: |path| path.join("formatted_train_labels.npy").is_file(),
@@ -108,7 +108,7 @@ pub const FORMATS: &[Format] = &[
         name: "mulan",
         extensions: &["arff"],
         writes: false,
-        cut: Cut::BetweenLines,
+        truncation: Truncation::BetweenLines,
         doc: "ARFF of Mulan (XML list of labels), MEKA (`-C n`) and KEEL (`@outputs`), dense or sparse; a folder has a train and a test file.",
         read: arff::read,
         recognises: |path| path.is_file() || has_extension(path, "arff"),
@@ -117,7 +117,7 @@ pub const FORMATS: &[Format] = &[
         name: "shards",
         extensions: &[],
         writes: false,
-        cut: Cut::Always,
+        truncation: Truncation::Always,
         doc: "A folder of numbered .npy shards of features, as clip-retrieval writes them (img_emb_0.npy, ...).",
         read: shards::read,
         recognises: |path| path.is_dir() && shards::recognises(path),
@@ -126,7 +126,7 @@ pub const FORMATS: &[Format] = &[
         name: "csv",
         extensions: &["csv", "tsv"],
         writes: true,
-        cut: Cut::BetweenLines,
+        truncation: Truncation::BetweenLines,
         doc: "Labels as CSV or TSV, wide (a column a class) or long (a column with names of classes).",
         read: csv::read,
         recognises: is_file,
@@ -135,7 +135,7 @@ pub const FORMATS: &[Format] = &[
         name: "jsonl",
         extensions: &["jsonl", "ndjson", "json"],
         writes: true,
-        cut: Cut::BetweenLines,
+        truncation: Truncation::BetweenLines,
         doc: "Labels as JSON, an object a row, a line or an array of them, also as Label Studio exports choices.",
         read: json::read,
         recognises: json::recognises,
@@ -144,7 +144,7 @@ pub const FORMATS: &[Format] = &[
         name: "coco",
         extensions: &["json"],
         writes: false,
-        cut: Cut::Always,
+        truncation: Truncation::Always,
         doc: "COCO's instances_*.json and LVIS, streamed: a class is positive where it has an annotation.",
         read: coco::read,
         recognises: |path| path.is_file() && !json::recognises(path),
@@ -153,7 +153,7 @@ pub const FORMATS: &[Format] = &[
         name: "multi-hot",
         extensions: &["txt"],
         writes: false,
-        cut: Cut::WithoutHeader,
+        truncation: Truncation::WithoutHeader,
         doc: "Text with a label for each class: lines `name 0 1 0`, CelebA's list, or a folder of PASCAL VOC's lists of classes.",
         read: multi_hot::read,
         recognises: multi_hot::recognises,
@@ -162,7 +162,7 @@ pub const FORMATS: &[Format] = &[
         name: "label-list",
         extensions: &["txt"],
         writes: true,
-        cut: Cut::BetweenLines,
+        truncation: Truncation::BetweenLines,
         doc: "The label lists of the Hill and SPLC code: `filename,ids`.",
         read: hill::read,
         recognises: |path| path.is_file() && !multi_hot::recognises(path),
@@ -171,7 +171,7 @@ pub const FORMATS: &[Format] = &[
         name: "libsvm",
         extensions: &["svm", "libsvm", "xmc"],
         writes: false,
-        cut: Cut::WithoutHeader,
+        truncation: Truncation::WithoutHeader,
         doc: "LIBSVM with several labels, numbers or words, and the text of the extreme-classification repository, in one file or two.",
         read: libsvm::read,
         recognises: is_file,

@@ -5,7 +5,7 @@
 use lacuna_formats::NpyArray;
 use lacuna_labels::TrueLabels;
 use lacuna_metrics::{
-    Average, Confusions, Cut, MapConvention, OneSidedRows, RowRanking, Undefined, mean_auroc,
+    Average, Confusions, MapConvention, OneSidedRows, RowRanking, Threshold, Undefined, mean_auroc,
     mean_average_precision,
 };
 use serde_json::{Map, Value, json};
@@ -48,7 +48,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     });
     measure("auroc", &|| mean_auroc(black_box(&scores), &truth, Undefined::Skip).unwrap());
     measure("f1 macro", &|| {
-        let found = Confusions::at(Cut::above(0.5), black_box(&scores), &truth).unwrap();
+        let found = Confusions::at(Threshold::above(0.5), black_box(&scores), &truth).unwrap();
         found.f1(Average::Macro, Undefined::Zero)
     });
     measure("lrap", &|| rows().average_precision);

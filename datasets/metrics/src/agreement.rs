@@ -23,10 +23,10 @@ impl Confusions {
     ///
     /// ```
     /// use lacuna_labels::TrueLabels;
-    /// use lacuna_metrics::{Average, Confusions, Cut, Undefined};
+    /// use lacuna_metrics::{Average, Confusions, Threshold, Undefined};
     ///
     /// let truth = TrueLabels::from_fn(2, 2, |row, class| row >= class);
-    /// let predictions = Confusions::at(Cut::above(0.5), &[0.9_f32, 0.6, 0.7, 0.4], &truth)?;
+    /// let predictions = Confusions::at(Threshold::above(0.5), &[0.9_f32, 0.6, 0.7, 0.4], &truth)?;
     /// assert_eq!(predictions.f1(Average::Micro, Undefined::Zero), 4.0 / 6.0);
     /// assert_eq!(predictions.f1(Average::Macro, Undefined::Zero), 0.5);
     /// # Ok::<(), lacuna_metrics::MetricError>(())
@@ -62,8 +62,9 @@ impl Confusions {
 
     /// Share of the rows whose known cells are all predicted right; rows without known cells are left out.
     pub fn subset_accuracy(&self) -> f64 {
-        let exact =
-            |row: &Confusion| (row.known() > 0).then(|| f64::from(row.false_alarms + row.misses == 0));
+        let exact = |row: &Confusion| {
+            (row.known() > 0).then(|| f64::from(row.false_positives + row.false_negatives == 0))
+        };
         Undefined::Skip.mean(self.per_row.iter().map(exact))
     }
 
@@ -83,7 +84,7 @@ impl Confusions {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Cut;
+    use crate::Threshold;
     use crate::random_case::RandomCase;
     use lacuna_labels::TrueLabels;
 
@@ -123,7 +124,7 @@ mod tests {
     fn averages_agree_with_the_definitions() {
         for seed in 0..60 {
             let case = RandomCase::new(seed);
-            let found = Confusions::at(Cut::above(4.0), &case.scores, case.judged()).unwrap();
+            let found = Confusions::at(Threshold::above(4.0), &case.scores, case.judged()).unwrap();
             for by in Average::ALL {
                 for (value, jaccard) in
                     [(found.f1(by, Undefined::Zero), false), (found.jaccard(by, Undefined::Zero), true)]
@@ -148,7 +149,7 @@ mod tests {
     #[test]
     fn policies_for_rows_of_nothing() {
         let truth = TrueLabels::from_fn(2, 1, |row, _| row == 0);
-        let found = Confusions::at(Cut::above(0.5), &[0.9_f64, 0.1], &truth).unwrap();
+        let found = Confusions::at(Threshold::above(0.5), &[0.9_f64, 0.1], &truth).unwrap();
         let f1 = |undefined| found.f1(Average::Samples, undefined);
         assert_eq!([f1(Undefined::Zero), f1(Undefined::One), f1(Undefined::Skip)], [0.5, 1.0, 1.0]);
         assert!(f1(Undefined::Nan).is_nan());

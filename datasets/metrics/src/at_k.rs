@@ -53,7 +53,7 @@ impl AtK {
             if positives == 0 {
                 continue;
             }
-            let hits = ranking.iter().take(k).filter(|class| class.1).count();
+            let tp = ranking.iter().take(k).filter(|class| class.1).count();
             let gain: f64 = ranking
                 .iter()
                 .take(k)
@@ -62,9 +62,9 @@ impl AtK {
                 .map(|(i, _)| discount(i))
                 .sum();
             let best: f64 = (0..k.min(positives)).map(discount).sum();
-            sum.precision += hits as f64 / k as f64;
-            sum.recall += hits as f64 / positives as f64;
-            sum.top += f64::from(hits > 0);
+            sum.precision += tp as f64 / k as f64;
+            sum.recall += tp as f64 / positives as f64;
+            sum.top += f64::from(tp > 0);
             sum.ndcg += gain / best;
         }
         let rows = truth.rows() as f64;
@@ -77,10 +77,10 @@ impl AtK {
     }
 }
 
-/// Propensity-scored precision and nDCG of the first `k`: a hit of a class whose labels seldom survive counts more.
+/// Propensity-scored precision and nDCG of the first `k`: a true positive of a class whose labels seldom survive counts more.
 ///
-/// Both are normalised over the whole set: the sum over all rows of what was hit, divided by the sum of the most
-/// that could have been hit.
+/// Both are normalised over the whole set: the sum over all rows of the true positives, divided by the largest
+/// sum that was possible.
 ///
 /// ```text
 /// PSP@k    = sum_i sum_{hits c in top k} 1/p_c  /  sum_i (the k largest 1/p_c of the row's positives)
@@ -103,7 +103,7 @@ impl PropensityAtK {
     /// use lacuna_labels::TrueLabels;
     /// use lacuna_metrics::PropensityAtK;
     ///
-    /// // The first row hits the common class, the second misses the rare one.
+    /// // The first row predicts the common class, the second does not predict the rare one.
     /// let truth = TrueLabels::from_fn(2, 2, |row, class| row == class);
     /// let found = PropensityAtK::of(1, &[0.9, 0.1, 0.8, 0.2], &truth, &[1.0, 4.0])?;
     /// assert_eq!(found.precision, 1.0 / 5.0);
@@ -127,13 +127,13 @@ impl PropensityAtK {
                 classes: truth.classes(),
             });
         }
-        let (mut hit, mut possible) = ([0.0; 2], [0.0; 2]);
+        let (mut found, mut possible) = ([0.0; 2], [0.0; 2]);
         let (mut ranking, mut best) = (Vec::with_capacity(truth.classes()), Vec::new());
         for (scores, labels) in truth.each_row(scores) {
             rank(scores, labels, &mut ranking);
             for (i, &(_, _, class)) in ranking.iter().take(k).enumerate().filter(|(_, class)| class.1) {
-                hit[0] += inverse_propensity[class];
-                hit[1] += inverse_propensity[class] * discount(i);
+                found[0] += inverse_propensity[class];
+                found[1] += inverse_propensity[class] * discount(i);
             }
             best.clear();
             best.extend(ranking.iter().filter(|class| class.1).map(|class| inverse_propensity[class.2]));
@@ -143,7 +143,7 @@ impl PropensityAtK {
                 possible[1] += weight * discount(i);
             }
         }
-        Ok(Self { precision: hit[0] / possible[0], ndcg: hit[1] / possible[1] })
+        Ok(Self { precision: found[0] / possible[0], ndcg: found[1] / possible[1] })
     }
 }
 
@@ -180,7 +180,7 @@ mod tests {
             let weights: Vec<f64> = (0..case.classes).map(|class| 1.0 + class as f64 / 2.0).collect();
             for k in [1, 2, 5, 9] {
                 let mut sums = [0.0; 4];
-                let (mut hit, mut possible) = ([0.0; 2], [0.0; 2]);
+                let (mut gained, mut possible) = ([0.0; 2], [0.0; 2]);
                 for row in 0..case.rows {
                     let positives: Vec<usize> =
                         (0..case.classes).filter(|&class| case.cell(row, class).1.is_positive()).collect();
@@ -193,8 +193,8 @@ mod tests {
                     for &class in &positives {
                         let place = place(&case, row, class);
                         if place <= k {
-                            hit[0] += weights[class];
-                            hit[1] += weights[class] * gain(place);
+                            gained[0] += weights[class];
+                            gained[1] += weights[class] * gain(place);
                         }
                     }
                     let mut best: Vec<f64> = positives.iter().map(|&class| weights[class]).collect();
@@ -219,8 +219,8 @@ mod tests {
                 }
                 let scored = PropensityAtK::of(k, &case.scores, case.judged(), &weights).unwrap();
                 if possible[0] > 0.0 {
-                    assert!((scored.precision - hit[0] / possible[0]).abs() < 1e-12, "{seed}, k = {k}");
-                    assert!((scored.ndcg - hit[1] / possible[1]).abs() < 1e-12, "{seed}, k = {k}");
+                    assert!((scored.precision - gained[0] / possible[0]).abs() < 1e-12, "{seed}, k = {k}");
+                    assert!((scored.ndcg - gained[1] / possible[1]).abs() < 1e-12, "{seed}, k = {k}");
                 }
             }
         }

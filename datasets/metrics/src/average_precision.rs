@@ -76,7 +76,7 @@ impl MapResult {
     }
 }
 
-/// The rows of one class, and room to sort them.
+/// The rows of one class, and the buffers in which they are sorted.
 #[derive(Clone, Debug)]
 struct Sorting<S: Score> {
     /// Best last.
@@ -170,16 +170,16 @@ impl<S: Score> ApScratch<S> {
 
 /// [`ApFlavour::Sklearn`] of a ranking, best last.
 fn sklearn<S: Score>(ranking: &[S::Bits], positives: usize) -> f64 {
-    let (mut above, mut hits, mut sum) = (0_usize, 0_usize, 0.0);
-    let mut new_hits = 0_usize;
+    let (mut above, mut tp, mut sum) = (0_usize, 0_usize, 0.0);
+    let mut new_tp = 0_usize;
     for (place, &row) in ranking.iter().enumerate().rev() {
         above += 1;
-        new_hits += usize::from(S::positive(row));
+        new_tp += usize::from(S::positive(row));
         // A score ends where the next row has another one; only ends with new positives count.
-        if new_hits > 0 && (place == 0 || !S::tied(row, ranking[place - 1])) {
-            hits += new_hits;
-            sum += new_hits as f64 * hits as f64 / above as f64;
-            new_hits = 0;
+        if new_tp > 0 && (place == 0 || !S::tied(row, ranking[place - 1])) {
+            tp += new_tp;
+            sum += new_tp as f64 * tp as f64 / above as f64;
+            new_tp = 0;
         }
     }
     sum / positives as f64
@@ -187,11 +187,11 @@ fn sklearn<S: Score>(ranking: &[S::Bits], positives: usize) -> f64 {
 
 /// [`ApFlavour::Asl`] of a ranking, best last; of equal scores the later row is better.
 fn asl<S: Score>(ranking: &[S::Bits], positives: usize) -> f64 {
-    let (mut hits, mut sum) = (0, 0.0);
+    let (mut tp, mut sum) = (0, 0.0);
     for (above, &row) in ranking.iter().rev().enumerate() {
         if S::positive(row) {
-            hits += 1;
-            sum += f64::from(hits) / (above + 1) as f64;
+            tp += 1;
+            sum += f64::from(tp) / (above + 1) as f64;
         }
     }
     sum / (positives as f64 + 1e-8)
@@ -200,16 +200,16 @@ fn asl<S: Score>(ranking: &[S::Bits], positives: usize) -> f64 {
 /// [`ApFlavour::Voc07`] of a ranking, best last; of equal scores the earlier row is better.
 fn voc07<S: Score>(ranking: &[S::Bits], positives: usize) -> f64 {
     // From the worst row to the best: `best` is the best precision at this recall or a higher one, and a level of
-    // recall is done with once fewer hits than it needs are left. Levels are compared in whole numbers: with
+    // recall is done with once fewer true positives than it needs are left. Levels are compared in whole numbers: with
     // floats a recall of 3/10 does not reach the level 0.3 of `arange(0, 1.1, 0.1)`.
-    let (mut above, mut hits, mut best, mut sum) = (ranking.len(), positives, 0.0_f64, 0.0);
+    let (mut above, mut tp, mut best, mut sum) = (ranking.len(), positives, 0.0_f64, 0.0);
     let mut level = LEVELS;
     for tied in ranking.chunk_by(|&one, &other| S::tied(one, other)) {
         for &row in tied.iter().rev() {
             if S::positive(row) {
-                best = best.max(hits as f64 / above as f64);
-                hits -= 1;
-                while level > 0 && LEVELS * hits < level * positives {
+                best = best.max(tp as f64 / above as f64);
+                tp -= 1;
+                while level > 0 && LEVELS * tp < level * positives {
                     sum += best;
                     level -= 1;
                 }
@@ -228,13 +228,13 @@ const LEVELS: usize = 10;
 fn voc12<S: Score>(ranking: &[S::Bits], positives: usize) -> f64 {
     // From the worst row to the best, so that the best precision further down is at hand. Between
     // two positives precision only falls, so its maximum is at a positive.
-    let (mut above, mut hits, mut best, mut sum) = (ranking.len(), positives, 0.0_f64, 0.0);
+    let (mut above, mut tp, mut best, mut sum) = (ranking.len(), positives, 0.0_f64, 0.0);
     for tied in ranking.chunk_by(|&one, &other| S::tied(one, other)) {
         for &row in tied.iter().rev() {
             if S::positive(row) {
-                best = best.max(hits as f64 / above as f64);
+                best = best.max(tp as f64 / above as f64);
                 sum += best;
-                hits -= 1;
+                tp -= 1;
             }
             above -= 1;
         }
@@ -269,16 +269,16 @@ mod tests {
         };
         let at_recall = |level: f64| {
             let reached = |&row: &usize| {
-                let hits = rows().filter(|&other| at_least_as_good(row, other) && positive[other]).count();
-                hits as f64 * 10.0 >= level * positives
+                let tp = rows().filter(|&other| at_least_as_good(row, other) && positive[other]).count();
+                tp as f64 * 10.0 >= level * positives
             };
             rows().filter(reached).map(precision).fold(0.0, f64::max)
         };
-        let hits = rows().filter(|&row| positive[row]);
+        let tp = rows().filter(|&row| positive[row]);
         let sum: f64 = match flavour {
             ApFlavour::Voc07 => return (0..=10).map(|level| at_recall(level.into())).sum::<f64>() / 11.0,
-            ApFlavour::Sklearn | ApFlavour::Asl => hits.map(precision).sum(),
-            ApFlavour::Voc12 => hits.map(best_below).sum(),
+            ApFlavour::Sklearn | ApFlavour::Asl => tp.map(precision).sum(),
+            ApFlavour::Voc12 => tp.map(best_below).sum(),
         };
         match flavour {
             ApFlavour::Sklearn | ApFlavour::Voc07 | ApFlavour::Voc12 => sum / positives,

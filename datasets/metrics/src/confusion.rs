@@ -1,4 +1,4 @@
-//! Hits and misses at a threshold.
+//! True and false positives and negatives at a threshold.
 
 use crate::{Judged, MetricError, Score};
 use std::fmt;
@@ -6,42 +6,42 @@ use std::fmt;
 /// When a class counts as predicted. Scores may be probabilities or logits, as the threshold is.
 ///
 /// ```
-/// use lacuna_metrics::Cut;
+/// use lacuna_metrics::Threshold;
 ///
-/// assert!(Cut::above(0.5).takes(0.6_f32) && !Cut::above(0.5).takes(0.5_f32));
-/// assert!(Cut::from(0.5).takes(0.5_f32));
-/// assert_eq!(Cut::above(0.0).to_string(), "score > 0");
+/// assert!(Threshold::above(0.5).takes(0.6_f32) && !Threshold::above(0.5).takes(0.5_f32));
+/// assert!(Threshold::from(0.5).takes(0.5_f32));
+/// assert_eq!(Threshold::above(0.0).to_string(), "score > 0");
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Cut {
-    /// The threshold.
-    pub threshold: f64,
-    /// Whether the threshold itself is predicted.
+pub struct Threshold {
+    /// The score to compare with.
+    pub value: f64,
+    /// Whether a score equal to it is predicted.
     pub inclusive: bool,
 }
 
-impl Cut {
-    /// `score > threshold`: ASL (0.8), Hill (0.5), the distribution-balanced code (logit 0).
-    pub const fn above(threshold: f64) -> Self {
-        Self { threshold, inclusive: false }
+impl Threshold {
+    /// `score > value`: ASL (0.8), Hill (0.5), the distribution-balanced code (logit 0).
+    pub const fn above(value: f64) -> Self {
+        Self { value, inclusive: false }
     }
 
-    /// `score >= threshold`: PU-MLC.
-    pub const fn from(threshold: f64) -> Self {
-        Self { threshold, inclusive: true }
+    /// `score >= value`: PU-MLC.
+    pub const fn from(value: f64) -> Self {
+        Self { value, inclusive: true }
     }
 
     /// Whether a class with this score is predicted.
     #[inline]
     pub fn takes(self, score: impl Into<f64>) -> bool {
         let score = score.into();
-        score > self.threshold || (self.inclusive && score == self.threshold)
+        score > self.value || (self.inclusive && score == self.value)
     }
 }
 
-impl fmt::Display for Cut {
+impl fmt::Display for Threshold {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "score {} {}", if self.inclusive { ">=" } else { ">" }, self.threshold)
+        write!(f, "score {} {}", if self.inclusive { ">=" } else { ">" }, self.value)
     }
 }
 
@@ -49,54 +49,54 @@ impl fmt::Display for Cut {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Confusion {
     /// Positives that were predicted.
-    pub hits: u64,
+    pub true_positives: u64,
     /// Negatives that were predicted.
-    pub false_alarms: u64,
+    pub false_positives: u64,
     /// Positives that were not predicted.
-    pub misses: u64,
+    pub false_negatives: u64,
     /// Negatives that were not predicted.
-    pub rejections: u64,
+    pub true_negatives: u64,
 }
 
 impl Confusion {
     /// Positives.
     pub fn positives(self) -> u64 {
-        self.hits + self.misses
+        self.true_positives + self.false_negatives
     }
 
     /// Predictions.
     pub fn predicted(self) -> u64 {
-        self.hits + self.false_alarms
+        self.true_positives + self.false_positives
     }
 
     /// Known cells.
     pub fn known(self) -> u64 {
-        self.positives() + self.false_alarms + self.rejections
+        self.positives() + self.false_positives + self.true_negatives
     }
 
     /// Hits of the predictions; `None` where nothing was predicted.
     pub fn precision(self) -> Option<f64> {
-        ratio(self.hits, self.predicted())
+        ratio(self.true_positives, self.predicted())
     }
 
     /// Hits of the positives; `None` where there are none.
     pub fn recall(self) -> Option<f64> {
-        ratio(self.hits, self.positives())
+        ratio(self.true_positives, self.positives())
     }
 
-    /// `2 hits / (2 hits + false alarms + misses)`; `None` where there are neither positives nor predictions.
+    /// `2 tp / (2 tp + fp + fn)`; `None` where there are neither positives nor predictions.
     pub fn f1(self) -> Option<f64> {
-        ratio(2 * self.hits, self.positives() + self.predicted())
+        ratio(2 * self.true_positives, self.positives() + self.predicted())
     }
 
-    /// `hits / (hits + false alarms + misses)`; `None` as for [`Confusion::f1`].
+    /// `tp / (tp + fp + fn)`; `None` as for [`Confusion::f1`].
     pub fn jaccard(self) -> Option<f64> {
-        ratio(self.hits, self.positives() + self.false_alarms)
+        ratio(self.true_positives, self.positives() + self.false_positives)
     }
 
     /// Share of the cells that were predicted right; `None` where none is known.
     pub fn accuracy(self) -> Option<f64> {
-        ratio(self.hits + self.rejections, self.known())
+        ratio(self.true_positives + self.true_negatives, self.known())
     }
 
     /// Matthews' correlation of prediction and label in [-1, 1]; `None` where one of them never varies.
@@ -104,7 +104,8 @@ impl Confusion {
     /// `(TP TN - FP FN) / sqrt((TP + FP)(TP + FN)(TN + FP)(TN + FN))`.
     pub fn mcc(self) -> Option<f64> {
         let [tp, fp, fn_, tn] =
-            [self.hits, self.false_alarms, self.misses, self.rejections].map(|count| count as f64);
+            [self.true_positives, self.false_positives, self.false_negatives, self.true_negatives]
+                .map(|count| count as f64);
         // Factor by factor: the product of four counts does not fit into an integer.
         let scale = ((tp + fp) * (tp + fn_)).sqrt() * ((tn + fp) * (tn + fn_)).sqrt();
         (scale > 0.0).then(|| (tp * tn - fp * fn_) / scale)
@@ -112,10 +113,10 @@ impl Confusion {
 
     fn add(&mut self, predicted: bool, positive: bool) {
         let count = match (predicted, positive) {
-            (true, true) => &mut self.hits,
-            (true, false) => &mut self.false_alarms,
-            (false, true) => &mut self.misses,
-            (false, false) => &mut self.rejections,
+            (true, true) => &mut self.true_positives,
+            (true, false) => &mut self.false_positives,
+            (false, true) => &mut self.false_negatives,
+            (false, false) => &mut self.true_negatives,
         };
         *count += 1;
     }
@@ -124,10 +125,10 @@ impl Confusion {
 impl std::iter::Sum for Confusion {
     fn sum<I: Iterator<Item = Self>>(iter: I) -> Self {
         iter.fold(Self::default(), |sum, one| Self {
-            hits: sum.hits + one.hits,
-            false_alarms: sum.false_alarms + one.false_alarms,
-            misses: sum.misses + one.misses,
-            rejections: sum.rejections + one.rejections,
+            true_positives: sum.true_positives + one.true_positives,
+            false_positives: sum.false_positives + one.false_positives,
+            false_negatives: sum.false_negatives + one.false_negatives,
+            true_negatives: sum.true_negatives + one.true_negatives,
         })
     }
 }
@@ -136,15 +137,15 @@ fn ratio(part: u64, whole: u64) -> Option<f64> {
     (whole > 0).then(|| part as f64 / whole as f64)
 }
 
-/// Hits and misses of every class and of every row, at one threshold.
+/// Confusion counts of every class and of every row, at one threshold.
 ///
 /// ```
 /// use lacuna_labels::TrueLabels;
-/// use lacuna_metrics::{Confusions, Cut};
+/// use lacuna_metrics::{Confusions, Threshold};
 ///
 /// let truth = TrueLabels::from_fn(2, 2, |row, class| row == class);
-/// let confusions = Confusions::at(Cut::above(0.5), &[0.9_f32, 0.6, 0.2, 0.4], &truth)?;
-/// assert_eq!(confusions.per_class[0].hits, 1);
+/// let confusions = Confusions::at(Threshold::above(0.5), &[0.9_f32, 0.6, 0.2, 0.4], &truth)?;
+/// assert_eq!(confusions.per_class[0].true_positives, 1);
 /// assert_eq!(confusions.per_class[1].f1(), Some(0.0));
 /// assert_eq!(confusions.total().accuracy(), Some(0.5));
 /// # Ok::<(), lacuna_metrics::MetricError>(())
@@ -156,7 +157,7 @@ pub struct Confusions {
     /// One for each row.
     pub per_row: Vec<Confusion>,
     /// The threshold.
-    pub cut: Cut,
+    pub threshold: Threshold,
 }
 
 impl Confusions {
@@ -165,7 +166,7 @@ impl Confusions {
     /// # Errors
     /// As for [`mean_average_precision`](crate::mean_average_precision).
     pub fn at<'a, S: Score>(
-        cut: Cut,
+        threshold: Threshold,
         scores: &'a [S],
         truth: impl Into<Judged<'a>>,
     ) -> Result<Self, MetricError> {
@@ -177,14 +178,14 @@ impl Confusions {
             let mut of_row = Confusion::default();
             for ((&score, label), of_class) in scores.iter().zip(labels).zip(&mut per_class) {
                 if label.is_known() {
-                    let predicted = cut.takes(score);
+                    let predicted = threshold.takes(score);
                     of_class.add(predicted, label.is_positive());
                     of_row.add(predicted, label.is_positive());
                 }
             }
             per_row.push(of_row);
         }
-        Ok(Self { per_class, per_row, cut })
+        Ok(Self { per_class, per_row, threshold })
     }
 
     /// Everything together.
@@ -202,14 +203,14 @@ mod tests {
     fn counts_are_those_of_a_look_at_every_cell() {
         for seed in 0..50 {
             let case = RandomCase::new(seed);
-            for cut in [Cut::above(3.0), Cut::from(3.0)] {
-                let found = Confusions::at(cut, &case.scores, case.judged()).unwrap();
+            for threshold in [Threshold::above(3.0), Threshold::from(3.0)] {
+                let found = Confusions::at(threshold, &case.scores, case.judged()).unwrap();
                 let count = |of_class: Option<usize>, of_row: Option<usize>, predicted, positive| {
                     let mut count = 0;
                     for row in 0..case.rows {
                         for class in 0..case.classes {
                             let (score, label) = case.cell(row, class);
-                            let taken = if cut.inclusive { score >= 3.0 } else { score > 3.0 };
+                            let taken = if threshold.inclusive { score >= 3.0 } else { score > 3.0 };
                             count += u64::from(
                                 label.is_known()
                                     && of_class.is_none_or(|c| c == class)
@@ -222,10 +223,10 @@ mod tests {
                     count
                 };
                 let check = |found: Confusion, class, row| {
-                    assert_eq!(found.hits, count(class, row, true, true));
-                    assert_eq!(found.false_alarms, count(class, row, true, false));
-                    assert_eq!(found.misses, count(class, row, false, true));
-                    assert_eq!(found.rejections, count(class, row, false, false));
+                    assert_eq!(found.true_positives, count(class, row, true, true));
+                    assert_eq!(found.false_positives, count(class, row, true, false));
+                    assert_eq!(found.false_negatives, count(class, row, false, true));
+                    assert_eq!(found.true_negatives, count(class, row, false, false));
                 };
                 (0..case.classes).for_each(|class| check(found.per_class[class], Some(class), None));
                 (0..case.rows).for_each(|row| check(found.per_row[row], None, Some(row)));
@@ -238,13 +239,13 @@ mod tests {
     fn ratios_without_a_whole_are_none() {
         let nothing = Confusion::default();
         assert_eq!([nothing.precision(), nothing.recall(), nothing.f1(), nothing.mcc()], [None; 4]);
-        let perfect = Confusion { hits: 3, rejections: 5, ..nothing };
+        let perfect = Confusion { true_positives: 3, true_negatives: 5, ..nothing };
         assert_eq!([perfect.mcc(), perfect.f1(), perfect.jaccard()], [Some(1.0); 3]);
-        let wrong = Confusion { false_alarms: 3, misses: 5, ..nothing };
+        let wrong = Confusion { false_positives: 3, false_negatives: 5, ..nothing };
         assert_eq!([wrong.f1(), wrong.accuracy()], [Some(0.0); 2]);
         assert!((wrong.mcc().unwrap() + 1.0).abs() < 1e-15);
         // sklearn.metrics.matthews_corrcoef of the same counts.
-        let some = Confusion { hits: 6, false_alarms: 1, misses: 2, rejections: 3 };
+        let some = Confusion { true_positives: 6, false_positives: 1, false_negatives: 2, true_negatives: 3 };
         assert!((some.mcc().unwrap() - 0.478_091_443_733_757_5).abs() < 1e-15);
     }
 }

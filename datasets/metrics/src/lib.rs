@@ -12,9 +12,9 @@
 //! |---|---|---|
 //! | AP, mAP | [`mean_average_precision`] | [`ApFlavour`], [`EmptyClass`] |
 //! | head, medium, tail | [`ClassGroups`] | counts of training rows |
-//! | CP, CR, CF1, OP, OR, OF1 | [`Confusions::overall`] | [`OverallFlavour`], [`Cut`] |
-//! | F1, Jaccard, MCC, precision, recall | [`Confusions::f1`] and its neighbours | [`Average`], [`Undefined`], [`Cut`] |
-//! | Hamming loss, subset accuracy | [`Confusions::hamming_loss`], [`Confusions::subset_accuracy`] | [`Cut`] |
+//! | CP, CR, CF1, OP, OR, OF1 | [`Confusions::overall`] | [`OverallFlavour`], [`Threshold`] |
+//! | F1, Jaccard, MCC, precision, recall | [`Confusions::f1`] and its neighbours | [`Average`], [`Undefined`], [`Threshold`] |
+//! | Hamming loss, subset accuracy | [`Confusions::hamming_loss`], [`Confusions::subset_accuracy`] | [`Threshold`] |
 //! | best F1 over thresholds | [`BestThreshold`] | the evaluation set itself: an oracle |
 //! | ranking loss, one-error, coverage, LRAP | [`RowRanking`] | [`OneSidedRows`] |
 //! | P@k, R@k, top@k, nDCG@k | [`AtK`] | first class first among equals |
@@ -64,7 +64,7 @@ pub use at_k::{AtK, PropensityAtK};
 pub use auroc::{auroc, mean_auroc};
 pub use average_precision::{ApScratch, MapResult, mean_average_precision};
 pub use calibration::{Pooling, brier, calibration_error};
-pub use confusion::{Confusion, Confusions, Cut};
+pub use confusion::{Confusion, Confusions, Threshold};
 pub use convention::{ApFlavour, EmptyClass, MapConvention};
 pub use error::{MetricError, UnknownName};
 pub use groups::{ClassGroups, Group, GroupMeans};

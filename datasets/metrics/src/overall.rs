@@ -8,8 +8,8 @@ use std::fmt;
 /// The two CF1 are different quantities; papers compare them with each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum OverallFlavour {
-    /// A class without hits counts 0 in CP, CR and CF1; **CF1 is the mean of the F1 of the classes**. OP is not
-    /// a number where nothing is predicted, OF1 where there is no hit.
+    /// A class without true positives counts 0 in CP, CR and CF1; **CF1 is the mean of the F1 of the classes**. OP is not
+    /// a number where nothing is predicted, OF1 where there is no true positive.
     ///
     /// Alibaba-MIIL/ASL, `validate.py`; with `score > 0.8` there, `> 0.5` in Hill.
     Asl,
@@ -56,11 +56,11 @@ impl Confusions {
     ///
     /// ```
     /// use lacuna_labels::TrueLabels;
-    /// use lacuna_metrics::{Confusions, Cut, OverallFlavour};
+    /// use lacuna_metrics::{Confusions, Threshold, OverallFlavour};
     ///
     /// let truth = TrueLabels::from_fn(4, 2, |row, class| row % 2 == class);
     /// let scores = [0.9_f32, 0.6, 0.2, 0.9, 0.1, 0.3, 0.8, 0.2];
-    /// let predictions = Confusions::at(Cut::above(0.5), &scores, &truth)?;
+    /// let predictions = Confusions::at(Threshold::above(0.5), &scores, &truth)?;
     /// let [asl, pu_mlc] = OverallFlavour::ALL.map(|flavour| predictions.overall(flavour));
     /// assert_eq!((asl.cp, asl.cr), (pu_mlc.cp, pu_mlc.cr));
     /// # Ok::<(), lacuna_metrics::MetricError>(())
@@ -76,8 +76,8 @@ impl Confusions {
         };
         let predicted = |class: &Confusion| class.predicted().max(floor);
         let or_zero = |value: f64| if value.is_nan() { 0.0 } else { value };
-        let precision = |class: &Confusion| class.hits as f64 / predicted(class) as f64;
-        let recall = |class: &Confusion| class.hits as f64 / class.positives() as f64;
+        let precision = |class: &Confusion| class.true_positives as f64 / predicted(class) as f64;
+        let recall = |class: &Confusion| class.true_positives as f64 / class.positives() as f64;
         let harmonic = |one: f64, other: f64| match flavour {
             OverallFlavour::PuMlc if one + other == 0.0 => 0.0,
             _ => 2.0 * one * other / (one + other),
@@ -92,8 +92,8 @@ impl Confusions {
                 (cp, cr, harmonic(cp, cr))
             }
         };
-        let op = total.hits as f64 / self.per_class.iter().map(predicted).sum::<u64>() as f64;
-        let or = total.hits as f64 / total.positives() as f64;
+        let op = total.true_positives as f64 / self.per_class.iter().map(predicted).sum::<u64>() as f64;
+        let or = total.true_positives as f64 / total.positives() as f64;
         Overall { cp, cr, cf1, op, or, of1: harmonic(op, or) }
     }
 }
@@ -101,7 +101,7 @@ impl Confusions {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Cut;
+    use crate::Threshold;
     use lacuna_labels::TrueLabels;
 
     #[test]
@@ -109,7 +109,7 @@ mod tests {
         // Class 0 is predicted perfectly, class 1 never.
         let truth = TrueLabels::from_fn(4, 2, |row, class| class == 1 || row < 2);
         let scores = [0.9, 0.1, 0.9, 0.1, 0.1, 0.1, 0.1, 0.1];
-        let found = Confusions::at(Cut::from(0.5), &scores, &truth).unwrap();
+        let found = Confusions::at(Threshold::from(0.5), &scores, &truth).unwrap();
         let asl = found.overall(OverallFlavour::Asl);
         assert_eq!((asl.cp, asl.cr, asl.cf1), (0.5, 0.5, 0.5));
         assert_eq!((asl.op, asl.or, asl.of1), (1.0, 2.0 / 6.0, 0.5));
@@ -121,7 +121,7 @@ mod tests {
     #[test]
     fn what_is_not_a_number_stays_so() {
         let truth = TrueLabels::from_fn(2, 2, |_, class| class == 0);
-        let found = Confusions::at(Cut::above(0.5), &[0.1_f32; 4], &truth).unwrap();
+        let found = Confusions::at(Threshold::above(0.5), &[0.1_f32; 4], &truth).unwrap();
         let asl = found.overall(OverallFlavour::Asl);
         assert_eq!((asl.cp, asl.cr, asl.cf1, asl.or), (0.0, 0.0, 0.0, 0.0));
         assert!(asl.op.is_nan() && asl.of1.is_nan());

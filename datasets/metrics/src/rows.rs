@@ -71,15 +71,15 @@ impl RowRanking {
                 }
                 continue;
             }
-            let (mut above, mut hits, mut wrong) = (0, 0, 0);
+            let (mut above, mut tp, mut wrong) = (0, 0, 0);
             let (mut depth, mut precisions) = (0, 0.0);
             for tied in ranking.chunk_by(|one, other| one.0 == other.0) {
                 let of_score = tied.iter().filter(|class| class.1).count();
                 above += tied.len();
-                hits += of_score;
+                tp += of_score;
                 if of_score > 0 {
-                    wrong += of_score * (above - hits);
-                    precisions += of_score as f64 * hits as f64 / above as f64;
+                    wrong += of_score * (above - tp);
+                    precisions += of_score as f64 * tp as f64 / above as f64;
                     depth = above;
                 }
             }
@@ -132,9 +132,9 @@ mod tests {
             }
             let wrong = p.iter().flat_map(|a| n.iter().map(move |b| f64::from(b >= a))).sum::<f64>();
             let rank = |score: f64| all.iter().filter(|&&other| other >= score).count() as f64;
-            let hits = |score: f64| p.iter().filter(|&&other| other >= score).count() as f64;
+            let tp = |score: f64| p.iter().filter(|&&other| other >= score).count() as f64;
             let coverage = p.iter().map(|&score| rank(score)).fold(0.0, f64::max) - 1.0;
-            let precision = p.iter().map(|&s| hits(s) / rank(s)).sum::<f64>() / p.len() as f64;
+            let precision = p.iter().map(|&s| tp(s) / rank(s)).sum::<f64>() / p.len() as f64;
             let mut best = (f64::NEG_INFINITY, true);
             for class in 0..case.classes {
                 let (score, label) = case.cell(row, class);

@@ -1,6 +1,6 @@
 //! The best F1 over all thresholds: an oracle that some papers report.
 
-use crate::{Confusions, Cut, Judged, MetricError, OverallFlavour, Score};
+use crate::{Confusions, Judged, MetricError, OverallFlavour, Score, Threshold};
 
 /// Thresholds 0.01, 0.02, ... below 1, each the one before plus 0.01 in floating point, as the published loop
 /// has them; the last is 0.990000000000001.
@@ -49,7 +49,8 @@ impl BestThreshold {
         let truth = truth.into();
         let mut best = Self { of1: 0.0, of1_at: None, cf1: 0.0, cf1_at: None };
         for threshold in thresholds {
-            let found = Confusions::at(Cut::from(threshold), scores, truth)?.overall(OverallFlavour::PuMlc);
+            let found =
+                Confusions::at(Threshold::from(threshold), scores, truth)?.overall(OverallFlavour::PuMlc);
             // A comparison with what is not a number is false.
             if found.of1 > best.of1 || (best.of1_at.is_none() && found.of1 == 0.0) {
                 (best.of1, best.of1_at) = (found.of1, Some(threshold));

@@ -9,7 +9,7 @@
 //!   data. Its bits depend on the seed and on the stream's purpose alone, not on a library version.
 //! * [`PROTOCOLS`] lists what there is, with where it comes from.
 //!
-//! * [`MissingnessCard`] says what a mask did; [`samplers`] say in which order rows are trained on.
+//! * [`MissingnessSummary`] says what a mask did; [`samplers`] say in which order rows are trained on.
 //!
 //! No mask ever turns a negative into a positive or the other way round: it may only hide. [`FalsePositives`] is no
 //! mask but noise, and says so.
@@ -30,7 +30,6 @@
 //! # Ok::<(), lacuna_protocols::ProtocolError>(())
 //! ```
 
-mod card;
 mod cell_drop;
 mod csl;
 mod false_positives;
@@ -49,9 +48,9 @@ mod single_positive;
 mod split;
 mod stratified;
 mod stream;
+mod summary;
 mod table;
 
-pub use card::{Cardinality, MissingnessCard};
 pub use cell_drop::CellDrop;
 pub use csl::{FixedPerClass, RandomPerSample};
 pub use false_positives::FalsePositives;
@@ -69,6 +68,7 @@ pub use single_positive::SinglePositive;
 pub use split::{Holdout, Split};
 pub use stratified::Stratified;
 pub use stream::Stream;
+pub use summary::{Cardinality, MissingnessSummary};
 pub use table::{Outcome, PROTOCOLS, Protocol, Role, Setting, Subject, protocol};
 
 use lacuna_labels::{Label, LabelMatrix, ObservedLabels, TrueLabels};

@@ -357,7 +357,7 @@ pub fn protocol(name: &str) -> Option<&'static Protocol> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{MissingnessCard, Stream};
+    use crate::{MissingnessSummary, Stream};
 
     #[test]
     fn names_are_unique_and_every_row_is_documented() {
@@ -394,8 +394,8 @@ mod tests {
                 row.name
             );
             let of_rows = truth.select(&found.rows);
-            let card = MissingnessCard::of(&of_rows, &found.observed);
-            assert_eq!(card.false_positives > 0, row.role == Role::Noise, "{}", row.name);
+            let summary = MissingnessSummary::of(&of_rows, &found.observed);
+            assert_eq!(summary.false_positives > 0, row.role == Role::Noise, "{}", row.name);
             for (seen, real) in found.observed.cells().iter().zip(of_rows.cells()) {
                 let hides = !seen.is_known() || seen == real;
                 assert!(hides || row.role == Role::Noise, "{} changes a label", row.name);
@@ -403,7 +403,7 @@ mod tests {
             let never_empty =
                 ["single-positive", "keep-share", "random-drop", "instance-drop", "partial-long-tail"];
             if never_empty.contains(&row.name) {
-                assert_eq!(card.rows_emptied, 0, "{}", row.name);
+                assert_eq!(summary.rows_emptied, 0, "{}", row.name);
             }
         }
         let split = protocol("holdout").unwrap().apply(subject, 0, &[]).unwrap_err();

@@ -6,7 +6,7 @@
 use lacuna_formats::{NpyArray, NpyData, Part, SpmlFolder};
 use lacuna_labels::{Label, ObservedLabels, TrueLabels};
 use lacuna_protocols::{
-    Holdout, KeepShare, KnownCells, LongTail, MissingnessCard, NumpyLegacy, SinglePositive,
+    Holdout, KeepShare, KnownCells, LongTail, MissingnessSummary, NumpyLegacy, SinglePositive,
 };
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -156,15 +156,16 @@ fn the_published_lists_of_coco_and_ours_keep_to_the_same_rules() {
                 assert!(subset, "{name}, {whose}, row {row}");
             }
         }
-        // Their cards say the same.
+        // Their summaries say the same.
         let [published, ours] =
-            [published.matrix(), ours.matrix()].map(|list| MissingnessCard::of(&full, list));
+            [published.matrix(), ours.matrix()].map(|list| MissingnessSummary::of(&full, list));
         assert_eq!(published.by_cardinality, ours.by_cardinality);
         assert_eq!(
             (published.rows_affected, published.rows_emptied),
             (ours.rows_affected, ours.rows_emptied)
         );
-        let [(low, high), (our_low, our_high)] = [&published, &ours].map(|card| card.keep_range().unwrap());
+        let [(low, high), (our_low, our_high)] =
+            [&published, &ours].map(|summary| summary.keep_range().unwrap());
         println!(
             "{name}: a class keeps {low:.2} to {high:.2} as published, {our_low:.2} to {our_high:.2} here"
         );

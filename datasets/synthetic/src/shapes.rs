@@ -105,8 +105,8 @@ fn draw(rng: &mut Stream, picture: &mut [f32], present: &mut [bool; CLASSES.len(
 /// Draws one object into a cell.
 fn place(rng: &mut Stream, picture: &mut [f32], class: usize, cell: usize) {
     let size = 10 + rng.below(5);
-    let room = CELL - size + 1;
-    let (top, left) = (cell / 2 * CELL + rng.below(room), cell % 2 * CELL + rng.below(room));
+    let places = CELL - size + 1;
+    let (top, left) = (cell / 2 * CELL + rng.below(places), cell % 2 * CELL + rng.below(places));
     // One channel is always bright, so that no object vanishes into the ground.
     let bright = rng.below(CHANNELS);
     let colour: [f32; CHANNELS] = std::array::from_fn(|c| {

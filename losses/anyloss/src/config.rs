@@ -104,7 +104,7 @@ pub enum Metric {
 }
 
 impl Metric {
-    /// What the loss of this metric says about itself.
+    /// Metadata of the loss of this metric.
     pub const fn info(self) -> &'static LossInfo {
         match self {
             Metric::Accuracy => &ACCURACY,

@@ -1,4 +1,4 @@
-//! What a loss says about itself: the source of every listing, help text and record.
+//! Loss metadata: the source of every listing, help text and record.
 
 use crate::LossError;
 use std::fmt;

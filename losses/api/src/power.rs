@@ -9,7 +9,7 @@ pub trait Power: Copy {
     fn of(self, u: f32x8) -> f32x8;
     /// g in every lane.
     fn exponent(self) -> f32x8;
-    /// Below this u^(g+1) is less than 1e-30, which leaves room for a reduction's factor.
+    /// Below this u^(g+1) is less than 1e-30, which stays a normal number under a reduction's factor.
     fn negligible(self) -> f32x8;
 }
 

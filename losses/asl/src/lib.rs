@@ -103,7 +103,7 @@ pub enum Setting {
 }
 
 impl Setting {
-    /// What the loss says about itself under this setting.
+    /// Loss metadata under this setting.
     pub const fn info(self) -> &'static LossInfo {
         match self {
             Setting::Asl => &ASL,

@@ -31,7 +31,7 @@ pub struct Bce {
 }
 
 impl Bce {
-    /// What the loss says about itself.
+    /// Loss metadata.
     pub const INFO: &LossInfo = &INFO;
 
     /// Binary cross-entropy with this reduction.

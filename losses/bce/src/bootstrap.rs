@@ -20,7 +20,7 @@ static INFO: LossInfo = LossInfo {
         name: "beta",
         default: Some(0.95),
         range: Interval::closed(0.0, 1.0),
-        doc: "how far the labels are believed, the rest being the prediction itself. 0.95 in the paper, for several \
+        doc: "weight of the labels in the target, the rest being that of the prediction itself. 0.95 in the paper, for several \
               classes of which one is right",
     }],
 };
@@ -56,7 +56,7 @@ pub struct SoftBootstrap {
 }
 
 impl SoftBootstrap {
-    /// What the loss says about itself.
+    /// Loss metadata.
     pub const INFO: &LossInfo = &INFO;
 
     /// The loss with these parameters.

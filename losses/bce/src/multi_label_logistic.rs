@@ -34,7 +34,7 @@ pub struct MultiLabelLogistic {
 }
 
 impl MultiLabelLogistic {
-    /// What the loss says about itself.
+    /// Loss metadata.
     pub const INFO: &LossInfo = &INFO;
 
     /// The loss with this reduction.

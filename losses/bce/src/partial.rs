@@ -73,7 +73,7 @@ pub struct PartialBce {
 }
 
 impl PartialBce {
-    /// What the loss says about itself.
+    /// Loss metadata.
     pub const INFO: &LossInfo = &INFO;
 
     /// The loss with these parameters.

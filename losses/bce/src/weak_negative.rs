@@ -53,7 +53,7 @@ pub struct WeakNegativeBce {
 }
 
 impl WeakNegativeBce {
-    /// What the loss says about itself.
+    /// Loss metadata.
     pub const INFO: &LossInfo = &INFO;
 
     /// The loss with these parameters.

@@ -2,12 +2,12 @@
 
 use lacuna_loss_api::{Interval, Label, LossError};
 
-/// How much of the unlabelled rows is believed.
+/// How many of the unlabelled rows get pseudo-labels.
 #[derive(Clone, Debug, PartialEq)]
 pub struct CapConfig {
-    /// Share in [0, 1] of the rows expected to be positive that are believed to be. 1 at the start of the authors' code.
+    /// Share in [0, 1] of the rows expected to be positive that are accepted as such. 1 at the start of the authors' code.
     pub pos_per: f64,
-    /// Share in [0, 1] of the rows expected to be negative that are believed to be. 1 at the start of the authors' code,
+    /// Share in [0, 1] of the rows expected to be negative that are accepted as such. 1 at the start of the authors' code,
     /// which clips it to 0.998.
     pub neg_per: f64,
     /// Whether a class of which less than one row is expected takes the value at the other end of the order, as an index
@@ -27,9 +27,9 @@ impl Default for CapConfig {
 pub struct Thresholds {
     /// A probability from here on is a pseudo-positive.
     pub label: Vec<f64>,
-    /// From here on it is believed to be one.
+    /// From here on it is accepted as positive.
     pub positive: Vec<f64>,
-    /// Up to here a cell is believed to be negative.
+    /// Up to here a cell is accepted as negative.
     pub negative: Vec<f64>,
 }
 

@@ -59,7 +59,7 @@ pub struct DropLoss {
 }
 
 impl DropLoss {
-    /// What the loss says about itself.
+    /// Loss metadata.
     pub const INFO: &LossInfo = &INFO;
 
     /// The loss for a training set with these class frequencies.

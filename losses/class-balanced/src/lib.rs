@@ -111,7 +111,7 @@ pub struct Ldam {
 }
 
 impl Ldam {
-    /// What the loss says about itself.
+    /// Loss metadata.
     pub const INFO: &LossInfo = &INFO;
 
     /// The loss for a training set with these class frequencies.

@@ -60,7 +60,7 @@ pub struct LdamSoftmax {
 }
 
 impl LdamSoftmax {
-    /// What the loss says about itself.
+    /// Loss metadata.
     pub const INFO: &LossInfo = &INFO;
 
     /// The loss for a training set with these class frequencies.

@@ -250,7 +250,7 @@ impl MfmConfig {
         Self { attention: false, power: SIXTH, ..Self::with_attention() }
     }
 
-    /// What the loss says about itself.
+    /// Loss metadata.
     pub fn info(&self) -> &'static LossInfo {
         if self.attention { &MFM } else { &MFM_CLASS }
     }

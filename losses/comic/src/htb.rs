@@ -39,7 +39,7 @@ struct Scratch {
 }
 
 impl HeadTailBalancer {
-    /// What the loss says about itself.
+    /// Loss metadata.
     pub const INFO: &LossInfo = &HTB;
 
     /// The loss for these class frequencies, which have to say which classes occur together.

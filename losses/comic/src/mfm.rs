@@ -38,9 +38,9 @@ struct Attention {
 }
 
 impl Mfm {
-    /// What the loss says about itself, with attention.
+    /// Loss metadata, with attention.
     pub const INFO: &LossInfo = &MFM;
-    /// What the loss says about itself, without.
+    /// Loss metadata, without.
     pub const INFO_BY_CLASS: &LossInfo = &MFM_CLASS;
 
     /// The loss for these class frequencies; with attention they have to say which classes occur together.

@@ -26,7 +26,7 @@ pub struct PaperMfm {
 }
 
 impl PaperMfm {
-    /// What the loss says about itself.
+    /// Loss metadata.
     pub const INFO: &LossInfo = &MFM_PAPER;
 
     /// The loss for these class frequencies.

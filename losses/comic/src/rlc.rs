@@ -51,7 +51,7 @@ struct Scratch {
 const ADDED: f32 = 2.0;
 
 impl Rlc {
-    /// What the loss says about itself.
+    /// Loss metadata.
     pub const INFO: &LossInfo = &RLC;
 
     /// The loss for these class frequencies.

@@ -1,4 +1,4 @@
-//! Parameters, and what the loss says about itself.
+//! Parameters and loss metadata.
 
 use lacuna_loss_api::{Interval, LabelUse, LossError, LossInfo, ParamInfo, Reduction};
 
@@ -145,7 +145,7 @@ impl CslConfig {
         }
     }
 
-    /// What the loss says about itself with these parameters, with or without class priors.
+    /// Loss metadata with these parameters, with or without class priors.
     pub fn info(&self, with_prior: bool) -> &'static LossInfo {
         match self.mode {
             Mode::Negative => &NEGATIVE,
@@ -179,7 +179,7 @@ impl CslConfig {
 }
 
 impl Mode {
-    /// What the loss says about itself in this mode without class priors.
+    /// Loss metadata in this mode without class priors.
     pub const fn info(self) -> &'static LossInfo {
         match self {
             Mode::Negative => &NEGATIVE,
@@ -189,6 +189,6 @@ impl Mode {
         }
     }
 
-    /// What [`Mode::Selective`] says about itself with class priors.
+    /// Metadata of [`Mode::Selective`] with class priors.
     pub const SELECTIVE_PRIOR: &'static LossInfo = &SELECTIVE_PRIOR;
 }

@@ -281,7 +281,7 @@ static CB_FOCAL: LossInfo = info(
 );
 
 impl Variant {
-    /// What the loss says about itself with the values of a data set.
+    /// Loss metadata with the values of a data set.
     pub const fn info_for(self, preset: Preset) -> &'static LossInfo {
         match (self, preset) {
             (Variant::RBce, Preset::Voc) => &R_BCE_VOC,
@@ -292,7 +292,7 @@ impl Variant {
         }
     }
 
-    /// What the loss says about itself with the values of COCO-MLT.
+    /// Loss metadata with the values of COCO-MLT.
     pub const fn info(self) -> &'static LossInfo {
         match self {
             Variant::RBce => &R_BCE,

@@ -32,7 +32,7 @@ impl Preset {
         }
     }
 
-    /// What [`Em`](crate::Em) says about itself.
+    /// Metadata of [`Em`](crate::Em).
     pub const fn em(self) -> &'static LossInfo {
         match self {
             Preset::Voc => &EM_VOC,
@@ -42,7 +42,7 @@ impl Preset {
         }
     }
 
-    /// What [`EmApl`](crate::EmApl) says about itself.
+    /// Metadata of [`EmApl`](crate::EmApl).
     pub const fn em_apl(self) -> &'static LossInfo {
         match self {
             Preset::Voc => &APL_VOC,

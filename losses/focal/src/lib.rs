@@ -108,9 +108,9 @@ pub struct Focal {
 }
 
 impl Focal {
-    /// What the loss without alpha says about itself.
+    /// Metadata of the loss without alpha.
     pub const INFO: &LossInfo = &INFO;
-    /// What the loss balanced by alpha says about itself.
+    /// Metadata of the loss balanced by alpha.
     pub const INFO_ALPHA: &LossInfo = &INFO_ALPHA;
 
     /// The loss with these parameters.

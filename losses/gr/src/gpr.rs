@@ -103,7 +103,7 @@ struct Published {
 }
 
 impl GprPreset {
-    /// What the loss says about itself under this preset.
+    /// Loss metadata under this preset.
     pub const fn info(self) -> &'static LossInfo {
         match self {
             GprPreset::Voc => &VOC,

@@ -90,7 +90,7 @@ pub enum Preset {
 }
 
 impl Preset {
-    /// What the loss says about itself under this preset.
+    /// Loss metadata under this preset.
     pub const fn info(self) -> &'static LossInfo {
         match self {
             Preset::Voc => &VOC,

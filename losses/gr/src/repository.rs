@@ -49,7 +49,7 @@ pub enum Simple {
 }
 
 impl Simple {
-    /// What the loss says about itself.
+    /// Loss metadata.
     pub const fn info(self) -> &'static LossInfo {
         match self {
             Simple::Positives => &POSITIVES,

@@ -52,7 +52,7 @@ pub struct FocalMargin {
 }
 
 impl FocalMargin {
-    /// What the loss says about itself.
+    /// Loss metadata.
     pub const INFO: &LossInfo = &INFO;
 
     /// The loss with these parameters.

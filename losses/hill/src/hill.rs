@@ -65,7 +65,7 @@ pub struct Hill {
 }
 
 impl Hill {
-    /// What the loss says about itself.
+    /// Loss metadata.
     pub const INFO: &LossInfo = &INFO;
 
     /// The loss with these parameters.

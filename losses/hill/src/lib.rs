@@ -1,9 +1,8 @@
 //! Losses for labels that lost positives: Hill, focal margin, and self-paced loss correction (Zhang et al.,
 //! "Simple and Robust Loss Design for Multi-Label Learning with Missing Labels", arXiv 2112.07368, 2021).
 //!
-//! Unknown is read as negative, and each loss has its own way of not believing a confident "negative":
-//! [`Hill`] flattens the slope there, [`Splc`] turns the label round. [`FocalMargin`] is what SPLC does before
-//! it starts to correct.
+//! Unknown is read as negative. Where such a cell is confidently predicted positive, [`Hill`] flattens the slope and
+//! [`Splc`] turns the label round. [`FocalMargin`] is what SPLC does before it starts to correct.
 //!
 //! ```
 //! use lacuna_hill::{Hill, HillConfig};

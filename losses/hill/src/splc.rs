@@ -93,7 +93,7 @@ pub struct Splc {
 }
 
 impl Splc {
-    /// What the loss says about itself.
+    /// Loss metadata.
     pub const INFO: &LossInfo = &INFO;
 
     /// The loss with these parameters.

@@ -74,7 +74,7 @@ pub struct Imprecise {
 }
 
 impl Imprecise {
-    /// What the loss says about itself.
+    /// Loss metadata.
     pub const INFO: &LossInfo = &INFO;
 
     /// The loss with these parameters.

@@ -79,7 +79,7 @@ pub struct LabelSetMixup {
 }
 
 impl LabelSetMixup {
-    /// What the loss says about itself.
+    /// Loss metadata.
     pub const INFO: &LossInfo = &INFO;
 
     /// The loss with these parameters.

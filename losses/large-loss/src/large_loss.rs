@@ -15,7 +15,7 @@ const PARAMS: &[ParamInfo] = &[ParamInfo {
     name: "delta_rel",
     default: Some(0.2),
     range: Interval { low: 0.0, high: 100.0, open: true, whole: false },
-    doc: "percent of the entries by which the believed share falls after every epoch. Chosen from 0.1, 0.2, 0.3, \
+    doc: "percent of the entries by which the share accepted as clean falls after every epoch. Chosen from 0.1, 0.2, 0.3, \
           0.4, 0.5 by validation in the authors' code",
 }];
 
@@ -52,7 +52,7 @@ pub enum Scheme {
 }
 
 impl Scheme {
-    /// What the loss says about itself under this scheme.
+    /// Loss metadata under this scheme.
     pub const fn info(self) -> &'static LossInfo {
         match self {
             Scheme::Reject => &REJECT,
@@ -62,7 +62,7 @@ impl Scheme {
     }
 }
 
-/// The share of the entries of a batch that is believed.
+/// The share of the entries of a batch that is treated as clean.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum CleanRate {
     /// 1 in the first epoch, less by `delta` (a share, not percent) in each that follows: the paper.
@@ -100,7 +100,7 @@ impl CleanRate {
 /// Parameters of [`LargeLoss`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct LargeLossConfig {
-    /// The share of entries that is believed.
+    /// The share of entries that is treated as clean.
     pub clean_rate: CleanRate,
     /// [`Scheme::CorrectForGood`]: share in (0, 1) of a batch that is corrected, in every epoch but those with a
     /// clean rate of 1.
@@ -130,7 +130,7 @@ impl LargeLossConfig {
     }
 }
 
-/// Assume-negative cross-entropy that does not believe the unknown cells with the largest losses.
+/// Assume-negative cross-entropy that treats the unknown cells with the largest losses as mislabelled.
 ///
 /// ```text
 /// E = lp on positives, ln on everything else;   U = E on unknown cells, 0 elsewhere
@@ -176,7 +176,7 @@ impl LargeLoss {
         Ok(Self { scheme, config, corrected, classes: 0, top: Top::default(), labels })
     }
 
-    /// How many entries of a batch of n are not believed; `None` if all are.
+    /// How many entries of a batch of n are treated as mislabelled; `None` if none are.
     fn rejected(&self, epoch: usize, n: usize) -> Option<usize> {
         let rate = self.config.clean_rate.at(epoch);
         if rate == 1.0 {
@@ -199,7 +199,7 @@ impl LargeLoss {
     fn set(&mut self, cell: usize) {
         let word = cell / 64;
         if word >= self.corrected.len() {
-            self.corrected.resize(room(word), 0);
+            self.corrected.resize(capacity(word), 0);
         }
         self.corrected[word] |= 1 << (cell % 64);
     }
@@ -215,9 +215,9 @@ impl LargeLoss {
     }
 }
 
-/// Words of an overlay that has the word `word`: room that no set of less than four million cells outgrows; beyond, it
+/// Words of an overlay that has the word `word`: a capacity that no set of less than four million cells outgrows; beyond, it
 /// doubles.
-fn room(word: usize) -> usize {
+fn capacity(word: usize) -> usize {
     (word + 1).next_power_of_two().max(1 << 16)
 }
 
@@ -256,7 +256,7 @@ impl MultiLabelLoss for LargeLoss {
         let (dz, scale) = (grad.into_single(), factor as f32);
         let flip = self.scheme != Scheme::Reject;
         let sum = match theta {
-            None => pointwise::sum(&Kernel::<false>::believing(), z, labels, dz, scale),
+            None => pointwise::sum(&Kernel::<false>::all_clean(), z, labels, dz, scale),
             Some(theta) if flip => pointwise::sum(&Kernel::<true>::at(theta), z, labels, dz, scale),
             Some(theta) => pointwise::sum(&Kernel::<false>::at(theta), z, labels, dz, scale),
         };
@@ -323,7 +323,7 @@ impl MultiLabelLoss for LargeLoss {
             next = cell + 1.0;
         }
         let mut corrected = Vec::new();
-        let words = cells.last().map_or(0, |&last| room(last as usize / 64));
+        let words = cells.last().map_or(0, |&last| capacity(last as usize / 64));
         corrected.try_reserve_exact(words).map_err(|_| bad("there is no memory for so many"))?;
         corrected.resize(words, 0);
         (self.classes, self.corrected) = (classes, corrected);
@@ -332,24 +332,24 @@ impl MultiLabelLoss for LargeLoss {
     }
 }
 
-/// The kernel; `FLIP`: entries that are not believed count with the target flipped, otherwise nothing.
+/// The kernel; `FLIP`: entries treated as mislabelled count with the target flipped, otherwise nothing.
 struct Kernel<const FLIP: bool> {
-    /// Unknown cells from here on are not believed.
+    /// Unknown cells from here on are treated as mislabelled.
     theta: f32x8,
-    /// All ones where nothing at all is believed.
+    /// All ones where every unknown cell is treated as mislabelled.
     nothing: f32x8,
 }
 
 impl<const FLIP: bool> Kernel<FLIP> {
-    fn believing() -> Self {
+    fn all_clean() -> Self {
         Self { theta: f32x8::splat(f32::INFINITY), nothing: f32x8::splat(0.0) }
     }
 
     /// `None`: more entries are to be rejected than are unknown.
     fn at(theta: Option<f32>) -> Self {
         match theta {
-            Some(theta) => Self { theta: f32x8::splat(theta), ..Self::believing() },
-            None => Self { nothing: f32x8::splat(1.0), ..Self::believing() },
+            Some(theta) => Self { theta: f32x8::splat(theta), ..Self::all_clean() },
+            None => Self { nothing: f32x8::splat(1.0), ..Self::all_clean() },
         }
     }
 }

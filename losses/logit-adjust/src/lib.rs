@@ -56,7 +56,7 @@ pub enum Form {
 }
 
 impl Form {
-    /// What the loss says about itself in this form.
+    /// Loss metadata in this form.
     pub const fn info(self) -> &'static LossInfo {
         match self {
             Form::LogPrior => &LOG_PRIOR,

@@ -32,7 +32,7 @@ pub struct LogitAdjustSoftmax {
 }
 
 impl LogitAdjustSoftmax {
-    /// What the loss says about itself.
+    /// Loss metadata.
     pub const INFO: &LossInfo = &INFO;
 
     /// The loss for these class priors in (0, 1].

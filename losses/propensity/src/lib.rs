@@ -73,7 +73,7 @@ pub enum Surrogate {
     SquaredHinge,
 }
 
-/// What a loss says about itself.
+/// Loss metadata.
 pub const fn info_of(bound: Bound, surrogate: Surrogate) -> &'static LossInfo {
     match (bound, surrogate) {
         (Bound::Unbiased, Surrogate::Bce) => &UNBIASED_BCE,

@@ -173,7 +173,7 @@ pub struct PuMlcMixup {
 }
 
 impl PuMlcMixup {
-    /// What the loss says about itself.
+    /// Loss metadata.
     pub const INFO: &LossInfo = &INFO;
 
     /// The loss with these parameters.

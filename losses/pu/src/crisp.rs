@@ -42,7 +42,7 @@ pub struct Crisp {
 }
 
 impl Crisp {
-    /// What the loss says about itself.
+    /// Loss metadata.
     pub const INFO: &LossInfo = &INFO;
 
     /// The loss for these class priors in (0, 1).

@@ -78,7 +78,7 @@ pub enum Risk {
 }
 
 impl Risk {
-    /// What the loss says about itself.
+    /// Loss metadata.
     pub const fn info(self) -> &'static LossInfo {
         match self {
             Risk::Unbiased => &UNBIASED,

@@ -41,7 +41,7 @@ pub struct Vpu {
 }
 
 impl Vpu {
-    /// What the loss says about itself.
+    /// Loss metadata.
     pub const INFO: &LossInfo = &INFO;
 
     /// The loss with this reduction.

@@ -75,7 +75,7 @@ pub struct Epr {
 }
 
 impl Epr {
-    /// What the loss says about itself.
+    /// Loss metadata.
     pub const INFO: &LossInfo = &INFO;
 
     /// The loss with these parameters.

@@ -42,7 +42,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// What the loss of this kind says about itself.
+    /// Metadata of the loss of this kind.
     pub const fn info(self) -> &'static LossInfo {
         match self {
             Kind::An => &AN,

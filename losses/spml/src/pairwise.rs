@@ -48,7 +48,7 @@ pub struct PairwiseRank {
 }
 
 impl PairwiseRank {
-    /// What the loss says about itself.
+    /// Loss metadata.
     pub const INFO: &LossInfo = &INFO;
 
     /// The loss with this reduction.

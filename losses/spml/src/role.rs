@@ -84,7 +84,7 @@ pub struct Role {
 }
 
 impl Role {
-    /// What the loss says about itself.
+    /// Loss metadata.
     pub const INFO: &LossInfo = &INFO;
 
     /// The loss with these parameters.

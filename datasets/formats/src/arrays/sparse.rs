@@ -55,7 +55,7 @@ impl SparseFeatures {
         let twice = row.windows(2).find(|pair| pair[0].0 == pair[1].0).map(|pair| pair[0].0 as usize);
         row.drain(..).for_each(|entry| self.entries.push(entry));
         self.row = row;
-        self.ends.push(u32::try_from(self.entries.len()).expect("lists have room for 2^32 entries"));
+        self.ends.push(u32::try_from(self.entries.len()).expect("lists have at most 2^32 entries"));
         twice
     }
 
@@ -98,7 +98,7 @@ impl SparseFeatures {
         let mut selected = Self::new(self.columns);
         for &row in rows {
             self.row(row).for_each(|entry| selected.entries.push(entry));
-            let end = u32::try_from(selected.entries.len()).expect("lists have room for 2^32 entries");
+            let end = u32::try_from(selected.entries.len()).expect("lists have at most 2^32 entries");
             selected.ends.push(end);
         }
         selected

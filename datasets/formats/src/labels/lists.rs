@@ -194,7 +194,7 @@ impl LabelLists {
     /// # Panics
     /// Beyond 2^32 entries.
     pub fn end_row(&mut self) {
-        self.ends.push(u32::try_from(self.entries.len()).expect("lists have room for 2^32 entries"));
+        self.ends.push(u32::try_from(self.entries.len()).expect("lists have at most 2^32 entries"));
     }
 
     /// A class that the row at hand names twice, or the bytes that finding it out would take.

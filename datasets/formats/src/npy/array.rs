@@ -136,7 +136,7 @@ impl NpyArray {
     /// An array from its shape and its elements.
     ///
     /// # Errors
-    /// [`NpyError::Count`] unless the shape has room for exactly these elements,
+    /// [`NpyError::Count`] unless the shape has exactly as many elements,
     /// [`NpyError::TooLarge`] for a shape whose product overflows.
     pub fn new(shape: Vec<usize>, data: NpyData) -> Result<Self, NpyError> {
         let expected = element_count(&shape).ok_or_else(|| NpyError::TooLarge {
@@ -240,7 +240,7 @@ mod tests {
         assert!(NpyArray::new(vec![], NpyData::F64(vec![1.0])).is_ok());
         assert!(NpyArray::new(vec![0, usize::MAX, 2], NpyData::U8(vec![])).is_ok());
         let error = NpyArray::new(vec![2, 3], NpyData::U8(vec![0; 5])).unwrap_err();
-        assert_eq!(error.to_string(), "shape (2, 3) has room for 6 values, not 5");
+        assert_eq!(error.to_string(), "shape (2, 3) has 6 values, not 5");
         assert!(NpyArray::new(vec![usize::MAX, 2], NpyData::U8(vec![])).is_err());
     }
 

@@ -90,7 +90,7 @@ pub enum NpyError {
         value: u32,
     },
     /// The number of values is not what the shape says.
-    #[error("shape {shape} has room for {expected} values, not {found}")]
+    #[error("shape {shape} has {expected} values, not {found}")]
     Count {
         /// The shape.
         shape: String,

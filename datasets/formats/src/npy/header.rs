@@ -65,7 +65,7 @@ impl Header {
             self.dtype,
             shape_text(&self.shape)
         );
-        // NumPy leaves room for the axis that grows to become 21 digits long.
+        // NumPy leaves space for the axis that grows to become 21 digits long.
         let growing = if self.fortran_order { self.shape.last() } else { self.shape.first() };
         if let Some(rows) = growing {
             text.extend(std::iter::repeat_n(' ', 21_usize.saturating_sub(rows.to_string().len())));

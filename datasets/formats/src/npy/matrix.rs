@@ -3,7 +3,7 @@
 use super::array::element_count;
 use super::header::{Header, shape_text};
 use super::read::{each_block, open, read_checked};
-use super::{ByteOrder, Dtype, FeatureShape, Kind, NpyArray, NpyError};
+use super::{ByteOrder, Dtype, FeatureShape, Kind, NpyError};
 use crate::FormatError;
 use crate::memory::reserve;
 use half::f16;
@@ -44,23 +44,6 @@ impl MatrixFile {
     /// Reads the elements as `f32` and appends them, row by row.
     pub(crate) fn append_f32(mut self, values: &mut Vec<f32>) -> Result<(), NpyError> {
         append_f32(&mut self.file, self.dtype, self.fortran_order, &self.shape, values)
-    }
-}
-
-impl NpyArray {
-    /// Rows, columns and row-major values of a matrix of numbers in a file, as `f32`.
-    ///
-    /// As [`NpyArray::open`] and [`NpyArray::into_f32_matrix`], without holding the elements in their own type besides.
-    ///
-    /// # Errors
-    /// As for both.
-    pub fn open_f32_matrix(path: impl AsRef<Path>) -> Result<(usize, usize, Vec<f32>), FormatError> {
-        let path = path.as_ref();
-        let read = || {
-            let (mut file, length) = open(path)?;
-            read_f32_sized(&mut file, length)
-        };
-        read().map_err(FormatError::npy(path))
     }
 }
 
@@ -229,6 +212,7 @@ impl<'a> Places<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::NpyArray;
     use crate::NpyData;
     use crate::npy::header::MAGIC;
 

@@ -80,7 +80,7 @@ pub(crate) fn read_numbers_of(
     read_data(reader, dtype, count)
 }
 
-/// The header, and the number of elements that the rest of the file has room for.
+/// The header, and the number of elements that the rest of the file can hold.
 pub(super) fn read_checked(reader: &mut impl Read, length: u64) -> Result<(Header, usize), NpyError> {
     let (header, header_bytes) = read_header(reader, length)?;
     let Header { dtype, ref shape, .. } = header;

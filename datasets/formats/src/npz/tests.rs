@@ -175,7 +175,7 @@ fn bombs_overlaps_and_lies_are_refused_before_anything_is_inflated() {
     let huge = [&[1, 0, 16, 0][..], &(1_u64 << 35).to_le_bytes(), &(1_u64 << 35).to_le_bytes()].concat();
     let wide = Forged { size: u32::MAX, compressed: u32::MAX, extra: &huge, ..plain() };
     assert!(error(&[0; 8], &[wide]).contains("reaches into the directory"));
-    // More entries than the directory has room for.
+    // More entries than fit into the directory.
     let mut many = forge(&[0; 8], &[plain()]);
     let at = many.len() - 14;
     many[at..at + 4].copy_from_slice(&[0xfe, 0xff, 0xfe, 0xff]);

@@ -144,7 +144,7 @@ impl<'de> Visitor<'de> for Entries<'_> {
             let Info { dtype, shape, data_offsets: (from, to) } = map.next_value()?;
             let kind = TensorKind::ALL.iter().find(|(known, _)| *known == dtype);
             let kind = kind
-                .ok_or_else(|| A::Error::custom(format!("`{}` is no type that is read", shown(&dtype))))?
+                .ok_or_else(|| A::Error::custom(format!("`{}` is an unsupported type", shown(&dtype))))?
                 .1;
             let tensor = Tensor {
                 kind,

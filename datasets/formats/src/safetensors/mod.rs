@@ -269,7 +269,7 @@ mod tests {
         assert!(change("[2],\"data", "[3],\"data").contains("`b` of shape [3] does not have the bytes"));
         assert!(change("[2],\"data", "[9223372036854775808,4],\"data").contains("does not have the bytes"));
         assert!(change("[2,10]", "[10,2]").contains("does not have the bytes"));
-        assert!(change("\"F16\"", "\"F8_E4M3\"").contains("`F8_E4M3` is no type that is read"));
+        assert!(change("\"F16\"", "\"F8_E4M3\"").contains("`F8_E4M3` is an unsupported type"));
         assert!(change("\"c\"", "\"a\"").contains("two tensors called `a`"));
         assert!(change("\"shape\":[2]", "\"extra\":[2]").contains("unknown field"));
         assert!(change("\"pt\"", "1").contains("invalid type"));

@@ -7,7 +7,7 @@ use std::sync::Arc;
 /// A list of strings: one text and where each ends.
 ///
 /// A million names of five letters take 9 MB here and 29 MB as a vector of strings, more than four times a file that
-/// lists them. A list has room for 4 GiB of text. Clones share it until one of them grows.
+/// lists them. A list holds at most 4 GiB of text. Clones share it until one of them grows.
 ///
 /// ```
 /// use lacuna_formats::Strings;
@@ -33,7 +33,7 @@ impl Strings {
         Self::default()
     }
 
-    /// An empty list with room for `count` strings.
+    /// An empty list with capacity for `count` strings.
     pub fn with_capacity(count: usize) -> Self {
         Self { list: Arc::new(List { text: String::new(), ends: Vec::with_capacity(count) }) }
     }
@@ -77,7 +77,7 @@ impl Strings {
         self.list.ends.is_empty()
     }
 
-    /// Appends a string; `false`, and nothing happens, where there is no room.
+    /// Appends a string; `false`, and nothing happens, where the list is full.
     #[must_use]
     pub fn push(&mut self, string: &str) -> bool {
         self.push_characters(string.chars())
@@ -87,9 +87,9 @@ impl Strings {
     pub(crate) fn push_characters(&mut self, characters: impl Iterator<Item = char>) -> bool {
         let List { text, ends } = Arc::make_mut(&mut self.list);
         let start = text.len();
-        let (room, most) = (text.capacity(), characters.size_hint().1.unwrap_or(0).saturating_mul(4));
-        if room - start < most {
-            text.reserve_exact(most.max(room / 4));
+        let (capacity, most) = (text.capacity(), characters.size_hint().1.unwrap_or(0).saturating_mul(4));
+        if capacity - start < most {
+            text.reserve_exact(most.max(capacity / 4));
         }
         text.extend(characters);
         let end = start + text[start..].trim_end_matches('\0').len();
@@ -153,7 +153,7 @@ impl<S: AsRef<str>> FromIterator<S> for Strings {
     fn from_iter<I: IntoIterator<Item = S>>(strings: I) -> Self {
         let mut list = Self::new();
         for string in strings {
-            assert!(list.push(string.as_ref()), "a list of strings has room for 4 GiB of text");
+            assert!(list.push(string.as_ref()), "a list of strings holds at most 4 GiB of text");
         }
         list
     }
@@ -213,7 +213,7 @@ impl Interner {
         Some(self.slots[self.slot(string)]).filter(|&number| number != FREE)
     }
 
-    /// The number of a string, which is new where it was not there; `None` where there is no room.
+    /// The number of a string, which is new where it was not there; `None` where the list is full.
     pub(crate) fn number(&mut self, string: &str) -> Option<u32> {
         if let Some(number) = self.get(string) {
             return Some(number);
@@ -242,7 +242,7 @@ impl Interner {
     }
 }
 
-/// Appends and, where there is no room, makes room for a quarter more: doubling would break the promise that reading
+/// Appends and, where the capacity is reached, reserves a quarter more: doubling would break the promise that reading
 /// takes at most four times the file.
 pub(crate) fn push<T>(list: &mut Vec<T>, value: T) {
     if list.len() == list.capacity() {

@@ -8,7 +8,7 @@ mod memory;
 mod samples;
 
 use lacuna_formats::{
-    Compression, Cut, Destination, FORMATS, Format, MissingFeatures, NpyArray, NpyData, ReadOptions,
+    Compression, Destination, FORMATS, Format, MissingFeatures, NpyArray, NpyData, ReadOptions, Truncation,
     open_data, write_npz,
 };
 use peak_alloc::PeakAlloc;
@@ -51,7 +51,7 @@ fn every_strict_prefix_is_an_error_or_a_shorter_file_where_the_table_says_so() {
                 fs::write(&cut, &bytes[..length]).unwrap();
                 let read = format.read(&path, &options);
                 // The XML list of labels ends with its last tag, whatever the ARFF does.
-                let always = format.cut == Cut::Always || name.ends_with(".xml");
+                let always = format.truncation == Truncation::Always || name.ends_with(".xml");
                 match read {
                     Err(error) => {
                         let message = error.to_string();
@@ -77,7 +77,8 @@ fn every_strict_prefix_is_an_error_or_a_shorter_file_where_the_table_says_so() {
 fn a_last_line_without_an_end_is_noted() {
     let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(|e| e.into_inner());
     let mut formats = 0;
-    let lines = |format: &&Format| matches!(format.cut, Cut::BetweenLines | Cut::WithoutHeader);
+    let lines =
+        |format: &&Format| matches!(format.truncation, Truncation::BetweenLines | Truncation::WithoutHeader);
     for format in FORMATS.iter().filter(lines) {
         let folder = tempfile::tempdir().unwrap();
         let path = write_sample(format, folder.path());

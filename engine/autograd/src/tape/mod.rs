@@ -102,7 +102,7 @@ pub struct Tape {
     pub(crate) indices: Vec<Vec<u32>>,
     /// Which rows of a parameter's gradient are in use, for parameters read by `gather_rows`.
     pub(crate) row_marks: Vec<RowMarks>,
-    /// Room for one product of gradients on its way into a sum.
+    /// A buffer for one product of gradients before it is added to a sum.
     scratch: Buffer,
     /// Nodes of the current step, prefix included; the lists above keep their longest length.
     len: usize,

@@ -124,7 +124,7 @@ fn each_block(exec: Exec, out: &mut [f32], len: usize, work: impl Fn(usize, &mut
     }
 }
 
-/// Steps of K between two visits of y: a panel of them, 16 pixels wide, leaves room in the L1 cache.
+/// Steps of K between two visits of y: a panel of them, 16 pixels wide, and more fit into the L1 cache.
 const DEPTH_PIECE: usize = 320;
 
 /// y = w * x + bias. A missing bias is 0.

@@ -269,7 +269,7 @@ struct ColumnTile<'a> {
 }
 
 impl ColumnTile<'_> {
-    /// Fewer than eight columns: the vector goes through a buffer, since C has no room for its tail.
+    /// Fewer than eight columns: the vector goes through a buffer, since its tail does not fit into C.
     fn times_narrow(self, a: BlockA<'_>, rows: usize, c: &mut [f32]) {
         let n = self.columns.n;
         let mut buffer = [0.0; ROWS * LANES];

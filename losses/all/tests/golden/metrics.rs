@@ -4,8 +4,8 @@ use crate::case::{Case, Matrix};
 use crate::loss::only;
 use lacuna_labels::TrueLabels;
 use lacuna_metrics::{
-    ApFlavour, AtK, Average, BestThreshold, ClassGroups, Confusion, Confusions, Cut, EmptyClass,
-    MapConvention, MapResult, OneSidedRows, Overall, OverallFlavour, PropensityAtK, RowRanking, Undefined,
+    ApFlavour, AtK, Average, BestThreshold, ClassGroups, Confusion, Confusions, EmptyClass, MapConvention,
+    MapResult, OneSidedRows, Overall, OverallFlavour, PropensityAtK, RowRanking, Threshold, Undefined,
     mean_average_precision,
 };
 
@@ -80,7 +80,7 @@ pub(crate) fn shot_map(case: &Case) -> Result<(), String> {
 pub(crate) fn overall_asl(case: &Case) -> Result<(), String> {
     only(case, &["threshold", "compare", "scale"])?;
     says(case, "compare", "strictly greater")?;
-    let found = overall(case, Cut::above(case.number("params", "threshold")?), OverallFlavour::Asl)?;
+    let found = overall(case, Threshold::above(case.number("params", "threshold")?), OverallFlavour::Asl)?;
     let scale = case.number("params", "scale")?;
     let found = [
         ("CP", found.cp),
@@ -96,7 +96,7 @@ pub(crate) fn overall_asl(case: &Case) -> Result<(), String> {
 pub(crate) fn overall_pu_mlc(case: &Case) -> Result<(), String> {
     only(case, &["threshold", "compare"])?;
     says(case, "compare", "greater or equal")?;
-    let found = overall(case, Cut::from(case.number("params", "threshold")?), OverallFlavour::PuMlc)?;
+    let found = overall(case, Threshold::from(case.number("params", "threshold")?), OverallFlavour::PuMlc)?;
     let found = [
         ("CP", found.cp),
         ("CR", found.cr),
@@ -108,9 +108,9 @@ pub(crate) fn overall_pu_mlc(case: &Case) -> Result<(), String> {
     found.into_iter().try_for_each(|(name, value)| case.check(name, &[value]))
 }
 
-fn overall(case: &Case, cut: Cut, flavour: OverallFlavour) -> Result<Overall, String> {
+fn overall(case: &Case, threshold: Threshold, flavour: OverallFlavour) -> Result<Overall, String> {
     let (scores, truth) = (scores(case)?, truth(case)?);
-    Ok(Confusions::at(cut, &scores.data, &truth).map_err(|e| e.to_string())?.overall(flavour))
+    Ok(Confusions::at(threshold, &scores.data, &truth).map_err(|e| e.to_string())?.overall(flavour))
 }
 
 pub(crate) fn best_threshold_f1(case: &Case) -> Result<(), String> {
@@ -128,8 +128,8 @@ pub(crate) fn f1_db(case: &Case) -> Result<(), String> {
     only(case, &["threshold_logit"])?;
     let logits = case.matrix("inputs", "logits")?;
     let truth = truth(case)?;
-    let cut = Cut::above(case.number("params", "threshold_logit")?);
-    let found = Confusions::at(cut, &logits.data, &truth).map_err(|e| e.to_string())?;
+    let threshold = Threshold::above(case.number("params", "threshold_logit")?);
+    let found = Confusions::at(threshold, &logits.data, &truth).map_err(|e| e.to_string())?;
     case.check("micro_f1", &[found.f1(Average::Micro, Undefined::Zero)])?;
     case.check("macro_f1", &[found.f1(Average::Macro, Undefined::Zero)])?;
     let accuracy = |class: Confusion| class.accuracy().unwrap_or(f64::NAN);
@@ -181,7 +181,7 @@ pub(crate) fn mll(case: &Case) -> Result<(), String> {
     case.check("coverage", &[found.coverage])?;
     case.check("coverage_over_classes", &[found.coverage / truth.classes() as f64])?;
     case.check("example_average_precision", &[found.average_precision])?;
-    let cut = Cut::above(case.number("params", "hamming_threshold")?);
-    let predictions = Confusions::at(cut, &scores.data, &truth).map_err(|e| e.to_string())?;
+    let threshold = Threshold::above(case.number("params", "hamming_threshold")?);
+    let predictions = Confusions::at(threshold, &scores.data, &truth).map_err(|e| e.to_string())?;
     case.check("hamming_loss", &[predictions.hamming_loss()])
 }

@@ -7,18 +7,18 @@ use std::fmt;
 ///
 /// ```
 /// use lacuna_labels::TrueLabels;
-/// use lacuna_protocols::{KeepShare, MissingnessCard};
+/// use lacuna_protocols::{KeepShare, MissingnessSummary};
 ///
 /// let truth = TrueLabels::from_fn(90, 6, |row, class| class <= row % 3);
 /// let observed = KeepShare { divisor: 2, seed: 0 }.apply(&truth)?;
-/// let card = MissingnessCard::of(&truth, &observed);
+/// let summary = MissingnessSummary::of(&truth, &observed);
 /// // "75 % left" touches no row with one or two labels.
-/// assert_eq!((card.rows, card.rows_affected), (90, 30));
-/// assert_eq!(card.by_cardinality[1].kept, 2.0);
+/// assert_eq!((summary.rows, summary.rows_affected), (90, 30));
+/// assert_eq!(summary.by_cardinality[1].kept, 2.0);
 /// # Ok::<(), lacuna_protocols::ProtocolError>(())
 /// ```
 #[derive(Clone, Debug, PartialEq)]
-pub struct MissingnessCard {
+pub struct MissingnessSummary {
     /// Rows.
     pub rows: usize,
     /// Rows that lost a positive.
@@ -54,7 +54,7 @@ pub struct Cardinality {
     pub affected: usize,
 }
 
-impl MissingnessCard {
+impl MissingnessSummary {
     /// Compares a truth with what is observed of it.
     ///
     /// # Panics
@@ -66,7 +66,7 @@ impl MissingnessCard {
             (observed.rows(), observed.classes()),
             "labels of one size"
         );
-        let mut card = Self {
+        let mut summary = Self {
             rows: truth.rows(),
             rows_affected: 0,
             rows_emptied: 0,
@@ -90,24 +90,24 @@ impl MissingnessCard {
                         kept_of_class[class] += 1;
                     }
                 } else {
-                    card.negatives += 1;
-                    card.negatives_known += usize::from(*seen == Label::Negative);
-                    card.false_positives += usize::from(seen.is_positive());
+                    summary.negatives += 1;
+                    summary.negatives_known += usize::from(*seen == Label::Negative);
+                    summary.false_positives += usize::from(seen.is_positive());
                 }
             }
-            card.positives += positives;
-            card.positives_kept += kept;
-            card.rows_affected += usize::from(kept < positives);
-            card.rows_emptied += usize::from(kept == 0 && positives > 0);
+            summary.positives += positives;
+            summary.positives_kept += kept;
+            summary.rows_affected += usize::from(kept < positives);
+            summary.rows_emptied += usize::from(kept == 0 && positives > 0);
             let (rows, all_kept, affected) = &mut by[positives];
             *rows += 1;
             *all_kept += kept;
             *affected += usize::from(kept < positives);
         }
         let counts = truth.positives_per_class();
-        card.keep_rates = kept_of_class.iter().zip(&counts).map(|(&k, &n)| k as f64 / n as f64).collect();
+        summary.keep_rates = kept_of_class.iter().zip(&counts).map(|(&k, &n)| k as f64 / n as f64).collect();
         let used = by.into_iter().enumerate().filter(|(_, (rows, ..))| *rows > 0);
-        card.by_cardinality = used
+        summary.by_cardinality = used
             .map(|(positives, (rows, kept, affected))| Cardinality {
                 positives,
                 rows,
@@ -115,7 +115,7 @@ impl MissingnessCard {
                 affected,
             })
             .collect();
-        card
+        summary
     }
 
     /// Lowest and highest share that a class keeps; `None` without a class that has positives.
@@ -128,7 +128,7 @@ impl MissingnessCard {
     }
 }
 
-impl fmt::Display for MissingnessCard {
+impl fmt::Display for MissingnessSummary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let percent = |part: usize, whole: usize| 100.0 * part as f64 / whole.max(1) as f64;
         writeln!(
