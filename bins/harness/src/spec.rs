@@ -401,7 +401,11 @@ impl ProtocolSpec {
         };
         for name in self.settings.keys() {
             if row.settings.iter().all(|setting| setting.name != name) {
-                let near = lacuna_losses::suggest(name, row.settings.iter().map(|setting| setting.name));
+                let names = || row.settings.iter().map(|setting| setting.name);
+                let near = match lacuna_losses::suggest(name, names()).to_string() {
+                    near if near.starts_with("did") => near,
+                    _ => format!("there are {}", names().collect::<Vec<_>>().join(", ")),
+                };
                 return Err(HarnessError::Setting(format!(
                     "the protocol {} has no setting `{name}`; {near}",
                     self.name

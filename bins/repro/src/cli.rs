@@ -50,6 +50,16 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: ConfigCommand,
     },
+    /// Runs benchmarks and compares their numbers with the references of their specifications
+    ///
+    /// Exit code 1 where a number is outside its tolerance.
+    Verify {
+        /// Names of the benchmarks; all that have references for the data where nothing is said
+        #[arg(value_name = "NAME")]
+        names: Vec<String>,
+        #[command(flatten)]
+        args: Box<RunArgs>,
+    },
     /// Runs a benchmark and prints its table
     Run {
         /// Name of the benchmark, e.g. spml-linear

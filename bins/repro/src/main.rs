@@ -4,6 +4,7 @@ mod cli;
 mod list;
 mod losses;
 mod specs;
+mod verify;
 mod view;
 
 use anyhow::Context;
@@ -29,6 +30,7 @@ fn main() {
         }
         Some(Command::Mask(args)) => lacuna_cli::mask::run(&args).map(|()| exit::DONE),
         Some(Command::Config { command: ConfigCommand::Check { what } }) => check(&what),
+        Some(Command::Verify { names, args }) => verify(&names, &args),
         Some(Command::Run { name, args }) => run(name.as_deref(), &args),
     })
 }
@@ -179,6 +181,40 @@ fn folder_name(benchmark: &str, data: &str) -> String {
         _ => &data,
     };
     format!("{benchmark}-{short}")
+}
+
+/// Runs benchmarks and compares their numbers with the references.
+fn verify(names: &[String], args: &RunArgs) -> anyhow::Result<i32> {
+    let names: Vec<String> = match names {
+        [] => specs::all()?.into_iter().filter(|spec| !spec.published.is_empty()).map(|spec| spec.name).collect(),
+        names => names.to_vec(),
+    };
+    let signals = Signals::new()?;
+    let (mut outside, mut compared) = (0, 0);
+    for name in &names {
+        let spec = specs::find(name)?;
+        let overrides = args.overrides()?;
+        let plan = Plan::new(&spec, &overrides).with_context(|| name.clone())?;
+        if plan.spec().published.is_empty() {
+            screen::err(&format!("{name}: no reference numbers for this data under these settings"));
+            continue;
+        }
+        let options = RunOptions { stop: &signals.stop, ..RunOptions::jobs(jobs(args.jobs)) };
+        let bar = view::Progress::bar(&plan);
+        let report = plan.run(options, &|event| bar.show(event))?;
+        bar.finish();
+        if report.interrupted {
+            return Ok(signals.code());
+        }
+        let lines = verify::compare(&report);
+        screen::out(&verify::table(&report, &lines))?;
+        outside += lines.iter().filter(|line| !line.holds()).count();
+        compared += lines.len();
+    }
+    if compared == 0 {
+        anyhow::bail!("no benchmark has reference numbers for this data under these settings");
+    }
+    Ok(if outside == 0 { exit::DONE } else { exit::FOUND })
 }
 
 /// Reads a specification and checks it without its data.

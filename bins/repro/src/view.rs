@@ -35,6 +35,11 @@ impl Progress {
             };
             screen::err(&format!("{word}: {}", finding.text));
         }
+        Self::bar(plan)
+    }
+
+    /// The bar alone.
+    pub(crate) fn bar(plan: &Plan) -> Self {
         let bar = std::io::stderr().is_terminal().then(|| {
             let style = ProgressStyle::with_template(
                 "[{elapsed_precise}] {wide_bar} {pos}/{len} epochs  {msg}  {eta} left",

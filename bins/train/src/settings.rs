@@ -306,6 +306,9 @@ impl Training {
 /// Puts the values of `differs` over those of `base`, table by table. Where one names another row of a table of named
 /// things (`name` differs), its settings start from their defaults.
 pub fn merge(base: &mut toml::Table, differs: &toml::Table) {
+    if differs.contains_key("name") && differs.get("name") != base.get("name") {
+        base.remove("settings");
+    }
     for (key, value) in differs {
         match (base.get_mut(key), value) {
             (Some(toml::Value::Table(old)), toml::Value::Table(new))

@@ -39,8 +39,16 @@ static INFO: LossInfo = LossInfo {
     year: 2017,
     experimental: false,
     labels: LabelUse::UnknownAsNegative,
-    formula: "L = n^g lp on positives, p^g ln on the rest",
-    params: &[GAMMA],
+    formula: "L = b n^g lp on positives, b p^g ln on the rest",
+    params: &[
+        GAMMA,
+        ParamInfo {
+            name: "balance",
+            default: Some(1.0),
+            range: Interval::at_least(0.0),
+            doc: "factor b of the loss. 1 in the paper, 2 in the configurations of wutong16/DistributionBalancedLoss",
+        },
+    ],
 };
 
 static INFO_ALPHA: LossInfo = LossInfo {
@@ -69,14 +77,16 @@ pub struct FocalConfig {
     pub gamma: f64,
     /// Weight of positives in [0, 1], that of the rest being 1 - alpha; `None` weighs both 1.
     pub alpha: Option<f64>,
+    /// Factor of the loss.
+    pub balance: f64,
     /// How the entries become one number.
     pub reduction: Reduction,
 }
 
 impl Default for FocalConfig {
-    /// 2, unbalanced, sum.
+    /// 2, unbalanced, 1, sum.
     fn default() -> Self {
-        Self { gamma: 2.0, alpha: None, reduction: Reduction::Sum }
+        Self { gamma: 2.0, alpha: None, balance: 1.0, reduction: Reduction::Sum }
     }
 }
 
@@ -88,7 +98,8 @@ impl FocalConfig {
 
     /// What positives and the rest weigh.
     pub fn weights(&self) -> (f64, f64) {
-        self.alpha.map_or((1.0, 1.0), |a| (a, 1.0 - a))
+        let (positives, rest) = self.alpha.map_or((1.0, 1.0), |a| (a, 1.0 - a));
+        (self.balance * positives, self.balance * rest)
     }
 }
 
@@ -98,7 +109,7 @@ impl FocalConfig {
 /// y = 1: L = a n^g lp,   dL/dz = -a n^g (g p lp + n)
 /// y = 0: L = b p^g ln,   dL/dz =  b p^g (p + g n ln)
 /// ```
-/// a = b = 1, or a = alpha and b = 1 - alpha. The focal weight is differentiated; for the form that holds it
+/// a = b = `balance`, or a = `balance` alpha and b = `balance` (1 - alpha). The focal weight is differentiated; for the form that holds it
 /// constant see `lacuna-asl`. Unknown and observed negative are the same.
 ///
 /// Lin et al., ICCV 2017, equations 4 and 5.
@@ -119,6 +130,7 @@ impl Focal {
     /// [`LossError::Parameter`] if one is out of its range.
     pub fn new(config: FocalConfig) -> Result<Self, LossError> {
         INFO.check("gamma", config.gamma)?;
+        INFO.check("balance", config.balance)?;
         if let Some(alpha) = config.alpha {
             INFO_ALPHA.check("alpha", alpha)?;
         }
@@ -182,7 +194,8 @@ mod tests {
             (2.7, None),
             (4.0, None),
         ] {
-            let config = FocalConfig { gamma, alpha, ..Default::default() };
+            let balance = if gamma == 2.7 { 2.0 } else { 1.0 };
+            let config = FocalConfig { gamma, alpha, balance, ..Default::default() };
             conformance::check(&|_| Box::new(Focal::new(config.clone()).unwrap()));
         }
     }

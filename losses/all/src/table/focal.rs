@@ -6,11 +6,11 @@ use crate::focal::{Focal, FocalConfig};
 
 pub(super) const ROWS: &[LossRow] = &[
     row(Focal::INFO, Reduction::Sum, LabelNeeds::SinglePositive, |given| {
-        let (gamma, reduction) = (given.get("gamma")?, given.reduction());
-        Ok(Box::new(Focal::new(FocalConfig { gamma, alpha: None, reduction })?))
+        let (gamma, balance, reduction) = (given.get("gamma")?, given.get("balance")?, given.reduction());
+        Ok(Box::new(Focal::new(FocalConfig { gamma, alpha: None, balance, reduction })?))
     }),
     row(Focal::INFO_ALPHA, Reduction::Sum, LabelNeeds::SinglePositive, |given| {
         let (gamma, alpha, reduction) = (given.get("gamma")?, given.get("alpha")?, given.reduction());
-        Ok(Box::new(Focal::new(FocalConfig { gamma, alpha: Some(alpha), reduction })?))
+        Ok(Box::new(Focal::new(FocalConfig { gamma, alpha: Some(alpha), balance: 1.0, reduction })?))
     }),
 ];
