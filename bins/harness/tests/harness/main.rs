@@ -4,6 +4,7 @@
 mod arrows;
 mod benchmark;
 mod labels;
+mod masks;
 mod records;
 mod store;
 
