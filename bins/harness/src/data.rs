@@ -3,7 +3,7 @@
 use crate::{HarnessError, LabelCounts, MaskSource, ProtocolSpec, Stage, Unknown, Validation};
 use lacuna_checks::Finding;
 use lacuna_formats::{Limits, Table, shown};
-use lacuna_labels::{FeatureSet, Label, LabelMatrix, ObservedLabels};
+use lacuna_labels::{FeatureSet, Features, Label, LabelMatrix, ObservedLabels};
 use lacuna_losses::{LabelNeeds, LossRow};
 use lacuna_protocols::{Holdout, Split, Subject};
 use lacuna_source::{DataSource, Dataset};
@@ -17,6 +17,8 @@ pub struct Benchmark {
     pub caveat: Option<&'static str>,
     /// All training rows, those that validate among them.
     pub train: FeatureSet,
+    /// A second extraction of the features of the training rows.
+    pub strong: Option<Features>,
     /// Rows to test on.
     pub test: FeatureSet,
     /// Channels, height and width of a row, where the features are pictures.
@@ -87,7 +89,7 @@ impl Benchmark {
         protocol: &ProtocolSpec,
         rows: &[LabelledRow],
     ) -> Result<(Self, Vec<LabelsKey>), HarnessError> {
-        let Dataset { name, caveat, train, test, notes, files, source: resolved } = source.open()?;
+        let Dataset { name, caveat, train, strong, test, notes, files, source: resolved } = source.open()?;
         let given = source.given();
         let Some(test) = test else {
             return Err(HarnessError::Setting(format!(
@@ -170,7 +172,8 @@ impl Benchmark {
             observed,
             refused,
             mask,
-            fingerprint: examination.fingerprint,
+            fingerprint: lacuna_source::with_strong(examination.fingerprint, strong.as_ref()),
+            strong,
             notes,
             findings: examination.findings,
             files,

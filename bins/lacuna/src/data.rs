@@ -28,6 +28,10 @@ pub struct DataArgs {
     /// How rows of features and labels find each other [default: name]
     #[arg(long = "match", value_name = "HOW")]
     pub by: Option<By>,
+    /// A second extraction of the features of the training rows, under stronger augmentation, for procedures with a strong
+    /// view
+    #[arg(long, value_name = "FILE")]
+    pub strong: Option<PathBuf>,
     /// Rows to test on, where they are in a file of their own
     #[arg(long, value_name = "FILE")]
     pub test: Option<PathBuf>,
@@ -153,6 +157,7 @@ impl DataArgs {
                 By::Stem => Match::Stem,
                 By::Row => Match::Row,
             }),
+            strong: text(&self.strong)?,
             test: text(&self.test)?,
             test_labels: text(&self.test_labels)?,
             test_names: text(&self.test_names)?,

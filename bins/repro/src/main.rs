@@ -186,7 +186,11 @@ fn folder_name(benchmark: &str, data: &str) -> String {
 /// Runs benchmarks and compares their numbers with the references.
 fn verify(names: &[String], args: &RunArgs) -> anyhow::Result<i32> {
     let names: Vec<String> = match names {
-        [] => specs::all()?.into_iter().filter(|spec| !spec.published.is_empty()).map(|spec| spec.name).collect(),
+        [] => specs::all()?
+            .into_iter()
+            .filter(|spec| !spec.published.is_empty())
+            .map(|spec| spec.name)
+            .collect(),
         names => names.to_vec(),
     };
     let signals = Signals::new()?;

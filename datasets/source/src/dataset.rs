@@ -2,6 +2,7 @@
 
 use crate::DataSource;
 use lacuna_formats::Table;
+use lacuna_labels::Features;
 use std::path::PathBuf;
 
 /// Rows to train on and, where there are some, rows to test on.
@@ -13,6 +14,8 @@ pub struct Dataset {
     pub caveat: Option<&'static str>,
     /// The rows to train on.
     pub train: Table,
+    /// A second extraction of the features of the rows to train on, in their order.
+    pub strong: Option<Features>,
     /// The rows to test on.
     pub test: Option<Table>,
     /// What was done while reading that a person should know, one sentence each.
@@ -27,6 +30,19 @@ impl Dataset {
     /// BLAKE3, in hexadecimal, of the names, classes, labels, observed labels and features of all parts. It does not
     /// depend on where the files lie.
     pub fn fingerprint(&self) -> String {
-        lacuna_checks::fingerprint(&self.train, self.test.as_ref())
+        let fingerprint = lacuna_checks::fingerprint(&self.train, self.test.as_ref());
+        with_strong(fingerprint, self.strong.as_ref())
     }
+}
+
+/// A fingerprint of data with a second extraction of its features, where there is one, taken in.
+pub fn with_strong(fingerprint: String, strong: Option<&Features>) -> String {
+    let Some(strong) = strong else { return fingerprint };
+    let mut hash = blake3::Hasher::new();
+    hash.update(fingerprint.as_bytes());
+    for row in 0..strong.rows() {
+        let bytes: Vec<u8> = strong.row(row).iter().flat_map(|x| x.to_le_bytes()).collect();
+        hash.update(&bytes);
+    }
+    hash.finalize().to_hex().to_string()
 }

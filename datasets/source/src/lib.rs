@@ -23,8 +23,9 @@ mod dataset;
 mod error;
 mod reader;
 mod source;
+mod strong;
 
 pub use choices::{Convention, Match, Missing, Unlisted};
-pub use dataset::Dataset;
+pub use dataset::{Dataset, with_strong};
 pub use error::SourceError;
 pub use source::DataSource;

@@ -2,7 +2,7 @@
 
 use crate::align::{Aligned, Parts, align, is_numbered};
 use crate::reader::Reader;
-use crate::{Convention, Dataset, Match, Missing, SourceError, Unlisted};
+use crate::{Convention, Dataset, Match, Missing, SourceError, Unlisted, strong};
 use lacuna_formats::{Content, FeatureTable, LabelTable, ReadOptions, Table, recognised};
 use lacuna_labels::FeatureSet;
 use lacuna_synthetic::{DEFAULT_SEED, SETS, SetEntry, synthetic_set};
@@ -37,6 +37,9 @@ pub struct DataSource {
     /// How rows of features and of labels find each other.
     #[serde(rename = "match", skip_serializing_if = "Option::is_none")]
     pub by: Option<Match>,
+    /// A second extraction of the features of the training rows, under stronger augmentation.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub strong: Option<String>,
     /// Rows to test on, where they are in a file of their own.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub test: Option<String>,
@@ -119,6 +122,7 @@ impl DataSource {
             labels: text(&other.labels, &self.labels),
             names: text(&other.names, &self.names),
             by: other.by.or(self.by),
+            strong: text(&other.strong, &self.strong),
             test: text(&other.test, &self.test),
             test_labels: text(&other.test_labels, &self.test_labels),
             test_names: text(&other.test_names, &self.test_names),
@@ -147,6 +151,7 @@ impl DataSource {
             ("labels", self.labels.is_some()),
             ("names", self.names.is_some()),
             ("match", self.by.is_some()),
+            ("strong", self.strong.is_some()),
             ("test", self.test.is_some()),
             ("test-labels", self.test_labels.is_some()),
             ("test-names", self.test_names.is_some()),
@@ -167,7 +172,7 @@ impl DataSource {
     /// # Errors
     /// What the formats answer, with file, row and column; what does not fit together; another fingerprint.
     pub fn open(&self) -> Result<Dataset, SourceError> {
-        let data = match (&self.embedded, &self.path) {
+        let mut data = match (&self.embedded, &self.path) {
             (Some(name), None) => self.open_embedded(name)?,
             (None, Some(path)) => self.open_files(Path::new(path))?,
             _ => {
@@ -175,6 +180,11 @@ impl DataSource {
                 return Err(SourceError::Setting(problem));
             }
         };
+        if let Some(path) = &self.strong {
+            let (features, files) = strong::read(Path::new(path), &data.train)?;
+            data.strong = Some(features);
+            data.files.extend(files);
+        }
         if let Some(expected) = &self.fingerprint {
             let found = data.fingerprint();
             if found != *expected {
@@ -207,6 +217,7 @@ impl DataSource {
             name: name.to_string(),
             caveat: Some(entry.caveat),
             train: table(set.train),
+            strong: None,
             test: Some(table(set.test)),
             notes: Vec::new(),
             files: Vec::new(),
@@ -358,7 +369,7 @@ impl DataSource {
         let format = self.format.clone().or_else(|| recognised(path).map(|format| format.name.to_string()));
         let features = self.features.clone().or(chosen);
         let resolved = Self { format, features, ..self.clone() };
-        Dataset { name, caveat: None, train, test, notes, files, source: resolved }
+        Dataset { name, caveat: None, train, strong: None, test, notes, files, source: resolved }
     }
 }
 

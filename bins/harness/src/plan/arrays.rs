@@ -18,7 +18,15 @@ pub(super) struct Arrays {
     val_observed: Vec<(LabelsKey, ObservedLabels)>,
     test_truth: TrueLabels,
     /// Features of both parts after a transform, by what the specification says.
-    transformed: Vec<(Named, [Features; 2])>,
+    transformed: Vec<(Named, Transformed)>,
+}
+
+/// Features after a transform.
+#[derive(Debug)]
+struct Transformed {
+    train: Features,
+    strong: Option<Features>,
+    test: Features,
 }
 
 impl Arrays {
@@ -46,14 +54,18 @@ impl Arrays {
             val_observed =
                 data.each_observed().map(|(key, labels)| (key, labels.select(&data.split.val))).collect();
         }
-        let mut transformed: Vec<(Named, [Features; 2])> = Vec::new();
+        let mut transformed: Vec<(Named, Transformed)> = Vec::new();
         for training in trainings {
             let named = &training.transform;
             if named.name == "none" || transformed.iter().any(|(known, _)| known == named) {
                 continue;
             }
             let transform = Transform::fit(named, &data.train.features, &train_rows)?;
-            let parts = [&data.train.features, &data.test.features].map(|part| transform.apply(part));
+            let parts = Transformed {
+                train: transform.apply(&data.train.features),
+                strong: data.strong.as_ref().map(|strong| transform.apply(strong)),
+                test: transform.apply(&data.test.features),
+            };
             transformed.push((named.clone(), parts));
         }
         let all = data.tested.len() == data.test.rows();
@@ -68,12 +80,8 @@ impl Arrays {
         })
     }
 
-    /// Features of the training and of the test part.
-    fn features<'a>(&'a self, data: &'a Benchmark, training: &Training) -> [&'a Features; 2] {
-        match self.transformed.iter().find(|(named, _)| *named == training.transform) {
-            Some((_, [train, test])) => [train, test],
-            None => [&data.train.features, &data.test.features],
-        }
+    fn transformed(&self, training: &Training) -> Option<&Transformed> {
+        self.transformed.iter().find(|(named, _)| *named == training.transform).map(|(_, parts)| parts)
     }
 
     /// The rows that train, with the labels of a key.
@@ -83,13 +91,19 @@ impl Arrays {
         key: LabelsKey,
         training: &Training,
     ) -> TrainSet<'a> {
-        let [features, _] = self.features(data, training);
-        TrainSet { features, strong: None, observed: data.labels(key), rows: &self.train_rows }
+        let (features, strong) = match self.transformed(training) {
+            Some(parts) => (&parts.train, parts.strong.as_ref()),
+            None => (&data.train.features, data.strong.as_ref()),
+        };
+        TrainSet { features, strong, observed: data.labels(key), rows: &self.train_rows }
     }
 
     /// Everything that a run looks at.
     pub(super) fn data<'a>(&'a self, data: &'a Benchmark, key: LabelsKey, training: &Training) -> Data<'a> {
-        let [train_features, test_features] = self.features(data, training);
+        let (train_features, test_features) = match self.transformed(training) {
+            Some(parts) => (&parts.train, &parts.test),
+            None => (&data.train.features, &data.test.features),
+        };
         let observed = self.val_observed.iter().find(|(known, _)| *known == key).map(|(_, labels)| labels);
         let val = self.val_truth.as_ref().map(|truth| EvalSet {
             features: if data.val == ValRows::Train { train_features } else { test_features },

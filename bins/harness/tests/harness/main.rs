@@ -5,6 +5,7 @@ mod arrows;
 mod benchmark;
 mod labels;
 mod masks;
+mod procedures;
 mod records;
 mod store;
 
