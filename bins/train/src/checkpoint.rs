@@ -85,7 +85,7 @@ impl Checkpoint {
         let slots = match &run.current.stepper {
             Stepper::Batches(optimizer) => optimizer.state(),
             Stepper::Whole(lbfgs) => {
-                let state = lbfgs.state(&run.current.tape);
+                let state = lbfgs.state();
                 put("lbfgs/iterations".to_string(), Values::U64(vec![state.iterations]));
                 put("lbfgs/value".to_string(), Values::F64(state.value.into_iter().collect()));
                 state.slots
