@@ -3,7 +3,7 @@
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 use indicatif::{ProgressBar, ProgressStyle};
 use lacuna_checks::Severity;
-use lacuna_cli::screen::{self, WIDTH, wrapped};
+use lacuna::cli::screen::{self, WIDTH, wrapped};
 use lacuna_formats::shown;
 use lacuna_harness::{Cells, Plan, Progress as Event, Report, RunResult, Store};
 use std::io::IsTerminal;

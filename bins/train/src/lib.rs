@@ -33,6 +33,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod audit;
 mod batch;
 mod checkpoint;
 mod data;
@@ -51,6 +52,7 @@ mod settings;
 mod sources;
 mod transform;
 
+pub use audit::{Audit, AuditOptions, Candidate, audit};
 pub use batch::Batch;
 pub use checkpoint::{Checkpoint, CheckpointFolder};
 pub use data::{Data, EvalLabels, EvalRows, EvalSet, TrainSet};

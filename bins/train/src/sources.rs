@@ -15,6 +15,11 @@ pub trait FeatureSource {
         None
     }
 
+    /// Why the rows do not stand as in their file, where they do not: such rows are joined by name alone.
+    fn rearranged(&self) -> Option<&str> {
+        None
+    }
+
     /// Channels, height and width, where the rows are pictures.
     fn image(&self) -> Option<[usize; 3]> {
         None
@@ -39,6 +44,11 @@ pub trait LabelSource {
     fn class_names(&self) -> Option<&Strings> {
         None
     }
+
+    /// Why the rows do not stand as in their file, where they do not: such rows are joined by name alone.
+    fn rearranged(&self) -> Option<&str> {
+        None
+    }
 }
 
 impl FeatureSource for Features {
@@ -60,6 +70,9 @@ impl<T: FeatureSource + ?Sized> FeatureSource for &T {
     fn row_names(&self) -> Option<&Strings> {
         (**self).row_names()
     }
+    fn rearranged(&self) -> Option<&str> {
+        (**self).rearranged()
+    }
     fn image(&self) -> Option<[usize; 3]> {
         (**self).image()
     }
@@ -71,6 +84,9 @@ impl<T: LabelSource + ?Sized> LabelSource for &T {
     }
     fn row_names(&self) -> Option<&Strings> {
         (**self).row_names()
+    }
+    fn rearranged(&self) -> Option<&str> {
+        (**self).rearranged()
     }
     fn class_names(&self) -> Option<&Strings> {
         (**self).class_names()
@@ -127,6 +143,11 @@ where
             classes,
             notes,
         });
+    }
+    if let Some(why) = x.rearranged().or(y.rearranged()) {
+        return Err(TrainError::Rows(format!(
+            "{why}, so that rows can be joined by name alone, and not both of features and labels have names of rows"
+        )));
     }
     if features.rows() != observed.rows() {
         let named = x.row_names().is_some() || y.row_names().is_some();
