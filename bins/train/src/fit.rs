@@ -1,12 +1,15 @@
 //! From arrays to a model: the choices that a person need not make.
 
+mod counts;
+
+use counts::Counts;
+
 use crate::model::{Fingerprints, ModelParts, TrainedWith};
 use crate::sources::{Joined, join};
 use crate::{
     Data, EvalLabels, EvalRows, EvalSet, Evaluation, FeatureSource, Head, LabelSource, LastBatch, LossChoice,
     Model, Named, On, Run, TrainError, TrainSet, Training, Transform,
 };
-use lacuna_formats::shown;
 use lacuna_labels::{Features, Label, ObservedLabels, TrueLabels};
 use lacuna_losses::{LabelNeeds, Options};
 use lacuna_protocols::Stream;
@@ -88,15 +91,6 @@ struct Plan {
     /// L-BFGS, without held-out rows.
     whole: bool,
     notes: Vec<String>,
-}
-
-/// How many labels there are of each kind.
-struct Counts {
-    positives: usize,
-    negatives: usize,
-    unknown: usize,
-    /// Positives and negatives of each class.
-    of_class: Vec<[usize; 2]>,
 }
 
 impl Fit {
@@ -426,51 +420,6 @@ const LOGIT_DEVIATION: f64 = 4.0;
 fn mean_square(features: &Features) -> f64 {
     let sum: f64 = features.values().iter().map(|x| f64::from(*x) * f64::from(*x)).sum();
     sum / features.rows().max(1) as f64
-}
-
-impl Counts {
-    /// # Errors
-    /// [`TrainError::Labels`] where there is nothing to learn.
-    fn of(observed: &ObservedLabels) -> Result<Self, TrainError> {
-        let refuse = |problem: &str| Err(TrainError::Labels(problem.to_string()));
-        if observed.cells().is_empty() {
-            return refuse("there are no labels: no row or no class");
-        }
-        let mut of_class = vec![[0; 2]; observed.classes()];
-        for row in observed.cells().chunks(observed.classes()) {
-            for (counts, label) in of_class.iter_mut().zip(row) {
-                counts[0] += usize::from(*label == Label::Positive);
-                counts[1] += usize::from(*label == Label::Negative);
-            }
-        }
-        let positives = of_class.iter().map(|counts| counts[0]).sum();
-        let negatives = of_class.iter().map(|counts| counts[1]).sum();
-        let unknown = observed.cells().len() - positives - negatives;
-        match (positives, negatives, unknown) {
-            (0, 0, _) => refuse("every label is unknown"),
-            (0, ..) => refuse("no label is positive"),
-            (_, 0, 0) => refuse("every label is positive, and no cell is unknown"),
-            _ => Ok(Self { positives, negatives, unknown, of_class }),
-        }
-    }
-
-    /// Notes on classes that nothing can be learned of.
-    fn warn(&self, classes: &[String], needs: LabelNeeds, notes: &mut Vec<String>) {
-        let mut warn = |what: &str, of: &dyn Fn([usize; 2]) -> bool| {
-            let named: Vec<&str> =
-                self.of_class.iter().zip(classes).filter(|(c, _)| of(**c)).map(|(_, name)| &**name).collect();
-            if !named.is_empty() {
-                let few: Vec<String> = named.iter().take(5).map(|name| shown(name)).collect();
-                let more = if named.len() > 5 { ", ..." } else { "" };
-                let are = if named.len() == 1 { "class has" } else { "classes have" };
-                notes.push(format!("{} {are} {what} ({}{more})", named.len(), few.join(", ")));
-            }
-        };
-        warn("no positive: nothing is learned of it", &|[p, _]| p == 0);
-        if needs == LabelNeeds::SinglePositiveOneNegative {
-            warn("no known negative: its probabilities will be too high", &|[p, n]| p > 0 && n == 0);
-        }
-    }
 }
 
 /// BLAKE3 of the values and of the cells, in hexadecimal.
