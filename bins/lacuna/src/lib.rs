@@ -1,5 +1,5 @@
-//! Multi-label learning where labels are missing: read features and labels, train, predict, find labels that are missing,
-//! save for PyTorch. From nothing but the standard way of storing both, and without true labels:
+//! Multi-label learning with missing labels: read features and labels, train a head, predict, find labels that are probably
+//! missing, save the head for PyTorch. No true labels are needed. Start here:
 //!
 //! ```
 //! use lacuna::{Head, Label};
@@ -69,6 +69,6 @@ pub mod read;
 pub use lacuna_formats::FormatError;
 pub use lacuna_labels::{FeatureError, Features, Label, LabelError, LabelMatrix, ObservedLabels};
 pub use lacuna_train::{
-    Audit, AuditOptions, Candidate, CnnSpec, FeatureSource, Fit, Head, LabelSource, MlpSpec, Model,
-    ModelError, Named, Predictions, TrainError, audit,
+    Audit, AuditOptions, Candidate, CnnSpec, FeatureSource, Fingerprints, Fit, Head, Input, LabelSource,
+    MlpSpec, Model, ModelError, Named, Predictions, TrainError, TrainedWith, Transform, Weights, audit,
 };

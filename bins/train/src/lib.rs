@@ -1,5 +1,8 @@
 //! Training: procedures, the one loop, checkpoints and fitted models.
 //!
+//! Start with [`Fit`], which trains on arrays with defaults and gives a [`Model`]; [`audit()`] finds cells that are probably
+//! positive. Below them, for those who reproduce a method or write one:
+//!
 //! A method of a paper is more than its loss: which rows a step sees, which layers, what is mixed, what is written between
 //! epochs. [`Procedure`] is that, [`PROCEDURES`] the table of them, and [`Run`] the only loop.
 //!

@@ -286,3 +286,120 @@ fn damaged_files_are_refused_and_never_panic() {
         assert!(error.contains(said) && error.contains("head.json"), "{from} -> {to}: {error}");
     }
 }
+
+/// torch.nn.Linear: x W^T + b for one row.
+fn linear(
+    x: &[f64],
+    (shape, weight): &(Vec<usize>, Vec<f32>),
+    (_, bias): &(Vec<usize>, Vec<f32>),
+) -> Vec<f64> {
+    assert_eq!(shape[1], x.len());
+    let unit =
+        |(w, b): (&[f32], &f32)| f64::from(*b) + w.iter().zip(x).map(|(w, x)| f64::from(*w) * x).sum::<f64>();
+    weight.chunks(shape[1]).zip(bias).map(unit).collect()
+}
+
+/// torch.nn.Conv2d with 3 x 3 kernels and padding 1, ReLU and a 2 x 2 maximum.
+fn convolution(
+    x: &[f64],
+    [height, width]: [usize; 2],
+    (shape, kernel): &(Vec<usize>, Vec<f32>),
+    bias: &[f32],
+) -> Vec<f64> {
+    let (outputs, inputs) = (shape[0], shape[1]);
+    let at = |channel: usize, y: usize, x_: usize| {
+        // Shifted by the padding.
+        let inside = (1..=height).contains(&y) && (1..=width).contains(&x_);
+        if inside { x[(channel * height + y - 1) * width + x_ - 1] } else { 0.0 }
+    };
+    let value = |output: usize, y: usize, x_: usize| {
+        let mut sum = f64::from(bias[output]);
+        for input in 0..inputs {
+            for (i, w) in kernel[(output * inputs + input) * 9..][..9].iter().enumerate() {
+                sum += f64::from(*w) * at(input, y + i / 3, x_ + i % 3);
+            }
+        }
+        sum.max(0.0)
+    };
+    let mut pooled = Vec::new();
+    for output in 0..outputs {
+        for y in (0..height / 2 * 2).step_by(2) {
+            for x_ in (0..width / 2 * 2).step_by(2) {
+                let corners = [(y, x_), (y, x_ + 1), (y + 1, x_), (y + 1, x_ + 1)];
+                pooled.push(corners.map(|(y, x_)| value(output, y, x_)).into_iter().fold(0.0, f64::max));
+            }
+        }
+    }
+    pooled
+}
+
+#[test]
+fn what_pytorch_computes_from_the_saved_file_is_what_is_predicted() {
+    let (x, y) = data(60);
+    let folder = tempfile::tempdir().unwrap();
+    let mlp = Head::Mlp(MlpSpec { batch_norm: true, ..MlpSpec::plain(vec![6]) });
+    let cnn = Head::Cnn(CnnSpec { image: Some([1, 4, 3]), channels: vec![3] });
+    for (name, head, transform) in
+        [("mlp", mlp, "standardise"), ("cnn", cnn, "none"), ("cosine", Head::Cosine, "l2")]
+    {
+        let fit = Fit::new("bce").head(head).transform(Named::new(transform)).epochs(4).batch(16);
+        let model = fit.fit(&x, &y).unwrap();
+        let path = folder.path().join(name);
+        model.save(&path).unwrap();
+        let t = tensors(&fs::read(path.join("head.safetensors")).unwrap());
+        let predicted = model.predict(&x).unwrap();
+        for row in 0..x.rows() {
+            let x: Vec<f64> = x.row(row).iter().map(|x| f64::from(*x)).collect();
+            let z = match name {
+                "mlp" => {
+                    let mut hidden = linear(&x, &t["0.weight"], &t["0.bias"]);
+                    for (i, h) in hidden.iter_mut().enumerate() {
+                        let of = |part: &str| f64::from(t[&format!("1.{part}")].1[i]);
+                        let unit = (*h - of("running_mean")) / (of("running_var") + 1e-5).sqrt();
+                        *h = (unit * of("weight") + of("bias")).max(0.0);
+                    }
+                    linear(&hidden, &t["3.weight"], &t["3.bias"])
+                }
+                "cnn" => {
+                    let pooled = convolution(&x, [4, 3], &t["1.weight"], &t["1.bias"].1);
+                    linear(&pooled, &t["5.weight"], &t["5.bias"])
+                }
+                _ => {
+                    let norm = x.iter().map(|x| x * x).sum::<f64>().sqrt();
+                    linear(&x.iter().map(|x| x / norm).collect::<Vec<_>>(), &t["weight"], &t["bias"])
+                }
+            };
+            for (class, z) in z.into_iter().enumerate() {
+                let ours = f64::from(predicted.logits()[row * 2 + class]);
+                assert!((z - ours).abs() < 1e-3 * (1.0 + z.abs()), "{name} row {row}: {z} {ours}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_cosine_head_gives_the_logits_that_it_had_in_training() {
+    let (x, _) = data(20);
+    let mut tape = Tape::with_exec(Exec::Serial);
+    let head = CosineClassifier::new(&mut tape, "", 12, 2, &mut Stream::new(1, "cosine"));
+    tape.seal();
+    let weight = tape.entries().map(|entry| Weights {
+        name: entry.name.to_string(),
+        shape: entry.shape.sizes().to_vec(),
+        values: entry.value.to_vec(),
+    });
+    let weight: Vec<Weights> = weight.collect();
+    let model = Model::new(ModelParts {
+        head: &Head::Cosine,
+        transform: &Transform::default(),
+        weights: &weight,
+        features: 12,
+        classes: vec!["a".to_string(), "b".to_string()],
+        trained: TrainedWith::default(),
+    });
+    tape.reset();
+    let input = tape.input([20, 12], x.values());
+    let z = head.forward(&mut tape, input, Mode::Eval);
+    let predicted = model.unwrap().predict(&x).unwrap();
+    assert!(tape.value(z).iter().zip(predicted.logits()).all(|(a, b)| (a - b).abs() < 1e-4));
+}
