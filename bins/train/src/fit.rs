@@ -45,8 +45,8 @@ const BATCH: usize = 32;
 /// over all rows to convergence, on standardised features. Everything else is trained by Adam under a one-cycle schedule,
 /// and the epoch with the best mAP on held-out observed labels is taken.
 ///
-/// The loss `auto` is chosen by the labels: where negatives are known it is `bce` over the known cells; where only
-/// positives are known it is one that gives the unknown cells, which are mostly negative, less weight than a known label.
+/// The loss `auto` is chosen by the labels: where at least half of the classes with positives have known negatives too, it is
+/// `bce` over the known cells; where only positives are known it is one that gives the unknown cells, which are mostly negative, less weight than a known label.
 /// [`Fit::explain`] says what is chosen and why, and so does [`Model::notes`]. The same data, settings and seed give the
 /// same bits.
 ///
@@ -388,7 +388,9 @@ impl Fit {
 
     /// The loss that the labels ask for.
     fn auto(&self, counts: &Counts, notes: &mut Vec<String>) -> String {
-        if counts.negatives > 0 {
+        let positive = counts.of_class.iter().filter(|[p, _]| *p > 0).count();
+        let both = counts.of_class.iter().filter(|[p, n]| *p > 0 && *n > 0).count();
+        if 2 * both >= positive {
             let why = match counts.unknown {
                 0 => "every cell is known".to_string(),
                 _ => "negatives are known, so that unknown cells can be left out".to_string(),
@@ -397,11 +399,15 @@ impl Fit {
             return "bce".to_string();
         }
         if counts.of_class.len() < 2 {
-            notes.push("auto: an, because only positives are known and there is one class".to_string());
+            notes.push("auto: an, because no negative is known and there is one class".to_string());
             return "an".to_string();
         }
+        let why = match both {
+            0 => "only positives are known".to_string(),
+            _ => format!("negatives are known in only {both} of the {positive} classes with positives"),
+        };
         notes.push(format!(
-            "auto: {POSITIVES_ONLY}, because only positives are known: unknown cells count as negatives of less weight"
+            "auto: {POSITIVES_ONLY}, because {why}: cells that are not positive count as negatives of less weight"
         ));
         POSITIVES_ONLY.to_string()
     }

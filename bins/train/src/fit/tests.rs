@@ -176,3 +176,15 @@ fn every_loss_that_the_labels_allow_trains_or_says_why_not() {
     }
     assert!(SMOOTH.iter().all(|name| lacuna_losses::find(name).is_ok()));
 }
+
+#[test]
+fn a_few_known_negatives_in_one_class_do_not_make_bce_the_choice() {
+    let few = |row: usize, class: usize, positive: bool| match (class, positive) {
+        (0, false) if row < 20 => N,
+        _ => positives_only(row, class, positive),
+    };
+    let (x, y) = data(100, few);
+    let model = Fit::new("auto").fit(&x, &y).unwrap();
+    assert_eq!(model.trained_with().loss, POSITIVES_ONLY);
+    assert!(model.notes().iter().any(|note| note.contains("1 of the 3 classes")), "{:?}", model.notes());
+}
