@@ -3,6 +3,9 @@
 //! A layer owns handles of parameters, not numbers: the numbers live on the tape, where optimisers,
 //! checkpoints and averages find them by name. Training a head is four calls a step.
 //!
+//! Start with [`Linear`] or [`Mlp`] and [`Adam`]; [`Layer`] is what layers have in common, [`Optimizer`] what moves their
+//! parameters.
+//!
 //! ```
 //! use lacuna_engine::Tape;
 //! use lacuna_nn::{Adam, AdamConfig, Layer, Linear, Mode, Optimizer};

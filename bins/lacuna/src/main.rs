@@ -1,8 +1,8 @@
 //! Looks after data sets: what is wrong with one, and masks for it.
 
 use clap::{Parser, Subcommand};
-use lacuna_cli::screen::WIDTH;
-use lacuna_cli::{doctor, exit, make, mask};
+use lacuna::cli::screen::WIDTH;
+use lacuna::cli::{doctor, exit, make, mask};
 
 /// Version and instruction level.
 fn version() -> &'static str {

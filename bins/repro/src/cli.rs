@@ -2,8 +2,8 @@
 
 use anyhow::{Context, bail};
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use lacuna_cli::screen::WIDTH;
-use lacuna_cli::{DataArgs, exit};
+use lacuna::cli::screen::WIDTH;
+use lacuna::cli::{DataArgs, exit};
 use lacuna_harness::{MaskSource, Overrides};
 use lacuna_source::DataSource;
 use std::path::PathBuf;
@@ -44,7 +44,7 @@ pub(crate) enum Command {
     /// Lists every loss with its source, assumptions and parameters, or shows one with its plot
     Losses(crate::losses::LossesArgs),
     /// Hides labels as a protocol says and writes what is left
-    Mask(Box<lacuna_cli::mask::MaskArgs>),
+    Mask(Box<lacuna::cli::mask::MaskArgs>),
     /// Looks at specifications
     Config {
         #[command(subcommand)]

@@ -1,7 +1,7 @@
 //! What there is: benchmarks, losses, embedded data.
 
 use crate::specs;
-use lacuna_cli::screen::wrapped;
+use lacuna::cli::screen::wrapped;
 use lacuna_losses::{LOSSES, LabelNeeds, LossRow, Takes};
 use lacuna_protocols::PROTOCOLS;
 use lacuna_synthetic::SETS;

@@ -10,7 +10,7 @@ mod view;
 use anyhow::Context;
 use clap::Parser;
 use cli::{Cli, Command, ConfigCommand, RunArgs};
-use lacuna_cli::{exit, screen};
+use lacuna::cli::{exit, screen};
 use lacuna_formats::FormatError;
 use lacuna_harness::{HarnessError, Plan, Progress, Report, RunOptions, Spec, Store};
 use lacuna_source::SourceError;
@@ -28,7 +28,7 @@ fn main() {
         Some(Command::Losses(args)) => {
             losses::text(&args).and_then(|text| screen::out(&text)).map(|()| exit::DONE)
         }
-        Some(Command::Mask(args)) => lacuna_cli::mask::run(&args).map(|()| exit::DONE),
+        Some(Command::Mask(args)) => lacuna::cli::mask::run(&args).map(|()| exit::DONE),
         Some(Command::Config { command: ConfigCommand::Check { what } }) => check(&what),
         Some(Command::Verify { names, args }) => verify(&names, &args),
         Some(Command::Run { name, args }) => run(name.as_deref(), &args),

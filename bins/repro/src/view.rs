@@ -2,8 +2,8 @@
 
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 use indicatif::{ProgressBar, ProgressStyle};
+use lacuna::cli::screen::{self, WIDTH, wrapped};
 use lacuna_checks::Severity;
-use lacuna_cli::screen::{self, WIDTH, wrapped};
 use lacuna_formats::shown;
 use lacuna_harness::{Cells, Finished, Plan, Progress as Event, Report, RunResult, Store};
 use std::io::IsTerminal;

@@ -1,11 +1,13 @@
 //! What can go wrong in training.
 
+use crate::ModelError;
 use lacuna_formats::FormatError;
 use lacuna_losses::LossError;
 use lacuna_metrics::MetricError;
 
 /// Why something cannot be trained, or stopped training.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum TrainError {
     /// A setting is wrong by itself or does not fit the data.
     #[error("{0}")]
@@ -40,6 +42,24 @@ pub enum TrainError {
     /// Saved state does not fit.
     #[error(transparent)]
     State(#[from] StateError),
+    /// Features and labels have rows that cannot be joined.
+    #[error("{0}")]
+    Rows(String),
+    /// There is nothing to learn from the labels.
+    #[error("{0}")]
+    Labels(String),
+    /// A file of labels lists some cells, and it was not said what the others are.
+    #[error(
+        "{path}: the file lists only some of the labels, and nothing says what the others are: say \
+         .unlisted(Label::Unknown) where they were not looked at, .unlisted(Label::Negative) where the lists are complete"
+    )]
+    Unlisted {
+        /// The file.
+        path: String,
+    },
+    /// A model was refused.
+    #[error(transparent)]
+    Model(#[from] ModelError),
     /// A file cannot be read.
     #[error(transparent)]
     Format(#[from] FormatError),

@@ -217,7 +217,8 @@ impl Head {
                 let layers = [&[inputs], &channels[..]].concat();
                 let convolutions: f64 =
                     layers.windows(2).map(|pair| 9.0 * pair[0] as f64 * pair[1] as f64).sum();
-                let pixels = (height >> channels.len()) as f64 * (width >> channels.len()) as f64;
+                let halved = |side: usize| side.checked_shr(channels.len() as u32).unwrap_or(0) as f64;
+                let pixels = halved(height) * halved(width);
                 let last = layers.last().copied().unwrap_or_default() as f64;
                 return convolutions + last * pixels * classes as f64;
             }
@@ -250,7 +251,7 @@ impl Head {
                 "pictures of {c} x {h} x {w} do not have as many numbers as a row, which has {features}"
             ));
         }
-        let halved = 1usize << channels.len().min(31);
+        let halved = 1usize.checked_shl(channels.len() as u32).unwrap_or(usize::MAX);
         if channels.is_empty() || channels.contains(&0) || h / halved == 0 || w / halved == 0 {
             return refuse(format!(
                 "{} convolutions with channels {channels:?} do not fit pictures of {h} x {w}",

@@ -1,5 +1,8 @@
 //! Training: procedures, the one loop, checkpoints and fitted models.
 //!
+//! Start with [`Fit`], which trains on arrays with defaults and gives a [`Model`]; [`audit()`] finds cells that are probably
+//! positive. Below them, for those who reproduce a method or write one:
+//!
 //! A method of a paper is more than its loss: which rows a step sees, which layers, what is mixed, what is written between
 //! epochs. [`Procedure`] is that, [`PROCEDURES`] the table of them, and [`Run`] the only loop.
 //!
@@ -33,32 +36,40 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod audit;
 mod batch;
 mod checkpoint;
 mod data;
 mod error;
 mod feed;
+mod fit;
 mod head;
 mod metrics;
+mod model;
 mod named;
 mod optimizers;
 mod pca;
 mod procedure;
 mod run;
 mod settings;
+mod sources;
 mod transform;
 
+pub use audit::{Audit, AuditOptions, Candidate, audit};
 pub use batch::Batch;
 pub use checkpoint::{Checkpoint, CheckpointFolder};
 pub use data::{Data, EvalLabels, EvalRows, EvalSet, TrainSet};
 pub use error::{StateError, TrainError};
 pub use feed::{Feed, Pool, SAMPLERS, SamplerRow};
+pub use fit::Fit;
 pub use head::{CnnSpec, Head, MlpSpec};
 pub use lacuna_losses::TrainPass;
 pub use metrics::{METRICS, MetricRow, MetricValue, Scored, metric};
+pub use model::{Fingerprints, Input, Model, ModelError, ModelParts, Predictions, TrainedWith};
 pub use named::{Named, NamedRow, SettingInfo, Values};
 pub use optimizers::{GroupSpec, OPTIMIZERS, OptimizerRow, SCHEDULES, ScheduleRow};
 pub use procedure::{At, Build, LossChoice, PROCEDURES, Procedure, ProcedureRow};
 pub use run::{EpochRecord, Outcome, Run, Weights};
 pub use settings::{Also, Evaluation, LastBatch, MOST, On, Rows, Start, Training, merge};
+pub use sources::{FeatureSource, LabelSource};
 pub use transform::{TRANSFORMS, Transform, TransformRow};

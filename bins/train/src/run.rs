@@ -38,6 +38,7 @@ pub struct Run<'a> {
     pub(crate) best_averaged: Best,
     pub(crate) history: Vec<EpochRecord>,
     logits: Vec<f32>,
+    converged: bool,
 }
 
 /// Where a run stands.
@@ -94,6 +95,8 @@ pub struct Outcome {
     pub best_epoch: usize,
     /// Whether they are averaged ones.
     pub averaged: bool,
+    /// Whether the run ended because L-BFGS had converged.
+    pub converged: bool,
     /// The metric of selection on the validation rows, at that epoch.
     pub val: Option<f64>,
     /// Metrics of the test rows by name; those of other weights as `name.weights`, for instance `map.last`.
@@ -168,12 +171,19 @@ impl<'a> Run<'a> {
             best_averaged: Best::default(),
             history: Vec::new(),
             logits: Vec::new(),
+            converged: false,
         })
     }
 
     /// Whether every epoch of every phase is over.
     pub fn is_done(&self) -> bool {
         self.at.phase + 1 == self.phases.len() && self.at.epoch == self.phases[self.at.phase].epochs
+    }
+
+    /// Whether the last step was one of L-BFGS that found nothing left to improve: further epochs of the phase change no
+    /// prediction, and whoever drives the run may [`finish`](Self::finish) it. Runs of other optimisers never converge.
+    pub fn converged(&self) -> bool {
+        self.converged
     }
 
     /// Epochs of all phases together.
@@ -272,7 +282,10 @@ impl<'a> Run<'a> {
                     tape.reset();
                     procedure.step(tape, batches, at)
                 })
-                .map(|progress| progress.value as f32),
+                .map(|progress| {
+                    self.converged = progress.converged;
+                    progress.value as f32
+                }),
         };
         let value = value.map_err(|source| self.failed(source))?;
         if let Some(ema) = &mut self.current.ema {
@@ -376,6 +389,7 @@ impl<'a> Run<'a> {
         Ok(Outcome {
             best_epoch,
             averaged,
+            converged: self.converged,
             val,
             metrics,
             test_ap,
@@ -415,6 +429,7 @@ impl<'a> Run<'a> {
             false,
         )?;
         self.at = Place { phase: self.at.phase + 1, epoch: 0, step: 0 };
+        self.converged = false;
         (self.best, self.best_averaged) = (Best::default(), Best::default());
         Ok(())
     }

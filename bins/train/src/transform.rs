@@ -105,23 +105,38 @@ impl Transform {
     }
 
     /// Transformed features.
+    ///
+    /// # Panics
+    /// If a transformed feature is beyond the range of 32-bit floats.
     pub fn apply(&self, features: &Features) -> Features {
-        let columns = features.columns();
-        let wide = self.columns(columns);
+        self.try_apply(features).expect("finite features stay finite")
+    }
+
+    /// Transformed features.
+    ///
+    /// # Errors
+    /// [`TrainError::Setting`] where one is beyond the range of 32-bit floats.
+    pub(crate) fn try_apply(&self, features: &Features) -> Result<Features, TrainError> {
+        let wide = self.columns(features.columns());
         let mut values = Vec::with_capacity(features.rows() * wide);
-        let mut row = vec![0.0; columns];
+        let mut row = vec![0.0; features.columns()];
         for i in 0..features.rows() {
             row.copy_from_slice(features.row(i));
-            self.prepare(&mut row);
-            if self.components.is_empty() {
-                values.extend_from_slice(&row);
-            } else {
-                let project =
-                    |w: &[f32]| w.iter().zip(&row).map(|(w, x)| f64::from(w * x)).sum::<f64>() as f32;
-                values.extend(self.components.chunks(columns).map(project));
-            }
+            self.apply_row(&mut row, &mut values);
         }
-        Features::new(features.rows(), wide, values).expect("finite features stay finite")
+        let transformed = Features::new(features.rows(), wide, values);
+        transformed.map_err(|error| TrainError::Setting(format!("the transform of the features: {error}")))
+    }
+
+    /// Appends the transformed row to `out`; `row` is changed.
+    pub(crate) fn apply_row(&self, row: &mut [f32], out: &mut Vec<f32>) {
+        self.prepare(row);
+        if self.components.is_empty() {
+            out.extend_from_slice(row);
+        } else {
+            let project = |w: &[f32]| w.iter().zip(&*row).map(|(w, x)| f64::from(w * x)).sum::<f64>() as f32;
+            out.extend(self.components.chunks(row.len()).map(project));
+        }
     }
 
     /// Division by the norm, centring and scaling of one row.
@@ -164,7 +179,12 @@ pub(crate) fn normalise(row: &mut [f32]) {
     let norm = row.iter().map(|x| f64::from(*x) * f64::from(*x)).sum::<f64>().sqrt();
     if norm > 0.0 {
         let by = (1.0 / norm) as f32;
-        row.iter_mut().for_each(|x| *x *= by);
+        if by.is_finite() {
+            row.iter_mut().for_each(|x| *x *= by);
+        } else {
+            // The row is so short that 1 / |x| is beyond 32 bits.
+            row.iter_mut().for_each(|x| *x = (f64::from(*x) / norm) as f32);
+        }
     }
 }
 

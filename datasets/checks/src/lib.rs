@@ -3,6 +3,8 @@
 //! [`examine`] looks at one or two tables of [`lacuna_formats`] and answers with counts and [`Finding`]s;
 //! [`fingerprint`] is the identity of their contents. Nothing is printed.
 //!
+//! Start with [`examine`]: the example below is the whole of it.
+//!
 //! Memory follows the data: lists of labels and sparse features are never made dense, and pairs of classes are counted
 //! only while there are few enough of them.
 //!

@@ -1,5 +1,8 @@
 //! Readers and writers of the files people have: features, labels and names as they lie on disk.
 //!
+//! Start with [`open_data`], which reads any file or folder that [`FORMATS`] lists into a [`Table`]; the readers and writers of
+//! single formats are for those who know what they have.
+//!
 //! * [`NpyArray`] reads and writes NumPy's `.npy` files, byte for byte as `numpy.save` does.
 //! * [`SpmlFolder`] reads the folder layout of the single-positive papers and everything built on it.
 //! * [`write_atomic`] writes a file as a whole or not at all, and replaces one only where [`Destination`] says so.

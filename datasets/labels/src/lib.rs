@@ -6,6 +6,8 @@
 //! going from one to the other has a name that says what it assumes. [`Features`] and [`FeatureSet`]
 //! are here too, so that files, generators and training loops hand each other the same thing.
 //!
+//! Start with [`Label`] and [`ObservedLabels`]; [`LabelMatrix`] is what both kinds of labels are made from.
+//!
 //! ```
 //! use lacuna_labels::{Label, LabelMatrix, ObservedLabels, TrueLabels};
 //!

@@ -4,6 +4,8 @@
 //! `[data]`, and [`DataSource::open`] turns it into a [`Dataset`]: the rows to train on, the rows to test on where there
 //! are some, and notes that a person should read.
 //!
+//! Start with [`DataSource::named`] and [`DataSource::open`].
+//!
 //! ```
 //! use lacuna_source::DataSource;
 //!

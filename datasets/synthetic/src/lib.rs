@@ -8,6 +8,8 @@
 //! **A synthetic set is no evidence about real data.** It orders some methods differently from real
 //! features; each set says so in its own documentation.
 //!
+//! Start with [`synthetic_set`]; [`SETS`] lists what there is.
+//!
 //! ```
 //! use lacuna_synthetic::{DEFAULT_SEED, synthetic_set};
 //!

@@ -6,8 +6,8 @@ mod svg;
 
 use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
-use lacuna_cli::Outputs;
-use lacuna_cli::screen::wrapped;
+use lacuna::cli::Outputs;
+use lacuna::cli::screen::wrapped;
 use lacuna_formats::write_atomic;
 use lacuna_losses::{LOSSES, LossInfo, LossRow, Options, find};
 use probe::Probe;

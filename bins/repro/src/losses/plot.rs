@@ -1,7 +1,7 @@
 //! Value and slope as letters, for a terminal.
 
 use super::probe::{Curve, Probe, RANGE};
-use lacuna_cli::screen::wrapped;
+use lacuna::cli::screen::wrapped;
 
 const WIDTH: usize = 65;
 const HEIGHT: usize = 13;

@@ -50,7 +50,7 @@ pub fn err(line: &str) {
 /// writing or cannot be seen, are shown as escapes.
 ///
 /// ```
-/// assert_eq!(lacuna_cli::screen::clean("a\u{1b}]0;title\u{7}b\n"), "a\\u{1b}]0;title\\u{7}b\n");
+/// assert_eq!(lacuna::cli::screen::clean("a\u{1b}]0;title\u{7}b\n"), "a\\u{1b}]0;title\\u{7}b\n");
 /// ```
 pub fn clean(text: &str) -> Cow<'_, str> {
     escaped(text, |c| if c == '\t' { " ".to_string() } else { c.escape_unicode().to_string() })
@@ -78,7 +78,7 @@ fn escaped(text: &str, escape: impl Fn(char) -> String) -> Cow<'_, str> {
 /// A line as several of at most [`WIDTH`] columns, broken between words; all but the first are indented.
 ///
 /// ```
-/// let text = lacuna_cli::screen::wrapped("  one two", 4) + "\n";
+/// let text = lacuna::cli::screen::wrapped("  one two", 4) + "\n";
 /// assert_eq!(text, "  one two\n");
 /// ```
 pub fn wrapped(line: &str, indent: usize) -> String {

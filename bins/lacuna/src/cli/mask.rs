@@ -1,7 +1,7 @@
 //! `lacuna mask`: hides labels as a protocol says, and writes what is left.
 
-use crate::data::part;
-use crate::{Input, Outputs, screen};
+use super::data::part;
+use super::{Input, Outputs, screen};
 use anyhow::{Context, bail};
 use clap::{Args, ValueEnum};
 use lacuna_formats::{

@@ -1,6 +1,6 @@
 //! `lacuna doctor`: what a data set is, and what is wrong with it.
 
-use crate::{Input, exit, screen};
+use super::{Input, exit, screen};
 use clap::Args;
 use lacuna_checks::{Examination, PartReport, Severity};
 use lacuna_formats::shown;

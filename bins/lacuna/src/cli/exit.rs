@@ -1,6 +1,6 @@
 //! How the programs end: one sentence, one piece of advice and one exit code for a fault, whichever program met it.
 
-use crate::screen;
+use super::screen;
 use lacuna_formats::FormatError;
 use lacuna_harness::HarnessError;
 use lacuna_source::SourceError;

@@ -1,6 +1,6 @@
 //! `lacuna make`: writes an embedded set as a folder in SPML layout.
 
-use crate::{Outputs, screen};
+use super::{Outputs, screen};
 use anyhow::{Context, bail};
 use clap::Args;
 use lacuna_formats::{NpyArray, NpyData, write_atomic};

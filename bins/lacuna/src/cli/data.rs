@@ -205,7 +205,7 @@ impl Input {
         let args = DataArgs { data, ..self.data.clone() };
         let Some(source) = args.source()? else { bail!("no data was named: DATA or --data DATA") };
         let data = source.open()?;
-        data.notes.iter().for_each(|note| crate::screen::err(&format!("note: {note}")));
+        data.notes.iter().for_each(|note| super::screen::err(&format!("note: {note}")));
         Ok(data)
     }
 

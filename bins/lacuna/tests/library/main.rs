@@ -1,0 +1,4 @@
+//! The library without its command line.
+
+mod outside;
+mod read;

@@ -1,0 +1,41 @@
+//! Why a model cannot be made, saved, loaded or used.
+
+use lacuna_formats::FormatError;
+
+/// Why a model was refused, or refuses features.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ModelError {
+    /// Rows have another number of features than those the model was trained on.
+    #[error("the model takes {expected} features a row, and these rows have {found}")]
+    Features {
+        /// Features of the rows that trained.
+        expected: usize,
+        /// Features of these rows.
+        found: usize,
+    },
+    /// A logit is infinite or not a number, because features are far outside what the model was trained on.
+    #[error(
+        "row {row} (counted from 0): the logit of class {class} is not finite; the features are too large"
+    )]
+    NotFinite {
+        /// The row.
+        row: usize,
+        /// The class, counted from 0.
+        class: usize,
+    },
+    /// Weights, names or thresholds do not fit the head.
+    #[error("{0}")]
+    Unfit(String),
+    /// A file of a saved model does not hold what it has to.
+    #[error("{path}: {problem}")]
+    File {
+        /// The file.
+        path: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// A file cannot be read or written.
+    #[error(transparent)]
+    Format(#[from] FormatError),
+}

@@ -1,0 +1,204 @@
+//! The files of a model: `head.safetensors` and `head.json`.
+
+use super::{Input, Model, ModelError, TrainedWith, torch};
+use crate::{Head, Weights};
+use lacuna_formats::{
+    Destination, FormatError, NpyArray, NpyData, SafetensorsFile, shown, write_atomic, write_safetensors,
+};
+use serde::{Deserialize, Serialize};
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+/// Weights, as PyTorch loads them.
+const WEIGHTS: &str = "head.safetensors";
+/// Everything else.
+const DOCUMENT: &str = "head.json";
+/// Most bytes of `head.json`: the projection of 4096 features on 1024 directions is about 50 MB of text.
+const MOST_BYTES: u64 = 1 << 28;
+/// Most weights of a file; a head has a handful.
+const MOST_TENSORS: usize = 1000;
+/// What the document says it is.
+const FORMAT: &str = "lacuna head";
+/// Its version: a file of another one is refused.
+const FORMAT_VERSION: u32 = 1;
+
+/// `head.json`.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Document {
+    format: String,
+    format_version: u32,
+    head: Head,
+    features: usize,
+    classes: Vec<String>,
+    input: Input,
+    thresholds: Option<Vec<f32>>,
+    trained_with: TrainedWith,
+    /// BLAKE3 of the weights: the two files belong together.
+    weights: String,
+    notes: Vec<String>,
+    version: String,
+}
+
+pub(super) fn save(model: &Model, folder: &Path, replace: bool) -> Result<(), ModelError> {
+    let made = fs::symlink_metadata(folder).is_err();
+    fs::create_dir_all(folder).map_err(|source| FormatError::Io { path: folder.into(), source })?;
+    let paths = [folder.join(WEIGHTS), folder.join(DOCUMENT)];
+    if !replace && let Some(path) = paths.iter().find(|path| fs::symlink_metadata(path).is_ok()) {
+        return Err(FormatError::Exists { path: path.clone() }.into());
+    }
+    let saved = write(model, &paths, replace);
+    if saved.is_err() && made {
+        // Refused by the system if anything stands in it.
+        let _ = fs::remove_dir(folder);
+    }
+    saved
+}
+
+fn write(model: &Model, [weights, document]: &[PathBuf; 2], replace: bool) -> Result<(), ModelError> {
+    let to = |path| if replace { Destination::replacing(path) } else { Destination::new(path) };
+    let array = |of: &Weights| {
+        let values = match of.shape[..] {
+            [rows, columns] => torch::transposed(&of.values, rows, columns),
+            _ => of.values.clone(),
+        };
+        NpyArray::new(torch::shape(&of.shape), NpyData::F32(values))
+            .map_err(|source| FormatError::Npy { path: weights.clone(), source })
+    };
+    let arrays = model.weights.iter().map(array).collect::<Result<Vec<_>, _>>()?;
+    let named: Vec<(&str, &NpyArray)> =
+        model.weights.iter().map(|weights| weights.name.as_str()).zip(&arrays).collect();
+    let input = input_in_words(&model.input);
+    let (module, version) = (model.torch_module(), format!("lacuna {}", model.version));
+    let metadata = [("format", "pt"), ("input", input), ("module", &module), ("version", &version)];
+    let text = serde_json::to_vec_pretty(&Document {
+        format: FORMAT.to_string(),
+        format_version: FORMAT_VERSION,
+        head: model.head.clone(),
+        features: model.features,
+        classes: model.classes.clone(),
+        input: model.input.clone(),
+        thresholds: model.thresholds.clone(),
+        trained_with: model.trained.clone(),
+        weights: digest(&model.weights),
+        notes: model.notes.clone(),
+        version: model.version.clone(),
+    })
+    .map_err(|error| ModelError::Unfit(error.to_string()))?;
+    write_safetensors(to(weights), &named, &metadata)?;
+    let written =
+        write_atomic(to(document), |file| file.write_all(&text).and_then(|()| file.write_all(b"\n")));
+    written.map_err(|source| {
+        if !replace {
+            // One file of two is no model.
+            let _ = fs::remove_file(weights);
+        }
+        match source.kind() {
+            io::ErrorKind::AlreadyExists => FormatError::Exists { path: document.clone() }.into(),
+            _ => FormatError::Io { path: document.clone(), source }.into(),
+        }
+    })
+}
+
+/// The input step, for those who have the weights alone.
+fn input_in_words(input: &Input) -> &'static str {
+    let rest = !(input.transform.mean.is_empty()
+        && input.transform.scale.is_empty()
+        && input.transform.components.is_empty());
+    match (rest, input.transform.l2 || input.normalise) {
+        (false, false) => "none: features as they are",
+        (false, true) => {
+            "l2: divide every row by its Euclidean norm first (torch.nn.functional.normalize(x))"
+        }
+        (true, _) => {
+            "head.json: this file alone is not enough. `input` in head.json has a mean, a scale or directions that the \
+             features go through first"
+        }
+    }
+}
+
+/// BLAKE3 of names, shapes and values, by name, in hexadecimal.
+fn digest(weights: &[Weights]) -> String {
+    let mut hasher = blake3::Hasher::new();
+    let number = |hasher: &mut blake3::Hasher, n: usize| {
+        hasher.update(&(n as u64).to_le_bytes());
+    };
+    let mut by_name: Vec<&Weights> = weights.iter().collect();
+    by_name.sort_by_key(|weights| &weights.name);
+    for Weights { name, shape, values } in by_name {
+        number(&mut hasher, name.len());
+        hasher.update(name.as_bytes());
+        number(&mut hasher, shape.len());
+        shape.iter().for_each(|&size| number(&mut hasher, size));
+        let mut bytes = Vec::with_capacity(1 << 14);
+        for values in values.chunks(1 << 12) {
+            bytes.clear();
+            values.iter().for_each(|value| bytes.extend(value.to_le_bytes()));
+            hasher.update(&bytes);
+        }
+    }
+    hasher.finalize().to_hex().to_string()
+}
+
+pub(super) fn load(folder: &Path) -> Result<Model, ModelError> {
+    let (weights_path, document_path) = (folder.join(WEIGHTS), folder.join(DOCUMENT));
+    let wrong = |path: &Path, problem: String| ModelError::File { path: path.display().to_string(), problem };
+    let document = read_document(&document_path)?;
+    let weights = read_weights(&weights_path)?;
+    if digest(&weights) != document.weights {
+        let problem = format!("these are not the weights that {} was written with", document_path.display());
+        return Err(wrong(&weights_path, problem));
+    }
+    let Document { head, features, classes, input, thresholds, trained_with, notes, version, .. } = document;
+    let mut model =
+        Model { head, features, classes, input, weights, thresholds, trained: trained_with, notes, version };
+    model.check().map_err(|error| wrong(&document_path, error.to_string()))?;
+    Ok(model)
+}
+
+fn read_document(path: &Path) -> Result<Document, ModelError> {
+    let io = |source| FormatError::Io { path: path.into(), source };
+    let wrong = |problem: String| ModelError::File { path: path.display().to_string(), problem };
+    let kind = fs::metadata(path).map_err(io)?;
+    if !kind.is_file() {
+        return Err(wrong("it is not an ordinary file".to_string()));
+    }
+    let mut text = Vec::new();
+    File::open(path).map_err(io)?.take(MOST_BYTES + 1).read_to_end(&mut text).map_err(io)?;
+    if text.len() as u64 > MOST_BYTES {
+        return Err(wrong(format!("it is longer than the {MOST_BYTES} bytes that are allowed")));
+    }
+    let said = |error: serde_json::Error| wrong(format!("it is not the description of a head: {error}"));
+    let document: Document = serde_json::from_slice(&text).map_err(said)?;
+    if document.format != FORMAT || document.format_version != FORMAT_VERSION {
+        return Err(wrong(format!(
+            "it is `{}`, version {}, and `{FORMAT}`, version {FORMAT_VERSION}, can be read",
+            shown(&document.format),
+            document.format_version
+        )));
+    }
+    Ok(document)
+}
+
+fn read_weights(path: &Path) -> Result<Vec<Weights>, ModelError> {
+    let wrong = |problem: String| ModelError::File { path: path.display().to_string(), problem };
+    let mut file = SafetensorsFile::open(path)?;
+    let names: Vec<String> = file.names().map(String::from).collect();
+    if names.len() > MOST_TENSORS {
+        return Err(wrong(format!("{} tensors are more than a head has", names.len())));
+    }
+    let mut read = |name: String| {
+        let array = file.read(&name)?;
+        let shape = torch::shape(array.shape());
+        let NpyData::F32(values) = array.into_data() else {
+            return Err(wrong(format!("`{}` is not of type F32", shown(&name))));
+        };
+        let values = match shape[..] {
+            [rows, columns] => torch::transposed(&values, columns, rows),
+            _ => values,
+        };
+        Ok(Weights { name, shape, values })
+    };
+    names.into_iter().map(&mut read).collect()
+}

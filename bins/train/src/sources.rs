@@ -1,0 +1,167 @@
+//! What a fit takes: matrices alone, or matrices with the names of rows and classes.
+
+use crate::TrainError;
+use lacuna_formats::{NameMatch, RowJoin, Strings, shown};
+use lacuna_labels::{Features, ObservedLabels};
+use std::borrow::Cow;
+
+/// Rows of features: [`Features`] themselves, or something that knows the names of the rows.
+pub trait FeatureSource {
+    /// The features, `[rows, columns]`.
+    fn features(&self) -> &Features;
+
+    /// One name a row, where there are some.
+    fn row_names(&self) -> Option<&Strings> {
+        None
+    }
+
+    /// Why the rows do not stand as in their file, where they do not: such rows are joined by name alone.
+    fn rearranged(&self) -> Option<&str> {
+        None
+    }
+
+    /// Channels, height and width, where the rows are pictures.
+    fn image(&self) -> Option<[usize; 3]> {
+        None
+    }
+}
+
+/// Rows of observed labels: [`ObservedLabels`] themselves, or something that knows the names of rows and classes.
+pub trait LabelSource {
+    /// The labels, `[rows, classes]`.
+    ///
+    /// # Errors
+    /// [`TrainError::Unlisted`] where it was not said what a cell is that no list names, [`TrainError::Format`] where the
+    /// cells cannot be held in memory.
+    fn observed(&self) -> Result<Cow<'_, ObservedLabels>, TrainError>;
+
+    /// One name a row, where there are some.
+    fn row_names(&self) -> Option<&Strings> {
+        None
+    }
+
+    /// One name a class, where there are some.
+    fn class_names(&self) -> Option<&Strings> {
+        None
+    }
+
+    /// Why the rows do not stand as in their file, where they do not: such rows are joined by name alone.
+    fn rearranged(&self) -> Option<&str> {
+        None
+    }
+}
+
+impl FeatureSource for Features {
+    fn features(&self) -> &Features {
+        self
+    }
+}
+
+impl LabelSource for ObservedLabels {
+    fn observed(&self) -> Result<Cow<'_, ObservedLabels>, TrainError> {
+        Ok(Cow::Borrowed(self))
+    }
+}
+
+impl<T: FeatureSource + ?Sized> FeatureSource for &T {
+    fn features(&self) -> &Features {
+        (**self).features()
+    }
+    fn row_names(&self) -> Option<&Strings> {
+        (**self).row_names()
+    }
+    fn rearranged(&self) -> Option<&str> {
+        (**self).rearranged()
+    }
+    fn image(&self) -> Option<[usize; 3]> {
+        (**self).image()
+    }
+}
+
+impl<T: LabelSource + ?Sized> LabelSource for &T {
+    fn observed(&self) -> Result<Cow<'_, ObservedLabels>, TrainError> {
+        (**self).observed()
+    }
+    fn row_names(&self) -> Option<&Strings> {
+        (**self).row_names()
+    }
+    fn rearranged(&self) -> Option<&str> {
+        (**self).rearranged()
+    }
+    fn class_names(&self) -> Option<&Strings> {
+        (**self).class_names()
+    }
+}
+
+/// Features and labels of the same rows.
+pub(crate) struct Joined<'a> {
+    pub(crate) features: Cow<'a, Features>,
+    pub(crate) observed: Cow<'a, ObservedLabels>,
+    pub(crate) image: Option<[usize; 3]>,
+    /// Names of the rows, where there are some.
+    pub(crate) rows: Option<Vec<String>>,
+    /// Names of the classes, `0`, `1`, ... where there are none.
+    pub(crate) classes: Vec<String>,
+    pub(crate) notes: Vec<String>,
+}
+
+/// Joins rows by name where both sides have names, else by position.
+///
+/// # Errors
+/// [`TrainError::Rows`] where neither is possible.
+pub(crate) fn join<'a, X, Y>(x: &'a X, y: &'a Y) -> Result<Joined<'a>, TrainError>
+where
+    X: FeatureSource + ?Sized,
+    Y: LabelSource + ?Sized,
+{
+    let (features, observed) = (x.features(), y.observed()?);
+    let numbered = || (0..observed.classes()).map(|class| class.to_string()).collect();
+    let classes = y.class_names().filter(|names| names.len() == observed.classes());
+    let classes = classes.map_or_else(numbered, Strings::to_vec);
+    let image = x.image();
+    let mut notes = Vec::new();
+    if let (Some(names), Some(label_names)) = (x.row_names(), y.row_names()) {
+        if names.iter().eq(label_names.iter()) {
+            let (rows, features) = (Some(names.to_vec()), Cow::Borrowed(features));
+            return Ok(Joined { features, observed, image, rows, classes, notes });
+        }
+        let join = RowJoin::by_name(names, label_names, NameMatch::Exact);
+        if join.pairs.is_empty() {
+            return Err(TrainError::Rows(format!(
+                "no row of the features has the name of a row of the labels: the first names are `{}` and `{}`",
+                shown(names.iter().next().unwrap_or_default()),
+                shown(label_names.iter().next().unwrap_or_default()),
+            )));
+        }
+        notes.push(format!("features and labels joined by name: {join}"));
+        let (of_features, of_labels): (Vec<usize>, Vec<usize>) = join.pairs.iter().copied().unzip();
+        return Ok(Joined {
+            features: Cow::Owned(features.select(&of_features)),
+            observed: Cow::Owned(observed.select(&of_labels)),
+            image,
+            rows: Some(of_features.iter().map(|&row| names[row].to_string()).collect()),
+            classes,
+            notes,
+        });
+    }
+    if let Some(why) = x.rearranged().or(y.rearranged()) {
+        return Err(TrainError::Rows(format!(
+            "{why}, so that rows can be joined by name alone, and not both of features and labels have names of rows"
+        )));
+    }
+    if features.rows() != observed.rows() {
+        let named = x.row_names().is_some() || y.row_names().is_some();
+        return Err(TrainError::Rows(format!(
+            "there are {} rows of features and {} rows of labels, which cannot be joined by position{}",
+            features.rows(),
+            observed.rows(),
+            if named { "; only one of them has names of rows" } else { "" }
+        )));
+    }
+    let names = x.row_names().or(y.row_names());
+    if names.is_some() {
+        notes.push("features and labels joined by position: only one of them has names of rows".to_string());
+    }
+    let rows = names.map(Strings::to_vec);
+    Ok(Joined { features: Cow::Borrowed(features), observed, image, rows, classes, notes })
+}
