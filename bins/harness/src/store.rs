@@ -6,6 +6,7 @@
 //! | `results.jsonl` | a line for each run when it ends, forced to the disk | [`RunRecord`]s in the order in which runs end |
 //! | `table.md` | at the end, derived from the two | the table with its conventions |
 //! | `checkpoints/ID/` | while a run lasts, the last two kept | [`Checkpoint`](lacuna_train::Checkpoint)s of the run |
+//! | `models/ID/` | when a run ends, where it was asked for | `head.safetensors` and `head.json` of a [`Model`](lacuna_train::Model) |
 //!
 //! A folder is locked while a process writes into it. One with the same runs is continued: runs that are there are not
 //! repeated. One with other runs is refused.
@@ -27,6 +28,7 @@ const SPEC: &str = "spec.toml";
 const RESULTS: &str = "results.jsonl";
 const TABLE: &str = "table.md";
 const CHECKPOINTS: &str = "checkpoints";
+const MODELS: &str = "models";
 
 /// Largest stored specification, and largest file of results, that is read back.
 const LARGEST: u64 = 1 << 30;
@@ -220,6 +222,11 @@ impl Store {
     /// Where runs that have not ended keep their state.
     pub fn checkpoints(&self) -> PathBuf {
         self.folder.join(CHECKPOINTS)
+    }
+
+    /// Where models of runs that ended are saved, if they are.
+    pub fn models(&self) -> PathBuf {
+        self.folder.join(MODELS)
     }
 
     /// Whether there is the state of a run that has not ended.

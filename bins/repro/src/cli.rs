@@ -126,6 +126,9 @@ pub(crate) struct RunArgs {
     /// Seconds between checkpoints of a run, written at the end of an epoch; 0 for every epoch
     #[arg(long, value_name = "SECONDS", default_value_t = 10.0, value_parser = seconds)]
     pub(crate) checkpoint_every: f64,
+    /// Saves the head of every run as OUT/models/ID/head.safetensors, which torch.nn loads, and head.json
+    #[arg(long)]
+    pub(crate) save_models: bool,
     /// Prints one JSON line for each loss on standard output instead of the table
     #[arg(long)]
     pub(crate) json: bool,

@@ -73,10 +73,12 @@ fn run(name: Option<&str>, args: &RunArgs) -> anyhow::Result<i32> {
     let lost: Mutex<Option<HarnessError>> = Mutex::new(None);
     let checkpoints = store.checkpoints();
     let every = Duration::from_secs_f64(args.checkpoint_every);
+    let models = store.models();
     let options = RunOptions {
         jobs,
         stop: &signals.stop,
         checkpoints: Some((&checkpoints, every)),
+        models: args.save_models.then_some(models.as_path()),
         kept: store.kept(),
     };
     let report = plan.run(options, &|event| {

@@ -24,6 +24,7 @@ pub(super) struct Arrays {
 /// Features after a transform.
 #[derive(Debug)]
 struct Transformed {
+    transform: Transform,
     train: Features,
     strong: Option<Features>,
     test: Features,
@@ -65,6 +66,7 @@ impl Arrays {
                 train: transform.apply(&data.train.features),
                 strong: data.strong.as_ref().map(|strong| transform.apply(strong)),
                 test: transform.apply(&data.test.features),
+                transform,
             };
             transformed.push((named.clone(), parts));
         }
@@ -82,6 +84,11 @@ impl Arrays {
 
     fn transformed(&self, training: &Training) -> Option<&Transformed> {
         self.transformed.iter().find(|(named, _)| *named == training.transform).map(|(_, parts)| parts)
+    }
+
+    /// The fitted transform of the features.
+    pub(super) fn transform(&self, training: &Training) -> Transform {
+        self.transformed(training).map(|parts| parts.transform.clone()).unwrap_or_default()
     }
 
     /// The rows that train, with the labels of a key.

@@ -13,7 +13,10 @@ use arrays::Arrays;
 use checks::{comparable, memory_for, try_out};
 use lacuna_losses::{Context, LabelNeeds, LossError, LossRow, Options};
 use lacuna_source::DataSource;
-use lacuna_train::{CheckpointFolder, LossChoice, Run, TrainError, Training};
+use lacuna_train::{
+    CheckpointFolder, Fingerprints, LossChoice, Model, ModelParts, Outcome, Run, TrainError, TrainedWith,
+    Training,
+};
 use rayon::prelude::*;
 use std::collections::HashMap;
 use std::path::Path;
@@ -49,6 +52,8 @@ pub struct RunOptions<'a> {
     pub stop: &'a AtomicBool,
     /// Where runs that have not ended keep their state, and how often they write it; without it such runs start again.
     pub checkpoints: Option<(&'a Path, Duration)>,
+    /// Where the model of each run that ends is saved, in a folder of the run's identity; nowhere without it.
+    pub models: Option<&'a Path>,
     /// Runs that are there already. Those that ran to their end are not repeated.
     pub kept: &'a [RunRecord],
 }
@@ -59,7 +64,7 @@ static NEVER: AtomicBool = AtomicBool::new(false);
 impl RunOptions<'static> {
     /// All runs, so many at the same time.
     pub fn jobs(jobs: usize) -> Self {
-        Self { jobs, stop: &NEVER, checkpoints: None, kept: &[] }
+        Self { jobs, stop: &NEVER, checkpoints: None, models: None, kept: &[] }
     }
 }
 
@@ -308,6 +313,20 @@ impl Plan {
         let row = &self.rows[row];
         let result = match outcome {
             Ok(Some(outcome)) => {
+                if let Some(folder) = options.models {
+                    match self.model(row, seed, &outcome) {
+                        Ok(model) => {
+                            std::fs::create_dir_all(folder)
+                                .map_err(|source| HarnessError::Write { path: folder.into(), source })?;
+                            let saved = model.save_replacing(folder.join(&id));
+                            saved.map_err(|error| HarnessError::Training(Box::new(error.into())))?;
+                        }
+                        Err(error) => {
+                            let note = format!("{}, seed {seed}: no model is saved: {error}", row.name);
+                            progress(Progress::Note(note));
+                        }
+                    }
+                }
                 let labels = self.data.counts(row.labels);
                 RunResult::Finished(Box::new(Finished::of(
                     &row.name,
@@ -333,6 +352,35 @@ impl Plan {
         Ok(Some(record))
     }
 
+    /// The model of a run that ended.
+    fn model(&self, row: &PlannedRow, seed: u64, outcome: &Outcome) -> Result<Model, TrainError> {
+        let phases = row.training.phases()?;
+        let last = phases.last().expect("a run has a phase");
+        let transform = self.arrays.transform(&row.training);
+        let (features, classes) = (self.data.train.features.columns(), &self.data.train.classes);
+        let head = last.head.on(transform.columns(features), classes.len(), self.data.image)?;
+        let options = &row.choice.options;
+        let trained = TrainedWith {
+            loss: row.choice.row.info.name.to_string(),
+            parameters: options.params.clone(),
+            seed,
+            fingerprints: Fingerprints {
+                features: self.data.fingerprint.clone(),
+                labels: self.data.fingerprint.clone(),
+            },
+        };
+        let weights = &outcome.weights;
+        let classes = classes.clone();
+        Ok(Model::new(ModelParts {
+            head: &head,
+            transform: &transform,
+            weights,
+            features,
+            classes,
+            trained,
+        })?)
+    }
+
     /// Trains a row to its end, from its newest checkpoint where there is one. `None` where it was stopped; a checkpoint
     /// of the last whole epoch is then written.
     fn train(
@@ -343,7 +391,7 @@ impl Plan {
         folder: Option<&(CheckpointFolder, Duration)>,
         stop: &AtomicBool,
         progress: &(dyn Fn(Progress) + Sync),
-    ) -> Result<Option<lacuna_train::Outcome>, TrainError> {
+    ) -> Result<Option<Outcome>, TrainError> {
         let PlannedRow { name, labels, choice, training } = &self.rows[row];
         let (data, evaluation) = (self.arrays.data(&self.data, *labels, training), &self.spec.evaluation);
         let mut run = None;
