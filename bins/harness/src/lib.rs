@@ -1,4 +1,4 @@
-//! From a benchmark specification to a checked run and its record. Nothing here prints.
+//! From a benchmark specification to a checked run and its record. Nothing here prints. Start with [`Plan`].
 //!
 //! ```text
 //! Spec (TOML) + Overrides (command line)  ->  Plan (checked, data loaded)  ->  Report (one record a run)

@@ -1,4 +1,4 @@
-//! Multi-label metrics that carry their convention as an argument.
+//! Multi-label metrics that carry their convention as an argument. Start with [`mean_average_precision`].
 //!
 //! "mAP" is not one number. Papers differ in what they do with equal scores, in a term of 1e-8, and in
 //! classes that have no positive, and the differences are as large as the gains they report. Here

@@ -1,4 +1,5 @@
-//! How labels go missing, how rows are split, and the random streams behind both.
+//! How labels go missing, how rows are split, and the random streams behind both. Start with [`SinglePositive`] for a
+//! mask and [`Stream`] for random numbers.
 //!
 //! A number in this field belongs to a mask: which positives were kept, which rows validate. This
 //! crate gives the published masks bit for bit and gives new ones that never change:

@@ -1,4 +1,4 @@
-//! A reverse-mode autograd tape.
+//! A reverse-mode autograd tape. Start with [`Tape`]; `examples/scalar_tape.rs` has the same ideas in a hundred lines.
 //!
 //! # The idea in one page
 //!

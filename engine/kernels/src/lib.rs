@@ -1,4 +1,5 @@
-//! SIMD slice kernels: what the tape's ops and the losses are made of.
+//! SIMD slice kernels: what the tape's ops and the losses are made of. Start with [`map`] for the shape of a kernel and
+//! [`gemm`] for products.
 //!
 //! Everything here works on plain `f32` slices, has no idea of gradients, and is the only crate of
 //! the workspace in which `unsafe` is allowed, beside one module of `lacuna-formats`.

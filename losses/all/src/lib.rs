@@ -1,4 +1,4 @@
-//! Every loss of the project behind one table.
+//! Every loss of the project behind one table. Start with [`find`], which takes a loss by name.
 //!
 //! [`LOSSES`] has a row for each loss that a command line can name. A row says what the loss is ([`LossInfo`]), which
 //! labels it has to be handed ([`LabelNeeds`]), which statistics of a training set it is built from ([`Statistics`]) and

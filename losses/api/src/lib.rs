@@ -1,5 +1,6 @@
 //! What every loss of the project looks like from outside: [`MultiLabelLoss`], its inputs, and the
-//! machinery that is written once for all of them.
+//! machinery that is written once for all of them. Start with [`MultiLabelLoss`], and with [`pointwise`] for a loss of your
+//! own.
 //!
 //! A loss takes logits `z` `[B, C]` and observed labels and returns a number and its derivative with
 //! respect to `z` in one call. It knows no tape and does no IO. Most losses are *pointwise*: a

@@ -6,7 +6,7 @@
 use super::FLUSH;
 use super::groups::{ParamGroup, Rates};
 use super::slots::{Formula, SlotOptimizer};
-use lacuna_kernels::f32x8;
+use lacuna_kernels::{f32x8, lanes};
 
 /// Gradients below this have squares that leave no trace in a second moment.
 const NO_SQUARE: f32 = 1e-16;
@@ -175,17 +175,12 @@ impl AdamStep {
         (*w, *m, *v) = (w8.to_array(), m8.to_array(), v8.to_array());
     }
 
+    /// The last elements, fewer than eight.
     fn tail(&self, w: &mut [f32], m: &mut [f32], v: &mut [f32], g: &[f32]) {
-        let n = w.len();
-        let pad = |x: &[f32]| {
-            let mut lanes = [0.0; 8];
-            lanes[..n].copy_from_slice(x);
-            lanes
-        };
-        let (mut w8, mut m8, mut v8) = (pad(w), pad(m), pad(v));
-        self.lanes(&mut w8, &mut m8, &mut v8, f32x8::new(pad(g)));
-        w.copy_from_slice(&w8[..n]);
-        m.copy_from_slice(&m8[..n]);
-        v.copy_from_slice(&v8[..n]);
+        let (mut w8, mut m8, mut v8) = (lanes::padded(w, 0.0), lanes::padded(m, 0.0), lanes::padded(v, 0.0));
+        self.lanes(&mut w8, &mut m8, &mut v8, lanes::load(g));
+        for (out, padded) in [(w, w8), (m, m8), (v, v8)] {
+            lanes::store(f32x8::new(padded), out);
+        }
     }
 }
