@@ -7,6 +7,7 @@ mod kept;
 mod overwriting;
 mod printing;
 mod records;
+mod resume;
 mod runs;
 
 use assert_cmd::Command;
@@ -22,7 +23,12 @@ fn repro(folder: &Path) -> Command {
 
 /// A small folder in SPML layout: 60 + 30 rows, 8 features, 4 classes.
 fn write_set(folder: &Path) {
-    for (part, rows) in [("train", 60usize), ("val", 30)] {
+    write_rows(folder, [60, 30]);
+}
+
+/// The same with so many rows to train and to test on.
+fn write_rows(folder: &Path, [train, test]: [usize; 2]) {
+    for (part, rows) in [("train", train), ("val", test)] {
         let features = (0..rows * 8).map(|i| ((i * 37 % 101 + rows) as f32).sin()).collect();
         let labels = (0..rows * 4).map(|i| u8::from((i / 4 + i % 4 * i / 7) % 3 == 0)).collect();
         let names = (0..rows).map(|i| format!("{part}_{i}.jpg")).collect();
