@@ -40,7 +40,9 @@ fn assert_steady(case: &Case, phase: usize, products: Option<usize>) {
     let counts = allocations(case, phase);
     let what = format!("{} {}, {}, phase {}", case.name, case.loss, case.training.head, phase + 1);
     match products {
-        _ if cfg!(target_feature = "fma") => assert!(counts.iter().all(|count| *count == 0), "{what}: {counts:?}"),
+        _ if cfg!(target_feature = "fma") => {
+            assert!(counts.iter().all(|count| *count == 0), "{what}: {counts:?}")
+        }
         Some(products) => assert!(counts.iter().all(|count| *count == products), "{what}: {counts:?}"),
         None => assert!(counts.iter().all(|count| *count == counts[0]), "{what}: {counts:?}"),
     }
@@ -77,6 +79,7 @@ fn of_loss(row: &'static LossRow, head: Head) -> Case {
         LabelNeeds::SinglePositive => Known::Positive,
         _ => Known::All,
     };
-    let training = Training { head, batch: 10, epochs: 4, last_batch: LastBatch::Keep, ..Training::default() };
+    let training =
+        Training { head, batch: 10, epochs: 4, last_batch: LastBatch::Keep, ..Training::default() };
     Case { name: "auto".to_string(), set: Set::new(known), training, loss: row.info.name }
 }

@@ -174,7 +174,8 @@ fn losses_over_mixed_rows_and_branches_train_with_the_procedure_that_serves_them
             assert!(error.contains("head = \"cosine\"") && error.contains("linear"), "{error}");
             spec.losses[0].training = training("head = \"cosine\"");
         }
-        let report = Plan::new(&spec, &quick).unwrap().run(lacuna_harness::RunOptions::jobs(1), &|_| {}).unwrap();
+        let report =
+            Plan::new(&spec, &quick).unwrap().run(lacuna_harness::RunOptions::jobs(1), &|_| {}).unwrap();
         assert!(report.losses[0].test_map_mean.is_some_and(|map| map > 10.0), "{}", report.markdown());
         // The procedure for one head hands it what it does not take, and that is said before anything runs.
         spec.losses[0].training.insert("procedure".to_string(), "plain".into());

@@ -362,4 +362,3 @@ fn a_state_that_cannot_be_written_is_an_error_and_finished_runs_are_kept() {
     assert_eq!(results(&path.join("out")).len(), 2);
     assert_tidy(&path.join("out"));
 }
-
