@@ -6,14 +6,17 @@ mod data_args;
 mod kept;
 mod overwriting;
 mod printing;
+#[path = "../../../harness/tests/harness/real_data.rs"]
+mod real_data;
 mod records;
 mod resume;
 mod runs;
 
 use assert_cmd::Command;
 use lacuna_formats::{Destination, NpyArray, NpyData};
+use real_data::real_data;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 fn repro(folder: &Path) -> Command {
     let mut command = Command::cargo_bin("repro").expect("the program was built");
@@ -79,16 +82,4 @@ fn records(folder: &Path) -> Vec<serde_json::Value> {
 /// The `result`s of a run folder, by id.
 fn results(folder: &Path) -> Vec<serde_json::Value> {
     records(folder).into_iter().map(|mut record| record["result"].take()).collect()
-}
-
-/// A real data set, where there is one.
-fn real_data(name: &str) -> Option<PathBuf> {
-    let root = std::env::var_os("LACUNA_DATA")
-        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data"), PathBuf::from);
-    let folder = root.join(name);
-    if folder.exists() {
-        return Some(folder);
-    }
-    println!("skipped: no {name} (set LACUNA_DATA to the folder that has it)");
-    None
 }
