@@ -473,7 +473,7 @@ impl CheckpointFolder {
         for path in self.files().iter().rev() {
             match Checkpoint::read(path) {
                 Ok(checkpoint) => return (Some(checkpoint), notes),
-                Err(error) => notes.push(format!("{error}; the one before it is used")),
+                Err(error) => notes.push(error.to_string()),
             }
         }
         (None, notes)

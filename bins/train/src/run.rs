@@ -4,8 +4,8 @@ use crate::feed::Source;
 use crate::optimizers::{Length, Stepper, optimizer, schedule};
 use crate::procedure::{self, At, Build, LossChoice, Procedure};
 use crate::{
-    Also, Batch, Checkpoint, Data, EvalSet, Evaluation, Feed, LastBatch, MetricRow, MetricValue, Named, Pool,
-    Rows, Scored, Start, TrainError, Training, metric,
+    Also, Batch, Checkpoint, Data, EvalSet, Evaluation, Feed, Head, LastBatch, MetricRow, MetricValue, Named,
+    Pool, Rows, Scored, Start, TrainError, Training, metric,
 };
 use lacuna_engine::{Exec, Tape};
 use lacuna_losses::{Label, TrainPass};
@@ -525,6 +525,7 @@ fn start_phase(
         keep_last: phase.last_batch == LastBatch::Keep,
     };
     if whole {
+        searchable(&head)?;
         // One batch of all rows; their order would only change the rounding of sums.
         feed = Feed { sampler: Named::new("fixed"), batch: train.len().max(1), keep_last: true, ..feed };
     }
@@ -575,6 +576,17 @@ fn start_phase(
         procedure,
         sources,
     })
+}
+
+/// Refuses a head along whose loss no line can be searched, because it is another function at each evaluation; its running
+/// statistics would stay at their first values besides.
+fn searchable(head: &Head) -> Result<(), TrainError> {
+    let what = match head {
+        Head::Mlp(mlp) if mlp.batch_norm => "batch norm, whose statistics move",
+        Head::Mlp(mlp) if mlp.dropout > 0.0 => "dropout, which draws new masks",
+        _ => return Ok(()),
+    };
+    Err(TrainError::Setting(format!("optimizer lbfgs: the head has {what}; adam, adamw and sgd train it")))
 }
 
 /// Gives entries the values of the phase before.

@@ -36,6 +36,15 @@ struct Scratch {
     /// Products with the balanced softmax, and the derivatives with respect to them.
     products: [Vec<f32>; 2],
     slopes: [Vec<f32>; 2],
+    wide: Wide,
+}
+
+/// The balanced softmax, its product with that of a branch, and the attention of a row, in f64.
+#[derive(Clone, Debug, Default, PartialEq)]
+struct Wide {
+    balanced: Vec<f64>,
+    product: Vec<f64>,
+    attention: Vec<f64>,
 }
 
 impl HeadTailBalancer {
@@ -70,16 +79,18 @@ fn softmax_rows(z: &[f32], classes: usize, out: &mut Vec<f32>) {
 }
 
 /// Both distillation terms in f64.
-fn distilled(mfm: &Mfm, input: &LossInput<'_>) -> [f64; 2] {
-    let wide = |z: &[f32]| {
-        let z: Vec<f64> = z.iter().map(|&z| f64::from(z)).collect();
-        z.chunks(input.classes).flat_map(reference::softmax).collect::<Vec<f64>>()
+fn distilled(mfm: &Mfm, input: &LossInput<'_>, memory: &mut Wide) -> [f64; 2] {
+    let Wide { balanced, product, attention } = memory;
+    let wide = |z: &[f32], out: &mut Vec<f64>| {
+        out.clear();
+        out.extend(z.iter().map(|&z| f64::from(z)));
+        out.chunks_mut(input.classes).for_each(reference::softmax_in_place);
     };
-    let balanced = wide(input.logits[2]);
+    wide(input.logits[2], balanced);
     [0, 1].map(|branch| {
-        let product: Vec<f64> =
-            wide(input.logits[branch]).iter().zip(&balanced).map(|(a, b)| a * b).collect();
-        mfm.reference_sum(&product, input.targets.labels)
+        wide(input.logits[branch], product);
+        product.iter_mut().zip(&*balanced).for_each(|(a, b)| *a *= b);
+        mfm.reference_sum_in(product, input.targets.labels, attention)
     })
 }
 
@@ -101,7 +112,7 @@ impl MultiLabelLoss for HeadTailBalancer {
             return Err(error);
         }
         let HeadTailBalancer { config, mfm, scratch } = self;
-        let Scratch { softmax, products, slopes } = scratch;
+        let Scratch { softmax, products, slopes, wide } = scratch;
         let labels = input.targets.labels;
         let scale = config.mfm.reduction.factor(&input.targets);
         for (z, softmax) in input.logits.iter().zip(&mut *softmax) {
@@ -128,7 +139,7 @@ impl MultiLabelLoss for HeadTailBalancer {
             }
         }
         // The two differ by little, and head and tail learn from the difference: f32 would leave three digits of it.
-        let distilled = distilled(mfm, input);
+        let distilled = distilled(mfm, input, wide);
         let k: f64 = reference::share(of_head, of_tail, config.alpha);
         let value = k * distilled[0] + (1.0 - k) * distilled[1];
         // dk/dLh = a k (1 - k) / Lh, dk/dLt = -a k (1 - k) / Lt.

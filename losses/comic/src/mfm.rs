@@ -108,9 +108,18 @@ impl Mfm {
 
     /// The same formula in f64.
     pub(crate) fn reference_sum<R: Real>(&self, z: &[R], labels: &[Label]) -> R {
+        self.reference_sum_in(z, labels, &mut Vec::new())
+    }
+
+    /// The same with memory for the attention of a row.
+    pub(crate) fn reference_sum_in<R: Real>(&self, z: &[R], labels: &[Label], a: &mut Vec<f64>) -> R {
         let classes = self.factors.len();
+        a.clear();
+        a.resize(classes, 0.0);
         let row = |(z, labels): (&[R], &[Label])| {
-            let a = self.attention(labels);
+            if self.config.attention {
+                reference::attention_into(labels, &self.conditional, a);
+            }
             let entry = |c: usize| {
                 let (z, positive) = (z[c], labels[c].is_positive());
                 reference::mfm(z, z.value(), positive, self.factors[c], a[c], &self.config)

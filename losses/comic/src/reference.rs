@@ -30,15 +30,23 @@ pub fn conditional(co_occurrence: &[f64], classes: usize) -> Vec<f64> {
 /// Attention of a row `[C]`: the mean of the rows of [`conditional`] that belong to its positives, with sum 1; 0 for
 /// a row without positives.
 pub fn attention(labels: &[Label], conditional: &[f64]) -> Vec<f64> {
+    let mut a = Vec::new();
+    attention_into(labels, conditional, &mut a);
+    a
+}
+
+/// The same in memory that is there.
+pub(crate) fn attention_into(labels: &[Label], conditional: &[f64], a: &mut Vec<f64>) {
     let classes = labels.len();
-    let mut a = vec![0.0; classes];
+    a.clear();
+    a.resize(classes, 0.0);
     for (class, _) in labels.iter().enumerate().filter(|(_, l)| l.is_positive()) {
         for (a, x) in a.iter_mut().zip(&conditional[class * classes..]) {
             *a += x;
         }
     }
     let sum: f64 = a.iter().sum();
-    a.iter().map(|x| if sum > 0.0 { x / sum } else { 0.0 }).collect()
+    a.iter_mut().for_each(|x| *x = if sum > 0.0 { *x / sum } else { 0.0 });
 }
 
 /// One entry of the authors' code. `held` is z as a constant: what the focusing weight sees.
@@ -78,10 +86,17 @@ pub fn corrected(s: &[f64], labels: &[Label], classes: usize, tau: f64) -> Vec<b
 
 /// Softmax of a row.
 pub fn softmax<R: Real>(z: &[R]) -> Vec<R> {
+    let mut out = z.to_vec();
+    softmax_in_place(&mut out);
+    out
+}
+
+/// Softmax of a row, written over it.
+pub(crate) fn softmax_in_place<R: Real>(z: &mut [R]) {
     let largest = z.iter().map(|z| z.value()).fold(f64::NEG_INFINITY, f64::max);
-    let e: Vec<R> = z.iter().map(|&z| (z - R::of(largest)).exp()).collect();
-    let sum = R::sum(e.iter().copied());
-    e.into_iter().map(|e| e / sum).collect()
+    z.iter_mut().for_each(|z| *z = (*z - R::of(largest)).exp());
+    let sum = R::sum(z.iter().copied());
+    z.iter_mut().for_each(|z| *z = *z / sum);
 }
 
 /// Share of the first of two losses, a^alpha / (a^alpha + b^alpha); one half where both are 0.

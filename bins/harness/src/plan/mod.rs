@@ -337,7 +337,8 @@ impl Plan {
                 )))
             }
             Ok(None) => return Ok(None),
-            Err(error @ TrainError::Write { .. }) => return Err(error.into()),
+            // A checkpoint could not be written, which says nothing about the run.
+            Err(error @ (TrainError::Write { .. } | TrainError::Format(_))) => return Err(error.into()),
             Err(error) => {
                 RunResult::Failed(Failed { loss: row.name.clone(), seed, failed: error.to_string() })
             }
@@ -397,7 +398,10 @@ impl Plan {
         let mut run = None;
         if let Some((folder, _)) = folder {
             let (newest, notes) = folder.newest();
-            notes.into_iter().for_each(|note| progress(Progress::Note(note)));
+            let next = if newest.is_some() { "the one before it is used" } else { "the run starts again" };
+            if !notes.is_empty() {
+                progress(Progress::Note(format!("{}; {next}", notes.join("; "))));
+            }
             if let Some(from) = newest.filter(|checkpoint| checkpoint.fact("id") == Some(id)) {
                 match Run::resume(data, training, evaluation, choice.clone(), seed, &from) {
                     Ok(resumed) => run = Some(resumed),

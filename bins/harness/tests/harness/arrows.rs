@@ -16,7 +16,37 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("lacuna-synthetic", &["lacuna-labels", "lacuna-protocols"]),
     ("lacuna-metrics", &["lacuna-labels"]),
     ("lacuna-loss-api", &["lacuna-kernels", "lacuna-labels"]),
+    (
+        "lacuna-train",
+        &[
+            "lacuna-kernels",
+            "lacuna-engine",
+            "lacuna-nn",
+            "lacuna-labels",
+            "lacuna-formats",
+            "lacuna-protocols",
+            "lacuna-metrics",
+            "lacuna-losses",
+        ],
+    ),
+    (
+        "lacuna-harness",
+        &[
+            "lacuna-kernels",
+            "lacuna-labels",
+            "lacuna-formats",
+            "lacuna-checks",
+            "lacuna-source",
+            "lacuna-protocols",
+            "lacuna-metrics",
+            "lacuna-losses",
+            "lacuna-train",
+        ],
+    ),
 ];
+
+/// The crates that know a command line, and may name any other.
+const PROGRAMS: &[&str] = &["lacuna", "lacuna-repro", "lacuna-benches"];
 
 /// What any crate under `losses/` may name beside the interface.
 const LOSS_CRATES: &[&str] = &["lacuna-loss-api"];
@@ -29,17 +59,17 @@ fn dependencies_follow_the_arrows() {
     let mut seen = 0;
     for package in metadata.workspace_packages() {
         let folder = package.manifest_path.strip_prefix(&root).unwrap().to_string();
-        let in_bins = folder.starts_with("bins/") || folder.starts_with("benches/");
+        let is_program = PROGRAMS.contains(&package.name.as_str());
         let normal = package.dependencies.iter().filter(|d| d.kind == DependencyKind::Normal);
         for dependency in normal {
             let (from, to) = (package.name.as_str(), dependency.name.as_str());
-            if !in_bins {
+            if !is_program {
                 assert!(
                     !["clap", "anyhow"].contains(&to),
                     "{from} -> {to}: only programs know the command line"
                 );
             }
-            if !to.starts_with("lacuna-") || in_bins {
+            if !to.starts_with("lacuna-") || is_program {
                 continue;
             }
             let fine = match allowed.get(from) {
@@ -49,6 +79,12 @@ fn dependencies_follow_the_arrows() {
                 None => panic!("{from} is in no layer: add it to this table"),
             };
             assert!(fine, "{from} -> {to} goes against the arrows");
+        }
+        if package.name.as_str() == "lacuna" {
+            // The library is without a command line: what knows it comes with the feature `cli`.
+            let of_cli = ["clap", "anyhow", "lacuna-harness"];
+            let named = package.dependencies.iter().filter(|d| of_cli.contains(&d.name.as_str()));
+            assert!(named.filter(|d| d.kind == DependencyKind::Normal).all(|d| d.optional));
         }
         if package.name.as_str() == "lacuna-losses" {
             let tape = package.dependencies.iter().filter(|d| d.kind == DependencyKind::Normal);

@@ -52,9 +52,9 @@ fn real_features_give_the_numbers_others_get() {
             p.loss,
             ours.test_map_mean.unwrap(),
             ours.test_map_std.unwrap(),
-            p.test_map
+            p.value
         );
-        assert!((ours.test_map_mean.unwrap() - p.test_map).abs() <= tolerance, "{}: {}", p.loss, ours.map());
+        assert!((ours.test_map_mean.unwrap() - p.value).abs() <= tolerance, "{}: {}", p.loss, ours.map());
         compared += 1;
     }
     assert_eq!(compared, 8);

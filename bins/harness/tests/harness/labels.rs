@@ -163,11 +163,24 @@ fn titles_and_columns_tell_the_labels_at_hand() {
 }
 
 #[test]
-fn a_loss_that_no_plain_benchmark_trains_is_refused_before_the_first_run() {
+fn losses_over_mixed_rows_and_branches_train_with_the_procedure_that_serves_them() {
+    let training = |text: &str| text.parse::<toml::Table>().unwrap();
     for row in LOSSES.iter().filter(|row| matches!(row.takes, Takes::MixedRows | Takes::Branches)) {
-        let overrides = Overrides { losses: Some(vec![row.info.name.to_string()]), ..Overrides::default() };
-        let error = Plan::new(&spec(), &overrides).unwrap_err();
-        assert!(matches!(&error, HarnessError::Branches { loss } if loss == row.info.name), "{error}");
+        let mut spec = spec();
+        spec.losses = vec![lacuna_harness::LossSpec::named(row.info.name)];
+        let quick = Overrides { epochs: Some(1), seeds: Some(1), ..Overrides::default() };
+        if row.takes == Takes::Branches {
+            let error = Plan::new(&spec, &quick).unwrap_err().to_string();
+            assert!(error.contains("head = \"cosine\"") && error.contains("linear"), "{error}");
+            spec.losses[0].training = training("head = \"cosine\"");
+        }
+        let report =
+            Plan::new(&spec, &quick).unwrap().run(lacuna_harness::RunOptions::jobs(1), &|_| {}).unwrap();
+        assert!(report.losses[0].test_map_mean.is_some_and(|map| map > 10.0), "{}", report.markdown());
+        // The procedure for one head hands it what it does not take, and that is said before anything runs.
+        spec.losses[0].training.insert("procedure".to_string(), "plain".into());
+        let error = Plan::new(&spec, &quick).unwrap_err().to_string();
+        assert!(error.contains(row.info.name) && error.contains("the procedure plain"), "{error}");
     }
 }
 

@@ -72,7 +72,7 @@ fn assert_digest(runs: &[RunRecord], expected: &str) {
 fn results_on_the_embedded_set_are_the_stored_ones() {
     let plan = Plan::new(&spec(), &Overrides::default()).unwrap();
     assert_eq!(plan.data().fingerprint, "341d049e6074c1cca5ade4507a1e31e8efec9736ebd1bdc3899eec2be262918e");
-    assert_digest(&results(&plan), "948d194ba2c25a13bcc54906ce95eac624449a5a361743cecc4b38fdae4b5147");
+    assert_digest(&results(&plan), "56be5bcc406e92179e0215498f3e8e9a59594d8f9e74e64d86ffe8c77b8b9dd9");
 }
 
 #[test]
@@ -80,5 +80,5 @@ fn results_on_real_features_are_the_stored_ones() {
     let Some(folder) = real_data("ucmerced") else { return };
     let overrides = Overrides { data: Some(DataSource::named(&folder).unwrap()), ..Overrides::default() };
     let plan = Plan::new(&spec(), &overrides).unwrap();
-    assert_digest(&results(&plan), "b7046058838844bef38f91f9439507abdb5031ac51a71b13d36183ba37e523c9");
+    assert_digest(&results(&plan), "c56e5e24cf827cba34cbacfc26dd6fd5fee16323c9da6329e17b3574899169cd");
 }

@@ -133,7 +133,7 @@ fn runs_that_are_stopped_are_dropped_and_those_that_ended_are_kept() {
     let plan = plan("an,splc");
     let store = Store::at(&root.path().join("out"), plan.spec(), false, &[]).unwrap();
     let stop = AtomicBool::new(false);
-    let options = RunOptions { jobs: 1, stop: &stop, kept: &[] };
+    let options = RunOptions { stop: &stop, ..RunOptions::jobs(1) };
     let report = plan
         .run(options, &|event| {
             if let Progress::Run(run) = event {
@@ -147,6 +147,36 @@ fn runs_that_are_stopped_are_dropped_and_those_that_ended_are_kept() {
     assert_eq!(read(&root.path().join("out")).len(), 1);
     let page = report.markdown();
     assert!(page.contains("interrupted: not every run ended") && page.contains("| not run |"), "{page}");
+}
+
+#[test]
+fn a_stop_before_the_first_run_leaves_nothing_and_one_in_a_run_leaves_its_state() {
+    let root = tempfile::tempdir().unwrap();
+    let quick = Overrides { losses: Some(vec!["an".to_string()]), epochs: Some(3), ..Overrides::default() };
+    let plan = Plan::new(&spec(), &Overrides { seeds: Some(1), batch: Some(64), ..quick }).unwrap();
+    let folder = root.path().join("runs/out");
+    let stopped_at = |epochs: usize| {
+        let store = Store::at(&folder, plan.spec(), false, &[]).unwrap();
+        let stop = AtomicBool::new(epochs == 0);
+        let states = store.checkpoints();
+        let checkpoints = Some((states.as_path(), std::time::Duration::from_secs(3600)));
+        let options = RunOptions { stop: &stop, checkpoints, ..RunOptions::jobs(1) };
+        let report = plan.run(options, &|event| {
+            if matches!(event, Progress::Epoch { epoch, .. } if epoch == epochs) {
+                stop.store(true, Ordering::Relaxed);
+            }
+        });
+        assert!(report.unwrap().interrupted);
+        store.close();
+    };
+    stopped_at(0);
+    assert!(!root.path().join("runs").exists(), "nothing had begun");
+    for epochs in [1, 2] {
+        stopped_at(epochs);
+        let id = &plan.spec().run_ids().unwrap()[0];
+        let state = folder.join(format!("checkpoints/{id}/state-{epochs:06}.safetensors"));
+        assert!(state.exists(), "the run goes on where it stood, epoch {epochs}");
+    }
 }
 
 #[test]

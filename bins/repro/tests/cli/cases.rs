@@ -35,7 +35,7 @@ fn case_07_arff_order_of_attributes() {
         let args =
             ["run", "spml-linear", "--data", ".", "--loss", "bce-full", "--seeds", "1", "--epochs", "30"];
         let (_, error) = done(path, &[&args[..], &["--batch", "8", "--lr", "0.01", "--out", out]].concat());
-        (results(&path.join(out)).remove(0)["test_map"].as_f64().unwrap(), error)
+        (results(&path.join(out)).remove(0)["metrics"]["map"]["value"].as_f64().unwrap(), error)
     };
     let ((same, _), (moved, error)) = (run([0, 1], "same"), run([1, 0], "moved"));
     assert_eq!(same, moved);

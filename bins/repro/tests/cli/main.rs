@@ -6,13 +6,17 @@ mod data_args;
 mod kept;
 mod overwriting;
 mod printing;
+#[path = "../../../harness/tests/harness/real_data.rs"]
+mod real_data;
 mod records;
+mod resume;
 mod runs;
 
 use assert_cmd::Command;
 use lacuna_formats::{Destination, NpyArray, NpyData};
+use real_data::real_data;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 fn repro(folder: &Path) -> Command {
     let mut command = Command::cargo_bin("repro").expect("the program was built");
@@ -22,7 +26,12 @@ fn repro(folder: &Path) -> Command {
 
 /// A small folder in SPML layout: 60 + 30 rows, 8 features, 4 classes.
 fn write_set(folder: &Path) {
-    for (part, rows) in [("train", 60usize), ("val", 30)] {
+    write_rows(folder, [60, 30]);
+}
+
+/// The same with so many rows to train and to test on.
+fn write_rows(folder: &Path, [train, test]: [usize; 2]) {
+    for (part, rows) in [("train", train), ("val", test)] {
         let features = (0..rows * 8).map(|i| ((i * 37 % 101 + rows) as f32).sin()).collect();
         let labels = (0..rows * 4).map(|i| u8::from((i / 4 + i % 4 * i / 7) % 3 == 0)).collect();
         let names = (0..rows).map(|i| format!("{part}_{i}.jpg")).collect();
@@ -73,16 +82,4 @@ fn records(folder: &Path) -> Vec<serde_json::Value> {
 /// The `result`s of a run folder, by id.
 fn results(folder: &Path) -> Vec<serde_json::Value> {
     records(folder).into_iter().map(|mut record| record["result"].take()).collect()
-}
-
-/// A real data set, where there is one.
-fn real_data(name: &str) -> Option<PathBuf> {
-    let root = std::env::var_os("LACUNA_DATA")
-        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data"), PathBuf::from);
-    let folder = root.join(name);
-    if folder.exists() {
-        return Some(folder);
-    }
-    println!("skipped: no {name} (set LACUNA_DATA to the folder that has it)");
-    None
 }

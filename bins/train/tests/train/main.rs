@@ -3,3 +3,5 @@
 mod data;
 mod learning;
 mod resume;
+mod steps;
+mod unchanged;
