@@ -14,7 +14,8 @@
 //! The metadata say where the run stands, of which settings and data it is, and the checksum of everything else.
 
 use crate::optimizers::Stepper;
-use crate::run::{Best, Place};
+use crate::phase::Best;
+use crate::run::Place;
 use crate::{Data, EpochRecord, Evaluation, LossChoice, Run, StateError, TrainError, Training};
 use lacuna_formats::{
     Destination, FormatError, Limits, NpyArray, NpyData, SafetensorsFile, sweep_temporary_files,

@@ -1,27 +1,21 @@
 //! The one training loop.
 
-use crate::feed::Source;
-use crate::optimizers::{Length, Stepper, optimizer, schedule};
-use crate::procedure::{self, At, Build, LossChoice, Procedure};
+use crate::optimizers::Stepper;
+use crate::phase::{Best, Current, MOST_FEEDS, start_phase};
+use crate::procedure::{At, LossChoice};
 use crate::{
-    Also, Batch, Checkpoint, Data, EvalSet, Evaluation, Feed, Head, LastBatch, MetricRow, MetricValue, Named,
-    Pool, Rows, Scored, Start, TrainError, Training, metric,
+    Also, Batch, Checkpoint, Data, EpochRecord, EvalSet, Evaluation, MetricRow, MetricValue, Outcome, Scored,
+    Start, TrainError, Training, Weights, metric,
 };
-use lacuna_engine::{Exec, Tape};
 use lacuna_losses::{Label, TrainPass};
 use lacuna_metrics::{ApScratch, MapConvention, MetricError};
-use lacuna_nn::{ModelEma, ParamGroup, Schedule, clip_grad_norm};
+use lacuna_nn::clip_grad_norm;
 use std::collections::BTreeMap;
-
-/// Rows that are predicted at once.
-const PREDICT_ROWS: usize = 256;
-/// Most feeds of a procedure.
-const MOST_FEEDS: usize = 3;
 
 /// A run: phases of training, one epoch at a time.
 ///
-/// A step is: reset the tape, set the rates of the schedule, [`Procedure::step`], backward pass, clip, optimiser,
-/// [`Tape::commit_state`], average of the weights. After an epoch the model is measured on the validation rows, with its
+/// A step is: reset the tape, set the rates of the schedule, [`Procedure::step`](crate::Procedure::step), backward pass, clip, optimiser,
+/// [`Tape::commit_state`](lacuna_engine::Tape::commit_state), average of the weights. After an epoch the model is measured on the validation rows, with its
 /// averaged weights too where weights are averaged. Everything that decides the next bits is a field of this struct and in
 /// its [`Checkpoint`].
 pub struct Run<'a> {
@@ -49,77 +43,6 @@ pub(crate) struct Place {
     pub(crate) epoch: usize,
     /// Steps of the phase that are over.
     pub(crate) step: u64,
-}
-
-/// Everything of the present phase.
-pub(crate) struct Current {
-    pub(crate) tape: Tape,
-    pub(crate) procedure: Box<dyn Procedure>,
-    pub(crate) sources: Vec<Source>,
-    pub(crate) stepper: Stepper,
-    schedule: Box<dyn Schedule + Send>,
-    /// Schedules of groups, by the number of the group.
-    group_schedules: Vec<(usize, Box<dyn Schedule + Send>)>,
-    clip: Option<f64>,
-    pub(crate) ema: Option<ModelEma>,
-}
-
-/// One epoch.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct EpochRecord {
-    /// Phase, counted from 1.
-    pub phase: usize,
-    /// Epoch of the phase, counted from 1.
-    pub epoch: usize,
-    /// Mean training loss of its steps.
-    pub loss: f64,
-    /// The metric of selection on the validation rows.
-    pub val: Option<f64>,
-    /// The same of the averaged weights.
-    pub val_averaged: Option<f64>,
-}
-
-/// The weights of the best epoch of the phase so far.
-#[derive(Clone, Default)]
-pub(crate) struct Best {
-    /// Counted from 1; 0 before the first.
-    pub(crate) epoch: usize,
-    pub(crate) value: f64,
-    pub(crate) weights: Vec<Vec<f32>>,
-}
-
-/// What came out of a run.
-#[derive(Clone, Debug)]
-pub struct Outcome {
-    /// Epoch whose weights were chosen, counted from 1 in the last phase.
-    pub best_epoch: usize,
-    /// Whether they are averaged ones.
-    pub averaged: bool,
-    /// Whether the run ended because L-BFGS had converged.
-    pub converged: bool,
-    /// The metric of selection on the validation rows, at that epoch.
-    pub val: Option<f64>,
-    /// Metrics of the test rows by name; those of other weights as `name.weights`, for instance `map.last`.
-    pub metrics: BTreeMap<String, MetricValue>,
-    /// AP of every class on the test rows, percent; empty without test rows.
-    pub test_ap: Vec<f64>,
-    /// Every epoch of every phase.
-    pub epochs: Vec<EpochRecord>,
-    /// What the procedure says it did.
-    pub report: Vec<(&'static str, f64)>,
-    /// Chosen weights of the model that predicts, by name.
-    pub weights: Vec<Weights>,
-}
-
-/// A parameter or a piece of state of the model that predicts.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Weights {
-    /// Name within the model.
-    pub name: String,
-    /// Sizes.
-    pub shape: Vec<usize>,
-    /// Elements.
-    pub values: Vec<f32>,
 }
 
 impl<'a> Run<'a> {
@@ -498,183 +421,4 @@ impl<'a> Run<'a> {
 
 fn pass<'p>(epoch: usize, logits: &'p [f32], labels: &'p [Label], classes: usize) -> TrainPass<'p> {
     TrainPass { epoch, logits, labels, rows: labels.len() / classes.max(1), classes }
-}
-
-/// Builds everything of a phase.
-fn start_phase(
-    data: Data<'_>,
-    phase: &Training,
-    loss: &LossChoice,
-    seed: u64,
-    before: Option<&[(String, Vec<f32>)]>,
-    resuming: bool,
-) -> Result<Current, TrainError> {
-    let train = data.train;
-    let named = procedure::resolved(&phase.procedure, loss)?;
-    let (_, values) = named.find(crate::PROCEDURES)?;
-    let head = phase.head.on(train.features.columns(), train.classes(), None)?;
-    let pool = match phase.rows {
-        Rows::All => Pool::All,
-        Rows::Labelled => Pool::Labelled,
-    };
-    let whole = phase.optimizer.name == "lbfgs";
-    let mut feed = Feed {
-        sampler: phase.sampler.clone(),
-        pool,
-        batch: phase.batch,
-        keep_last: phase.last_batch == LastBatch::Keep,
-    };
-    if whole {
-        searchable(&head)?;
-        // One batch of all rows; their order would only change the rounding of sums.
-        feed = Feed { sampler: Named::new("fixed"), batch: train.len().max(1), keep_last: true, ..feed };
-    }
-    let mut tape = Tape::with_exec(Exec::Serial);
-    let build =
-        Build { tape: &mut tape, train, head: &head, loss, feed, values: &values, seed, before, resuming };
-    let procedure = procedure::build(&named, build)?;
-    tape.seal();
-    if let Some(before) = before
-        && named.name != "two-phase"
-    {
-        start_from(&mut tape, &*procedure, before)?;
-    }
-    let feeds = procedure.feeds();
-    assert!(feeds.len() <= MOST_FEEDS, "a procedure has at most {MOST_FEEDS} feeds");
-    let sources = feeds
-        .iter()
-        .enumerate()
-        .map(|(i, feed)| Source::new(feed, i, &train, seed))
-        .collect::<Result<Vec<_>, _>>()?;
-    let length =
-        Length { lr: phase.lr, steps_per_epoch: sources[0].batches() as u64, epochs: phase.epochs as u64 };
-    let mut groups: Vec<ParamGroup> = procedure.groups();
-    let mut group_schedules = Vec::new();
-    for spec in &phase.groups {
-        if let Some(named) = &spec.schedule {
-            let length = Length { lr: length.lr * spec.lr_factor, ..length };
-            group_schedules.push((groups.len(), schedule(named, length)?));
-        }
-        groups.push(spec.group()?);
-    }
-    for matches in &phase.no_decay {
-        let spec = crate::GroupSpec {
-            matches: matches.clone(),
-            lr_factor: 1.0,
-            weight_decay: Some(0.0),
-            schedule: None,
-        };
-        groups.push(spec.group()?);
-    }
-    Ok(Current {
-        stepper: optimizer(&phase.optimizer, phase.lr, groups)?,
-        schedule: schedule(&phase.schedule, length)?,
-        group_schedules,
-        clip: phase.clip,
-        ema: phase.ema.map(|decay| ModelEma::new(&tape, decay)),
-        tape,
-        procedure,
-        sources,
-    })
-}
-
-/// Refuses a head along whose loss no line can be searched, because it is another function at each evaluation; its running
-/// statistics would stay at their first values besides.
-fn searchable(head: &Head) -> Result<(), TrainError> {
-    let what = match head {
-        Head::Mlp(mlp) if mlp.batch_norm => "batch norm, whose statistics move",
-        Head::Mlp(mlp) if mlp.dropout > 0.0 => "dropout, which draws new masks",
-        _ => return Ok(()),
-    };
-    Err(TrainError::Setting(format!("optimizer lbfgs: the head has {what}; adam, adamw and sgd train it")))
-}
-
-/// Gives entries the values of the phase before.
-fn start_from(
-    tape: &mut Tape,
-    procedure: &dyn Procedure,
-    before: &[(String, Vec<f32>)],
-) -> Result<(), TrainError> {
-    let mut missing = None;
-    tape.update_entries(|_, entry| {
-        let Some(name) = procedure.predicts_with(entry.name) else { return };
-        match before.iter().find(|(known, values)| known == name && values.len() == entry.value.len()) {
-            Some((_, values)) => entry.value.copy_from_slice(values),
-            None => missing = Some(format!("`{name}` of {} numbers", entry.value.len())),
-        }
-    });
-    match missing {
-        None => Ok(()),
-        Some(what) => Err(TrainError::Setting(format!(
-            "start: the phase before has no {what}; its head is another one"
-        ))),
-    }
-}
-
-impl Current {
-    fn steps_per_epoch(&self) -> usize {
-        self.sources[0].batches()
-    }
-
-    /// Entries of the model that predicts: name within the model, shape and values.
-    fn entries(&self) -> impl Iterator<Item = (String, Vec<usize>, Vec<f32>)> + '_ {
-        self.tape.entries().filter_map(|entry| {
-            let name = self.procedure.predicts_with(entry.name)?;
-            Some((name.to_string(), entry.shape.sizes().to_vec(), entry.value.to_vec()))
-        })
-    }
-
-    /// Values of the model that predicts, in the order of the tape.
-    pub(crate) fn weights(&self) -> Vec<Vec<f32>> {
-        self.entries().map(|(_, _, values)| values).collect()
-    }
-
-    fn named_weights(&self, weights: &[Vec<f32>]) -> Vec<(String, Vec<f32>)> {
-        self.entries().zip(weights).map(|((name, _, _), values)| (name, values.clone())).collect()
-    }
-
-    fn set_weights(&mut self, weights: &[Vec<f32>]) {
-        let mut weights = weights.iter();
-        let procedure = &*self.procedure;
-        self.tape.update_entries(|_, entry| {
-            if procedure.predicts_with(entry.name).is_some() {
-                entry.value.copy_from_slice(weights.next().expect("a value for each entry"));
-            }
-        });
-    }
-
-    /// Logits of `count` rows, `[count, C]`, in evaluation mode.
-    fn predict<'f>(
-        &mut self,
-        count: usize,
-        columns: usize,
-        row: impl Fn(usize) -> &'f [f32],
-        out: &mut Vec<f32>,
-    ) {
-        out.clear();
-        for from in (0..count).step_by(PREDICT_ROWS) {
-            let rows = PREDICT_ROWS.min(count - from);
-            self.tape.reset();
-            let x = self.tape.input_with([rows, columns], |x| {
-                for (i, x) in x.chunks_exact_mut(columns).enumerate() {
-                    x.copy_from_slice(row(from + i));
-                }
-            });
-            let z = self.procedure.predict(&mut self.tape, x);
-            out.extend_from_slice(self.tape.value(z));
-        }
-    }
-}
-
-impl Best {
-    fn keep(&mut self, epoch: usize, value: f64, current: &Current) {
-        (self.epoch, self.value) = (epoch, value);
-        let entries = current.tape.entries().filter(|e| current.procedure.predicts_with(e.name).is_some());
-        for (i, entry) in entries.enumerate() {
-            match self.weights.get_mut(i) {
-                Some(kept) => kept.copy_from_slice(entry.value),
-                None => self.weights.push(entry.value.to_vec()),
-            }
-        }
-    }
 }

@@ -1,0 +1,214 @@
+//! Everything of one phase of a run: tape, procedure, feeds, optimiser, schedules, averages.
+
+use crate::feed::Source;
+use crate::optimizers::{Length, Stepper, optimizer, schedule};
+use crate::procedure::{self, Build, LossChoice, Procedure};
+use crate::{Data, Feed, Head, LastBatch, Named, Pool, Rows, TrainError, Training};
+use lacuna_engine::{Exec, Tape};
+use lacuna_nn::{ModelEma, ParamGroup, Schedule};
+
+/// Rows that are predicted at once.
+const PREDICT_ROWS: usize = 256;
+/// Most feeds of a procedure.
+pub(crate) const MOST_FEEDS: usize = 3;
+
+/// Everything of the present phase.
+pub(crate) struct Current {
+    pub(crate) tape: Tape,
+    pub(crate) procedure: Box<dyn Procedure>,
+    pub(crate) sources: Vec<Source>,
+    pub(crate) stepper: Stepper,
+    pub(crate) schedule: Box<dyn Schedule + Send>,
+    /// Schedules of groups, by the number of the group.
+    pub(crate) group_schedules: Vec<(usize, Box<dyn Schedule + Send>)>,
+    pub(crate) clip: Option<f64>,
+    pub(crate) ema: Option<ModelEma>,
+}
+
+/// The weights of the best epoch of the phase so far.
+#[derive(Clone, Default)]
+pub(crate) struct Best {
+    /// Counted from 1; 0 before the first.
+    pub(crate) epoch: usize,
+    pub(crate) value: f64,
+    pub(crate) weights: Vec<Vec<f32>>,
+}
+
+/// Builds everything of a phase.
+pub(crate) fn start_phase(
+    data: Data<'_>,
+    phase: &Training,
+    loss: &LossChoice,
+    seed: u64,
+    before: Option<&[(String, Vec<f32>)]>,
+    resuming: bool,
+) -> Result<Current, TrainError> {
+    let train = data.train;
+    let named = procedure::resolved(&phase.procedure, loss)?;
+    let (_, values) = named.find(crate::PROCEDURES)?;
+    let head = phase.head.on(train.features.columns(), train.classes(), None)?;
+    let pool = match phase.rows {
+        Rows::All => Pool::All,
+        Rows::Labelled => Pool::Labelled,
+    };
+    let whole = phase.optimizer.name == "lbfgs";
+    let mut feed = Feed {
+        sampler: phase.sampler.clone(),
+        pool,
+        batch: phase.batch,
+        keep_last: phase.last_batch == LastBatch::Keep,
+    };
+    if whole {
+        searchable(&head)?;
+        // One batch of all rows; their order would only change the rounding of sums.
+        feed = Feed { sampler: Named::new("fixed"), batch: train.len().max(1), keep_last: true, ..feed };
+    }
+    let mut tape = Tape::with_exec(Exec::Serial);
+    let build =
+        Build { tape: &mut tape, train, head: &head, loss, feed, values: &values, seed, before, resuming };
+    let procedure = procedure::build(&named, build)?;
+    tape.seal();
+    if let Some(before) = before
+        && named.name != "two-phase"
+    {
+        start_from(&mut tape, &*procedure, before)?;
+    }
+    let feeds = procedure.feeds();
+    assert!(feeds.len() <= MOST_FEEDS, "a procedure has at most {MOST_FEEDS} feeds");
+    let sources = feeds
+        .iter()
+        .enumerate()
+        .map(|(i, feed)| Source::new(feed, i, &train, seed))
+        .collect::<Result<Vec<_>, _>>()?;
+    let length =
+        Length { lr: phase.lr, steps_per_epoch: sources[0].batches() as u64, epochs: phase.epochs as u64 };
+    let mut groups: Vec<ParamGroup> = procedure.groups();
+    let mut group_schedules = Vec::new();
+    for spec in &phase.groups {
+        if let Some(named) = &spec.schedule {
+            let length = Length { lr: length.lr * spec.lr_factor, ..length };
+            group_schedules.push((groups.len(), schedule(named, length)?));
+        }
+        groups.push(spec.group()?);
+    }
+    for matches in &phase.no_decay {
+        let spec = crate::GroupSpec {
+            matches: matches.clone(),
+            lr_factor: 1.0,
+            weight_decay: Some(0.0),
+            schedule: None,
+        };
+        groups.push(spec.group()?);
+    }
+    Ok(Current {
+        stepper: optimizer(&phase.optimizer, phase.lr, groups)?,
+        schedule: schedule(&phase.schedule, length)?,
+        group_schedules,
+        clip: phase.clip,
+        ema: phase.ema.map(|decay| ModelEma::new(&tape, decay)),
+        tape,
+        procedure,
+        sources,
+    })
+}
+
+/// Refuses a head along whose loss no line can be searched, because it is another function at each evaluation; its running
+/// statistics would stay at their first values besides.
+fn searchable(head: &Head) -> Result<(), TrainError> {
+    let what = match head {
+        Head::Mlp(mlp) if mlp.batch_norm => "batch norm, whose statistics move",
+        Head::Mlp(mlp) if mlp.dropout > 0.0 => "dropout, which draws new masks",
+        _ => return Ok(()),
+    };
+    Err(TrainError::Setting(format!("optimizer lbfgs: the head has {what}; adam, adamw and sgd train it")))
+}
+
+/// Gives entries the values of the phase before.
+fn start_from(
+    tape: &mut Tape,
+    procedure: &dyn Procedure,
+    before: &[(String, Vec<f32>)],
+) -> Result<(), TrainError> {
+    let mut missing = None;
+    tape.update_entries(|_, entry| {
+        let Some(name) = procedure.predicts_with(entry.name) else { return };
+        match before.iter().find(|(known, values)| known == name && values.len() == entry.value.len()) {
+            Some((_, values)) => entry.value.copy_from_slice(values),
+            None => missing = Some(format!("`{name}` of {} numbers", entry.value.len())),
+        }
+    });
+    match missing {
+        None => Ok(()),
+        Some(what) => Err(TrainError::Setting(format!(
+            "start: the phase before has no {what}; its head is another one"
+        ))),
+    }
+}
+
+impl Current {
+    pub(crate) fn steps_per_epoch(&self) -> usize {
+        self.sources[0].batches()
+    }
+
+    /// Entries of the model that predicts: name within the model, shape and values.
+    pub(crate) fn entries(&self) -> impl Iterator<Item = (String, Vec<usize>, Vec<f32>)> + '_ {
+        self.tape.entries().filter_map(|entry| {
+            let name = self.procedure.predicts_with(entry.name)?;
+            Some((name.to_string(), entry.shape.sizes().to_vec(), entry.value.to_vec()))
+        })
+    }
+
+    /// Values of the model that predicts, in the order of the tape.
+    pub(crate) fn weights(&self) -> Vec<Vec<f32>> {
+        self.entries().map(|(_, _, values)| values).collect()
+    }
+
+    pub(crate) fn named_weights(&self, weights: &[Vec<f32>]) -> Vec<(String, Vec<f32>)> {
+        self.entries().zip(weights).map(|((name, _, _), values)| (name, values.clone())).collect()
+    }
+
+    pub(crate) fn set_weights(&mut self, weights: &[Vec<f32>]) {
+        let mut weights = weights.iter();
+        let procedure = &*self.procedure;
+        self.tape.update_entries(|_, entry| {
+            if procedure.predicts_with(entry.name).is_some() {
+                entry.value.copy_from_slice(weights.next().expect("a value for each entry"));
+            }
+        });
+    }
+
+    /// Logits of `count` rows, `[count, C]`, in evaluation mode.
+    pub(crate) fn predict<'f>(
+        &mut self,
+        count: usize,
+        columns: usize,
+        row: impl Fn(usize) -> &'f [f32],
+        out: &mut Vec<f32>,
+    ) {
+        out.clear();
+        for from in (0..count).step_by(PREDICT_ROWS) {
+            let rows = PREDICT_ROWS.min(count - from);
+            self.tape.reset();
+            let x = self.tape.input_with([rows, columns], |x| {
+                for (i, x) in x.chunks_exact_mut(columns).enumerate() {
+                    x.copy_from_slice(row(from + i));
+                }
+            });
+            let z = self.procedure.predict(&mut self.tape, x);
+            out.extend_from_slice(self.tape.value(z));
+        }
+    }
+}
+
+impl Best {
+    pub(crate) fn keep(&mut self, epoch: usize, value: f64, current: &Current) {
+        (self.epoch, self.value) = (epoch, value);
+        let entries = current.tape.entries().filter(|e| current.procedure.predicts_with(e.name).is_some());
+        for (i, entry) in entries.enumerate() {
+            match self.weights.get_mut(i) {
+                Some(kept) => kept.copy_from_slice(entry.value),
+                None => self.weights.push(entry.value.to_vec()),
+            }
+        }
+    }
+}
