@@ -2,7 +2,7 @@
 //!
 //! One test in a binary of its own, since the counter sees the whole process.
 
-use lacuna_harness::{Benchmark, Head, ProtocolSpec, RunSettings, Trainer};
+use lacuna_harness::{Head, ProtocolSpec, RunSettings, SplitDataset, Trainer};
 use lacuna_losses::{Context, LOSSES, LossRow, Options, Takes};
 use lacuna_source::DataSource;
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
@@ -15,7 +15,7 @@ fn a_steady_step_allocates_nothing() {
     let trained = |row: &&LossRow| matches!(row.takes, Takes::Logits | Takes::Estimates);
     let rows: Vec<&'static LossRow> = LOSSES.iter().filter(trained).collect();
     let source = DataSource::embedded("voc-like");
-    let data = Benchmark::load(&source, &ProtocolSpec::default(), &rows).unwrap();
+    let data = SplitDataset::load(&source, &ProtocolSpec::default(), &rows).unwrap();
     let context =
         Context { classes: Some(data.classes()), expected_positives: Some(data.expected_positives) };
     for head in [Head::Linear, Head::Mlp(vec![64])] {

@@ -88,7 +88,7 @@ pub(crate) struct Best {
     pub(crate) weights: Vec<Vec<f32>>,
 }
 
-/// What came out of a run.
+/// The outcome of a run.
 #[derive(Clone, Debug)]
 pub struct Outcome {
     /// Epoch whose weights were chosen, counted from 1 in the last phase.
@@ -105,7 +105,7 @@ pub struct Outcome {
     pub test_ap: Vec<f64>,
     /// Every epoch of every phase.
     pub epochs: Vec<EpochRecord>,
-    /// What the procedure says it did.
+    /// Counts reported by the procedure.
     pub report: Vec<(&'static str, f64)>,
     /// Chosen weights of the model that predicts, by name.
     pub weights: Vec<Weights>,
