@@ -1,4 +1,4 @@
-//! The rows of a benchmark, split and masked, shared by all of its runs.
+//! The data of a benchmark, split and masked, shared by all of its runs.
 
 use crate::{HarnessError, LabelCounts, MaskSource, ProtocolSpec, Stage, Unknown, Validation};
 use lacuna_checks::Finding;
@@ -8,12 +8,12 @@ use lacuna_losses::{LabelNeeds, LossRow};
 use lacuna_protocols::{Holdout, Split, Subject};
 use lacuna_source::{DataSource, Dataset};
 
-/// Rows to train, to validate and to test on, and the observed labels that the losses need.
+/// Training, validation and test rows, and the observed labels that the losses need.
 #[derive(Debug)]
-pub struct Benchmark {
+pub struct SplitDataset {
     /// Short name: that of the embedded set, of the file or of the folder.
     pub name: String,
-    /// What has to stand beside every table, if anything.
+    /// A caveat to print with every table, if any.
     pub caveat: Option<&'static str>,
     /// All training rows, those that validate among them.
     pub train: FeatureSet,
@@ -39,18 +39,18 @@ pub struct Benchmark {
     pub mask: MaskSource,
     /// BLAKE3 of names, classes, labels, observed labels and features.
     pub fingerprint: String,
-    /// What was done while reading that a person should know.
+    /// Notes of the reader.
     pub notes: Vec<String>,
-    /// What looks wrong with the data.
+    /// Problems found in the data.
     pub findings: Vec<Finding>,
     /// Every file that was read.
     pub files: Vec<std::path::PathBuf>,
-    /// What was opened, with format and features filled in.
+    /// The opened source, with format and features filled in.
     pub source: DataSource,
 }
 
-/// Which labels a row of the table is handed: what its loss needs, and the protocol that draws them, the first being that
-/// of the specification.
+/// Which labels a row of the table uses: the needs of its loss, and the number of the protocol that draws them,
+/// 0 for that of the specification.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct LabelsKey {
     pub(crate) need: LabelNeeds,
@@ -64,11 +64,11 @@ pub(crate) struct LabelledRow {
     pub(crate) protocol: ProtocolSpec,
 }
 
-impl Benchmark {
+impl SplitDataset {
     /// Loads the rows, splits them and makes the labels that `losses` need.
     ///
     /// # Errors
-    /// [`HarnessError`]: what the files or the split refuse.
+    /// [`HarnessError`] of the files or the split.
     pub fn load(
         source: &DataSource,
         protocol: &ProtocolSpec,
@@ -92,9 +92,7 @@ impl Benchmark {
         let Dataset { name, caveat, train, strong, test, notes, files, source: resolved } = source.open()?;
         let given = source.given();
         let Some(test) = test else {
-            return Err(HarnessError::Setting(format!(
-                "{given} has no rows to test on; --test FILE names some"
-            )));
+            return Err(HarnessError::Setting(format!("{given} has no test rows; --test FILE names some")));
         };
         let examination = lacuna_checks::examine(&train, Some(&test));
         let image = train.image;
@@ -207,7 +205,7 @@ impl Benchmark {
         self.observed.iter().map(|(key, labels)| (*key, labels))
     }
 
-    /// Counts of the labels that a loss with this need is handed, over the rows that train.
+    /// Counts of the labels for a loss with this need, over the rows that train.
     ///
     /// # Panics
     /// As [`observed`](Self::observed).
@@ -249,7 +247,7 @@ fn complete(table: Table, part: &str, unlisted: bool) -> Result<FeatureSet, Harn
     Ok(table.into_set(&limits)?)
 }
 
-/// What labels lack for a need, over the rows that train; `None` where they serve.
+/// The labels that are missing for a need, over the rows that train; `None` if none are.
 fn missing(need: LabelNeeds, own: &ObservedLabels, train: &FeatureSet, rows: &[usize]) -> Option<String> {
     let labels = || rows.iter().flat_map(|&row| own.row(row));
     let no = |wanted: Label| labels().all(|label| *label != wanted);
@@ -284,7 +282,7 @@ pub enum ValRows {
     None,
 }
 
-/// What a protocol drew before the split.
+/// The labels drawn by a protocol before the split.
 struct Drawn {
     /// Training rows that are left, ascending.
     rows: Vec<usize>,

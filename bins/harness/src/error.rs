@@ -1,4 +1,4 @@
-//! What can be wrong with a benchmark, and what to do about it.
+//! Errors of benchmarks.
 
 use crate::LabelCounts;
 use lacuna_formats::FormatError;
@@ -22,7 +22,7 @@ pub enum HarnessError {
     /// The data could not be opened.
     #[error(transparent)]
     Source(#[from] SourceError),
-    /// Some losses cannot work with the labels at hand. Nothing is drawn or made up in their place.
+    /// Some losses need labels that the data does not have; none are drawn in their place.
     #[error(
         "{data}: its {} labels ({labels}) cannot serve every loss: {}{}{}",
         if *drawn { "training" } else { "observed" },
@@ -35,20 +35,21 @@ pub enum HarnessError {
         data: String,
         /// Whether the labels were drawn from the truth.
         drawn: bool,
-        /// What the labels have.
+        /// Counts of the labels.
         labels: LabelCounts,
         /// `loss needs what`, one for each loss that was refused.
         refused: Vec<String>,
         /// The losses that the labels can serve, by comma.
         fit: String,
     },
-    /// Labels that a benchmark measures by are not complete.
+    /// Labels for evaluation are incomplete.
     #[error(
-        "{path}: {unknown} of {cells} labels of the rows to {part} on are unknown (the first: row {row}, counted from 0, \
-         class `{class}`), and a benchmark measures by complete ones{}",
+        "{path}: {unknown} of {cells} labels of the {} rows are unknown (the first: row {row}, counted from 0, \
+         class `{class}`), and evaluation needs complete labels{}",
+        if part.as_str() == "train" { "training" } else { "test" },
         if *unlisted { "" } else {
-            ". Are the unlisted classes of a row absent? Then say --unlisted negative; observed labels alone, without the \
-             true ones beside them, are not enough here"
+            ". If the unlisted classes of a row are absent, pass --unlisted negative; observed labels without true \
+             labels are not enough here"
         }
     )]
     Incomplete {
@@ -64,7 +65,7 @@ pub enum HarnessError {
         unknown: usize,
         /// Number of labels.
         cells: usize,
-        /// Whether it was said what an unlisted class is.
+        /// Whether the label of unlisted classes was given.
         unlisted: bool,
     },
     /// Another process writes into the folder.
@@ -72,7 +73,7 @@ pub enum HarnessError {
     Locked {
         /// The folder.
         folder: PathBuf,
-        /// What it wrote about itself.
+        /// Process id and host of the holder.
         holder: String,
     },
     /// A folder has the results of another specification.
@@ -80,7 +81,7 @@ pub enum HarnessError {
     OtherRun {
         /// The folder.
         folder: PathBuf,
-        /// What differs.
+        /// The difference.
         problem: String,
     },
     /// A file that would be written was read by the same command.
@@ -96,7 +97,7 @@ pub enum HarnessError {
         path: PathBuf,
         /// The line, counted from 1.
         line: usize,
-        /// What is wrong with it.
+        /// The problem.
         problem: String,
     },
     /// A file or folder.
@@ -116,7 +117,7 @@ pub enum HarnessError {
     Write {
         /// The file or folder.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the operating system.
         source: io::Error,
     },
     /// The threads could not be started.

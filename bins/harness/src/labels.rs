@@ -1,4 +1,4 @@
-//! What the labels at hand are, in numbers.
+//! Counts of labels.
 
 use lacuna_labels::{Label, LabelMatrix};
 use serde::{Deserialize, Serialize};

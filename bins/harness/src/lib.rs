@@ -44,7 +44,7 @@ mod report;
 mod spec;
 mod store;
 
-pub use data::{Benchmark, ValRows};
+pub use data::{SplitDataset, ValRows};
 pub use error::HarnessError;
 pub use labels::LabelCounts;
 pub use lacuna_train::{CnnSpec, Evaluation, Head, MetricValue, Training};

@@ -1,11 +1,11 @@
-//! What a command line changes about a specification: dotted keys, put over its values before they are read.
+//! Overrides of a specification from the command line: dotted keys that replace its values.
 
 use crate::spec::with_suggestion;
 use crate::{HarnessError, LossSpec, MaskSource, Spec};
 use lacuna_source::DataSource;
 use toml::{Table, Value};
 
-/// What a command line changes.
+/// Overrides from the command line.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Overrides {
     /// Rows from elsewhere; for a specification that was resolved, what has changed about where they are.
@@ -99,7 +99,7 @@ impl Spec {
         }
         for (i, loss) in self.losses.iter().enumerate() {
             if self.losses[..i].iter().any(|l| l.row() == loss.row()) {
-                return Err(HarnessError::Setting(format!("the loss {} is named twice", loss.row())));
+                return Err(HarnessError::Setting(format!("duplicate loss {}", loss.row())));
             }
             lacuna_losses::find(&loss.name)?;
             self.training_of(loss)?.check()?;
@@ -140,9 +140,7 @@ fn changed(spec: Spec, key: &str, value: Value) -> Result<Spec, HarnessError> {
     let first = parts.next().unwrap_or_default();
     let rest: Vec<&str> = parts.collect();
     if rest.is_empty() || rest.iter().any(|part| part.is_empty()) {
-        return Err(wrong(
-            "the form is TABLE.KEY=VALUE or LOSS.PARAM=VALUE, e.g. training.lr=1e-2".to_string(),
-        ));
+        return Err(wrong("expected TABLE.KEY=VALUE or LOSS.PARAM=VALUE, e.g. training.lr=1e-2".to_string()));
     }
     if !TABLES.contains(&first) {
         return parameter(spec, first, &rest.join("."), &value);
@@ -182,7 +180,7 @@ fn parameter(mut spec: Spec, name: &str, parameter: &str, value: &Value) -> Resu
             let known = spec.losses.iter().map(LossSpec::row).chain(TABLES);
             let near = lacuna_losses::suggest(name, known);
             return Err(HarnessError::Setting(format!(
-                "{name}.{parameter}: `{name}` is no table of a specification and no loss; {near}"
+                "{name}.{parameter}: `{name}` is neither a table of a specification nor a loss; {near}"
             )));
         }
         return Err(HarnessError::Setting(format!("{name}.{parameter}: the loss {name} is not run")));
@@ -192,7 +190,7 @@ fn parameter(mut spec: Spec, name: &str, parameter: &str, value: &Value) -> Resu
         Value::Integer(n) => *n as f64,
         Value::Boolean(on) => f64::from(u8::from(*on)),
         other => {
-            return Err(HarnessError::Setting(format!("--set {name}.{parameter}: `{other}` is no number")));
+            return Err(HarnessError::Setting(format!("--set {name}.{parameter}: invalid number `{other}`")));
         }
     };
     for row in rows {

@@ -1,4 +1,4 @@
-//! What is kept of a run.
+//! Records of runs.
 //!
 //! A line of `results.jsonl` is one [`RunRecord`]: `id` names the run, `result` holds what has to be the same bits when
 //! it is repeated, `provenance` what may differ.
@@ -14,13 +14,13 @@ use std::collections::BTreeMap;
 pub struct RunRecord {
     /// [`run_id`] of the settings that decide the result.
     pub id: String,
-    /// What a repetition has to give again, bit for bit.
+    /// The results that a repetition must reproduce bit for bit.
     pub result: RunResult,
     /// With what and how it was made.
     pub provenance: Provenance,
 }
 
-/// What came out of a run.
+/// The outcome of a run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum RunResult {
@@ -56,7 +56,7 @@ pub struct Finished {
     /// The same of averaged weights.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub epoch_vals_averaged: Vec<f64>,
-    /// What the procedure says it did: labels that were written, by name.
+    /// Counts reported by the procedure, such as assigned labels, by name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub report: BTreeMap<String, f64>,
     /// BLAKE3 of the chosen weights, in hexadecimal.
@@ -64,7 +64,7 @@ pub struct Finished {
 }
 
 impl Finished {
-    /// What is kept of an outcome.
+    /// The stored part of an outcome.
     pub(crate) fn of(
         row: &str,
         seed: u64,

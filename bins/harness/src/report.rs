@@ -11,7 +11,7 @@ use std::fmt::Write as _;
 pub struct LossReport {
     /// Name of the loss.
     pub loss: String,
-    /// The labels it was handed, in words.
+    /// Description of its labels.
     pub sees: String,
     /// The same in numbers.
     pub labels: LabelCounts,
@@ -142,7 +142,7 @@ pub struct Report {
     pub source: String,
     /// Name of the data.
     pub data: String,
-    /// What has to stand beside the table, if anything.
+    /// A caveat to print with the table, if any.
     pub caveat: Option<String>,
     /// Every convention, one a line.
     pub conventions: Vec<String>,
@@ -152,7 +152,7 @@ pub struct Report {
     pub losses: Vec<LossReport>,
     /// Every run that ended.
     pub runs: Vec<RunRecord>,
-    /// Numbers to stand beside ours.
+    /// Reference numbers.
     pub published: Vec<Published>,
     /// Classes without a test positive.
     pub absent_classes: usize,
@@ -173,7 +173,7 @@ pub struct Cells {
     pub rows: Vec<Vec<String>>,
     /// Columns of numbers, which are set to the right.
     pub numbers: Vec<usize>,
-    /// What has to be said below the table.
+    /// The notes below the table.
     pub notes: Vec<String>,
 }
 
@@ -244,7 +244,7 @@ impl Report {
             notes.extend(failed.into_iter().map(|why| format!("failed: {why}")));
         }
         if self.interrupted {
-            notes.push("interrupted: not every run ended".to_string());
+            notes.push("interrupted: some runs are missing".to_string());
         }
         Cells { header, rows: self.losses.iter().map(row).collect(), numbers, notes }
     }

@@ -1,4 +1,4 @@
-//! A benchmark as a TOML file says it.
+//! Benchmark specifications in TOML.
 
 use crate::{HarnessError, run_id};
 use lacuna_source::DataSource;
@@ -32,10 +32,10 @@ pub struct Spec {
     pub evaluation: Evaluation,
     /// The rows of the table, in their order.
     pub losses: Vec<LossSpec>,
-    /// What differs on single sets of data.
+    /// Differences for single data sets.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub variants: Vec<Variant>,
-    /// Numbers to stand beside ours.
+    /// Reference numbers.
     #[serde(default)]
     pub published: Vec<Published>,
 }
@@ -62,10 +62,10 @@ fn data<'de, D: Deserializer<'de>>(deserializer: D) -> Result<DataSource, D::Err
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum MaskSource {
-    /// The data's own observed labels where it has some, else drawn. A record says which of the two it was.
+    /// The data's own observed labels if it has any, else drawn ones. A record states which.
     #[default]
     Auto,
-    /// Drawn from the truth as the protocol says, whatever the data has.
+    /// Drawn from the true labels by the protocol, even if the data has observed labels.
     Drawn,
     /// The data's own.
     File,
@@ -82,7 +82,7 @@ pub enum Stage {
     AfterSplit,
 }
 
-/// What the losses see where nothing is known.
+/// The label of unknown cells for the losses.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Unknown {
@@ -116,7 +116,7 @@ pub struct ProtocolSpec {
     pub mask: MaskSource,
     /// How they are drawn: a row of [`PROTOCOLS`](lacuna_protocols::PROTOCOLS), or `none` for complete labels.
     pub name: String,
-    /// Seed of the draws; that of the protocol where nothing is said.
+    /// Seed of the draws; that of the protocol by default.
     #[serde(alias = "mask_seed", skip_serializing_if = "Option::is_none")]
     pub seed: Option<u64>,
     /// Settings of the protocol that differ from their defaults.
@@ -124,7 +124,7 @@ pub struct ProtocolSpec {
     pub settings: BTreeMap<String, f64>,
     /// When labels are hidden.
     pub stage: Stage,
-    /// What the losses see where nothing is known.
+    /// The label of unknown cells for the losses.
     pub unknown: Unknown,
     /// Where the validation rows come from.
     pub validation: Validation,
@@ -170,7 +170,7 @@ pub enum LabelsSpec {
 pub struct LossSpec {
     /// Name in the table of losses.
     pub name: String,
-    /// Name of the row, that of the loss where nothing is said.
+    /// Name of the row; that of the loss by default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub row: Option<String>,
     /// Parameters that differ from their defaults.
@@ -199,7 +199,7 @@ impl LossSpec {
     }
 }
 
-/// What differs on one set of data.
+/// Differences for one data set.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Variant {
@@ -216,7 +216,7 @@ pub struct Variant {
     pub rows: BTreeMap<String, toml::Table>,
 }
 
-/// A number to stand beside ours.
+/// A reference number.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Published {
@@ -328,7 +328,7 @@ impl Spec {
         spec.training = training.try_into().map_err(|e: toml::de::Error| wrong(e.message().to_string()))?;
         for (row, differs) in &variant.rows {
             let loss = spec.losses.iter_mut().find(|loss| loss.row() == row);
-            let loss = loss.ok_or_else(|| wrong(format!("there is no row `{row}`")))?;
+            let loss = loss.ok_or_else(|| wrong(format!("unknown row `{row}`")))?;
             merge(&mut loss.training, differs);
         }
         Ok(spec)
@@ -378,7 +378,7 @@ impl ProtocolSpec {
         let share = self.val_share;
         if self.validation == Validation::Holdout && !(share > 0.0 && share < 1.0) {
             return Err(HarnessError::Setting(format!(
-                "val_share = {share}: a share between 0 and 1 of the rows validates"
+                "val_share = {share}: expected a share between 0 and 1"
             )));
         }
         if self.validation != Validation::Holdout && self.stage == Stage::AfterSplit {
@@ -397,7 +397,7 @@ impl ProtocolSpec {
                 near if near.starts_with("did") => near,
                 _ => format!("there are none, {}", protocols().collect::<Vec<_>>().join(", ")),
             };
-            return Err(HarnessError::Setting(format!("there is no protocol `{}`; {near}", self.name)));
+            return Err(HarnessError::Setting(format!("unknown protocol `{}`; {near}", self.name)));
         };
         for name in self.settings.keys() {
             if row.settings.iter().all(|setting| setting.name != name) {

@@ -1,4 +1,4 @@
-//! Where results are kept. The unit that is kept is one run.
+//! The store of results, which are kept run by run.
 //!
 //! | file | written | contents |
 //! |---|---|---|
@@ -128,10 +128,10 @@ impl Store {
             let stored = String::from_utf8(stored).ok().and_then(|text| Spec::parse(&text).ok());
             match stored.map(|stored| stored.run_ids()) {
                 Some(Ok(ids)) if ids == spec.run_ids()? => Ok(true),
-                _ => Err(other(format!("its {SPEC} is that of other runs"))),
+                _ => Err(other(format!("its {SPEC} describes other runs"))),
             }
         } else if there(RESULTS) || there(TABLE) {
-            Err(other(format!("it has results and no {SPEC} that says of what")))
+            Err(other(format!("it has results but no {SPEC} that describes them")))
         } else {
             Ok(false)
         };
@@ -185,7 +185,7 @@ impl Store {
             });
             cut.map_err(|source| HarnessError::Write { path: path.clone(), source })?;
             let path = path.display();
-            self.notes.push(format!("{path}: the last line was cut off in the middle; its run is repeated"));
+            self.notes.push(format!("{path}: the last line is truncated; its run is repeated"));
         }
         let places: HashMap<&str, usize> = ids.iter().enumerate().map(|(i, id)| (id.as_str(), i)).collect();
         let mut runs = BTreeMap::new();
@@ -195,9 +195,9 @@ impl Store {
             }
             let wrong = |problem: String| HarnessError::Record { path: path.clone(), line: i + 1, problem };
             let run: RunRecord = serde_json::from_slice(line)
-                .map_err(|error| wrong(format!("no record of a run: {error}")))?;
+                .map_err(|error| wrong(format!("invalid record of a run: {error}")))?;
             let Some(&place) = places.get(run.id.as_str()) else {
-                return Err(wrong(format!("the run {} is none of {SPEC}", run.id)));
+                return Err(wrong(format!("the run {} is not in {SPEC}", run.id)));
             };
             runs.insert(place, run);
         }
@@ -209,7 +209,7 @@ impl Store {
         &self.kept
     }
 
-    /// What was found and put right when the folder was opened.
+    /// Repairs made when the folder was opened.
     pub fn notes(&self) -> &[String] {
         &self.notes
     }
@@ -288,7 +288,7 @@ impl Store {
         }
     }
 
-    /// Leaves nothing behind of a store without runs.
+    /// Removes the files of a store without runs.
     fn close_empty(self) {
         if self.wrote_spec {
             // Nothing stands in them that is worth keeping: the specification of no run, no results.
@@ -339,17 +339,17 @@ fn append_line(file: &mut impl Appending, line: &[u8]) -> io::Result<()> {
     written
 }
 
-/// Reads an ordinary file of bounded size.
+/// Reads a regular file of bounded size.
 fn read(path: &Path) -> Result<Vec<u8>, HarnessError> {
     let refuse = |source| HarnessError::Write { path: path.into(), source };
     let metadata = fs::metadata(path).map_err(refuse)?;
     if !metadata.is_file() || metadata.len() > LARGEST {
-        return Err(refuse(io::Error::other("this is no ordinary file of at most 1 GiB")));
+        return Err(refuse(io::Error::other("expected a regular file of at most 1 GiB")));
     }
     fs::read(path).map_err(refuse)
 }
 
-/// Makes a folder and those above it; answers with those that did not exist, the innermost first.
+/// Creates a folder and its parents; returns those that did not exist, the innermost first.
 fn make_folders(path: &Path) -> Result<Vec<PathBuf>, HarnessError> {
     let missing = |path: &&Path| !path.as_os_str().is_empty() && fs::symlink_metadata(path).is_err();
     let made: Vec<PathBuf> = path.ancestors().take_while(missing).map(PathBuf::from).collect();

@@ -1,4 +1,4 @@
-//! Looks after data sets: what is wrong with one, and masks for it.
+//! Checks data sets and draws masks.
 
 use clap::{Parser, Subcommand};
 use lacuna::cli::screen::WIDTH;
@@ -18,7 +18,7 @@ struct Cli {
 }
 
 const EXAMPLES: &str = "Examples:
-  lacuna doctor features/                   what the data is and what is wrong
+  lacuna doctor features/                   statistics and problems of the data
   lacuna doctor --data x.npy --labels y.csv --match row
   lacuna doctor scene/ --json
   lacuna mask features/ --out features/     the published single-positive mask
@@ -26,9 +26,9 @@ const EXAMPLES: &str = "Examples:
 
 #[derive(Subcommand)]
 enum Command {
-    /// Looks at a data set and says what is wrong with it
+    /// Examines a data set and reports its problems
     Doctor(doctor::DoctorArgs),
-    /// Hides labels as a protocol says and writes what is left
+    /// Hides labels by a protocol and writes the observed labels
     Mask(mask::MaskArgs),
     /// Writes an embedded synthetic set as a folder
     Make(make::MakeArgs),

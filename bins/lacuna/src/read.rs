@@ -51,14 +51,14 @@ pub struct LabelFile {
 /// Cells of a file that may list only some of them.
 #[derive(Clone, Debug)]
 struct Cells {
-    /// Every cell; `None` where nothing says what a cell is that is not listed.
+    /// Every cell; `None` if the label of unlisted cells is not given.
     decided: Option<ObservedLabels>,
     /// Every cell with unknown or negative in the place of what is not listed, where that makes a difference.
     unknown: Option<ObservedLabels>,
     negative: Option<ObservedLabels>,
 }
 
-/// Formats whose lists are complete unless something else is said.
+/// Formats whose lists are complete by default.
 const COMPLETE_LISTS: [&str; 3] = ["coco", "libsvm", "tfrecord"];
 
 /// Reads features in any format.
@@ -163,7 +163,7 @@ fn cells(path: &Path, options: &ReadOptions, table: LabelTable) -> Result<Cells,
 }
 
 fn two_parts(path: &Path) -> String {
-    format!("{}: it has two parts, and its rows to train on are read", path.display())
+    format!("{}: it has two parts, and its training rows are read", path.display())
 }
 
 impl FeatureFile {
@@ -177,7 +177,7 @@ impl FeatureFile {
         self.features.rows()
     }
 
-    /// What was done while reading that a person should know, one sentence each.
+    /// Notes of the reader, one sentence each.
     pub fn notes(&self) -> &[String] {
         &self.notes
     }
@@ -214,7 +214,7 @@ impl LabelFile {
         &self.classes
     }
 
-    /// What was done while reading that a person should know, one sentence each.
+    /// Notes of the reader, one sentence each.
     pub fn notes(&self) -> &[String] {
         &self.notes
     }

@@ -43,9 +43,9 @@ pub(crate) enum Command {
     List,
     /// Lists every loss with its source, assumptions and parameters, or shows one with its plot
     Losses(crate::losses::LossesArgs),
-    /// Hides labels as a protocol says and writes what is left
+    /// Hides labels by a protocol and writes the observed labels
     Mask(Box<lacuna::cli::mask::MaskArgs>),
-    /// Looks at specifications
+    /// Checks specifications
     Config {
         #[command(subcommand)]
         command: ConfigCommand,
@@ -54,7 +54,7 @@ pub(crate) enum Command {
     ///
     /// Exit code 1 where a number is outside its tolerance.
     Verify {
-        /// Names of the benchmarks; all that have references for the data where nothing is said
+        /// Names of the benchmarks [default: all that have references for the data]
         #[arg(value_name = "NAME")]
         names: Vec<String>,
         #[command(flatten)]
@@ -112,15 +112,15 @@ pub(crate) struct RunArgs {
     /// Runs at the same time, at most one for each core [default: one for each core]
     #[arg(long, value_name = "N", value_parser = positive)]
     pub(crate) jobs: Option<usize>,
-    /// Folder for spec.toml, results.jsonl and table.md. One that has results of the same runs is continued, one with others
-    /// is refused [default: a new one under runs/]
+    /// Folder for spec.toml, results.jsonl and table.md. A folder with results of the same runs is resumed; one with
+    /// results of other runs is an error [default: a new one under runs/]
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
     /// Discards results of other runs in the folder of --out
     #[arg(long, requires = "out")]
     pub(crate) force: bool,
-    /// Goes on with the runs of --out from their last checkpoints, which happens without it too; with it the folder may be
-    /// empty or missing and is said to be so
+    /// Resumes the runs of --out from their last checkpoints, which is also the default; with this option an empty or missing
+    /// folder gives a note
     #[arg(long, requires = "out")]
     pub(crate) resume: bool,
     /// Seconds between checkpoints of a run, written at the end of an epoch; 0 for every epoch
@@ -143,7 +143,7 @@ enum Mask {
 }
 
 impl RunArgs {
-    /// What the command line changes about the benchmark.
+    /// The overrides of the command line.
     pub(crate) fn overrides(&self) -> anyhow::Result<Overrides> {
         Ok(Overrides {
             data: match &self.spec {
@@ -167,11 +167,11 @@ impl RunArgs {
 }
 
 impl RunArgs {
-    /// The losses that were named, `None` for all of the benchmark.
+    /// The losses named on the command line; `None` for all of the benchmark.
     fn losses(&self) -> anyhow::Result<Option<Vec<String>>> {
         let names: Vec<String> = self.loss.iter().map(|name| name.trim().to_string()).collect();
         if names.iter().any(String::is_empty) {
-            bail!("--loss {}: a name is missing between or behind the commas", self.loss.join(","));
+            bail!("--loss {}: missing name between or after the commas", self.loss.join(","));
         }
         Ok((!names.is_empty()).then_some(names))
     }
@@ -179,8 +179,7 @@ impl RunArgs {
 
 /// `key=value`.
 fn key(text: &str) -> anyhow::Result<(String, String)> {
-    let form =
-        || format!("--set {text}: the form is KEY=VALUE, e.g. splc.tau=0.65 or training.optimizer=sgd");
+    let form = || format!("--set {text}: expected KEY=VALUE, e.g. splc.tau=0.65 or training.optimizer=sgd");
     let (key, value) = text.split_once('=').with_context(form)?;
     if !key.contains('.') {
         bail!("{}", form());
@@ -192,16 +191,16 @@ fn key(text: &str) -> anyhow::Result<(String, String)> {
 fn seconds(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(seconds) if seconds >= 0.0 && seconds.is_finite() => Ok(seconds),
-        _ => Err("a number of seconds from 0 on is needed".to_string()),
+        _ => Err("expected a number of seconds from 0 on".to_string()),
     }
 }
 
 /// A number that 32-bit floats have room for.
 fn rate(text: &str) -> Result<f32, String> {
-    let Ok(number) = text.parse::<f64>() else { return Err("this is no number".to_string()) };
+    let Ok(number) = text.parse::<f64>() else { return Err("invalid number".to_string()) };
     let narrow = number as f32;
     if number.is_finite() && (narrow.is_infinite() || (narrow == 0.0 && number != 0.0)) {
-        return Err("this is beyond the range of 32-bit floats".to_string());
+        return Err("the number is outside the range of 32-bit floats".to_string());
     }
     Ok(narrow)
 }
@@ -210,6 +209,6 @@ fn rate(text: &str) -> Result<f32, String> {
 fn positive(text: &str) -> Result<usize, String> {
     match text.parse() {
         Ok(n) if n > 0 => Ok(n),
-        _ => Err("a whole number from 1 on is needed".to_string()),
+        _ => Err("expected an integer from 1 on".to_string()),
     }
 }

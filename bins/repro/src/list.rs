@@ -1,4 +1,4 @@
-//! What there is: benchmarks, losses, embedded data.
+//! Lists of benchmarks, losses and embedded data.
 
 use crate::specs;
 use lacuna::cli::screen::wrapped;
@@ -76,7 +76,7 @@ fn loss(entry: &mut impl FnMut(&str, &str), row: &LossRow) {
     entry(row.info.name, &format!("{} ({})", row.info.title, row.info.year));
 }
 
-/// What losses need of the labels at hand, in words.
+/// Description of the labels that losses need.
 fn needs(needs: LabelNeeds) -> &'static str {
     match needs {
         LabelNeeds::SinglePositive => "Losses on positives",

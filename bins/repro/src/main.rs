@@ -45,8 +45,8 @@ fn run(name: Option<&str>, args: &RunArgs) -> anyhow::Result<i32> {
     let plan = match Plan::new(&spec, &args.overrides()?) {
         Err(error) if args.spec.is_some() && names_no_file(&error) => {
             return Err(error).context(
-                "the paths of a specification are meant in the folder in which it was run; --data, --labels, ... say where \
-                 the files are now",
+                "the paths of a specification are relative to the folder in which it was run; give the new paths \
+                 with --data, --labels, ...",
             );
         }
         plan => plan?,
@@ -66,7 +66,10 @@ fn run(name: Option<&str>, args: &RunArgs) -> anyhow::Result<i32> {
         }
     };
     if args.resume && store.kept().is_empty() && !store.has_checkpoints() {
-        screen::err(&format!("note: {} has nothing to go on from; it starts anew", store.folder().display()));
+        screen::err(&format!(
+            "note: {} has no results to resume; all runs start from the beginning",
+            store.folder().display()
+        ));
     }
     let progress = view::Progress::new(&plan, &store, jobs);
     // The first thing that could not be kept; the runs go on, and the table is shown.
@@ -116,21 +119,21 @@ fn run(name: Option<&str>, args: &RunArgs) -> anyhow::Result<i32> {
         let (done, all) = (report.runs.len(), plan.runs());
         screen::err(&match kept || begun {
             true => format!(
-                "interrupted: {done} of {all} runs are kept{}; `repro run --spec {1}/spec.toml --out {1}` goes on",
+                "interrupted: {done} of {all} runs are kept{}; `repro run --spec {1}/spec.toml --out {1}` resumes the others",
                 if begun { ", and the state of others at the end of their last epoch" } else { "" },
                 folder.display()
             ),
-            false => "interrupted: no run had ended".to_string(),
+            false => "interrupted: no run has finished".to_string(),
         });
         return Ok(signals.code());
     }
     if !report.has_results() {
-        screen::err("every run failed: nothing is kept");
+        screen::err("every run failed: no results are kept");
     }
     Ok(if report.has_failures() { exit::FOUND } else { exit::DONE })
 }
 
-/// Whether an error says that a file is not there.
+/// Whether an error is a missing file.
 fn names_no_file(error: &HarnessError) -> bool {
     let format = match error {
         HarnessError::Format(error) | HarnessError::Source(SourceError::Format(error)) => error,
@@ -162,7 +165,7 @@ fn read_spec(path: &Path) -> anyhow::Result<Spec> {
     let name = || path.display().to_string();
     let metadata = std::fs::metadata(path).with_context(name)?;
     if !metadata.is_file() || metadata.len() > LARGEST {
-        anyhow::bail!("{}: a specification is an ordinary file of at most 1 MiB", path.display());
+        anyhow::bail!("{}: a specification must be a regular file of at most 1 MiB", path.display());
     }
     Spec::parse(&std::fs::read_to_string(path).with_context(name)?).with_context(name)
 }
@@ -245,7 +248,7 @@ fn check(what: &str) -> anyhow::Result<i32> {
     Ok(exit::DONE)
 }
 
-/// What the first signal asks for: every run ends its epoch and keeps its state. The second one ends the process at once.
+/// Stop request of the first signal: every run ends its epoch and keeps its state. The second signal ends the process.
 struct Signals {
     stop: Arc<AtomicBool>,
     /// Exit code of the signal that came first; 0 without one.

@@ -20,8 +20,8 @@ pub(crate) fn find(name: &str) -> anyhow::Result<Spec> {
     specs.into_iter().find(|spec| spec.name == name).ok_or_else(|| {
         let near = lacuna_losses::suggest(name, names.iter().map(String::as_str));
         match near.to_string() {
-            near if near.starts_with("did") => anyhow!("there is no benchmark `{name}`; {near}"),
-            _ => anyhow!("there is no benchmark `{name}`; there are {}", names.join(", ")),
+            near if near.starts_with("did") => anyhow!("unknown benchmark `{name}`; {near}"),
+            _ => anyhow!("unknown benchmark `{name}`; there are {}", names.join(", ")),
         }
     })
 }

@@ -1,4 +1,4 @@
-//! Ours beside the reference numbers of a benchmark, with a verdict on each.
+//! Comparison of results with the reference numbers of a benchmark.
 
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 use lacuna_harness::{Published, Report};

@@ -1,4 +1,4 @@
-//! What a person sees: a bar while it runs, a table at the end.
+//! Terminal output: a progress bar and the table.
 
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -85,7 +85,7 @@ impl Progress {
     }
 }
 
-/// The metric that stands first, by name and value.
+/// The first metric, by name and value.
 fn first_metric(end: &Finished) -> String {
     match end.test_map() {
         Some(map) => format!("test mAP {map:.2}"),

@@ -1,4 +1,4 @@
-//! Cells that are probably positive although nobody said so.
+//! Finds probable false negatives: cells that are not labelled positive and have a high score.
 
 use crate::sources::{Joined, join};
 use crate::{FeatureSource, Fit, LabelSource, TrainError};
@@ -9,7 +9,7 @@ use std::borrow::Cow;
 /// How an audit is made.
 #[derive(Clone, Debug)]
 pub struct AuditOptions {
-    /// What is trained for each fold.
+    /// The training for each fold.
     pub fit: Fit,
     /// Number of folds, from 2 to the number of rows.
     pub folds: usize,
@@ -49,7 +49,7 @@ pub struct Candidate {
     pub row_index: usize,
     /// Number of the class, counted from 0.
     pub class_index: usize,
-    /// What the labels say: unknown or negative.
+    /// The given label: unknown or negative.
     pub label: Label,
     /// Probability by a model that was trained without this row.
     pub score: f32,
@@ -99,7 +99,10 @@ impl AuditOptions {
         let joined = join(x, y)?;
         let (count, classes) = (joined.features.rows(), joined.observed.classes());
         if !(2..=count).contains(&self.folds) {
-            let problem = format!("{} folds of {count} rows: from 2 to the number of rows", self.folds);
+            let problem = format!(
+                "invalid number of folds {} for {count} rows: expected 2 to the number of rows",
+                self.folds
+            );
             return Err(TrainError::Setting(problem));
         }
         let fit = self.fit.clone().seed(self.seed);
@@ -173,7 +176,7 @@ impl Audit {
         self.cells.iter().map(|cell| self.candidate(cell))
     }
 
-    /// What was done and a person should know, one sentence each.
+    /// Notes, one sentence each.
     pub fn notes(&self) -> &[String] {
         &self.notes
     }

@@ -1,4 +1,4 @@
-//! Everything that decides the next bits of a run, in one file.
+//! Checkpoints: the complete state of a run in one file.
 //!
 //! A checkpoint is taken between epochs. Random draws depend on the seed, the epoch and the step alone, so no generator has
 //! to be saved; samplers whose cycles live on carry their state. The file is a `.safetensors` file:
@@ -204,7 +204,7 @@ impl Checkpoint {
         let mut file = SafetensorsFile::open_within(path, &Limits::default())?;
         let mut metadata = file.metadata().clone();
         if metadata.get("format").map(String::as_str) != Some("lacuna-training-state") {
-            return Err(damaged("it is no saved state of training".to_string()).into());
+            return Err(damaged("it is not a saved state of training".to_string()).into());
         }
         if metadata.get("version").map(String::as_str) != Some(VERSION) {
             return Err(damaged("it was saved by another version of the program".to_string()).into());
@@ -223,7 +223,7 @@ impl Checkpoint {
         }
         let checkpoint = Self { tensors, metadata };
         if checksum != Some(checkpoint.checksum()) {
-            return Err(damaged("its checksum is another one: the file is damaged".to_string()).into());
+            return Err(damaged("checksum mismatch: the file is damaged".to_string()).into());
         }
         Ok(checkpoint)
     }

@@ -1,4 +1,4 @@
-//! What is trained and measured on: arrays, no files, and true labels only where somebody has them.
+//! Data for training and evaluation: arrays without files, with true labels where they are known.
 
 use lacuna_labels::{Features, Label, ObservedLabels, TrueLabels};
 use lacuna_metrics::Judged;

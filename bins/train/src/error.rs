@@ -1,4 +1,4 @@
-//! What can go wrong in training.
+//! Errors of training.
 
 use crate::ModelError;
 use lacuna_formats::FormatError;
@@ -26,7 +26,7 @@ pub enum TrainError {
         epoch: usize,
         /// Step within the phase, counted from 1.
         step: u64,
-        /// What was refused.
+        /// The cause.
         source: Box<TrainError>,
     },
     /// Predictions could not be measured.
@@ -36,7 +36,7 @@ pub enum TrainError {
         loss: String,
         /// Seed of the run.
         seed: u64,
-        /// What the metric said.
+        /// The error of the metric.
         source: MetricError,
     },
     /// Saved state does not fit.
@@ -45,13 +45,13 @@ pub enum TrainError {
     /// Features and labels have rows that cannot be joined.
     #[error("{0}")]
     Rows(String),
-    /// There is nothing to learn from the labels.
+    /// The labels have no positives or no negatives to learn from.
     #[error("{0}")]
     Labels(String),
-    /// A file of labels lists some cells, and it was not said what the others are.
+    /// A file of labels lists some cells, and the label of the others is not given.
     #[error(
-        "{path}: the file lists only some of the labels, and nothing says what the others are: say \
-         .unlisted(Label::Unknown) where they were not looked at, .unlisted(Label::Negative) where the lists are complete"
+        "{path}: the file lists only some of the labels: choose the others with .unlisted(Label::Unknown) if they \
+         were not annotated, or .unlisted(Label::Negative) if the lists are complete"
     )]
     Unlisted {
         /// The file.
@@ -68,7 +68,7 @@ pub enum TrainError {
     Write {
         /// The file or folder.
         path: String,
-        /// What the system said.
+        /// The error of the operating system.
         source: std::io::Error,
     },
 }
@@ -82,9 +82,9 @@ pub enum StateError {
     /// A saved value has another size, or is not of this run.
     #[error("the saved `{name}` {problem}")]
     Unfit {
-        /// What was saved.
+        /// The name of the saved state.
         name: String,
-        /// What is wrong with it.
+        /// The problem.
         problem: String,
     },
     /// The file is damaged.
@@ -92,7 +92,7 @@ pub enum StateError {
     Damaged {
         /// The file.
         path: String,
-        /// What is wrong with it.
+        /// The problem.
         problem: String,
     },
     /// The state belongs to other settings or other data.
@@ -100,7 +100,7 @@ pub enum StateError {
     OtherRun {
         /// The file.
         path: String,
-        /// What differs.
+        /// The difference.
         what: &'static str,
     },
 }

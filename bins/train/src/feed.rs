@@ -1,4 +1,4 @@
-//! Where the rows of a step come from: a sampler and a batch size for each branch of a procedure.
+//! Feeds: a sampler and a batch size for each branch of a procedure.
 
 use crate::named::{NamedRow, SettingInfo, Values, setting};
 use crate::{Named, StateError, TrainError, TrainSet};
@@ -191,7 +191,7 @@ impl Source {
         let ids: Vec<u32> = if feed.pool == Pool::All { all.collect() } else { pool.clone() };
         if ids.is_empty() {
             let what = match feed.pool {
-                Pool::All => "no rows to train on",
+                Pool::All => "no training rows",
                 Pool::Labelled => "no row with a known label",
                 Pool::Unlabelled => "no row without any known label",
             };
@@ -206,13 +206,13 @@ impl Source {
         source.order_of.fill(&source.purpose, seed, 0, &mut source.order);
         if source.order.is_empty() {
             return Err(TrainError::Setting(format!(
-                "the sampler {} finds no rows: no label is positive",
+                "the sampler {} has no rows: no label is positive",
                 feed.sampler.name
             )));
         }
         if source.batches() == 0 {
             return Err(TrainError::Setting(format!(
-                "batch = {}: there are only {} rows to train on, and incomplete batches are dropped",
+                "batch = {}: there are only {} training rows, and incomplete batches are dropped",
                 feed.batch,
                 source.order.len()
             )));
@@ -248,7 +248,7 @@ impl Source {
         (ids, &self.labels)
     }
 
-    /// What has to be saved beside the seed and the epoch.
+    /// The state to save in addition to the seed and the epoch.
     pub(crate) fn state(&self, index: usize) -> Vec<StateEntry> {
         let Order::ClassAware(cycles) = &self.order_of else { return vec![] };
         let entry = |(i, list): (usize, Vec<usize>)| StateEntry {

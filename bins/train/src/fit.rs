@@ -1,4 +1,4 @@
-//! From arrays to a model: the choices that a person need not make.
+//! Training a model on arrays with default choices.
 
 mod counts;
 
@@ -83,7 +83,7 @@ pub struct Fit {
     decay: Option<f64>,
 }
 
-/// What was decided for some labels.
+/// The choices for given labels.
 struct Plan {
     loss: String,
     transform: Named,
@@ -110,7 +110,7 @@ impl Fit {
         }
     }
 
-    /// The head; a linear one where nothing is said.
+    /// The head; linear by default.
     #[must_use]
     pub fn head(mut self, head: Head) -> Self {
         self.head = head;
@@ -124,7 +124,7 @@ impl Fit {
         self
     }
 
-    /// What is done to features first, a row of [`TRANSFORMS`](crate::TRANSFORMS). Where nothing is said, features are
+    /// The transform of the features, a row of [`TRANSFORMS`](crate::TRANSFORMS). By default, features are
     /// standardised for perceptrons and for linear heads under L-BFGS, divided by their norm for linear heads under Adam
     /// (`hill` on UC Merced with one positive a row: test mAP 89.8, standardised 67.5), and left as they are for the others.
     #[must_use]
@@ -133,21 +133,21 @@ impl Fit {
         self
     }
 
-    /// The seed of first weights, of the order of rows and of the held-out rows; 0 where nothing is said.
+    /// The seed of first weights, of the order of rows and of the held-out rows; 0 by default.
     #[must_use]
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = seed;
         self
     }
 
-    /// Epochs; with L-BFGS the largest number of iterations. 50 and 500 where nothing is said.
+    /// Epochs; with L-BFGS the largest number of iterations. 50 and 500 by default.
     #[must_use]
     pub fn epochs(mut self, epochs: usize) -> Self {
         self.epochs = Some(epochs);
         self
     }
 
-    /// Share of the rows that is held out to choose an epoch by, 0.2 where nothing is said; with 0 the last epoch is taken.
+    /// Share of the rows that is held out to choose an epoch by, 0.2 by default; with 0 the last epoch is taken.
     /// L-BFGS needs none and trains on all rows.
     #[must_use]
     pub fn validation(mut self, share: f64) -> Self {
@@ -155,14 +155,14 @@ impl Fit {
         self
     }
 
-    /// Rows of a batch, 32 where nothing is said; L-BFGS takes all rows at once.
+    /// Rows of a batch, 32 by default; L-BFGS takes all rows at once.
     #[must_use]
     pub fn batch(mut self, rows: usize) -> Self {
         self.batch = rows;
         self
     }
 
-    /// The largest learning rate of Adam; where nothing is said 1e-2 for a linear head and 1e-3 for the others. L-BFGS finds its
+    /// The largest learning rate of Adam; by default 1e-2 for a linear head and 1e-3 for the others. L-BFGS finds its
     /// steps itself.
     #[must_use]
     pub fn learning_rate(mut self, rate: f64) -> Self {
@@ -180,7 +180,7 @@ impl Fit {
         self
     }
 
-    /// What would be done with these features and labels and why, one sentence each; nothing is trained.
+    /// The choices for these features and labels with their reasons, one sentence each, without training.
     ///
     /// # Errors
     /// As for [`Fit::fit`], as far as it shows before training.
@@ -193,7 +193,7 @@ impl Fit {
         Ok([joined.notes.clone(), self.decisions(&joined)?].concat())
     }
 
-    /// What is decided for these labels, one sentence each.
+    /// The choices for these labels, one sentence each.
     pub(crate) fn decisions(&self, joined: &Joined<'_>) -> Result<Vec<String>, TrainError> {
         Ok(self.plan(joined)?.notes)
     }
@@ -299,7 +299,7 @@ impl Fit {
         let has =
             |rows: &[u32]| rows.iter().any(|&row| observed.row(row as usize).contains(&Label::Positive));
         if !has(&held) || !has(&train) {
-            notes.push("there are too few positives to hold rows out: the last epoch is taken".to_string());
+            notes.push("too few positives to hold rows out: the last epoch is taken".to_string());
             return None;
         }
         let labels = match held.iter().any(|&row| observed.row(row as usize).contains(&Label::Negative)) {
@@ -322,11 +322,11 @@ impl Fit {
             counts.unknown
         )];
         if !(0.0..1.0).contains(&self.validation) {
-            let problem = format!("validation({}): a share from 0 to below 1", self.validation);
+            let problem = format!("validation({}): expected a share from 0 to below 1", self.validation);
             return Err(TrainError::Setting(problem));
         }
         if let Some(decay) = self.decay.filter(|decay| !(decay.is_finite() && *decay >= 0.0)) {
-            return Err(TrainError::Setting(format!("weight_decay({decay}): a number from 0 on")));
+            return Err(TrainError::Setting(format!("weight_decay({decay}): expected a number from 0 on")));
         }
         let loss = match self.loss.as_str() {
             "auto" => self.auto(&counts, &mut notes),
@@ -386,7 +386,7 @@ impl Fit {
         Ok(Plan { loss, transform, training, whole, notes })
     }
 
-    /// The loss that the labels ask for.
+    /// The loss chosen by the labels.
     fn auto(&self, counts: &Counts, notes: &mut Vec<String>) -> String {
         let positive = counts.of_class.iter().filter(|[p, _]| *p > 0).count();
         let both = counts.of_class.iter().filter(|[p, n]| *p > 0 && *n > 0).count();

@@ -1,4 +1,4 @@
-//! The nets that stand on features: what a specification says, and the layers made of it.
+//! Heads on features: their specification and their layers.
 
 use crate::TrainError;
 use lacuna_engine::{ConvOptions, Tape, Var, Window};
@@ -10,7 +10,7 @@ use lacuna_protocols::Stream;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
 
-/// What stands on the features.
+/// The head on the features.
 ///
 /// ```toml
 /// head = "linear"
@@ -33,7 +33,7 @@ pub enum Head {
     Cnn(CnnSpec),
 }
 
-/// Layers of a perceptron. In a specification the list of hidden sizes alone stands for one with ReLU and nothing else.
+/// Layers of a perceptron. In a specification, a list of hidden sizes is a perceptron with ReLU and no other options.
 #[derive(Clone, Debug, PartialEq)]
 pub struct MlpSpec {
     /// Hidden sizes.
@@ -66,7 +66,7 @@ impl MlpSpec {
             return wrong(format!("a hidden layer has at least one unit, and hidden = {:?}", self.hidden));
         }
         if !(0.0..1.0).contains(&self.dropout) {
-            return wrong(format!("dropout = {}: a probability from 0 to below 1", self.dropout));
+            return wrong(format!("dropout = {}: expected a probability from 0 to below 1", self.dropout));
         }
         let activation = match self.activation.as_str() {
             "relu" => Some(Activation::Relu),
@@ -76,7 +76,7 @@ impl MlpSpec {
             "none" => None,
             other => {
                 return wrong(format!(
-                    "activation = \"{other}\": there are relu, gelu, tanh, sigmoid and none"
+                    "activation = \"{other}\": expected relu, gelu, tanh, sigmoid or none"
                 ));
             }
         };
@@ -84,7 +84,7 @@ impl MlpSpec {
             "default" => MlpInit::Default,
             "distribution-balanced" => MlpInit::DistributionBalanced,
             other => {
-                return wrong(format!("init = \"{other}\": there are default and distribution-balanced"));
+                return wrong(format!("init = \"{other}\": expected default or distribution-balanced"));
             }
         };
         let dropout = self.dropout as f32;
@@ -150,7 +150,7 @@ impl<'de> Deserialize<'de> for MlpSpec {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CnnSpec {
-    /// Channels, height and width of a picture; those of the data where nothing is said.
+    /// Channels, height and width of a picture; those of the data by default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub image: Option<[usize; 3]>,
     /// Output channels of each convolution.

@@ -24,7 +24,7 @@ pub struct Scored<'a> {
 pub struct MetricRow {
     /// Name in a specification and in a record.
     pub name: &'static str,
-    /// What it is, and everything two people have to agree on to compare two values.
+    /// Description with the full convention of the metric.
     pub convention: &'static str,
     /// Whether more is better.
     pub larger_is_better: bool,
@@ -119,7 +119,7 @@ pub fn metric(name: &str) -> Result<&'static MetricRow, TrainError> {
             near if near.starts_with("did") => near,
             _ => format!("there are {}", METRICS.iter().map(|row| row.name).collect::<Vec<_>>().join(", ")),
         };
-        TrainError::Setting(format!("there is no metric `{name}`; {near}"))
+        TrainError::Setting(format!("unknown metric `{name}`; {near}"))
     })
 }
 

@@ -34,7 +34,7 @@ pub struct SettingInfo {
     pub default: Option<f64>,
     /// Values that are accepted.
     pub range: Interval,
-    /// What it is, one sentence.
+    /// Description, one sentence.
     pub doc: &'static str,
 }
 
@@ -53,9 +53,9 @@ pub(crate) const fn optional(name: &'static str, range: Interval, doc: &'static 
     SettingInfo { name, default: None, range, doc }
 }
 
-/// What every table of named things has: enough to find a row and check its settings.
+/// A table of named entries: finds a row by name and checks its settings.
 pub trait NamedRow: 'static {
-    /// What the rows are, as an error says it: `schedule`.
+    /// The kind of the rows in error messages: `schedule`.
     const KIND: &'static str;
     /// Name of the row.
     fn name(&self) -> &'static str;
@@ -88,7 +88,7 @@ impl Named {
                 near if near.starts_with("did") => near,
                 _ => format!("there are {}", table.iter().map(NamedRow::name).collect::<Vec<_>>().join(", ")),
             };
-            TrainError::Setting(format!("there is no {kind} `{}`; {near}", self.name))
+            TrainError::Setting(format!("unknown {kind} `{}`; {near}", self.name))
         })?;
         for (name, values) in &self.settings {
             let Some(info) = row.settings().iter().find(|info| info.name == *name) else {
@@ -105,7 +105,7 @@ impl Named {
             };
             if let Some(value) = values.iter().find(|value| !info.range.contains(**value)) {
                 return Err(TrainError::Setting(format!(
-                    "{kind} {}: {name} = {value}, and it has to be {}",
+                    "{kind} {}: {name} = {value}, expected {}",
                     self.name, info.range
                 )));
             }

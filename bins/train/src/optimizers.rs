@@ -30,7 +30,7 @@ impl NamedRow for OptimizerRow {
     }
 }
 
-/// What moves the parameters: a step for each batch, or iterations over all rows at once.
+/// The kind of optimiser: a step for each batch, or iterations over all rows at once.
 pub(crate) enum Stepper {
     /// A step for each batch.
     Batches(Box<dyn Optimizer>),
@@ -138,10 +138,10 @@ pub struct GroupSpec {
     /// Which parameters: `bias` for every bias and every other one-dimensional parameter, `*.weight` for names that end
     /// so, else how their names start.
     pub matches: String,
-    /// What the learning rate is multiplied with.
+    /// The factor of the learning rate.
     #[serde(default = "one")]
     pub lr_factor: f64,
-    /// Weight decay, that of the optimiser where nothing is said.
+    /// Weight decay; that of the optimiser by default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub weight_decay: Option<f64>,
     /// A schedule of its own.
@@ -191,7 +191,7 @@ impl NamedRow for ScheduleRow {
     }
 }
 
-/// What a schedule runs over.
+/// The steps and epochs of a schedule.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Length {
     /// Rate of the specification.

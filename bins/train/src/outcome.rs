@@ -1,4 +1,4 @@
-//! What comes out of an epoch and of a run.
+//! The outcome of an epoch and of a run.
 
 use crate::MetricValue;
 use std::collections::BTreeMap;
@@ -18,7 +18,7 @@ pub struct EpochRecord {
     pub val_averaged: Option<f64>,
 }
 
-/// What came out of a run.
+/// The outcome of a run.
 #[derive(Clone, Debug)]
 pub struct Outcome {
     /// Epoch whose weights were chosen, counted from 1 in the last phase.
@@ -35,7 +35,7 @@ pub struct Outcome {
     pub test_ap: Vec<f64>,
     /// Every epoch of every phase.
     pub epochs: Vec<EpochRecord>,
-    /// What the procedure says it did.
+    /// Counts reported by the procedure.
     pub report: Vec<(&'static str, f64)>,
     /// Chosen weights of the model that predicts, by name.
     pub weights: Vec<Weights>,

@@ -1,4 +1,4 @@
-//! What a specification says about training: `[training]` and `[evaluation]`.
+//! The tables `[training]` and `[evaluation]` of a specification.
 
 use crate::{GroupSpec, Head, Named, TrainError, metric};
 use lacuna_losses::Reduction;
@@ -12,10 +12,10 @@ pub struct Training {
     /// The method: a row of [`PROCEDURES`](crate::PROCEDURES), or `auto` for the one that hands the loss what it takes.
     #[serde(default = "auto")]
     pub procedure: Named,
-    /// What stands on the features.
+    /// The head on the features.
     #[serde(default)]
     pub head: Head,
-    /// What is done to features first: a row of [`TRANSFORMS`](crate::TRANSFORMS).
+    /// The transform of the features: a row of [`TRANSFORMS`](crate::TRANSFORMS).
     #[serde(default = "none")]
     pub transform: Named,
     /// A row of [`OPTIMIZERS`](crate::OPTIMIZERS).
@@ -34,7 +34,7 @@ pub struct Training {
     pub rows: Rows,
     /// Rows of a batch.
     pub batch: usize,
-    /// What happens to the last batch of an epoch where it is not full.
+    /// Handling of an incomplete last batch of an epoch.
     #[serde(default)]
     pub last_batch: LastBatch,
     /// Epochs.
@@ -61,7 +61,7 @@ pub struct Training {
     /// Parameters with rates of their own; the first group that has a parameter decides.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub groups: Vec<GroupSpec>,
-    /// What differs in each phase, one after the other; one phase where there are none.
+    /// The settings that differ in each phase, in order; a single phase if empty.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub phases: Vec<toml::Table>,
 }
@@ -126,7 +126,7 @@ pub enum Rows {
     Labelled,
 }
 
-/// What happens to the last batch of an epoch where it is not full.
+/// Handling of an incomplete last batch of an epoch.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum LastBatch {
@@ -223,7 +223,7 @@ impl Training {
             "mean_known" => Ok(Some(Reduction::MeanKnown)),
             "default" => Ok(None),
             other => Err(TrainError::Setting(format!(
-                "reduction = \"{other}\": there are mean, sum, mean_known and default"
+                "reduction = \"{other}\": expected mean, sum, mean_known or default"
             ))),
         }
     }
@@ -236,30 +236,30 @@ impl Training {
         let refuse = |what: String| Err(TrainError::Setting(what));
         self.reduction()?;
         if self.seeds == 0 {
-            return refuse("seeds = 0: at least one run is needed".to_string());
+            return refuse("seeds = 0: expected at least 1".to_string());
         }
         if self.seeds > MOST as u64 {
-            return refuse(format!("seeds = {}: at most {MOST}", self.seeds));
+            return refuse(format!("seeds = {}: expected at most {MOST}", self.seeds));
         }
         for phase in self.phases()? {
             if phase.epochs == 0 {
-                return refuse("epochs = 0: at least one epoch is needed".to_string());
+                return refuse("epochs = 0: expected at least 1".to_string());
             }
             if phase.batch == 0 {
-                return refuse("batch = 0: a batch has at least one row".to_string());
+                return refuse("batch = 0: expected at least 1".to_string());
             }
             let narrow = phase.lr as f32;
             if !(narrow.is_finite() && narrow > 0.0) {
-                return refuse(format!("lr = {}: a learning rate is a positive number", phase.lr));
+                return refuse(format!("lr = {}: expected a positive number", phase.lr));
             }
             if phase.epochs > MOST {
-                return refuse(format!("epochs = {}: at most {MOST}", phase.epochs));
+                return refuse(format!("epochs = {}: expected at most {MOST}", phase.epochs));
             }
             if let Some(decay) = phase.ema.filter(|decay| !(0.0..1.0).contains(decay)) {
-                return refuse(format!("ema = {decay}: the decay of an average is from 0 to below 1"));
+                return refuse(format!("ema = {decay}: expected a decay from 0 to below 1"));
             }
             if let Some(clip) = phase.clip.filter(|clip| !(clip.is_finite() && *clip > 0.0)) {
-                return refuse(format!("clip = {clip}: a norm is a positive number"));
+                return refuse(format!("clip = {clip}: expected a positive number"));
             }
             if phase.procedure.name != "auto" {
                 phase.procedure.find(crate::PROCEDURES)?;
@@ -276,7 +276,7 @@ impl Training {
         Ok(())
     }
 
-    /// The phases, each with everything that is said of all of them.
+    /// The phases, each with all settings.
     ///
     /// # Errors
     /// [`TrainError::Setting`] for a key that is none, or one that cannot differ between phases.
@@ -379,7 +379,7 @@ mod tests {
         let good = Training::default();
         good.check().unwrap();
         for (wrong, text) in [
-            (Training { epochs: 0, ..good.clone() }, "epochs = 0: at least one epoch is needed"),
+            (Training { epochs: 0, ..good.clone() }, "epochs = 0: expected at least 1"),
             (Training { lr: f64::NAN, ..good.clone() }, "lr = NaN: a learning rate is a positive number"),
             (
                 Training { ema: Some(1.0), ..good.clone() },

@@ -1,4 +1,4 @@
-//! What a fit takes: matrices alone, or matrices with the names of rows and classes.
+//! Inputs of a fit: matrices, or matrices with the names of rows and classes.
 
 use crate::TrainError;
 use lacuna_formats::{NameMatch, RowJoin, Strings, shown};
@@ -15,7 +15,7 @@ pub trait FeatureSource {
         None
     }
 
-    /// Why the rows do not stand as in their file, where they do not: such rows are joined by name alone.
+    /// Why the rows are in another order than in their file, if they are: such rows can be joined by name only.
     fn rearranged(&self) -> Option<&str> {
         None
     }
@@ -45,7 +45,7 @@ pub trait LabelSource {
         None
     }
 
-    /// Why the rows do not stand as in their file, where they do not: such rows are joined by name alone.
+    /// Why the rows are in another order than in their file, if they are: such rows can be joined by name only.
     fn rearranged(&self) -> Option<&str> {
         None
     }
@@ -146,7 +146,7 @@ where
     }
     if let Some(why) = x.rearranged().or(y.rearranged()) {
         return Err(TrainError::Rows(format!(
-            "{why}, so that rows can be joined by name alone, and not both of features and labels have names of rows"
+            "{why}, so that rows can only be joined by name, but features and labels do not both have names of rows"
         )));
     }
     if features.rows() != observed.rows() {

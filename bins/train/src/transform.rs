@@ -1,4 +1,4 @@
-//! What is done to features before a head sees them, fitted on the rows that train.
+//! Transforms of the features before the head, fitted on the rows that train.
 
 use crate::named::{NamedRow, SettingInfo, Values, optional, setting};
 use crate::{Named, TrainError, pca};
@@ -85,7 +85,7 @@ pub struct Transform {
 }
 
 impl Transform {
-    /// The transform that `named` says, fitted on rows `rows` of `features`.
+    /// The transform `named`, fitted on rows `rows` of `features`.
     ///
     /// # Errors
     /// [`TrainError::Setting`] for an unknown name or setting, or one that does not fit the features.

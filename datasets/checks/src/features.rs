@@ -4,7 +4,7 @@ use crate::rows::{RowHash, row_hash};
 use lacuna_formats::{FeatureTable, SparseFeatures};
 use lacuna_labels::Features;
 
-/// What is hashed of a row.
+/// The hashed content of a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Form {
     /// Every value, 4 bytes each.
@@ -13,7 +13,7 @@ pub(crate) enum Form {
     Sparse,
 }
 
-/// What a pass over features finds.
+/// The results of a pass over features.
 #[derive(Debug)]
 pub(crate) struct FeatureScan {
     pub(crate) columns: usize,
@@ -108,7 +108,7 @@ impl FeatureScan {
 /// Values from which on rows are hashed by all processors: one hashes 0.7 GB/s of rows below 4 KiB.
 const THREADED_VALUES: usize = 1 << 20;
 
-/// Hashes rows from `start` on; answers with the columns in which they have the values of row 0, in order.
+/// Hashes rows from `start` on; returns the columns in which they have the values of row 0, in order.
 fn hash_rows(features: &Features, form: Form, start: usize, hashes: &mut [RowHash]) -> Vec<usize> {
     let columns = features.columns();
     let first = features.row(0);

@@ -1,4 +1,4 @@
-//! What a data set is and what is wrong with it: leakage, contradictions, duplicates, empty classes.
+//! Statistics of data sets and their problems: leakage, contradictions, duplicates, empty classes.
 //!
 //! [`examine`] looks at one or two tables of [`lacuna_formats`] and answers with counts and [`Finding`]s;
 //! [`fingerprint`] is the identity of their contents. Nothing is printed.

@@ -105,7 +105,7 @@ impl<'a> Part<'a> {
             let Some((first, expected)) = counts.next() else { return };
             for (what, count) in counts.filter(|&(_, count)| count != expected) {
                 let text = format!("{}: {expected} {unit} of {first} and {count} of {what}", self.name);
-                findings.push(Finding::error(kind, format!("{text}: they do not belong together")));
+                findings.push(Finding::error(kind, format!("{text}: they do not match")));
             }
         };
         compare(kind::ROWS_DIFFER, "rows", &rows);

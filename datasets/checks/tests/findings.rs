@@ -260,13 +260,13 @@ fn parts_that_do_not_belong_together() {
     assert_eq!(
         texts,
         [
-            "train: 2 rows of features and 3 of labels: they do not belong together",
-            "train: 2 rows of features and 3 of observed labels: they do not belong together",
-            "train: 2 rows of features and 3 of names: they do not belong together",
+            "train: 2 rows of features and 3 of labels: they do not match",
+            "train: 2 rows of features and 3 of observed labels: they do not match",
+            "train: 2 rows of features and 3 of names: they do not match",
         ]
     );
     let table = Table { observed: Some(matrix(3, &[P; 9]).into()), ..train() };
-    let text = "train: 2 classes of labels and 3 of observed labels: they do not belong together".to_string();
+    let text = "train: 2 classes of labels and 3 of observed labels: they do not match".to_string();
     assert_eq!(of_kind(&examine(&table, None), kind::CLASSES_DIFFER), [(Error, text)]);
     let other = Table { classes: vec!["cat", "cow"].into(), ..test() };
     let text = "class 1 (counted from 0) is `dog` in train and `cow` in test; give both parts the same classes in the \

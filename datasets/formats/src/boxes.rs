@@ -1,4 +1,4 @@
-//! Sizes and places of the objects that labels stand for.
+//! Areas and positions of annotated objects.
 
 use crate::Strings;
 use crate::chunks::Chunks;

@@ -1,16 +1,16 @@
-//! What a file or folder holds, whatever its format.
+//! The contents of a file or folder in any format.
 
 use crate::{Annotations, FormatError, LabelConvention, LabelLists, Limits, SparseFeatures, Strings, shown};
 use lacuna_labels::{FeatureSet, Features, Label, LabelMatrix, ObservedLabels, TrueLabels};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// How to read what a format leaves open.
+/// Options for what a format does not determine.
 #[derive(Clone, Debug, Default)]
 pub struct ReadOptions {
     /// What 0 and -1 mean; needed where -1 occurs.
     pub convention: Option<LabelConvention>,
-    /// What a class is that a list does not name. Each format says what it takes without this.
+    /// Label of the classes that a list does not name; each format documents its default.
     pub unlisted: Option<Label>,
     /// Which features, where there are several.
     pub features: Option<String>,
@@ -20,25 +20,25 @@ pub struct ReadOptions {
     pub labels: bool,
     /// Which array the labels are, where a file has several.
     pub label_array: Option<String>,
-    /// What parts the labels of a cell that has several.
+    /// Separator of the labels in a cell with several.
     pub label_separator: Option<String>,
     /// The columns that are classes, for tables that have others as well.
     pub class_columns: Option<Vec<String>>,
-    /// Columns that are no classes.
+    /// Columns that are not classes.
     pub ignored_columns: Vec<String>,
     /// The column with the names of rows.
     pub id_column: Option<String>,
     /// Numbers between 0 and 1 are confidences: above this one a label is positive.
     pub positive_above: Option<f64>,
-    /// What becomes of a feature that is missing.
+    /// Handling of missing features.
     pub missing_features: MissingFeatures,
     /// Whether columns of LIBSVM rows are counted from 1.
     pub one_based: bool,
-    /// What a file may claim.
+    /// Limits on sizes in a file.
     pub limits: Limits,
 }
 
-/// What becomes of a feature that is missing in its file.
+/// Handling of missing features.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum MissingFeatures {
     /// The file is refused.
@@ -52,10 +52,10 @@ pub enum MissingFeatures {
     DropRows,
 }
 
-/// Rows of one part of a data set, as a file has them.
+/// Rows of one part of a data set, as read from a file.
 #[derive(Clone, Debug, Default)]
 pub struct Table {
-    /// Where they come from, for messages.
+    /// The file or folder, for messages.
     pub path: PathBuf,
     /// One name a row.
     pub names: Option<Strings>,
@@ -77,13 +77,13 @@ pub struct Table {
     pub absolute: bool,
     /// Which of several features these are, by the name that chooses them again.
     pub chosen_features: Option<String>,
-    /// Areas and places of the objects that labels stand for, where a file has them.
+    /// Areas and positions of the annotated objects, where a file has them.
     pub annotations: Option<Arc<Annotations>>,
     /// Channels, height and width of a row, where the file has features of shape [N, C, H, W].
     pub image: Option<[usize; 3]>,
-    /// Why rows do not stand as in the file, where they do not: such rows belong to others by name alone.
+    /// Why the rows are in another order than in the file, if they are: such rows can be joined by name only.
     pub rearranged: Option<&'static str>,
-    /// What a reader did that a person should know, one sentence each; programs print them.
+    /// Notes of the reader, one sentence each; programs print them.
     pub notes: Vec<String>,
 }
 
@@ -110,7 +110,7 @@ pub enum LabelTable {
 pub struct Content {
     /// The rows of a file; of a folder with two parts those to train on.
     pub train: Table,
-    /// The rows to test on, where they are apart.
+    /// The test rows, where they are apart.
     pub test: Option<Table>,
 }
 
@@ -256,7 +256,7 @@ impl LabelSheet<'_> {
         for (list, what) in [(names, "row"), (classes, "class")] {
             if let Some((later, earlier)) = list.duplicate() {
                 return refuse(format!(
-                    "the name `{}` stands for {what} {earlier} and for {what} {later} (counted from 0)",
+                    "duplicate name `{}`: {what} {earlier} and {what} {later} (counted from 0)",
                     shown(&list[later])
                 ));
             }

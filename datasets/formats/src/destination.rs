@@ -62,7 +62,7 @@ impl<'a> Destination<'a> {
             return Err(io::Error::new(io::ErrorKind::IsADirectory, problem));
         }
         if !found.is_file() && !found.is_symlink() || self.is_in_proc(&link) {
-            let problem = "the destination is a device, a pipe or a socket: name an ordinary file";
+            let problem = "the destination is a device, a pipe or a socket: name a regular file";
             return Err(io::Error::new(io::ErrorKind::InvalidInput, problem));
         }
         if self.replace { Ok(()) } else { Err(exists()) }

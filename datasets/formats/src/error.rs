@@ -1,30 +1,30 @@
-//! What can be wrong with a file or a folder, and what to do about it.
+//! Errors of files and folders.
 
 use crate::NpyError;
 use crate::text::shown::{escaped, shown};
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// Why a file or folder was refused. Rows and columns are counted from 0.
+/// An error in a file or folder. Rows and columns are counted from 0.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum FormatError {
-    /// The operating system refused.
+    /// An error of the operating system.
     #[error("{}: {source}", printed(path))]
     Io {
         /// The file or folder.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the operating system.
         source: io::Error,
     },
-    /// A file exists, and nobody said that it may be replaced.
+    /// A file exists and is not to be replaced.
     #[error("{}: the file exists and is not overwritten", printed(path))]
     Exists {
         /// The file.
         path: PathBuf,
     },
     /// There is not enough memory for what a file holds.
-    #[error("{}: {bytes} bytes for {what} are more than the memory there is", printed(path))]
+    #[error("{}: not enough memory for {what}: {bytes} bytes are needed", printed(path))]
     Memory {
         /// The file.
         path: PathBuf,
@@ -33,16 +33,16 @@ pub enum FormatError {
         /// How much was asked for.
         bytes: u64,
     },
-    /// An `.npy` file is broken or of the wrong type.
+    /// An `.npy` file is invalid or of the wrong type.
     #[error("{}: {source}", printed(path))]
     Npy {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The problem.
         source: NpyError,
     },
-    /// A file that the layout needs is not there.
-    #[error("{}: there is no such file. {layout}", printed(path))]
+    /// A file that the layout needs is missing.
+    #[error("{}: missing file. {layout}", printed(path))]
     Missing {
         /// The file.
         path: PathBuf,
@@ -57,7 +57,7 @@ pub enum FormatError {
         /// The names to choose from.
         found: Vec<String>,
     },
-    /// There is nothing in a file.
+    /// A file has no rows, classes or the like.
     #[error("{}: there are no {what}", printed(path))]
     Empty {
         /// The file.
@@ -65,7 +65,15 @@ pub enum FormatError {
         /// What is missing.
         what: &'static str,
     },
-    /// A label is no label.
+    /// A label is -1, and no convention says whether it is negative or unknown.
+    #[error("{}: {problem}", printed(path))]
+    MissingConvention {
+        /// The file.
+        path: PathBuf,
+        /// Where the label is, and what to do.
+        problem: String,
+    },
+    /// A label has an invalid value.
     #[error("{}: row {row}, column {column} (counted from 0) is {value}; {advice}", printed(path))]
     Label {
         /// The file.
@@ -74,10 +82,10 @@ pub enum FormatError {
         row: usize,
         /// Column of the label.
         column: usize,
-        /// What stands there.
+        /// The value.
         value: f64,
-        /// Which values may stand there, or what to do.
-        advice: &'static str,
+        /// Which values are valid, or what to do.
+        advice: String,
     },
     /// A feature is infinite or not a number.
     #[error(
@@ -92,7 +100,7 @@ pub enum FormatError {
         row: usize,
         /// Column of the value.
         column: usize,
-        /// What stands there.
+        /// The value.
         value: f32,
     },
     /// A feature is a number that does not fit into 32 bits.
@@ -108,12 +116,12 @@ pub enum FormatError {
         row: usize,
         /// Column of the value.
         column: usize,
-        /// What stands there.
+        /// The value.
         value: f64,
     },
-    /// Two files that belong together differ in size.
+    /// Two files of one data set differ in size.
     #[error(
-        "{} has {count} {what} and {} has {other_count}: the files do not belong together",
+        "{} has {count} {what} and {} has {other_count}: the files do not match",
         printed(path),
         printed(other)
     )]
@@ -129,7 +137,7 @@ pub enum FormatError {
         /// The other's count.
         other_count: usize,
     },
-    /// Text is not what the format has there.
+    /// Invalid text.
     #[error("{}: line {line}, column {column}: {problem}", printed(path))]
     Text {
         /// The file.
@@ -138,25 +146,25 @@ pub enum FormatError {
         line: u64,
         /// The byte of the line, counted from 1.
         column: u64,
-        /// What is wrong there, and what to do.
+        /// The problem, and what to do.
         problem: String,
     },
-    /// Bytes are not what the format has there.
+    /// Invalid bytes.
     #[error("{}: byte {offset}: {problem}", printed(path))]
     Bytes {
         /// The file.
         path: PathBuf,
         /// The byte, counted from 0.
         offset: u64,
-        /// What is wrong there, and what to do.
+        /// The problem, and what to do.
         problem: String,
     },
-    /// A file asks for more than is allowed.
-    #[error("{}: {found} {what} are more than the {limit} that are allowed", printed(path))]
+    /// A file exceeds a limit.
+    #[error("{}: {found} {what} exceed the limit of {limit}", printed(path))]
     Limit {
         /// The file.
         path: PathBuf,
-        /// What there is too much of.
+        /// What is counted.
         what: &'static str,
         /// How much the file has or claims.
         found: u64,
@@ -186,12 +194,12 @@ pub enum FormatError {
         /// The file with names.
         other: PathBuf,
     },
-    /// Nothing says what a file or folder is.
+    /// The format of a file or folder is unknown.
     #[error("{}: {problem}. Formats: {formats}", printed(path))]
     Unrecognised {
         /// The file or folder.
         path: PathBuf,
-        /// What was looked at.
+        /// Why no format was found.
         problem: &'static str,
         /// The names of the formats that can be read.
         formats: String,
@@ -204,16 +212,61 @@ pub enum FormatError {
         /// What cannot be written, and what to do.
         problem: String,
     },
-    /// A list of class names is not usable.
+    /// A list of class names is invalid.
     #[error("{}: line {line} (counted from 1) {problem}", printed(path))]
     ClassName {
         /// The file.
         path: PathBuf,
         /// The line, counted from 1 as editors do.
         line: usize,
-        /// What is wrong with it.
+        /// The problem.
         problem: &'static str,
     },
+}
+
+/// What is wrong at a place of a file, and what to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Problem {
+    /// A label convention is needed.
+    MissingConvention(String),
+    /// Anything else.
+    Other(String),
+}
+
+impl Problem {
+    /// -1 without a label convention.
+    pub(crate) fn minus_one() -> Self {
+        let text = "-1 means 'observed negative' in one convention (spml) and 'unknown' in another (csl): choose the \
+                    convention of this file";
+        Self::MissingConvention(text.into())
+    }
+
+    /// The same problem with another text.
+    pub(crate) fn map(self, text: impl FnOnce(String) -> String) -> Self {
+        match self {
+            Self::MissingConvention(problem) => Self::MissingConvention(text(problem)),
+            Self::Other(problem) => Self::Other(text(problem)),
+        }
+    }
+
+    /// The text alone.
+    pub(crate) fn into_text(self) -> String {
+        match self {
+            Self::MissingConvention(text) | Self::Other(text) => text,
+        }
+    }
+}
+
+impl From<String> for Problem {
+    fn from(text: String) -> Self {
+        Self::Other(text)
+    }
+}
+
+impl From<&str> for Problem {
+    fn from(text: &str) -> Self {
+        Self::Other(text.into())
+    }
 }
 
 impl FormatError {
@@ -246,8 +299,27 @@ impl FormatError {
         FormatError::Memory { path: path.into(), what, bytes }
     }
 
-    pub(crate) fn text(path: &Path, line: u64, column: u64, problem: impl Into<String>) -> Self {
-        FormatError::Text { path: path.into(), line, column, problem: problem.into() }
+    pub(crate) fn text(path: &Path, line: u64, column: u64, problem: impl Into<Problem>) -> Self {
+        let path = path.into();
+        match problem.into() {
+            Problem::Other(problem) => FormatError::Text { path, line, column, problem },
+            Problem::MissingConvention(problem) => {
+                let problem = format!("line {line}, column {column}: {problem}");
+                FormatError::MissingConvention { path, problem }
+            }
+        }
+    }
+
+    /// An invalid label in an array.
+    pub(crate) fn label(path: &Path, row: usize, column: usize, value: f64, problem: Problem) -> Self {
+        let path = path.into();
+        match problem {
+            Problem::Other(advice) => FormatError::Label { path, row, column, value, advice },
+            Problem::MissingConvention(advice) => {
+                let problem = format!("row {row}, column {column} (counted from 0) is {value}; {advice}");
+                FormatError::MissingConvention { path, problem }
+            }
+        }
     }
 
     pub(crate) fn bytes(path: &Path, offset: u64, problem: impl Into<String>) -> Self {

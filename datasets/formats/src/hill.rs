@@ -35,8 +35,7 @@ pub(crate) fn parse(reader: impl BufRead, path: &Path, options: &ReadOptions) ->
     let mut of_row: Vec<u32> = Vec::new();
     while let Some((number, line)) = lines.next()? {
         let problem = (|| {
-            let comma =
-                line.find(',').ok_or((1, "a line is `name,ids`, and there is no comma".to_string()))?;
+            let comma = line.find(',').ok_or((1, "missing comma: expected `name,ids`".to_string()))?;
             let (name, ids) = (line[..comma].trim(), &line[comma + 1..]);
             if name.is_empty() {
                 return Err((1, "the row has no name".into()));
@@ -46,13 +45,13 @@ pub(crate) fn parse(reader: impl BufRead, path: &Path, options: &ReadOptions) ->
                 let column = id.as_ptr() as usize - line.as_ptr() as usize + 1;
                 let plain = id.bytes().all(|byte| byte.is_ascii_digit());
                 let class = id.parse::<u32>().ok().filter(|&class| plain && class < MOST);
-                let class = class.ok_or_else(|| (column, format!("`{}` is no class number", shown(id))))?;
+                let class = class.ok_or_else(|| (column, format!("invalid class number `{}`", shown(id))))?;
                 if let Some(known) = &options.classes
                     && class as usize >= known.len()
                 {
                     return Err((
                         column,
-                        format!("class {class} is beyond the {} that were named", known.len()),
+                        format!("class {class} is out of range: {} classes are named", known.len()),
                     ));
                 }
                 classes = classes.max(class + 1);
@@ -61,7 +60,7 @@ pub(crate) fn parse(reader: impl BufRead, path: &Path, options: &ReadOptions) ->
             }
             of_row.sort_unstable();
             if let Some(pair) = of_row.windows(2).find(|pair| pair[0] == pair[1]) {
-                return Err((comma + 2, format!("class {} is listed twice", pair[0])));
+                return Err((comma + 2, format!("duplicate class {}", pair[0])));
             }
             if of_row.is_empty() {
                 return Err((comma + 2, "the row has no label".into()));
@@ -167,16 +166,16 @@ mod tests {
     #[test]
     fn mistakes_have_a_line_and_a_column() {
         let error = |text: &str| read_text(text, &ReadOptions::default()).unwrap_err();
-        assert_eq!(error("a,1\nb\n"), "x.txt: line 2, column 1: a line is `name,ids`, and there is no comma");
-        assert_eq!(error("a,1 x\n"), "x.txt: line 1, column 5: `x` is no class number");
-        assert_eq!(error("a,1 -2\n"), "x.txt: line 1, column 5: `-2` is no class number");
-        assert!(error("a,1 99999999999\n").contains("no class number"));
-        assert!(error("a,1 1\n").contains("class 1 is listed twice"));
+        assert_eq!(error("a,1\nb\n"), "x.txt: line 2, column 1: missing comma: expected `name,ids`");
+        assert_eq!(error("a,1 x\n"), "x.txt: line 1, column 5: invalid class number `x`");
+        assert_eq!(error("a,1 -2\n"), "x.txt: line 1, column 5: invalid class number `-2`");
+        assert!(error("a,1 99999999999\n").contains("invalid class number"));
+        assert!(error("a,1 1\n").contains("duplicate class 1"));
         assert!(error("a,\n").contains("the row has no label"));
-        assert!(error("\n").contains("no comma"));
-        assert!(error("a,1\na,2\n").contains("stands for row 0 and for row 1"));
+        assert!(error("\n").contains("missing comma"));
+        assert!(error("a,1\na,2\n").contains("row 0 and row 1 (counted from 0)"));
         assert!(error("a,9999999\n").contains("classes without names"));
         let named = ReadOptions { classes: Some(vec!["x"].into()), ..ReadOptions::default() };
-        assert!(read_text("a,1\n", &named).unwrap_err().contains("beyond the 1 that were named"));
+        assert!(read_text("a,1\n", &named).unwrap_err().contains("out of range: 1 classes are named"));
     }
 }

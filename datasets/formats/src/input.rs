@@ -7,7 +7,7 @@ use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, BufReader, Read};
 use std::path::{Path, PathBuf};
 
-/// Opens a file to read. Only an ordinary file is opened: opening a pipe waits for a writer, and a device may never end.
+/// Opens a file to read. Only a regular file is opened: opening a pipe waits for a writer, and a device may never end.
 pub(crate) fn open_ordinary(path: &Path) -> io::Result<File> {
     ordinary(&fs::metadata(path)?)?;
     let mut options = OpenOptions::new();
@@ -34,7 +34,7 @@ pub(crate) fn ordinary(found: &Metadata) -> io::Result<()> {
         true => "a directory",
         false => "a pipe, a socket or a device",
     };
-    let problem = format!("this is {what}, where an ordinary file is needed");
+    let problem = format!("expected a regular file, found {what}");
     Err(io::Error::new(io::ErrorKind::InvalidInput, problem))
 }
 
@@ -66,7 +66,7 @@ pub(crate) fn read_bounded(path: &Path, what: &'static str, limit: u64) -> Resul
 ///
 /// # Errors
 /// [`FormatError::Text`] with the line for an empty line in the middle, for bytes that are not UTF-8 and for a line
-/// longer than [`Limits::line`], [`FormatError::Unwritable`] for a name that stands for two rows,
+/// longer than [`Limits::line`], [`FormatError::Unwritable`] for a duplicate name,
 /// [`FormatError::Empty`] without names, and as for [`NpyArray::open`].
 pub fn read_names(path: &Path, limits: &Limits) -> Result<Strings, FormatError> {
     let names = match path.extension().is_some_and(|e| e.eq_ignore_ascii_case("npy")) {
@@ -91,7 +91,7 @@ fn lines(reader: impl io::BufRead, path: &Path, limits: &Limits) -> Result<Strin
             continue;
         }
         if let Some(empty) = empty {
-            let problem = "the line is empty, and names follow: one name on each line";
+            let problem = "empty line before the last name: expected one name on each line";
             return Err(FormatError::text(path, empty, 1, problem));
         }
         if !names.push(name) {
@@ -101,7 +101,7 @@ fn lines(reader: impl io::BufRead, path: &Path, limits: &Limits) -> Result<Strin
     Ok(names)
 }
 
-/// Every ordinary file that reading a data set may open: a program must not write over these.
+/// Every regular file that reading a data set may open: a program must not write over these.
 ///
 /// For a file that is the file itself, and for ARFF the XML files beside it; for a folder the files in it and in its
 /// folders `img_emb` and `ImageSets/Main` that a format for folders opens: arrays (in the SPML layout those with a name of that layout), ARFF
@@ -183,9 +183,9 @@ mod tests {
         assert_eq!(names(b"\xef\xbb\xbfa b \r\n c\n\n\n").unwrap(), ["a b", "c"]);
         assert_eq!(
             names(b"a\n\nb\n").unwrap_err(),
-            "n.txt: line 2, column 1: the line is empty, and names follow: one name on each line"
+            "n.txt: line 2, column 1: empty line before the last name: expected one name on each line"
         );
-        assert!(names(b"a\nb\na\n").unwrap_err().contains("`a` stands for row 0 and for row 2"));
+        assert!(names(b"a\nb\na\n").unwrap_err().contains("duplicate name `a`: row 0 and row 2"));
         assert!(names(b"a\nb\xff\n").unwrap_err().starts_with("n.txt: line 2, column 2:"));
         assert_eq!(names(b"\n").unwrap_err(), "n.txt: there are no names");
     }
@@ -201,7 +201,7 @@ mod tests {
             read_names(&path, &Limits::default())
         };
         assert_eq!(text(vec!["x", "y"]).unwrap().to_vec(), ["x", "y"]);
-        assert!(text(vec!["x", "x"]).unwrap_err().to_string().contains("stands for row 0 and for row 1"));
+        assert!(text(vec!["x", "x"]).unwrap_err().to_string().contains("row 0 and row 1 (counted from 0)"));
     }
 
     /// A pipe that nobody writes to: opening it would wait forever.
@@ -230,17 +230,14 @@ mod tests {
                 refused += 1;
             }
             let error = NpyArray::open(path).unwrap_err().to_string();
-            assert_eq!(
-                error,
-                format!("{}: this is {what}, where an ordinary file is needed", path.display())
-            );
+            assert_eq!(error, format!("{}: expected a regular file, found {what}", path.display()));
             assert!(read_names(path, &Limits::default()).is_err());
         }
         assert!(refused >= 26);
         let named = folder.path().join("pipe.csv");
         std::os::unix::fs::symlink(&pipe, &named).unwrap();
         let error = crate::open_data(&named, &Default::default()).unwrap_err().to_string();
-        assert!(error.contains("pipe.csv: this is a pipe"), "{error}");
+        assert!(error.contains("pipe.csv: expected a regular file, found a pipe"), "{error}");
     }
 
     #[cfg(unix)]
@@ -253,14 +250,17 @@ mod tests {
             let folder = tempfile::tempdir().unwrap();
             make(&folder.path().join(name));
             let error = crate::format(format).unwrap().read(folder.path(), &Default::default()).unwrap_err();
-            assert!(error.to_string().contains(&format!("{name}: this is a pipe")), "{error}");
+            assert!(
+                error.to_string().contains(&format!("{name}: expected a regular file, found a pipe")),
+                "{error}"
+            );
         }
         let folder = tempfile::tempdir().unwrap();
         // The header is read first, because it may say which attributes are labels.
         fs::write(folder.path().join("x.arff"), "@relation x\n@attribute a real\n@data\n1\n").unwrap();
         make(&folder.path().join("x.xml"));
         let error = crate::open_data(&folder.path().join("x.arff"), &Default::default()).unwrap_err();
-        assert!(error.to_string().contains("x.xml: this is a pipe"), "{error}");
+        assert!(error.to_string().contains("x.xml: expected a regular file, found a pipe"), "{error}");
     }
 
     #[test]

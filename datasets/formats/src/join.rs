@@ -56,7 +56,7 @@ pub struct RowJoin {
     pub features_only: Strings,
     /// Rows of labels without features.
     pub labels_only: Strings,
-    /// Names that stand for several rows of one side, which are left out: nobody knows which is meant.
+    /// Names of several rows of one side, which are left out because they are ambiguous.
     pub ambiguous: Strings,
     rows: (usize, usize),
 }
@@ -142,7 +142,7 @@ impl fmt::Display for RowJoin {
         left(&self.labels_only, self.rows.1, "labels", "features")?;
         if !self.ambiguous.is_empty() {
             let few: Vec<String> = self.ambiguous.iter().take(5).map(shown).collect();
-            write!(f, "; {} names stand for several rows ({})", self.ambiguous.len(), few.join(", "))?;
+            write!(f, "; {} names occur in several rows ({})", self.ambiguous.len(), few.join(", "))?;
         }
         Ok(())
     }
@@ -289,7 +289,7 @@ mod tests {
             NameMatch::Stem,
         );
         assert_eq!(join.pairs, [(2, 1)]);
-        assert!(join.to_string().contains("1 names stand for several rows (x/a.jpg)"), "{join}");
+        assert!(join.to_string().contains("1 names occur in several rows (x/a.jpg)"), "{join}");
         assert_eq!(NameMatch::Stem.key("a/.hidden"), ".hidden");
     }
 

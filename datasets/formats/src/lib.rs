@@ -11,7 +11,7 @@
 //! * [`write_labels_csv`], [`write_labels_jsonl`] and [`write_label_list`] write labels.
 //!
 //! Two rules hold for every reader. A file is hostile until proven otherwise: sizes are checked
-//! before anything is allocated, and a cut or lengthened file is an error that says how many bytes
+//! before anything is allocated, and a truncated or extended file is an error that says how many bytes
 //! were expected. And an error names the file, the row and the column (both **counted from 0**) and
 //! says what to do.
 //!

@@ -48,7 +48,7 @@ pub(crate) fn map(matrix: &MatrixFile, path: &Path) -> Result<MappedF32, FormatE
         return Err(FormatError::bytes(
             path,
             map.len() as u64,
-            "the file has changed its length while it was opened",
+            "the length of the file changed while it was opened",
         ));
     }
     Ok(MappedF32 {
@@ -116,7 +116,7 @@ mod bus_error {
             let _ = unsafe { signal_hook_registry::register_sigaction(libc::SIGBUS, handle) };
         });
         let message = format!(
-            "error: {}: the file was shortened while it was mapped into memory; write it again, and start again when no \
+            "error: {}: the file was truncated while it was mapped into memory; write it again, and restart when no \
              other program changes it\n",
             printed(path)
         );
@@ -215,7 +215,7 @@ mod tests {
         let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
         assert_eq!(output.status.code(), Some(2), "{out}{err}");
         let expected =
-            format!("error: {}: the file was shortened while it was mapped into memory;", path.display());
+            format!("error: {}: the file was truncated while it was mapped into memory;", path.display());
         assert!(err.contains(&expected), "{err}");
         assert!(!out.contains("sum"), "{out}");
     }

@@ -199,7 +199,8 @@ impl<'a> Rows<'a> {
         let Some(list) = values else { return self.refuse("it has no features".into()) };
         let width = *self.width.get_or_insert(list.len());
         if list.len() != width || width == 0 {
-            return self.refuse(format!("it has {} features, and the first row has {width}", list.len()));
+            return self
+                .refuse(format!("it has {} features, expected {width} as in the first row", list.len()));
         }
         FormatError::within(
             self.path,
@@ -245,7 +246,10 @@ impl<'a> Rows<'a> {
                             self.numbered = Some(self.numbered.unwrap_or_default().max(class + 1));
                             class as u32
                         }
-                        None => return self.refuse(format!("a class is no number from 0 to {}", most - 1)),
+                        None => {
+                            return self
+                                .refuse(format!("invalid class: expected a number from 0 to {}", most - 1));
+                        }
                     }
                 }
             };

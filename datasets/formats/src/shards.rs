@@ -45,7 +45,7 @@ pub(crate) fn read(path: &Path, options: &ReadOptions) -> Result<Content, Format
         let start = values.len();
         let file = MatrixFile::open(&shard)?;
         if (file.features.rows, file.features.columns) != (rows, columns) {
-            return Err(FormatError::bytes(&shard, 0, "the file has changed while the shards were read"));
+            return Err(FormatError::bytes(&shard, 0, "the file changed while the shards were read"));
         }
         note = note.or_else(|| file.features.note(&shard));
         file.append_f32(&mut values).map_err(FormatError::npy(&shard))?;
@@ -140,7 +140,7 @@ fn shards(folder: &Path, wanted: Option<&str>) -> Result<(String, Vec<PathBuf>),
     let (name, numbered) = match families.len() {
         1 => families.pop_first().expect("there is one"),
         0 => return refuse("there are no shards <name>_<number>.npy".into()),
-        _ => return refuse("there are shards of several names: say which ones are the features".into()),
+        _ => return refuse("shards of several names: choose one for the features".into()),
     };
     let first = *numbered.keys().next().expect("a name has a number");
     let gap = numbered.keys().zip(first..).find(|(number, expected)| *number != expected);

@@ -16,7 +16,7 @@ pub struct Format {
     pub extensions: &'static [&'static str],
     /// Whether it can be written.
     pub writes: bool,
-    /// Which truncations of a file are noticed.
+    /// Which truncations of a file are detected.
     pub truncation: Truncation,
     /// One sentence.
     pub doc: &'static str,
@@ -24,7 +24,7 @@ pub struct Format {
     recognises: fn(&Path) -> bool,
 }
 
-/// Which truncations of a file are noticed.
+/// Which truncations of a file are detected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Truncation {
     /// Every strict prefix of a file is an error.
@@ -252,8 +252,7 @@ pub fn open_data(path: &Path, options: &ReadOptions) -> Result<Content, FormatEr
                     "the folder has no formatted_train_labels.npy, no .arff files, no numbered .npy shards and no lists \
                      <class>_train.txt"
                 }
-                false => conversion(path)
-                    .unwrap_or("the ending of the file stands for no format: say which one it is"),
+                false => conversion(path).unwrap_or("unknown file extension: name the format"),
             },
             formats: FORMATS.iter().map(|format| format.name).collect::<Vec<_>>().join(", "),
         }),
@@ -265,21 +264,21 @@ fn conversion(path: &Path) -> Option<&'static str> {
     let extension = path.extension()?.to_str()?.to_ascii_lowercase();
     Some(match extension.as_str() {
         "pt" | "pth" => {
-            "PyTorch's files are not read: `np.save(\"x.npy\", torch.load(\"x.pt\", map_location=\"cpu\").float().numpy())`"
+            "PyTorch files are not supported: `np.save(\"x.npy\", torch.load(\"x.pt\", map_location=\"cpu\").float().numpy())`"
         }
-        "h5" | "hdf5" => "HDF5 is not read: `np.save(\"x.npy\", h5py.File(\"x.h5\")[\"features\"][:])`",
+        "h5" | "hdf5" => "HDF5 is not supported: `np.save(\"x.npy\", h5py.File(\"x.h5\")[\"features\"][:])`",
         "pkl" | "pickle" => {
-            "pickles are not read: `np.save(\"x.npy\", np.asarray(pd.read_pickle(\"x.pkl\")))`"
+            "pickle files are not supported: `np.save(\"x.npy\", np.asarray(pd.read_pickle(\"x.pkl\")))`"
         }
-        "gz" => "compressed files are not read: `gunzip -k FILE.gz`",
+        "gz" => "compressed files are not supported: `gunzip -k FILE.gz`",
         "parquet" => {
             "this program was built without the cargo feature `parquet`: build it with `--features parquet`, or `pd.read_parquet(\"x.parquet\").to_csv(\"x.csv\", index=False)`"
         }
         "feather" | "arrow" => {
-            "Arrow is not read: `pd.read_feather(\"x.feather\").to_csv(\"x.csv\", index=False)`"
+            "Arrow files are not supported: `pd.read_feather(\"x.feather\").to_csv(\"x.csv\", index=False)`"
         }
         "xls" | "xlsx" => {
-            "spreadsheets are not read: `pd.read_excel(\"x.xlsx\").to_csv(\"x.csv\", index=False)`"
+            "spreadsheets are not supported: `pd.read_excel(\"x.xlsx\").to_csv(\"x.csv\", index=False)`"
         }
         _ => return None,
     })
@@ -317,11 +316,11 @@ mod tests {
         let file = folder.path().join("x.xls");
         std::fs::write(&file, "").unwrap();
         let error = open_data(&file, &ReadOptions::default()).unwrap_err().to_string();
-        assert!(error.contains("spreadsheets are not read") && error.contains("to_csv"), "{error}");
+        assert!(error.contains("spreadsheets are not supported") && error.contains("to_csv"), "{error}");
         let file = folder.path().join("x.what");
         std::fs::write(&file, "").unwrap();
         let error = open_data(&file, &ReadOptions::default()).unwrap_err().to_string();
-        assert!(error.contains("the ending of the file"), "{error}");
+        assert!(error.contains("unknown file extension"), "{error}");
         for (name, with) in
             [("x.pt", "torch.load"), ("x.h5", "h5py"), ("x.pkl", "read_pickle"), ("x.gz", "gunzip")]
         {

@@ -30,7 +30,7 @@ pub(crate) fn create(folder: &Path) -> io::Result<NamedTempFile> {
             Err(TryLockError::Error(_)) => return Ok(file),
         }
     }
-    Err(io::Error::other("the temporary file was removed again and again by another program"))
+    Err(io::Error::other("the temporary file was repeatedly removed by another program"))
 }
 
 #[cfg(unix)]
@@ -47,7 +47,7 @@ fn is_linked(_file: &File) -> io::Result<bool> {
 
 /// Removes the temporary files in `folder` whose writer is dead; answers how many there were.
 ///
-/// A writer holds a lock on its file, so a file whose lock can be had belongs to nobody. Only ordinary files called
+/// A writer holds a lock on its file, so a file whose lock can be had belongs to nobody. Only regular files called
 /// `.lacuna-*.tmp` are looked at, and no link is followed. What cannot be opened, locked or removed is left.
 ///
 /// ```

@@ -86,7 +86,7 @@ fn a_class_with_a_blank_in_its_name_is_one_class() {
     // A line for each label: `hot dog` and `dog` are two classes, and that is said.
     let table = read("x.csv", "image,label\na.jpg,hot dog\na.jpg,dog\nb.jpg,dog\n");
     assert_eq!(table.classes.to_vec(), ["hot dog", "dog"]);
-    assert!(table.notes[0].contains("`hot dog` is read as one class, although `dog` is one as well"));
+    assert!(table.notes[0].contains("`hot dog` is read as one class, although `dog` is also a class"));
 }
 
 #[test]
@@ -95,7 +95,7 @@ fn bars_and_semicolons_separate_labels_whose_parts_recur() {
     let table = read("nih.csv", nih);
     assert_eq!(table.classes.to_vec(), ["Edema", "Lung Mass", "No Finding"]);
     assert_eq!(cells(&table), [P, P, U, U, U, P, P, U, U]);
-    assert!(table.notes[0].contains("passed over: `Follow-up #`, `Patient ID`"), "{:?}", table.notes);
+    assert!(table.notes[0].contains("ignored: `Follow-up #`, `Patient ID`"), "{:?}", table.notes);
     let table = read("x.csv", "id,tags\na, cat ; dog ;\nb,dog;cow;dog\nc,\n");
     assert_eq!(table.classes.to_vec(), ["cat", "dog", "cow"]);
     assert_eq!(cells(&table), [P, P, U, U, P, P, U, U, U]);
@@ -152,7 +152,7 @@ fn columns_of_text_between_the_classes_are_named_and_can_be_left_out() {
     let csl = ReadOptions { convention: Some(LabelConvention::Csl), ..ReadOptions::default() };
     let error = read_with("chexpert.csv", CHEXPERT, &csl).map(|table| table.classes).unwrap_err();
     assert!(
-        error.starts_with("chexpert.csv: line 2, column 20: column `Sex`: `Female` is no label"),
+        error.starts_with("chexpert.csv: line 2, column 20: column `Sex`: invalid label `Female`"),
         "{error}"
     );
     assert!(error.contains("--ignore-columns `Sex`") && error.contains("--classes A,B"), "{error}");
@@ -188,7 +188,7 @@ fn the_index_of_pandas_is_no_class() {
             (names(&table), table.classes.to_vec()),
             (list(&["a.jpg", "b.jpg"]), list(&["cat", "dog"]))
         );
-        assert!(table.notes[0].contains("it is an index"), "{:?}", table.notes);
+        assert!(table.notes[0].contains("ignored as an index"), "{:?}", table.notes);
     }
     // The index has the names where nothing else has.
     let table = read("x.csv", ",cat,dog\na.jpg,1,0\nb.jpg,0,1\n");
@@ -222,7 +222,7 @@ fn an_empty_last_column_is_dropped() {
     assert_eq!((table.classes.to_vec(), cells(&table)), (list(&["cat", "dog"]), vec![P, N, N, P]));
     assert_eq!(cells(&read("x.csv", "id,cat,,\na,1\nb,0,,\n")), [P, N]);
     let error = error("x.csv", "id,cat,\na,1,0\n");
-    assert!(error.contains("line 2, column 5: `0` stands in a column without a name"), "{error}");
+    assert!(error.contains("line 2, column 5: `0` is in a column without a name"), "{error}");
 }
 
 #[test]
@@ -265,19 +265,19 @@ fn words_for_a_missing_value_are_unknown() {
     assert_eq!(cells(&table), [P, N, N, U]);
     let table = read("x.csv", "id,labels\na,nan\nb,cat\n");
     assert_eq!((table.classes.to_vec(), cells(&table)), (list(&["cat"]), vec![U, P]));
-    assert!(table.notes[0].contains("`nan` is read as no label"), "{:?}", table.notes);
+    assert!(table.notes[0].contains("`nan` is read as a missing label"), "{:?}", table.notes);
 }
 
 #[test]
 fn confidences_in_a_table_need_a_threshold() {
     let text = "id,cat,dog\na,0.73,0.2\nb,1,\n";
-    assert!(error("x.csv", text).contains("column `cat`: 0.73 is a number between 0 and 1"));
+    assert!(error("x.csv", text).contains("column `cat`: 0.73 is between 0 and 1"));
     let above = ReadOptions { positive_above: Some(0.5), ..ReadOptions::default() };
     assert_eq!(cells(&read_with("x.csv", text, &above).unwrap()), [P, N, P, U]);
     let long = "ImageID,Source,LabelName,Confidence\na,machine,/m/01,0.9\na,machine,/m/02,0.3\n";
     assert_eq!(cells(&read_with("x.csv", long, &above).unwrap()), [P, N]);
     assert!(error("x.csv", long).contains("--positive-above P"));
-    assert!(read_with("x.csv", "id,cat\na,1.5\n", &above).unwrap_err().contains("is no confidence"));
+    assert!(read_with("x.csv", "id,cat\na,1.5\n", &above).unwrap_err().contains("invalid confidence"));
 }
 
 #[test]
@@ -286,7 +286,7 @@ fn rows_and_labels_that_contradict_each_other_name_both_lines() {
     let wide = error("id,cat\n\na,1\nb,1\n\"c\nd\",0\na,0\n");
     assert!(
         wide.contains(
-            "line 7, column 1: the name `a` stands for row 0 and for row 3 (counted from 0), on lines 3 and 7"
+            "line 7, column 1: duplicate name `a`: row 0 and row 3 (counted from 0), on lines 3 and 7"
         ),
         "{wide}"
     );
@@ -350,7 +350,7 @@ fn the_name_of_a_row_is_a_text_before_a_number() {
     );
     assert_eq!((names(&table), table.notes.len()), (list(&["a.jpg", "b.jpg"]), 1));
     let text = "{\"id\":\"7\",\"image\":\"a.jpg\",\"label\":\"x\"}\n";
-    assert!(error("x.jsonl", text).contains("by `id` or by `image`: choose with --id-column A"));
+    assert!(error("x.jsonl", text).contains("may be `id` or `image`: choose with --id-column A"));
     let chosen = ReadOptions { id_column: Some("image".into()), ..ReadOptions::default() };
     assert_eq!(names(&read_with("x.jsonl", text, &chosen).unwrap()), ["a.jpg"]);
     assert!(
@@ -399,7 +399,7 @@ fn numbers_of_classes_and_labels_of_each_class_in_json() {
         ("{\"id\":1,\"labels\":[0,1,1]}\n{\"id\":2,\"labels\":[\"x\"]}\n", "numbers and names"),
         ("{\"id\":1,\"labels\":[\"x\",1]}\n", "names and numbers"),
         ("{\"id\":1,\"labels\":[0.4,1]}\n", "--positive-above P"),
-        ("{\"id\":1,\"labels\":[-1,1,0]}\n", "say which one"),
+        ("{\"id\":1,\"labels\":[-1,1,0]}\n", "choose the convention of this file"),
         ("{\"id\":1,\"labels\":[3,3]}\n", "listed twice"),
     ] {
         let error = error("x.jsonl", text);
@@ -417,10 +417,7 @@ fn an_array_of_rows_is_read_as_lines_are() {
         error("[{\"id\":1,\"labels\":[]},\n{\"id\":2,\"lables\":[]}]").starts_with("x.json: line 2, column"),
         "position"
     );
-    assert!(
-        error("[{\"id\":1,\"lables\":[]}]")
-            .contains("its keys are `id`, `lables`, and labels are in `labels`")
-    );
+    assert!(error("[{\"id\":1,\"lables\":[]}]").contains("its keys are `id`, `lables`, expected `labels`"));
     assert!(error("[{\"id\":1,\"labels\":[]}").contains("EOF"));
     assert!(error("[]").contains("there are no rows"));
     assert!(
@@ -499,7 +496,7 @@ fn texts_with_and_without_commas_are_told_apart() {
     assert_eq!(cells(&read("x.txt", "a.jpg 0 1\nb.jpg 1 0\n")), [N, P, P, N]);
     assert_eq!(cells(&read("x.txt", "image cat dog\na.jpg 0 1\n")), [N, P]);
     assert_eq!(cells(&read("x.txt", "a.jpg,0 1\nb.jpg, 1\n")), [P, P, U, P]);
-    assert!(error("x.txt", "a.jpg\nb.jpg\n").contains("a line is `name,ids`, and there is no comma"));
+    assert!(error("x.txt", "a.jpg\nb.jpg\n").contains("missing comma: expected `name,ids`"));
     let many: String = (0..20_000).map(|class| format!("c{class} ")).collect();
     let text = format!("{many}\na{}\n", " 1".repeat(20_000));
     assert_eq!(read("x.txt", &text).classes.len(), 20_000);
@@ -516,19 +513,19 @@ fn what_says_which_labels_hold_is_read_or_refused() {
     }
     assert_eq!(cells(&read("x.csv", "id,label,IsPresent\na,cat,1\na,dog,0\n")), [P, N]);
     let unknown = "id,label,holds\na,cat,yes\na,dog,no\n";
-    assert!(error("x.csv", unknown).contains("column 3 has nothing but labels or confidences"));
+    assert!(error("x.csv", unknown).contains("column 3 has only labels or confidences"));
     let left_out = ReadOptions { ignored_columns: vec!["holds".into()], ..ReadOptions::default() };
     assert_eq!(cells(&read_with("x.csv", unknown, &left_out).unwrap()), [P, P]);
     let plain = "id,label\na,cat\n";
-    assert!(read_with("x.csv", plain, &sure).unwrap_err().contains("no column is called `value`"));
+    assert!(read_with("x.csv", plain, &sure).unwrap_err().contains("no column is named `value`"));
     for key in ["value", "confidence", "scores"] {
         let text = format!("{{\"id\":\"a\",\"labels\":[\"cat\"],\"{key}\":0}}\n");
-        assert!(error("x.jsonl", &text).contains(&format!("the key `{key}` may say")), "{key}");
+        assert!(error("x.jsonl", &text).contains(&format!("the key `{key}` may hold")), "{key}");
     }
     let text = "{\"id\":\"a\",\"labels\":[\"cat\"],\"negative_labels\":[\"dog\"],\"source\":\"x\"}\n";
     let table = read("x.jsonl", text);
     assert_eq!(cells(&table), [P, N]);
-    assert_eq!(table.notes, ["keys that are passed over: `source`"]);
+    assert_eq!(table.notes, ["ignored keys: `source`"]);
 }
 
 /// Without a column of names the first class became the names.
@@ -537,7 +534,7 @@ fn labels_without_names_of_rows_are_refused() {
     for text in ["cat,dog,bird\n1,0,1\n0,1,1\n", "cat,dog\n1,0\n1,1\n0,1\n"] {
         assert!(error("x.csv", text).contains("every cell of it is a label"), "{text}");
     }
-    assert!(error("x.txt", "1 0 1\n0 1 1\n").contains("all of them are labels"));
+    assert!(error("x.txt", "1 0 1\n0 1 1\n").contains("the first word of every line is a label"));
     // Names that are numbers are names where the column says so.
     assert_eq!(cells(&read("x.csv", "id,cat\n1,0\n0,1\n")), [N, P]);
 }

@@ -50,7 +50,7 @@ impl fmt::Display for LabelError {
                 )
             }
             LabelError::Memory { rows, classes } => {
-                write!(f, "{rows} rows x {classes} classes of labels need more memory than there is")
+                write!(f, "{rows} rows x {classes} classes of labels exceed the memory")
             }
             LabelError::Unknown { row, class } => {
                 write!(
@@ -168,7 +168,7 @@ impl LabelMatrix {
 }
 
 impl fmt::Debug for LabelMatrix {
-    /// One line a row, `+` positive, `-` negative, `?` unknown; long matrices are cut.
+    /// One line a row, `+` positive, `-` negative, `?` unknown; long matrices are truncated.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "LabelMatrix {} x {}", self.rows, self.classes)?;
         for row in 0..self.rows.min(10) {

@@ -83,7 +83,7 @@ impl AtK {
 /// sum that was possible.
 ///
 /// ```text
-/// PSP@k    = sum_i sum_{hits c in top k} 1/p_c  /  sum_i (the k largest 1/p_c of the row's positives)
+/// PSP@k    = sum_i sum_{positives c in top k} 1/p_c  /  sum_i (the k largest 1/p_c of the row's positives)
 /// PSnDCG@k = the same with 1 / log2(1 + rank) on every place
 /// ```
 ///

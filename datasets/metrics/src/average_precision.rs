@@ -248,7 +248,7 @@ mod tests {
     use lacuna_labels::{Label, LabelMatrix, ObservedLabels, TrueLabels};
     use lacuna_protocols::Stream;
 
-    /// The definitions, without sorting: for each positive, count who stands above it.
+    /// The definitions, without sorting: for each positive, count the scores above it.
     fn naive(scores: &[f64], positive: &[bool], flavour: ApFlavour) -> f64 {
         let rows = || 0..scores.len();
         let positives = positive.iter().filter(|&&p| p).count() as f64;

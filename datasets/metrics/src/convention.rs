@@ -131,7 +131,7 @@ mod tests {
         assert!(ApFlavour::ALL.iter().all(|flavour| flavour.to_string().parse() == Ok(*flavour)));
         assert!(EmptyClass::ALL.iter().all(|policy| policy.to_string().parse() == Ok(*policy)));
         let error = "coco".parse::<ApFlavour>().unwrap_err().to_string();
-        assert_eq!(error, "there is no AP flavour \"coco\"; there are sklearn, asl, voc07, voc12");
+        assert_eq!(error, "unknown AP flavour \"coco\": expected one of sklearn, asl, voc07, voc12");
     }
 
     #[test]

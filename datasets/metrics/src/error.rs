@@ -15,7 +15,7 @@ pub enum MetricError {
         scores: usize,
     },
     /// There is nothing to measure.
-    #[error("there are no labels ({rows} rows x {classes} classes), so there is nothing to measure")]
+    #[error("there are no labels ({rows} rows x {classes} classes): at least one is needed")]
     Empty {
         /// Rows of the labels.
         rows: usize,
@@ -31,7 +31,9 @@ pub enum MetricError {
         class: usize,
     },
     /// A score has to be a probability and is none.
-    #[error("the score of row {row}, class {class} (counted from 0) is {value}, which is no probability")]
+    #[error(
+        "the score of row {row}, class {class} (counted from 0) is {value}, expected a probability from 0 to 1"
+    )]
     NoProbability {
         /// Row of the first such score.
         row: usize,
@@ -56,9 +58,9 @@ pub enum MetricError {
     },
 }
 
-/// A name that is none of the choices.
+/// A name that is not one of the choices.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("there is no {what} {name:?}; there are {choices}")]
+#[error("unknown {what} {name:?}: expected one of {choices}")]
 pub struct UnknownName {
     /// What was to be named.
     pub what: &'static str,

@@ -15,7 +15,7 @@ pub enum OneSidedRows {
 
 /// Means over rows of how the classes are ranked within a row, for `P` positives and `N` negatives of the row.
 ///
-/// Equal scores are read against the ranking: a positive that ties with a negative stands below it.
+/// Equal scores are read against the ranking: a positive that ties with a negative is ranked below it.
 ///
 /// ```
 /// use lacuna_labels::TrueLabels;
@@ -23,21 +23,21 @@ pub enum OneSidedRows {
 ///
 /// let truth = TrueLabels::from_fn(1, 4, |_, class| class == 0 || class == 3);
 /// let found = RowRanking::of(&[0.9, 0.5, 0.1, 0.3], &truth, OneSidedRows::Skip)?;
-/// // Of the four pairs one is the wrong way round: class 1 stands above class 3.
+/// // Of the four pairs one is the wrong way round: class 1 is ranked above class 3.
 /// assert_eq!((found.ranking_loss, found.one_error, found.coverage), (0.25, 0.0, 2.0));
 /// assert_eq!(found.average_precision, (1.0 + 2.0 / 3.0) / 2.0);
 /// # Ok::<(), lacuna_metrics::MetricError>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct RowRanking {
-    /// Pairs of a positive and a negative in which the negative does not stand below, over `P N`.
+    /// Pairs of a positive and a negative in which the negative is not ranked below, over `P N`.
     pub ranking_loss: f64,
     /// Share of the rows whose best class is not positive; of equal scores the first class is best.
     pub one_error: f64,
     /// Classes to go down beyond the first until all positives are found. scikit-learn's `coverage_error` counts
     /// the first as well, so it is larger by 1.
     pub coverage: f64,
-    /// Mean over the positives of the share of positives among the classes that stand at least as high; also
+    /// Mean over the positives of the share of positives among the classes ranked at least as high; also
     /// called label ranking average precision and example-based average precision.
     pub average_precision: f64,
     /// Rows that were counted.
@@ -84,7 +84,7 @@ impl RowRanking {
                 }
             }
             sum.ranking_loss += wrong as f64 / (positives as f64 * negatives as f64);
-            // Sorting was stable, so the first of the best stands first.
+            // Sorting was stable, so the first of the best is first.
             sum.one_error += f64::from(!ranking[0].1);
             sum.coverage += (depth - 1) as f64;
             sum.average_precision += precisions / positives as f64;

@@ -1,5 +1,5 @@
-//! How labels go missing, how rows are split, and the random streams behind both. Start with [`SinglePositive`] for a
-//! mask and [`Stream`] for random numbers.
+//! Missing-label protocols, splits of rows, and their random streams. Start with [`SinglePositive`] for a mask and
+//! [`Stream`] for random numbers.
 //!
 //! A number in this field belongs to a mask: which positives were kept, which rows validate. This
 //! crate gives the published masks bit for bit and gives new ones that never change:
@@ -81,7 +81,7 @@ pub const PUBLISHED_SEED: u32 = 1200;
 #[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
 pub enum ProtocolError {
     /// A share of rows or cells is not between 0 and 1.
-    #[error("{what} is a share between 0 and 1, not {value}")]
+    #[error("{what} is {value}, expected a share between 0 and 1")]
     Share {
         /// The setting.
         what: &'static str,
@@ -89,7 +89,7 @@ pub enum ProtocolError {
         value: f64,
     },
     /// A setting is out of its range.
-    #[error("{what} is {value}, and has to be {wanted}")]
+    #[error("{what} is {value}, expected {wanted}")]
     Setting {
         /// The setting.
         what: &'static str,
@@ -107,10 +107,10 @@ pub enum ProtocolError {
         found: usize,
     },
     /// Features are needed to tell which labels are hard to see.
-    #[error("this protocol looks at features, and there are none")]
+    #[error("this protocol needs features, which are missing")]
     NoFeatures,
     /// A split makes no labels.
-    #[error("{name} divides rows and makes no labels")]
+    #[error("{name} splits rows and does not change labels")]
     NoLabels {
         /// The protocol.
         name: &'static str,
@@ -123,7 +123,7 @@ fn keep_positives(truth: &TrueLabels, mut keep: impl FnMut(&mut [usize]) -> usiz
     keep_positives_of(truth, |_, positives| keep(positives))
 }
 
-/// As [`keep_positives`], with the number of the row. Rows without positives are passed over.
+/// As [`keep_positives`], with the number of the row. Rows without positives are ignored.
 fn keep_positives_of(
     truth: &TrueLabels,
     mut keep: impl FnMut(usize, &mut [usize]) -> usize,

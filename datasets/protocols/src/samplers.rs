@@ -42,7 +42,7 @@ impl Cycle {
 }
 
 /// The class-aware sampler of the distribution-balanced code: a reshuffled cycle of classes, and of each visited class
-/// `in_a_row` rows from its own reshuffled cycle. Classes without rows are passed over.
+/// `in_a_row` rows from its own reshuffled cycle. Classes without rows are ignored.
 ///
 /// An epoch has `max n_c * C / reduce` rows, cut to a whole number.
 ///

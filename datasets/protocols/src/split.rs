@@ -90,7 +90,10 @@ mod tests {
     fn a_share_outside_0_to_1_is_refused() {
         for val_share in [-0.1, 1.1, f64::NAN] {
             let error = Holdout { val_share, seed: 0 }.split(10).unwrap_err();
-            assert!(error.to_string().starts_with("val_share is a share between 0 and 1, not "), "{error}");
+            assert_eq!(
+                error.to_string(),
+                format!("val_share is {val_share}, expected a share between 0 and 1")
+            );
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Bringing the columns and classes of the rows to test on into the order of those to train on.
+//! Bringing the columns and classes of the test rows into the order of those to train on.
 //!
 //! Where both sides have names they are matched by name; where the numbers of a format are absolute, the narrower side has
 //! zeros in what it does not mention; nothing is matched by position where names exist.
@@ -8,7 +8,7 @@ use lacuna_formats::{FeatureTable, LabelLists, LabelTable, SparseFeatures, Strin
 use lacuna_labels::{Features, LabelMatrix, ObservedLabels};
 use std::collections::{HashMap, HashSet};
 
-/// The rows to train on and to test on, with the same columns and classes, and notes on what was done.
+/// The training rows and to test on, with the same columns and classes, and notes on what was done.
 pub(crate) struct Aligned {
     pub(crate) train: Table,
     pub(crate) test: Table,
@@ -63,7 +63,7 @@ pub(crate) fn align(parts: Parts) -> Result<Aligned, SourceError> {
         let (x, y) = (x.columns(), y.columns());
         let sparse = |table: &Table| matches!(table.features, Some(FeatureTable::Sparse(_)));
         if !(train.absolute && test.absolute && sparse(&train) && sparse(&test)) {
-            return differ(format!("there are {y} features to test on and {x} to train on"));
+            return differ(format!("there are {y} test features and {x} training features"));
         }
         let (narrow, wide) = if x < y { (&mut train, y) } else { (&mut test, x) };
         let name = if x < y { &train_features } else { &test_features };
@@ -96,16 +96,13 @@ impl Names<'_> {
         let place: HashMap<&str, usize> = self.test.iter().enumerate().map(|(i, name)| (name, i)).collect();
         let known: HashSet<&str> = self.train.iter().collect();
         if let Some(missing) = self.train.iter().find(|name| !place.contains_key(name)) {
-            return Err(format!(
-                "the {what} `{}` is missing, and the rows to train on have it",
-                shown(missing)
-            ));
+            return Err(format!("the {what} `{}` of the training rows is missing", shown(missing)));
         }
         if let Some(more) = self.test.iter().find(|name| !known.contains(name)) {
-            return Err(format!("the {what} `{}` is unknown to the rows to train on", shown(more)));
+            return Err(format!("the training rows do not have the {what} `{}`", shown(more)));
         }
         if self.train.len() != self.test.len() || place.len() != self.test.len() {
-            return Err(format!("a {what} has the name of another"));
+            return Err(format!("duplicate name of a {what}"));
         }
         Ok(Some(self.train.iter().map(|name| place[name]).collect()))
     }
@@ -147,15 +144,12 @@ fn match_nominal(train: &Table, test: &mut Table) -> Result<(), String> {
     if let Some((column, _)) =
         train.nominal.iter().find(|(c, _)| test.nominal.iter().all(|(other, _)| other != c))
     {
-        return Err(format!("the feature {} is nominal in the rows to train on alone", column_name(*column)));
+        return Err(format!("the feature {} is nominal in the training rows alone", column_name(*column)));
     }
     let mut moved: HashMap<usize, Vec<f32>> = HashMap::new();
     for (column, theirs) in &test.nominal {
         let Some(ours) = ours.get(column) else {
-            return Err(format!(
-                "the feature {} is nominal in the rows to test on alone",
-                column_name(*column)
-            ));
+            return Err(format!("the feature {} is nominal in the test rows alone", column_name(*column)));
         };
         if *ours == theirs {
             continue;
@@ -164,7 +158,7 @@ fn match_nominal(train: &Table, test: &mut Table) -> Result<(), String> {
         let unknown = theirs.iter().find(|value| !number.contains_key(value));
         if let Some(value) = unknown {
             return Err(format!(
-                "the value `{}` of the feature {} is unknown to the rows to train on",
+                "the training rows do not have the value `{}` of the feature {}",
                 shown(value),
                 column_name(*column)
             ));
@@ -183,7 +177,7 @@ fn match_nominal(train: &Table, test: &mut Table) -> Result<(), String> {
                     let value = row[*column];
                     if value.fract() != 0.0 || value < 0.0 || value as usize >= numbers.len() {
                         return Err(format!(
-                            "the feature {} has a value that is none of its list",
+                            "the feature {} has a value that is not in its list",
                             column_name(*column)
                         ));
                     }
@@ -198,7 +192,7 @@ fn match_nominal(train: &Table, test: &mut Table) -> Result<(), String> {
         Some(FeatureTable::Sparse(_)) => {
             let column = moved.keys().min().copied().unwrap_or_default();
             Err(format!(
-                "the values of the feature {} stand in another order, which sparse rows cannot be matched by: list them \
+                "the values of the feature {} are in another order, which sparse rows cannot be matched by: list them \
                  in the same order",
                 column_name(column)
             ))
@@ -244,7 +238,7 @@ fn align_classes(train: &mut Table, test: &mut Table, notes: &mut Vec<String>) -
     };
     if let Some(order) = order {
         notes.push(format!(
-            "{theirs}: the classes stand in another order than in {ours}; they were matched by name"
+            "{theirs}: the classes are in another order than in {ours}; they were matched by name"
         ));
         test.labels = test.labels.take().map(|labels| match labels {
             LabelTable::Dense(labels) => LabelTable::Dense(columns(&labels, &order)),
@@ -332,7 +326,7 @@ mod tests {
             .unwrap();
         assert_eq!(moved.row(0), [0.0, 20.0, 30.0]);
         let error = run(train(), table(&["a", "b", "x"], dense(&[&[0.0; 3]]))).err().unwrap();
-        assert!(error.contains("the feature `c` is missing"), "{error}");
+        assert!(error.contains("the feature `c` of the training rows is missing"), "{error}");
     }
 
     #[test]
@@ -385,7 +379,10 @@ mod tests {
         let aligned = run(lists(&["cat", "dog"]), lists(&["class 0", "class 1"])).unwrap();
         assert_eq!((aligned.test.classes, aligned.notes.len()), (strings(&["cat", "dog"]), 1));
         assert!(
-            run(lists(&["cat", "dog"]), lists(&["cat", "fox"])).err().unwrap().contains("`dog` is missing")
+            run(lists(&["cat", "dog"]), lists(&["cat", "fox"]))
+                .err()
+                .unwrap()
+                .contains("`dog` of the training rows is missing")
         );
     }
 }

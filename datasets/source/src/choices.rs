@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 pub enum Match {
     /// By name: the names are the same.
     Name,
-    /// By name: the same behind the last slash.
+    /// By name: equal after the last slash.
     FileName,
     /// By name: the same file name without its extension.
     Stem,
@@ -34,13 +34,13 @@ pub enum Convention {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Unlisted {
-    /// The list names what was seen; nothing is known of the rest.
+    /// The list has the observed positives only; nothing is known of the rest.
     Unknown,
     /// The list is complete.
     Negative,
 }
 
-/// What becomes of a feature that is missing.
+/// Handling of missing features.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Missing {

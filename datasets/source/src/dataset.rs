@@ -5,20 +5,20 @@ use lacuna_formats::Table;
 use lacuna_labels::Features;
 use std::path::PathBuf;
 
-/// Rows to train on and, where there are some, rows to test on.
+/// Rows to train on and, where there are some, test rows.
 #[derive(Clone, Debug)]
 pub struct Dataset {
     /// Short name: that of the embedded set, of the file or of the folder.
     pub name: String,
-    /// What has to stand beside every table of results, if anything.
+    /// A caveat to print with every table of results, if any.
     pub caveat: Option<&'static str>,
-    /// The rows to train on.
+    /// The training rows.
     pub train: Table,
-    /// A second extraction of the features of the rows to train on, in their order.
+    /// A second extraction of the features of the training rows, in their order.
     pub strong: Option<Features>,
-    /// The rows to test on.
+    /// The test rows.
     pub test: Option<Table>,
-    /// What was done while reading that a person should know, one sentence each.
+    /// Notes of the reader, one sentence each.
     pub notes: Vec<String>,
     /// Every file that was read, or may have been: programs never write over them.
     pub files: Vec<PathBuf>,

@@ -1,8 +1,8 @@
-//! Why a data set could not be opened.
+//! Errors while a data set is opened.
 
 use lacuna_formats::FormatError;
 
-/// Why a data set could not be opened.
+/// An error while a data set is opened.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SourceError {
@@ -10,9 +10,7 @@ pub enum SourceError {
     #[error(transparent)]
     Format(#[from] FormatError),
     /// There is neither a file nor an embedded set of this name.
-    #[error(
-        "{name}: there is no such file or folder, and no embedded set of this name; embedded are {known}"
-    )]
+    #[error("{name}: no such file or folder, and no embedded set of this name; embedded sets are {known}")]
     Nothing {
         /// The name that was given.
         name: String,
@@ -20,24 +18,24 @@ pub enum SourceError {
         known: String,
     },
     /// There is no format of this name.
-    #[error("there is no format `{name}`; there are {known}")]
+    #[error("unknown format `{name}`: expected one of {known}")]
     UnknownFormat {
         /// The name that was given.
         name: String,
         /// The formats.
         known: String,
     },
-    /// Settings contradict each other or one is missing.
+    /// Contradictory or missing settings.
     #[error("{0}")]
     Setting(String),
     /// The classes or the features of two parts differ.
     #[error("{test}: {problem} ({train})")]
     Parts {
-        /// The file of the rows to train on.
+        /// The file of the training rows.
         train: String,
-        /// The file of the rows to test on.
+        /// The file of the test rows.
         test: String,
-        /// What differs, and what to do.
+        /// The difference, and what to do.
         problem: String,
     },
     /// The data is not the data that a specification was made with.

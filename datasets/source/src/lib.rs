@@ -1,7 +1,7 @@
 //! A data set as a command line or a specification names it: opened, joined and fingerprinted.
 //!
 //! [`DataSource`] is the one description of where rows come from. Command lines fill it, specifications store it under
-//! `[data]`, and [`DataSource::open`] turns it into a [`Dataset`]: the rows to train on, the rows to test on where there
+//! `[data]`, and [`DataSource::open`] turns it into a [`Dataset`]: the training rows, the test rows where there
 //! are some, and notes that a person should read.
 //!
 //! Start with [`DataSource::named`] and [`DataSource::open`].

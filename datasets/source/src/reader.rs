@@ -2,8 +2,8 @@
 
 use crate::{DataSource, Match, SourceError};
 use lacuna_formats::{
-    Content, FORMATS, Limits, ReadOptions, Strings, Table, files_read, format, join_tables, open_data,
-    read_names, recognised, shown,
+    Content, FORMATS, FormatError, Limits, ReadOptions, Strings, Table, files_read, format, join_tables,
+    open_data, read_names, recognised, shown,
 };
 use std::path::{Path, PathBuf};
 
@@ -40,13 +40,13 @@ impl Reader<'_> {
         Ok(content)
     }
 
-    /// Reads rows to test on, for which no convention holds.
+    /// Reads test rows, for which no convention holds.
     pub(crate) fn read_test(&mut self, path: &Path, options: &ReadOptions) -> Result<Content, SourceError> {
         self.read(path, options).map_err(|error| match error {
-            SourceError::Format(error) if error.to_string().contains("say which one this file follows") => {
+            SourceError::Format(FormatError::MissingConvention { .. }) => {
                 SourceError::Setting(format!(
-                    "{}: -1 stands among labels to test by, which are complete: 1 and 0. A label convention holds for the \
-                     rows to train on; write 0 for what is absent",
+                    "{}: -1 among the test labels, which are complete: expected 1 or 0, with 0 for absent classes, because \
+                     a label convention applies to training rows only",
                     path.display()
                 ))
             }
@@ -107,7 +107,7 @@ impl Reader<'_> {
         for table in [&features, &labels] {
             if let (false, Some(why)) = (by_name, table.rearranged) {
                 return Err(SourceError::Setting(format!(
-                    "{}: {why}, so its rows belong to others by name alone: --names FILE names the rows of features",
+                    "{}: {why}, so its rows are joined by name only: name the rows of the features with --names FILE",
                     table.path.display()
                 )));
             }

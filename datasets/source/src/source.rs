@@ -55,13 +55,13 @@ pub struct DataSource {
     /// What a class is that the list of a row does not name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub unlisted: Option<Unlisted>,
-    /// What parts the labels of a cell that has several.
+    /// Separator of the labels in a cell with several.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub label_separator: Option<String>,
     /// The columns of a table that are classes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub classes: Option<Vec<String>>,
-    /// Columns of a table that are no classes.
+    /// Columns of a table that are not classes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ignore_columns: Option<Vec<String>>,
     /// The column of a table with the names of rows.
@@ -283,13 +283,11 @@ impl DataSource {
                     None => ReadOptions { classes: test_options.classes.clone(), ..listed },
                 };
                 let content = reader.read_test(path, &own)?;
-                // A folder may have both parts: its rows to train on are not those to test on.
+                // A folder may have both parts: its training rows are not those to test on.
                 Some(match content.test {
                     Some(test) => {
                         let path = path.display();
-                        reader
-                            .notes
-                            .push(format!("{path}: it has two parts, and its rows to test on are used"));
+                        reader.notes.push(format!("{path}: it has two parts, and its test rows are used"));
                         test
                     }
                     None => content.train,
@@ -300,7 +298,7 @@ impl DataSource {
         self.used_options(&reader.formats)?;
         let Some(test) = test else {
             if test_labels.is_some() || test_names.is_some() {
-                let problem = "--test-labels and --test-names need rows to test on: --test FILE".to_string();
+                let problem = "--test-labels and --test-names need test rows: --test FILE".to_string();
                 return Err(SourceError::Setting(problem));
             }
             let Reader { notes, files, .. } = reader;
@@ -318,7 +316,7 @@ impl DataSource {
         {
             let path = test.path.display();
             reader.notes.push(format!(
-                "{path}: missing features became means of these rows, not of the rows to train on"
+                "{path}: missing features became means of these rows, not of the training rows"
             ));
         }
         let Reader { notes, files, .. } = reader;

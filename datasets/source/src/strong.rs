@@ -22,7 +22,7 @@ pub(crate) fn read(path: &Path, train: &Table) -> Result<(Features, Vec<PathBuf>
         train.features.as_ref().map_or((0, 0), |features| (features.rows(), features.columns()));
     if features.columns() != columns {
         return Err(wrong(format!(
-            "its rows have {} features, and those to train on have {columns}: the two are extractions by one model",
+            "its rows have {} features, expected {columns} as in the training rows: the two are extractions by one model",
             features.columns()
         )));
     }
@@ -33,13 +33,16 @@ pub(crate) fn read(path: &Path, train: &Table) -> Result<(Features, Vec<PathBuf>
             places
                 .get(name)
                 .copied()
-                .ok_or_else(|| wrong(format!("there is no row `{}`", lacuna_formats::shown(name))))
+                .ok_or_else(|| wrong(format!("missing row `{}`", lacuna_formats::shown(name))))
         };
         let order: Vec<usize> = names.iter().map(place).collect::<Result<_, _>>()?;
         return Ok((features.select(&order), files));
     }
     if features.rows() != rows {
-        return Err(wrong(format!("it has {} rows, and there are {rows} to train on", features.rows())));
+        return Err(wrong(format!(
+            "it has {} rows, expected {rows} as in the training rows",
+            features.rows()
+        )));
     }
     Ok((features, files))
 }

@@ -6,7 +6,7 @@ use crate::{SetSize, SyntheticSet};
 use lacuna_labels::FeatureSet;
 use lacuna_protocols::{LongTail, Stream};
 
-/// The set `coco-like`: 8,000 rows to train on and 4,000 to test on, 80 classes, 256 features, 2.9 labels a row.
+/// The set `coco-like`: 8,000 training rows and 4,000 to test on, 80 classes, 256 features, 2.9 labels a row.
 ///
 /// Class `c` is in a share of `0.5 / (1 + c)^0.75` of the rows, scaled to 2.9 labels a row and at most 0.55. Twelve scenes;
 /// each class belongs to one, with a loading from 1.2 to 2.2, each scene has three of the frequent classes besides, and class 0 is
@@ -27,7 +27,7 @@ pub fn coco_like(seed: u64) -> SyntheticSet {
 }
 
 /// The set `coco-mlt-like`: rows of a pool of 20,000 as in [`coco_like`], chosen so that the counts fall like a Pareto density
-/// (at most 1,200, see [`LongTail`]), and 5,000 natural rows to test on. With the default seed 3,176 rows, counts from 1,387 to 6,
+/// (at most 1,200, see [`LongTail`]), and 5,000 natural test rows. With the default seed 3,176 rows, counts from 1,387 to 6,
 /// 21 / 31 / 28 classes in head, medium and tail.
 ///
 /// ```

@@ -41,7 +41,7 @@ pub const DEFAULT_SEED: u64 = 2012;
 /// Two parts drawn from one world: same classes, same prototypes, different rows.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SyntheticSet {
-    /// Rows to train on; validation rows are cut out of them.
+    /// Rows to train on; validation rows are split from them.
     pub train: FeatureSet,
     /// Rows to test on.
     pub test: FeatureSet,

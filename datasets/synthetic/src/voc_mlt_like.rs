@@ -7,7 +7,7 @@ use crate::{SetSize, SyntheticSet};
 use lacuna_protocols::{LongTail, Stream};
 
 /// The set `voc-mlt-like`: rows of a pool of 11,540 with the labels of VOC 2012, chosen so that the counts of the classes
-/// fall like a Pareto density (at most 800, see [`LongTail`]); 5,952 natural rows to test on, the last 1,000 of them to
+/// fall like a Pareto density (at most 800, see [`LongTail`]); 5,952 natural test rows, the last 1,000 of them to
 /// validate on where a recipe asks for that.
 ///
 /// Counts are those of a single pass: they come near the targets and do not meet them. With the default seed 1,510 rows,

@@ -1,13 +1,13 @@
 //! The arrays that runs share: rows by number, labels to measure by, transformed features.
 
 use crate::data::LabelsKey;
-use crate::{Benchmark, HarnessError, ValRows};
+use crate::{HarnessError, SplitDataset, ValRows};
 use lacuna_labels::{Features, ObservedLabels, TrueLabels};
 use lacuna_train::{
     Data, EvalLabels, EvalRows, EvalSet, Evaluation, Named, On, TrainSet, Training, Transform,
 };
 
-/// What every run looks at.
+/// Data shared by all runs.
 #[derive(Debug)]
 pub(super) struct Arrays {
     train_rows: Vec<u32>,
@@ -32,7 +32,7 @@ struct Transformed {
 
 impl Arrays {
     pub(super) fn new(
-        data: &Benchmark,
+        data: &SplitDataset,
         evaluation: &Evaluation,
         trainings: &[Training],
     ) -> Result<Self, HarnessError> {
@@ -49,7 +49,7 @@ impl Arrays {
         let mut val_observed = Vec::new();
         if evaluation.on == On::Observed {
             if data.val != ValRows::Train {
-                let problem = "evaluation.on = \"observed\": the validation rows are no training rows, and have true labels only";
+                let problem = "evaluation.on = \"observed\": the validation rows are not training rows and have true labels only";
                 return Err(HarnessError::Setting(problem.to_string()));
             }
             val_observed =
@@ -94,7 +94,7 @@ impl Arrays {
     /// The rows that train, with the labels of a key.
     pub(super) fn train<'a>(
         &'a self,
-        data: &'a Benchmark,
+        data: &'a SplitDataset,
         key: LabelsKey,
         training: &Training,
     ) -> TrainSet<'a> {
@@ -106,7 +106,12 @@ impl Arrays {
     }
 
     /// Everything that a run looks at.
-    pub(super) fn data<'a>(&'a self, data: &'a Benchmark, key: LabelsKey, training: &Training) -> Data<'a> {
+    pub(super) fn data<'a>(
+        &'a self,
+        data: &'a SplitDataset,
+        key: LabelsKey,
+        training: &Training,
+    ) -> Data<'a> {
         let (train_features, test_features) = match self.transformed(training) {
             Some(parts) => (&parts.train, &parts.test),
             None => (&data.train.features, &data.test.features),

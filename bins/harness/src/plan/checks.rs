@@ -1,7 +1,7 @@
-//! What is checked, and made of a specification, before anything runs.
+//! Checks of a specification before the runs.
 
 use super::TRIED_ROWS;
-use crate::{Benchmark, HarnessError, MaskSource, ProtocolSpec, Spec};
+use crate::{HarnessError, MaskSource, ProtocolSpec, Spec, SplitDataset};
 use lacuna_losses::{LossError, LossGrad, LossInput, Mix, Targets};
 use lacuna_train::{LossChoice, TrainError, TrainSet, Training};
 
@@ -41,13 +41,13 @@ pub(super) fn try_out(choice: &LossChoice, train: &TrainSet<'_>) -> Result<(), T
 }
 
 /// Whether there is memory for one run: weights, gradients, two moments and the best weights so far.
-pub(super) fn memory_for(training: &Training, data: &Benchmark) -> Result<(), HarnessError> {
+pub(super) fn memory_for(training: &Training, data: &SplitDataset) -> Result<(), HarnessError> {
     let weights = training.head.weights(data.train.features.columns(), data.classes());
     let mut trial: Vec<f32> = Vec::new();
     trial.try_reserve_exact(5 * weights as usize).map_err(|_| {
         HarnessError::Setting(format!(
-            "head: {} has {weights} weights, and a run with their gradients and moments takes {:.1} GB, which is more \
-             memory than there is",
+            "head: {} has {weights} weights, and a run with their gradients and moments takes {:.1} GB, which exceeds \
+             the memory",
             training.head,
             20.0 * weights / 1e9
         ))
@@ -55,7 +55,7 @@ pub(super) fn memory_for(training: &Training, data: &Benchmark) -> Result<(), Ha
 }
 
 /// Published numbers that were made as this plan makes its own: same data, same training, same loss.
-pub(super) fn comparable(spec: &Spec, published: &Spec, data: &Benchmark) -> Vec<crate::Published> {
+pub(super) fn comparable(spec: &Spec, published: &Spec, data: &SplitDataset) -> Vec<crate::Published> {
     let of_data = || published.published.iter().filter(|p| p.data == data.name);
     let Ok(theirs) = published.on(&data.name) else { return vec![] };
     let same_protocol = ProtocolSpec { mask: theirs.protocol.mask, ..spec.protocol.clone() }

@@ -1,4 +1,4 @@
-//! What stands beside the numbers of a plan.
+//! The conventions that are printed with the numbers of a plan.
 
 use super::{Plan, PlannedRow};
 use crate::record::reduction_words;
@@ -30,7 +30,7 @@ impl Plan {
         };
         let mut lines = vec![
             format!(
-                "Data: {} rows to train on, {validating} to validate, {} to test, {} features {}, {} classes",
+                "Data: {} training rows, {validating} to validate, {} to test, {} features {}, {} classes",
                 d.split.train.len(),
                 d.tested.len(),
                 d.train.features.columns(),
@@ -71,7 +71,7 @@ impl Plan {
         lines
     }
 
-    /// What is measured, by what an epoch is chosen, over how many seeds.
+    /// The measured metric, the choice of the epoch and the number of seeds.
     fn metric_line(&self) -> String {
         let evaluation = &self.spec.evaluation;
         let convention = |name: &String| match name.as_str() {
@@ -98,7 +98,7 @@ impl Plan {
         format!("{}, {chosen}; {seeds}", metrics.join(", "))
     }
 
-    /// What differs in the training of a row.
+    /// The differences in the training of a row.
     fn row_line(&self, row: &LossSpec) -> Option<String> {
         let training = self.spec.training_of(row).ok()?;
         let line = training_line(&training);
@@ -142,7 +142,7 @@ impl Plan {
         let counts = needs.map(|key| d.counts(key));
         let unknown = match p.unknown {
             Unknown::Unknown => "",
-            Unknown::Negative => "; unknown ones are handed on as negative",
+            Unknown::Negative => "; unknown ones are passed as negative",
         };
         let stage = match p.stage {
             Stage::BeforeSplit => "before the split",

@@ -6,8 +6,8 @@ mod conventions;
 
 use crate::data::{LabelledRow, LabelsKey};
 use crate::{
-    Benchmark, Failed, Finished, HarnessError, LabelsSpec, LossReport, LossSpec, MaskSource, Overrides,
-    Provenance, Report, RunRecord, RunResult, Spec,
+    Failed, Finished, HarnessError, LabelsSpec, LossReport, LossSpec, MaskSource, Overrides, Provenance,
+    Report, RunRecord, RunResult, Spec, SplitDataset,
 };
 use arrays::Arrays;
 use checks::{comparable, memory_for, try_out};
@@ -23,7 +23,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-/// What is reported while a plan runs.
+/// Progress of a plan.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Progress {
     /// An epoch of a run is over.
@@ -48,7 +48,7 @@ pub enum Progress {
 pub struct RunOptions<'a> {
     /// Runs at the same time.
     pub jobs: usize,
-    /// Set by whoever wants the runs to end early; each then ends its epoch.
+    /// Set to stop early; each run then ends its epoch.
     pub stop: &'a AtomicBool,
     /// Where runs that have not ended keep their state, and how often they write it; without it such runs start again.
     pub checkpoints: Option<(&'a Path, Duration)>,
@@ -73,9 +73,9 @@ impl RunOptions<'static> {
 pub struct Plan {
     /// Every setting resolved: the source of the data with its fingerprint, the mask, all parameters.
     spec: Spec,
-    /// Rows as they were asked for, for the lines beside the table.
+    /// Rows as specified, for the conventions of the table.
     asked: Vec<LossSpec>,
-    data: Benchmark,
+    data: SplitDataset,
     arrays: Arrays,
     rows: Vec<PlannedRow>,
 }
@@ -93,7 +93,7 @@ struct PlannedRow {
 /// Rows that are shown to a loss at once when it is tried out.
 const TRIED_ROWS: usize = 256;
 
-/// The labels that a row of the table is handed.
+/// The labels of a row of the table.
 fn need_of(loss: &LossSpec, row: &LossRow) -> LabelNeeds {
     match loss.labels {
         LabelsSpec::Observed => row.needs,
@@ -119,7 +119,7 @@ impl Plan {
         };
         let labelled: Vec<LabelledRow> =
             spec.losses.iter().zip(&rows).map(labelled).collect::<Result<_, HarnessError>>()?;
-        let (mut data, keys) = Benchmark::load_for(&spec.data, &spec.protocol, &labelled)?;
+        let (mut data, keys) = SplitDataset::load_for(&spec.data, &spec.protocol, &labelled)?;
         let columns = data.train.features.columns();
         resolve_heads(&mut spec, &data)?;
         if let (Some(image), false) = (data.image, matches!(spec.training.head, lacuna_train::Head::Cnn(_))) {
@@ -217,7 +217,7 @@ impl Plan {
     }
 
     /// The data.
-    pub fn data(&self) -> &Benchmark {
+    pub fn data(&self) -> &SplitDataset {
         &self.data
     }
 
@@ -450,7 +450,7 @@ fn within(error: TrainError, name: &str, rows: &[&'static LossRow]) -> HarnessEr
 }
 
 /// Fills the shape of the data's pictures into every head, and checks heads against the features.
-fn resolve_heads(spec: &mut Spec, data: &Benchmark) -> Result<(), HarnessError> {
+fn resolve_heads(spec: &mut Spec, data: &SplitDataset) -> Result<(), HarnessError> {
     let (columns, classes) = (data.train.features.columns(), data.classes());
     if let lacuna_train::Head::Cnn(_) = &spec.training.head {
         spec.training.head = spec.training.head.on(columns, classes, data.image)?;

@@ -1,4 +1,4 @@
-//! The lock of a run folder: one process writes, a second one is told who does.
+//! The lock of a run folder: one process writes; another gets an error that names it.
 
 use crate::HarnessError;
 use std::fs::{self, File, OpenOptions, TryLockError};
@@ -26,7 +26,7 @@ impl Lock {
         loop {
             // A link would be followed, and what it leads to written over.
             if fs::symlink_metadata(&path).is_ok_and(|found| !found.is_file()) {
-                return Err(refuse(std::io::Error::other("this is no ordinary file: remove it")));
+                return Err(refuse(std::io::Error::other("not a regular file: remove it")));
             }
             let mut options = OpenOptions::new();
             let mut file =
@@ -37,7 +37,7 @@ impl Lock {
                     let mut holder = String::new();
                     let _ = file.take(200).read_to_string(&mut holder);
                     let holder = holder.trim();
-                    let holder = if holder.is_empty() { "it has not said which" } else { holder };
+                    let holder = if holder.is_empty() { "unknown process" } else { holder };
                     return Err(HarnessError::Locked { folder: folder.into(), holder: holder.to_string() });
                 }
                 // A file system without locks: better to work than to refuse everybody.

@@ -180,7 +180,7 @@ fn settings_that_cannot_work_are_refused_before_anything_runs() {
     let base = Overrides::default;
     let names = |n: &str| Some(n.split(',').map(String::from).collect());
     assert!(refuse(Overrides { losses: names("hil"), ..base() }).contains("`hill`"));
-    assert!(refuse(Overrides { losses: names("an,an"), ..base() }).contains("twice"));
+    assert!(refuse(Overrides { losses: names("an,an"), ..base() }).contains("duplicate loss an"));
     assert!(refuse(Overrides { lr: Some(0.0), ..base() }).contains("lr = 0"));
     assert!(refuse(Overrides { lr: Some(f32::NAN), ..base() }).contains("lr = NaN"));
     assert!(refuse(Overrides { epochs: Some(0), ..base() }).contains("epochs = 0"));

@@ -1,14 +1,14 @@
 //! The masks of the reference procedures, bit for bit.
 
 use crate::real_data;
-use lacuna_harness::{Benchmark, Overrides, Plan, ProtocolSpec, Spec, Stage, Validation};
+use lacuna_harness::{Overrides, Plan, ProtocolSpec, Spec, SplitDataset, Stage, Validation};
 use lacuna_labels::{Label, LabelMatrix};
 use lacuna_losses::{LabelNeeds, find};
 use lacuna_source::DataSource;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-fn load(source: &DataSource, name: &str, seed: u64, settings: &[(&str, f64)]) -> Benchmark {
+fn load(source: &DataSource, name: &str, seed: u64, settings: &[(&str, f64)]) -> SplitDataset {
     let settings: BTreeMap<String, f64> = settings.iter().map(|(k, v)| (k.to_string(), *v)).collect();
     let stage = if name == "labelled-share" { Stage::AfterSplit } else { Stage::BeforeSplit };
     let validation = if stage == Stage::AfterSplit { Validation::Holdout } else { Validation::None };
@@ -20,7 +20,7 @@ fn load(source: &DataSource, name: &str, seed: u64, settings: &[(&str, f64)]) ->
         validation,
         ..ProtocolSpec::default()
     };
-    Benchmark::load(source, &protocol, &[find("an").unwrap()]).unwrap()
+    SplitDataset::load(source, &protocol, &[find("an").unwrap()]).unwrap()
 }
 
 /// The digest of labels as bytes: 1 for positives, `negative` for negatives, 0 for the rest.
@@ -39,7 +39,7 @@ fn hex(bytes: &[u8]) -> String {
     sha2::Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-fn observed(data: &Benchmark) -> &LabelMatrix {
+fn observed(data: &SplitDataset) -> &LabelMatrix {
     data.observed(LabelNeeds::SinglePositive).matrix()
 }
 

@@ -23,7 +23,7 @@ fn read(folder: &Path) -> Vec<RunRecord> {
     text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
-/// Runs a plan into a store; answers with the number of runs that were made.
+/// Runs a plan into a store; returns the number of runs that were made.
 fn run(plan: &Plan, store: &Store) -> usize {
     let made = Mutex::new(0);
     let options = RunOptions { kept: store.kept(), ..RunOptions::jobs(1) };
@@ -146,7 +146,7 @@ fn runs_that_are_stopped_are_dropped_and_those_that_ended_are_kept() {
     store.close();
     assert_eq!(read(&root.path().join("out")).len(), 1);
     let page = report.markdown();
-    assert!(page.contains("interrupted: not every run ended") && page.contains("| not run |"), "{page}");
+    assert!(page.contains("interrupted: some runs are missing") && page.contains("| not run |"), "{page}");
 }
 
 #[test]

@@ -6,17 +6,17 @@ use lacuna_formats::Table;
 use lacuna_source::{Convention, DataSource, Dataset, Match, Missing, SourceError, Unlisted};
 use std::path::{Path, PathBuf};
 
-/// A data set, and how to read what its format leaves open.
+/// A data set, and options for what its format does not determine.
 #[derive(Args, Clone, Debug, Default)]
 pub struct DataArgs {
     /// File or folder (SPML, Mulan, npy, npz, safetensors, CSV, JSONL, COCO, LIBSVM, ...), or the name of an embedded
     /// set
     #[arg(long, value_name = "DATA")]
     pub data: Option<PathBuf>,
-    /// Format, where the name does not say it (e.g. label-list, coco, libsvm)
+    /// Format, if the file name does not determine it (e.g. label-list, coco, libsvm)
     #[arg(long, value_name = "NAME")]
     pub format: Option<String>,
-    /// Which features, where there are several, e.g. resnet50
+    /// Name of the features, if there are several, e.g. resnet50
     #[arg(long, value_name = "NAME")]
     pub features: Option<String>,
     /// Labels in a file of their own, or the name of their array in a file of several
@@ -25,7 +25,7 @@ pub struct DataArgs {
     /// Names of the rows of features: a .npy file of text, or one a line
     #[arg(long, value_name = "FILE")]
     pub names: Option<PathBuf>,
-    /// How rows of features and labels find each other [default: name]
+    /// How rows of features and labels are joined [default: name]
     #[arg(long = "match", value_name = "HOW")]
     pub by: Option<By>,
     /// A second extraction of the features of the training rows, under stronger augmentation, for procedures with a strong
@@ -35,25 +35,25 @@ pub struct DataArgs {
     /// Rows to test on, where they are in a file of their own
     #[arg(long, value_name = "FILE")]
     pub test: Option<PathBuf>,
-    /// Labels of the rows to test on, where they are in a file of their own
+    /// Labels of the test rows, where they are in a file of their own
     #[arg(long, value_name = "FILE")]
     pub test_labels: Option<PathBuf>,
-    /// Names of the rows to test on, where they are in a file of their own
+    /// Names of the test rows, where they are in a file of their own
     #[arg(long, value_name = "FILE")]
     pub test_names: Option<PathBuf>,
-    /// What 0 and -1 mean in the labels of the rows to train on; needed where -1 occurs
+    /// What 0 and -1 mean in the labels of the training rows; needed where -1 occurs
     #[arg(long, value_name = "CONVENTION")]
     pub label_convention: Option<Numbers>,
-    /// What a class is that a list does not name [default: what the format says]
+    /// Label of the classes that a list does not name [default: that of the format]
     #[arg(long, value_name = "LABEL")]
     pub unlisted: Option<Rest>,
-    /// What parts the labels of a cell that has several, e.g. "|"
+    /// Separator of the labels in a cell with several, e.g. "|"
     #[arg(long, value_name = "TEXT")]
     pub label_separator: Option<String>,
     /// The columns of a table that are classes, by comma [default: all but the first]
     #[arg(long, value_name = "A,B", value_delimiter = ',')]
     pub classes: Option<Vec<String>>,
-    /// Columns of a table that are no classes, by comma
+    /// Columns of a table that are not classes, by comma
     #[arg(long, value_name = "A,B", value_delimiter = ',', conflicts_with = "classes")]
     pub ignore_columns: Option<Vec<String>>,
     /// The column of a table with the names of rows
@@ -62,7 +62,7 @@ pub struct DataArgs {
     /// Cells are confidences from 0 to 1, and above this one a label is positive
     #[arg(long, value_name = "P")]
     pub positive_above: Option<f64>,
-    /// What becomes of features that are missing [default: the file is refused]
+    /// Handling of missing features [default: an error]
     #[arg(long, value_name = "HOW")]
     pub missing_features: Option<Gap>,
 }
@@ -84,7 +84,7 @@ pub enum By {
     /// By name: the names are the same
     #[value(alias = "exact")]
     Name,
-    /// By name: the same behind the last slash
+    /// By name: equal after the last slash
     FileName,
     /// By name: the same file name without its extension
     Stem,
@@ -106,32 +106,32 @@ pub enum Numbers {
 /// See [`Unlisted`].
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub enum Rest {
-    /// The list names what was seen
+    /// The list has the observed positives only
     Unknown,
     /// The list is complete
     Negative,
 }
 
 impl DataArgs {
-    /// The source that was named, `None` where none was.
+    /// The source named on the command line, if any.
     ///
     /// # Errors
-    /// Options that describe data where none was named; a name for which there is nothing.
+    /// Options for data without data; a name that does not exist.
     pub fn source(&self) -> anyhow::Result<Option<DataSource>> {
         let described = self.described()?;
         if self.data.is_some() {
             return Ok(Some(described));
         }
         match described.options().next() {
-            Some(option) => bail!("--{option} says how to read data, and none was named: --data DATA"),
+            Some(option) => bail!("--{option} needs data: name it with --data DATA"),
             None => Ok(None),
         }
     }
 
-    /// What was said about data, even if none was named.
+    /// The data options, even if no data was named.
     ///
     /// # Errors
-    /// A name for which there is nothing; a path that is no UTF-8.
+    /// A name that does not exist; a path that is not UTF-8.
     pub fn described(&self) -> anyhow::Result<DataSource> {
         let text = |path: &Option<PathBuf>| -> Result<Option<String>, SourceError> {
             let named = |path: &PathBuf| {
@@ -199,7 +199,7 @@ impl Input {
     /// Opens the data and prints what was done while reading, a line each, on standard error.
     ///
     /// # Errors
-    /// What the formats answer, with file, line and column.
+    /// Errors of the formats, with file, line and column.
     pub fn open(&self) -> anyhow::Result<Dataset> {
         let data = self.path.clone().or_else(|| self.data.data.clone());
         let args = DataArgs { data, ..self.data.clone() };
@@ -215,7 +215,7 @@ impl Input {
     }
 }
 
-/// The rows to train on, or those to test on.
+/// The training rows, or those to test on.
 ///
 /// # Errors
 /// Where there is no such part.
@@ -223,6 +223,6 @@ pub(crate) fn part(data: Dataset, test: bool) -> anyhow::Result<Table> {
     match (test, data.test) {
         (false, _) => Ok(data.train),
         (true, Some(test)) => Ok(test),
-        (true, None) => bail!("{} has no rows to test on: --test FILE names some", data.train.path.display()),
+        (true, None) => bail!("{} has no test rows: --test FILE names some", data.train.path.display()),
     }
 }

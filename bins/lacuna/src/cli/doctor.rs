@@ -1,4 +1,4 @@
-//! `lacuna doctor`: what a data set is, and what is wrong with it.
+//! `lacuna doctor`: statistics of a data set and its problems.
 
 use super::{Input, exit, screen};
 use clap::Args;
@@ -9,7 +9,7 @@ use std::path::Path;
 
 /// Examines a data set: counts, long tail, pairs of classes, observed labels, duplicates, leakage, fingerprint
 ///
-/// Exit codes: 0 nothing worse than a warning, 1 errors in the data, 2 the command line or a file was refused.
+/// Exit codes: 0 no errors in the data, 1 errors in the data, 2 invalid command line or file.
 #[derive(Args, Debug)]
 pub struct DoctorArgs {
     #[command(flatten)]
@@ -19,7 +19,7 @@ pub struct DoctorArgs {
     json: bool,
 }
 
-/// What was found, as JSON has it.
+/// The results in the layout of the JSON output.
 #[derive(Debug, Default, Serialize)]
 pub struct Report {
     /// Counts and findings.
@@ -29,7 +29,7 @@ pub struct Report {
     pub errors: Vec<String>,
     /// The texts of findings that are warnings.
     pub warnings: Vec<String>,
-    /// What was done while reading; a line each on standard error as well.
+    /// Notes of the reader; also printed on standard error, one on each line.
     pub notes: Vec<String>,
 }
 
@@ -43,10 +43,10 @@ impl From<Examination> for Report {
     }
 }
 
-/// Examines and prints; answers with the exit code.
+/// Examines and prints; returns the exit code.
 ///
 /// # Errors
-/// What cannot be read: the same refusal that every other command gives.
+/// Unreadable data, with the same error as in every other command.
 pub fn run(args: &DoctorArgs) -> anyhow::Result<i32> {
     let report = examine(&args.input)?;
     match args.json {
@@ -59,7 +59,7 @@ pub fn run(args: &DoctorArgs) -> anyhow::Result<i32> {
 /// Examines a data set.
 ///
 /// # Errors
-/// What cannot be read.
+/// Unreadable data.
 pub fn examine(input: &Input) -> anyhow::Result<Report> {
     let data = input.open()?;
     let mut report = Report::from(lacuna_checks::examine(&data.train, data.test.as_ref()));

@@ -1,4 +1,4 @@
-//! How the programs end: one sentence, one piece of advice and one exit code for a fault, whichever program met it.
+//! Exit codes and error messages, the same for every program.
 
 use super::screen;
 use lacuna_formats::FormatError;
@@ -7,29 +7,29 @@ use lacuna_source::SourceError;
 
 /// Everything was done.
 pub const DONE: i32 = 0;
-/// It was done, and something was found: errors in the data, runs that failed.
+/// Done, with findings: errors in the data, or failed runs.
 pub const FOUND: i32 = 1;
-/// The command line, a file or the data was refused, or results could not be written.
+/// Invalid command line, file or data, or results that could not be written.
 pub const REFUSED: i32 = 2;
-/// SIGTERM or SIGUSR1: the state of what had not ended is kept.
+/// Stopped by SIGTERM or SIGUSR1: the state of unfinished runs is kept.
 pub const STOPPED: i32 = 99;
-/// Ctrl-C: the same.
+/// Interrupted by Ctrl-C: the state of unfinished runs is kept.
 pub const INTERRUPTED: i32 = 130;
 
-/// The exit codes, for the end of a help text; what 1 stands for depends on the program.
+/// The exit codes, for the end of a help text; the meaning of 1 depends on the program.
 pub fn codes(found: &str) -> String {
     format!(
         "Exit codes:
   0    done
   1    done, and {found}
-  2    refused: the command line, a file or the data; or something could not be
+  2    invalid command line, file or data, or an output that could not be
        written
   99   stopped by SIGTERM or SIGUSR1
   130  interrupted"
     )
 }
 
-/// Ends the process with the exit code of a command, or with what went wrong and what to do about it.
+/// Ends the process with the exit code of a command, or with an error message and exit code 2.
 pub fn finish(outcome: anyhow::Result<i32>) -> ! {
     let code = outcome.unwrap_or_else(|error| {
         screen::err(&format!("error: {}", sentence(&error)));
@@ -38,7 +38,7 @@ pub fn finish(outcome: anyhow::Result<i32>) -> ! {
     std::process::exit(code)
 }
 
-/// An error, the causes that it does not name itself, and the option that resolves it, where there is one.
+/// An error, the causes that its text does not include, and the option that resolves it, if any.
 pub fn sentence(error: &anyhow::Error) -> String {
     let mut text = String::new();
     for cause in error.chain() {
@@ -54,19 +54,16 @@ pub fn sentence(error: &anyhow::Error) -> String {
 
 /// The option that resolves an error.
 fn advice(error: &anyhow::Error) -> &'static str {
-    let text = error.to_string();
     match format_error(error) {
         Some(FormatError::Ambiguous { .. }) => " (--features NAME)",
         Some(FormatError::Exists { .. }) => " (--force replaces it)",
         Some(FormatError::Unrecognised { .. }) => " (--format NAME)",
-        _ if text.contains("say which one this file follows") => {
-            " (--label-convention spml, binary-an or csl)"
-        }
+        Some(FormatError::MissingConvention { .. }) => " (--label-convention spml, binary-an or csl)",
         _ => "",
     }
 }
 
-/// What a format answered, inside whatever it was handed on in.
+/// The error of a format inside the errors that wrap it.
 fn format_error(error: &anyhow::Error) -> Option<&FormatError> {
     if let Some(error) = error.downcast_ref::<FormatError>() {
         return Some(error);

@@ -26,10 +26,10 @@ pub struct MakeArgs {
     /// Seed
     #[arg(long, value_name = "N", default_value_t = DEFAULT_SEED)]
     seed: u64,
-    /// Folder to write to; made if it does not exist, and refused if it has such files
+    /// Folder to write to; created if it does not exist, and an error if it has such files
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
-    /// Replaces files that exist
+    /// Replaces existing files
     #[arg(long)]
     force: bool,
 }
@@ -40,11 +40,11 @@ const MOST: usize = 1 << 32;
 /// Makes and writes.
 ///
 /// # Errors
-/// An unknown set, a size of 0 or beyond any memory, what the file system refuses.
+/// An unknown set, an invalid size, or an error of the file system.
 pub fn run(args: &MakeArgs) -> anyhow::Result<()> {
     let Some(entry) = synthetic_set(&args.name) else {
         let names: Vec<&str> = SETS.iter().map(|set| set.name).collect();
-        bail!("there is no embedded set {}; there are {}", args.name, names.join(", "));
+        bail!("unknown embedded set {}, expected one of {}", args.name, names.join(", "));
     };
     let size = SetSize {
         train: args.train_rows.unwrap_or(entry.size.train),
@@ -57,7 +57,7 @@ pub fn run(args: &MakeArgs) -> anyhow::Result<()> {
         // Below this the thresholds of the labels have nothing to be fitted on.
         let least = if option == "--features" { 1 } else { 100 };
         if value < least || value.saturating_mul(size.columns.max(100)) > MOST {
-            bail!("{option} {value}: from {least} on, and at most {MOST} numbers in a part");
+            bail!("{option} {value}: expected at least {least}, and at most {MOST} numbers in a part");
         }
     }
     let made = std::fs::symlink_metadata(&args.out).is_err();
@@ -70,7 +70,7 @@ pub fn run(args: &MakeArgs) -> anyhow::Result<()> {
     screen::out(&(screen::wrapped(&written?, 2) + "\n"))
 }
 
-/// Writes all files; answers with what was written.
+/// Writes all files; returns a description of them.
 fn write(args: &MakeArgs, entry: &SetEntry, size: SetSize) -> anyhow::Result<String> {
     // All files before any of them: a folder that is half of one set and half of another is worth nothing.
     let outputs = Outputs::new(args.force, Vec::new());

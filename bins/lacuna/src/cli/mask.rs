@@ -1,4 +1,4 @@
-//! `lacuna mask`: hides labels as a protocol says, and writes what is left.
+//! `lacuna mask`: hides labels by a protocol and writes the observed labels.
 
 use super::data::part;
 use super::{Input, Outputs, screen};
@@ -12,7 +12,7 @@ use lacuna_labels::TrueLabels;
 use lacuna_protocols::{MissingnessSummary, Outcome, PROTOCOLS, Subject, protocol};
 use std::path::{Path, PathBuf};
 
-/// Hides labels as a protocol says and writes the observed labels, with a card of what went missing
+/// Hides labels by a protocol, writes the observed labels and prints a summary of the missing ones
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
 pub struct MaskArgs {
@@ -27,14 +27,14 @@ pub struct MaskArgs {
     /// Sets a number of the protocol, e.g. rate=0.4; may be given several times
     #[arg(long, value_name = "NAME=VALUE")]
     set: Vec<String>,
-    /// Which part: the rows to train on, or those to test on
+    /// Which part: the training rows or the test rows
     #[arg(long, value_enum, default_value = "train")]
     part: WhichPart,
     /// File to write: .npy (1, 0 unknown, -1 negative), .csv, .tsv, .jsonl or .txt (label list); or a folder in SPML layout,
     /// which gets its formatted_{train,val}_labels_obs.npy
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
-    /// Replaces a file that exists, unless this command has read it
+    /// Replaces an existing file, unless this command has read it
     #[arg(long)]
     force: bool,
 }
@@ -67,10 +67,10 @@ fn list() -> String {
     lines.iter().map(|line| screen::wrapped(line, 23) + "\n").collect()
 }
 
-/// Draws, writes and prints the card.
+/// Draws and writes the labels and prints the summary.
 ///
 /// # Errors
-/// What the command line, the data, the protocol or the file system refuse; nothing is half-written.
+/// Errors of the command line, the data, the protocol and the file system; no file is written in part.
 pub fn run(args: &MaskArgs) -> anyhow::Result<()> {
     if args.protocol == "list" {
         return screen::out(&list());
@@ -78,18 +78,18 @@ pub fn run(args: &MaskArgs) -> anyhow::Result<()> {
     let Some(row) = protocol(&args.protocol).filter(|row| row.makes_labels()) else {
         let names: Vec<&str> =
             PROTOCOLS.iter().filter(|row| row.makes_labels()).map(|row| row.name).collect();
-        bail!("--protocol {}: there is no such protocol; there are {}", args.protocol, names.join(", "));
+        bail!("--protocol {}: unknown protocol, expected one of {}", args.protocol, names.join(", "));
     };
     let mut values: Vec<f64> = row.settings.iter().map(|setting| setting.default).collect();
     for text in &args.set {
         let (name, value) =
-            text.split_once('=').with_context(|| format!("--set {text}: the form is NAME=VALUE"))?;
+            text.split_once('=').with_context(|| format!("--set {text}: expected NAME=VALUE"))?;
         let Some(i) = row.settings.iter().position(|setting| setting.name == name.trim()) else {
             let names: Vec<&str> = row.settings.iter().map(|setting| setting.name).collect();
             bail!("--set {text}: {} has no setting {name}; it has {}", row.name, names.join(", "));
         };
         values[i] =
-            value.trim().parse().ok().with_context(|| format!("--set {text}: {value} is no number"))?;
+            value.trim().parse().ok().with_context(|| format!("--set {text}: invalid number `{value}`"))?;
     }
     let data = args.input.open()?;
     let outputs = Outputs::new(args.force, data.files.clone());
@@ -99,7 +99,7 @@ pub fn run(args: &MaskArgs) -> anyhow::Result<()> {
     let labels = table.labels.as_ref().with_context(|| format!("{} has no labels", path.display()))?;
     let truth =
         TrueLabels::try_from(labels.to_observed(&path, &limits)?.matrix().clone()).with_context(|| {
-            format!("{}: only true labels can be hidden (--unlisted negative?)", path.display())
+            format!("{}: a protocol needs true labels (--unlisted negative?)", path.display())
         })?;
     let features = match table.features {
         Some(FeatureTable::Dense(features)) => Some(features),
@@ -113,7 +113,7 @@ pub fn run(args: &MaskArgs) -> anyhow::Result<()> {
         let given = args.input.given().display();
         match outcome.rows.len() == truth.rows() {
             true => {
-                bail!("nothing is written into {given} unless that is named: --out FILE, or --out {given}")
+                bail!("no output was named: --out FILE, or --out {given} to write into the data")
             }
             false => {
                 bail!("this protocol leaves rows out, so its labels do not fit into {given}: --out FILE")
@@ -129,22 +129,22 @@ pub fn run(args: &MaskArgs) -> anyhow::Result<()> {
         .zip(&values)
         .map(|(setting, value)| format!("{}={value}", setting.name))
         .collect();
-    let card = MissingnessSummary::of(&truth.select(&outcome.rows), &outcome.observed);
+    let summary = MissingnessSummary::of(&truth.select(&outcome.rows), &outcome.observed);
     screen::out(&format!(
-        "{} {} seed {seed}\n{card}written          {written}\n",
+        "{} {} seed {seed}\n{summary}written          {written}\n",
         row.name,
         settings.join(" ")
     ))
 }
 
-/// What is written.
+/// The labels to write.
 struct Labels<'a> {
     outcome: &'a Outcome,
     names: Option<Strings>,
     classes: &'a Strings,
 }
 
-/// Writes the labels; says where.
+/// Writes the labels; returns the path.
 fn write(
     path: &Path,
     part: WhichPart,
@@ -163,7 +163,7 @@ fn write(
         let part = if part == WhichPart::Test { Part::Test } else { Part::Train };
         let file = path.join(format!("formatted_{}_labels_obs.npy", part.word()));
         if !path.join(format!("formatted_{}_labels.npy", part.word())).is_file() {
-            bail!("{} is no folder in SPML layout: name a file", path.display());
+            bail!("{} is not a folder in SPML layout: name a file", path.display());
         }
         let replace = outputs.to(&file)?.replaces();
         let path = SpmlFolder::new(path).write_observed(part, &outcome.observed, replace)?;
@@ -193,7 +193,10 @@ fn write(
         "csv" | "tsv" => write_labels_csv(file, sheet, CsvLayout::Wide)?,
         "jsonl" => write_labels_jsonl(file, sheet)?,
         "txt" => write_label_list(file, sheet)?,
-        _ => bail!("--out {}: the ending is none of npy, csv, tsv, jsonl and txt", path.display()),
+        _ => bail!(
+            "--out {}: unsupported file extension, expected npy, csv, tsv, jsonl or txt",
+            path.display()
+        ),
     }
     Ok(shown(path))
 }

@@ -1,4 +1,4 @@
-//! Where commands may write.
+//! Checks of output files.
 
 use anyhow::bail;
 use lacuna_formats::{Destination, FormatError, same_file, sweep_temporary_files};

@@ -1,6 +1,6 @@
 //! The one place where programs write to standard output and standard error.
 //!
-//! What a program prints may hold names from files of strangers, so control characters are escaped here, whoever forgot
+//! Output may contain names from untrusted files, so control characters are escaped here, whoever forgot
 //! to do it before. And output that cannot be written never ends a program: `print!` and `eprint!` panic where a pipe is
 //! closed or a disk is full, and take results that took hours with them.
 #![allow(
@@ -19,7 +19,7 @@ pub const WIDTH: usize = 80;
 /// Writes text for people to standard output. A reader that has gone away (`| head`) is no error.
 ///
 /// # Errors
-/// What the system answers otherwise; the text is then missing, and that is all.
+/// Other errors of the operating system; the text is then missing.
 pub fn out(text: &str) -> anyhow::Result<()> {
     write(&clean(text))
 }
@@ -41,7 +41,7 @@ fn write(text: &str) -> anyhow::Result<()> {
     }
 }
 
-/// Writes a line to standard error. Where that cannot be written there is nobody to tell.
+/// Writes a line to standard error; an error while writing is ignored.
 pub fn err(line: &str) {
     let _ = io::stderr().write_all(format!("{}\n", clean(line)).as_bytes());
 }

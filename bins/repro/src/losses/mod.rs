@@ -89,9 +89,9 @@ fn show(args: &ShowArgs) -> anyhow::Result<String> {
     let info = row.info;
     let mut options = Options::default();
     for set in &args.set {
-        let form = || format!("--set {set}: the form is PARAM=VALUE");
+        let form = || format!("--set {set}: expected PARAM=VALUE");
         let (name, value) = set.split_once('=').with_context(form)?;
-        let Ok(number) = value.trim().parse() else { bail!("--set {set}: `{value}` is no number") };
+        let Ok(number) = value.trim().parse() else { bail!("--set {set}: invalid number `{value}`") };
         options = options.set(name.trim(), number);
     }
     let probe = Probe::of(row, &options, args.epoch)?;

@@ -1,4 +1,4 @@
-//! Value and slope as letters, for a terminal.
+//! Plots of value and slope as text.
 
 use super::probe::{Curve, Probe, RANGE};
 use lacuna::cli::screen::wrapped;

@@ -13,7 +13,7 @@ const POINTS: usize = 161;
 const ROWS: usize = 8;
 const CLASSES: usize = 5;
 
-/// What a loss does with one entry.
+/// Value and slope of a loss for one entry.
 pub(super) struct Probe {
     pub(super) curves: Vec<Curve>,
     /// How it was measured, in a sentence.
@@ -23,7 +23,7 @@ pub(super) struct Probe {
 /// Value and slope for one label.
 pub(super) struct Curve {
     pub(super) name: &'static str,
-    /// What stands for the curve in a plot of letters.
+    /// The symbol of the curve in a text plot.
     pub(super) mark: char,
     /// Logits, values, slopes.
     pub(super) points: Vec<[f64; 3]>,
@@ -33,7 +33,7 @@ impl Probe {
     /// Probes a loss for every label it distinguishes.
     ///
     /// # Errors
-    /// What the loss says about its options.
+    /// The description of the options of the loss.
     pub(super) fn of(row: &'static LossRow, options: &Options, epoch: usize) -> Result<Self, LossError> {
         let labels: &[(Label, &'static str, char)] = match row.info.labels {
             LabelUse::UnknownAsNegative | LabelUse::OnePositive => {

@@ -1,4 +1,4 @@
-//! Value and slope as a picture.
+//! Plots of value and slope as SVG.
 
 use super::plot::range;
 use super::probe::{Probe, RANGE};
@@ -12,7 +12,7 @@ const COLOURS: [RGBColor; 3] = [RGBColor(0, 114, 178), RGBColor(213, 94, 0), RGB
 pub(super) fn picture(title: &str, probe: &Probe) -> anyhow::Result<String> {
     let mut text = String::new();
     draw(SVGBackend::with_string(&mut text, (900, 420)), title, probe)
-        .map_err(|error| anyhow!("the picture could not be drawn: {error}"))?;
+        .map_err(|error| anyhow!("the plot could not be drawn: {error}"))?;
     Ok(text)
 }
 

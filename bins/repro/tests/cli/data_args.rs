@@ -208,10 +208,10 @@ fn incomplete_labels_are_asked_about_and_not_taken_for_the_truth() {
         refused(path, &[&args[..], &["--test", "test.npy", "--test-labels", test_labels], &QUICK].concat())
     };
     let error = run("train.jsonl", "test.csv");
-    assert!(error.contains("train.jsonl") && error.contains("rows to train on are unknown"), "{error}");
+    assert!(error.contains("train.jsonl") && error.contains("training rows are unknown"), "{error}");
     assert!(error.contains("--unlisted negative"), "{error}");
     let error = run("train.csv", "test.jsonl");
-    assert!(error.contains("test.jsonl") && error.contains("rows to test on are unknown"), "{error}");
+    assert!(error.contains("test.jsonl") && error.contains("test rows are unknown"), "{error}");
     // A blank cell.
     let blank = text("csv", "train").replacen("0.jpg,1,1", "0.jpg,,1", 1);
     fs::write(path.join("blank.csv"), blank).unwrap();
@@ -450,7 +450,7 @@ fn a_folder_to_test_on_gives_its_rows_to_test_on() {
     };
     let ((own, _), (named, error)) = (run(&[], "own"), run(&["--test", "folder"], "named"));
     assert_eq!(own, named);
-    assert!(error.contains("its rows to test on are used"), "{error}");
+    assert!(error.contains("its test rows are used"), "{error}");
 }
 
 #[test]

@@ -178,7 +178,7 @@ fn ctrl_c_keeps_what_has_ended_and_leaves_no_empty_folder() {
     child.stderr.take().unwrap().read_to_string(&mut error).unwrap();
     let status = child.wait().unwrap();
     assert_eq!((status.code(), status.signal()), (Some(130), None), "{error}");
-    assert!(text.contains("interrupted: not every run ended") && text.contains("| an "), "{text}");
+    assert!(text.contains("interrupted: some runs are missing") && text.contains("| an "), "{text}");
     assert!(error.contains("runs are kept") && error.contains("--spec"), "{error}");
     let path = results().unwrap();
     let kept = records(path.parent().unwrap()).len();
@@ -199,7 +199,7 @@ fn ctrl_c_keeps_what_has_ended_and_leaves_no_empty_folder() {
     assert_eq!(output.status.code(), Some(130), "{error}");
     // A signal before the first epoch leaves nothing, the folder above included.
     let begun = error.contains("interrupted: 0 of 1 runs are kept, and the state of others");
-    assert!(begun || error.contains("interrupted: no run had ended"), "{error}");
+    assert!(begun || error.contains("interrupted: no run has finished"), "{error}");
     assert_eq!(dir.path().join("runs").exists(), begun, "{error}");
     assert_eq!(dir.path().join("runs/spml-linear-data-001/checkpoints").exists(), begun, "{error}");
 }

@@ -123,5 +123,5 @@ fn a_specification_that_cannot_be_read_is_named() {
     );
     assert!(refused(dir.path(), &["run"]).contains("NAME"));
     #[cfg(unix)]
-    assert!(refused(dir.path(), &["run", "--spec", "/dev/zero"]).contains("ordinary file"));
+    assert!(refused(dir.path(), &["run", "--spec", "/dev/zero"]).contains("regular file"));
 }

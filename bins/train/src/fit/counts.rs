@@ -1,4 +1,4 @@
-//! What labels look like: what is known, and of which classes nothing can be learned.
+//! Label counts, and classes that cannot be learned.
 
 use crate::TrainError;
 use lacuna_formats::shown;
@@ -40,7 +40,7 @@ impl Counts {
         }
     }
 
-    /// Notes on classes that nothing can be learned of.
+    /// Notes on classes that cannot be learned.
     pub(super) fn warn(&self, classes: &[String], needs: LabelNeeds, notes: &mut Vec<String>) {
         let mut warn = |what: &str, of: &dyn Fn([usize; 2]) -> bool| {
             let named: Vec<&str> =
@@ -52,7 +52,7 @@ impl Counts {
                 notes.push(format!("{} {are} {what} ({}{more})", named.len(), few.join(", ")));
             }
         };
-        warn("no positive: nothing is learned of it", &|[p, _]| p == 0);
+        warn("no positive, so that the class is not learned", &|[p, _]| p == 0);
         if needs == LabelNeeds::SinglePositiveOneNegative {
             warn("no known negative: its probabilities will be too high", &|[p, n]| p > 0 && n == 0);
         }

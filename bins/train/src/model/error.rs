@@ -1,4 +1,4 @@
-//! Why a model cannot be made, saved, loaded or used.
+//! Errors of models.
 
 use lacuna_formats::FormatError;
 
@@ -7,7 +7,7 @@ use lacuna_formats::FormatError;
 #[non_exhaustive]
 pub enum ModelError {
     /// Rows have another number of features than those the model was trained on.
-    #[error("the model takes {expected} features a row, and these rows have {found}")]
+    #[error("the model expects {expected} features for each row, found {found}")]
     Features {
         /// Features of the rows that trained.
         expected: usize,
@@ -32,7 +32,7 @@ pub enum ModelError {
     File {
         /// The file.
         path: String,
-        /// What is wrong with it.
+        /// The problem.
         problem: String,
     },
     /// A file cannot be read or written.

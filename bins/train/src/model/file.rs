@@ -18,7 +18,7 @@ const DOCUMENT: &str = "head.json";
 const MOST_BYTES: u64 = 1 << 28;
 /// Most weights of a file; a head has a handful.
 const MOST_TENSORS: usize = 1000;
-/// What the document says it is.
+/// The format name in the document.
 const FORMAT: &str = "lacuna head";
 /// Its version: a file of another one is refused.
 const FORMAT_VERSION: u32 = 1;
@@ -162,7 +162,7 @@ fn read_document(path: &Path) -> Result<Document, ModelError> {
     let wrong = |problem: String| ModelError::File { path: path.display().to_string(), problem };
     let kind = fs::metadata(path).map_err(io)?;
     if !kind.is_file() {
-        return Err(wrong("it is not an ordinary file".to_string()));
+        return Err(wrong("it is not a regular file".to_string()));
     }
     let mut text = Vec::new();
     File::open(path).map_err(io)?.take(MOST_BYTES + 1).read_to_end(&mut text).map_err(io)?;
@@ -173,7 +173,7 @@ fn read_document(path: &Path) -> Result<Document, ModelError> {
     let document: Document = serde_json::from_slice(&text).map_err(said)?;
     if document.format != FORMAT || document.format_version != FORMAT_VERSION {
         return Err(wrong(format!(
-            "it is `{}`, version {}, and `{FORMAT}`, version {FORMAT_VERSION}, can be read",
+            "unsupported format `{}`, version {}: expected `{FORMAT}`, version {FORMAT_VERSION}",
             shown(&document.format),
             document.format_version
         )));

@@ -1,4 +1,4 @@
-//! What training gives: a model that predicts, is saved and is loaded.
+//! Trained models: prediction, saving and loading.
 
 mod error;
 mod file;
@@ -66,7 +66,7 @@ pub struct Model {
     version: String,
 }
 
-/// What is done to a row before the layers see it.
+/// The transform of a row before the layers.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Input {
@@ -86,7 +86,7 @@ pub struct TrainedWith {
     pub parameters: BTreeMap<String, f64>,
     /// Seed.
     pub seed: u64,
-    /// What identifies the data.
+    /// Identification of the data.
     pub fingerprints: Fingerprints,
 }
 
@@ -100,7 +100,7 @@ pub struct Fingerprints {
     pub labels: String,
 }
 
-/// What a model is made of.
+/// The parts of a model.
 #[derive(Clone, Debug)]
 pub struct ModelParts<'a> {
     /// The head, as [`Head::on`] gave it for the transformed features.
@@ -186,7 +186,7 @@ impl Model {
         &self.classes
     }
 
-    /// What is done to a row before the layers see it.
+    /// The transform of a row before the layers.
     pub fn input(&self) -> &Input {
         &self.input
     }
@@ -206,7 +206,7 @@ impl Model {
         &self.trained
     }
 
-    /// What the training did and a person should know, one sentence each.
+    /// Notes of the training, one sentence each.
     pub fn notes(&self) -> &[String] {
         &self.notes
     }
@@ -296,7 +296,7 @@ impl Model {
         }
         let mut seen = HashSet::new();
         if let Some(twice) = self.classes.iter().find(|name| !seen.insert(name.as_str())) {
-            return refuse(format!("two classes are called `{}`", lacuna_formats::shown(twice)));
+            return refuse(format!("duplicate class `{}`", lacuna_formats::shown(twice)));
         }
         let Transform { mean, scale, components, .. } = &self.input.transform;
         if ![mean.len(), scale.len()].iter().all(|len| [0, features].contains(len))
@@ -312,7 +312,7 @@ impl Model {
                 return refuse(format!("{} thresholds for {classes} classes", thresholds.len()));
             }
             if let Some(bad) = thresholds.iter().find(|value| !(0.0..=1.0).contains(*value)) {
-                return refuse(format!("a threshold of {bad}, and it has to be from 0 to 1"));
+                return refuse(format!("invalid threshold {bad}: expected a number from 0 to 1"));
             }
         }
         let order = expect_entries(&layers(&self.head), self.columns(), classes, &self.weights)?;
@@ -415,7 +415,7 @@ fn expect_entries(
         Some(other) => {
             unfit(format!("`{}` is not a weight of the head ({head})", lacuna_formats::shown(&other.name)))
         }
-        None if weights.len() != expected.len() => unfit("two weights have one name".to_string()),
+        None if weights.len() != expected.len() => unfit("duplicate weight".to_string()),
         None => Ok(expected.iter().map(|(name, _)| name.to_string()).collect()),
     }
 }

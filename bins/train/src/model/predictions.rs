@@ -1,4 +1,4 @@
-//! What a model says about rows.
+//! Predictions of a model.
 
 use lacuna_kernels::{Exec, Write, map, math};
 

@@ -1,4 +1,4 @@
-//! How PyTorch names and lays out what a head has.
+//! The names and layout of the parameters of a head in PyTorch.
 
 use crate::{CnnSpec, Head};
 

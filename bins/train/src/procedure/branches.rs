@@ -93,7 +93,7 @@ impl Branches {
             3 => 3,
             other => {
                 return Err(TrainError::Setting(format!(
-                    "procedure branches: count = {other}; there are 1 and 3"
+                    "procedure branches: count = {other}, expected 1 or 3"
                 )));
             }
         };

@@ -1,4 +1,4 @@
-//! What a method does in a step and between epochs, and the table of procedures.
+//! Procedures: the steps of a method, its updates between epochs, and the table of all procedures.
 //!
 //! A procedure has its layers and losses, says where the rows of a step come from, records forward pass and loss on the
 //! tape, and predicts. Everything else (order of the rows, optimiser, schedule, clipping, averaging, evaluation,
@@ -139,13 +139,13 @@ impl LossChoice {
     }
 }
 
-/// What a procedure is built from.
+/// The inputs of a procedure.
 pub struct Build<'b, 'd> {
     /// The tape, on which parameters are made.
     pub tape: &'b mut Tape,
     /// The rows that train.
     pub train: TrainSet<'d>,
-    /// What stands on the features.
+    /// The head on the features.
     pub head: &'b Head,
     /// The loss.
     pub loss: &'b LossChoice,
@@ -239,7 +239,7 @@ pub static PROCEDURES: &[ProcedureRow] = &[
     two_phase::ROW,
 ];
 
-/// The procedure that `named` says. `auto` is the one that hands the loss what it takes: `plain` for the logits of one
+/// The procedure `named`. `auto` is the one that hands the loss what it takes: `plain` for the logits of one
 /// head, `estimator` for label estimates beside them, `mixup` for mixed rows, `branches` for three heads.
 ///
 /// # Errors

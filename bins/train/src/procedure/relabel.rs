@@ -1,4 +1,4 @@
-//! Labels that are written between epochs, from the predictions for the rows that train.
+//! Labels that are assigned between epochs from the predictions for the rows that train.
 
 use super::plain::{Plain, STRONG};
 use super::{At, Build, Procedure, ProcedureRow};
@@ -200,7 +200,7 @@ impl Procedure for Relabel {
                 1.0 => Label::Positive,
                 0.0 => Label::Unknown,
                 -1.0 => Label::Negative,
-                _ => return Err(unfit("has a value that is no label")),
+                _ => return Err(unfit("has an invalid label")),
             };
         }
         self.plain.restore(&rest)

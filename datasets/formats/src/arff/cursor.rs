@@ -99,7 +99,7 @@ impl<'a> Cursor<'a> {
                 c => text.push(c),
             }
         }
-        Err((start, "a quote is not closed".into()))
+        Err((start, "unterminated quote".into()))
     }
 
     /// `{5}`, the weight of a row or of an attribute; whether there was one.
@@ -112,7 +112,7 @@ impl<'a> Cursor<'a> {
         let weight = self.plain().parse::<f64>();
         self.skip_blanks();
         if !self.take(b'}') || !weight.is_ok_and(|weight| weight.is_finite()) {
-            return Err((start, "a weight is a number in braces, as in {0.5}".into()));
+            return Err((start, "invalid weight: expected a number in braces, such as {0.5}".into()));
         }
         self.skip_blanks();
         Ok(true)
@@ -123,7 +123,7 @@ impl<'a> Cursor<'a> {
         self.skip_blanks();
         match self.at_end() {
             true => Ok(()),
-            false => Err((self.at, format!("`{}` is too much", shown(&self.line[self.at..])))),
+            false => Err((self.at, format!("unexpected `{}`", shown(&self.line[self.at..])))),
         }
     }
 }

@@ -76,7 +76,7 @@ impl Header {
                 }),
                 "@attribute" => match relation {
                     true => header.attribute(&mut cursor, options),
-                    false => Err((at, "@relation comes first".to_string())),
+                    false => Err((at, "expected @relation first".to_string())),
                 },
                 "@input" | "@inputs" => names(&mut cursor, &mut header.inputs),
                 "@output" | "@outputs" => names(&mut cursor, &mut header.outputs),
@@ -85,7 +85,10 @@ impl Header {
                     Ok(()) => break,
                     Err(problem) => Err(problem),
                 },
-                _ => Err((at, format!("`{}` is none of @relation, @attribute and @data", shown(&keyword)))),
+                _ => Err((
+                    at,
+                    format!("unexpected `{}`: expected @relation, @attribute or @data", shown(&keyword)),
+                )),
             };
             let outcome = outcome.and_then(|()| cursor.end());
             outcome.map_err(|(at, problem)| FormatError::text(path, number, at as u64 + 1, problem))?;
@@ -93,7 +96,7 @@ impl Header {
         match header.names.duplicate() {
             None => Ok(header),
             Some((later, _)) => {
-                let problem = format!("two attributes are called `{}`", shown(&header.names[later]));
+                let problem = format!("duplicate attribute `{}`", shown(&header.names[later]));
                 Err(FormatError::text(path, lines.number(), 1, problem))
             }
         }
@@ -125,7 +128,7 @@ impl Header {
         }
     }
 
-    /// The attributes that are labels, by whether they are; the classes stand in the order of the attributes.
+    /// The attributes that are labels, by whether they are; the classes are in the order of the attributes.
     fn labels(&self, is_label: impl Fn(usize) -> bool) -> Labels {
         let mut class = vec![None; self.kinds.len()];
         let mut names = Strings::new();
@@ -146,7 +149,7 @@ impl Header {
             match order.binary_search_by(|&i| self.names[i as usize].cmp(name)) {
                 Ok(i) => listed[order[i] as usize] = true,
                 Err(_) => {
-                    let problem = format!("{list} `{}`, which is no attribute here", shown(name));
+                    let problem = format!("{list} `{}`, which is not an attribute", shown(name));
                     return Err(FormatError::text(path, 1, 1, problem));
                 }
             }
@@ -185,7 +188,7 @@ impl Header {
         };
         match labels.names.is_empty() {
             true => {
-                Err(FormatError::text(path, 1, 1, "every attribute is in @inputs, so that there is no label"))
+                Err(FormatError::text(path, 1, 1, "every attribute is in @inputs, which leaves no label"))
             }
             false => Ok(Some(labels)),
         }
@@ -254,7 +257,7 @@ fn kind(cursor: &mut Cursor<'_>) -> Result<Kind, Problem> {
             Ok(Kind::Other("a date"))
         }
         "" => Err((at, "the type of the attribute is missing: numeric, or values as in {0,1}".into())),
-        other => Err((at, format!("`{}` is no type of an attribute", shown(other)))),
+        other => Err((at, format!("unsupported attribute type `{}`", shown(other)))),
     }
 }
 
@@ -269,7 +272,7 @@ fn range(cursor: &mut Cursor<'_>) -> Result<(), Problem> {
     let two = bounds.split(',').filter(|bound| bound.trim().parse::<f64>().is_ok()).count() == 2;
     match two && bounds.matches(',').count() == 1 && cursor.peek().is_some() {
         true => cursor.at += 1,
-        false => return Err((at, "a range is two numbers in brackets, as in [0, 9]".into())),
+        false => return Err((at, "invalid range: expected two numbers in brackets, such as [0, 9]".into())),
     }
     Ok(())
 }

@@ -20,7 +20,7 @@ impl Missing {
         Self { choice, cells: 0, dropped: 0 }
     }
 
-    /// What stands for a missing cell until the end.
+    /// The placeholder of a missing cell until the end.
     pub(super) fn placeholder(&self) -> Option<f32> {
         match self.choice {
             MissingFeatures::Refuse => None,
@@ -163,7 +163,7 @@ pub(super) fn refused(name: &str, has_mean: bool) -> String {
     let mean = if has_mean { "mean, " } else { "" };
     let name = shown(name);
     format!(
-        "the value of `{name}` is missing (?): choose what becomes of missing features with --missing-features \
+        "the value of `{name}` is missing (?): choose how to handle missing features with --missing-features \
          {mean}zero or drop-rows"
     )
 }

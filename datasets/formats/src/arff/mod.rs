@@ -28,14 +28,14 @@ use std::path::{Path, PathBuf};
 /// 3. those that `@outputs` names, or `@inputs` does not name (KEEL),
 /// 4. those that the only XML file in the folder names.
 ///
-/// The classes stand in the order of the attributes. A label is one of two values: 0 and 1, false and true, no and yes, n
+/// The classes are in the order of the attributes. A label is one of two values: 0 and 1, false and true, no and yes, n
 /// and y, f and t (in any case), or -1 and 1, where -1 is absent; `?` is unknown. [`ReadOptions::convention`] says
 /// otherwise for 0 and -1. Features are numbers; a nominal feature whose values are numbers is read as those, any other
 /// as the position of its value in the list ([`Table::nominal`]). [`ReadOptions::missing_features`] says what becomes
 /// of a feature that is `?`. Strings, dates and relational attributes are refused; weights are read and not used.
 ///
 /// # Errors
-/// [`FormatError::Text`] with line and column, [`FormatError::Missing`] where nothing says which attributes are labels,
+/// [`FormatError::Text`] with line and column, [`FormatError::Missing`] where the labels are not declared,
 /// [`FormatError::Array`] where several XML files fit.
 pub(crate) fn read(path: &Path, options: &ReadOptions) -> Result<Content, FormatError> {
     if path.is_dir() {
@@ -57,7 +57,7 @@ fn read_folder(folder: &Path, options: &ReadOptions) -> Result<Content, FormatEr
             _ => {
                 let found = files.iter().map(|file| stem(file)).collect();
                 let problem =
-                    format!("one file whose name contains `{word}` is needed, and there are {}", named.len());
+                    format!("expected one file whose name contains `{word}`, found {}", named.len());
                 Err(FormatError::Array { path: folder.into(), problem, found })
             }
         }
@@ -143,7 +143,7 @@ fn labels(
 }
 
 fn nothing_says(path: &Path) -> FormatError {
-    let layout = "Nothing says which attributes are labels: put Mulan's XML file beside it, `-C n` (MEKA) into the name of \
+    let layout = "The labels are not declared: put Mulan's XML file beside it, `-C n` (MEKA) into the name of \
                   the relation, or `@outputs` (KEEL) into the header";
     FormatError::Missing { path: path.with_extension("xml"), layout }
 }

@@ -86,7 +86,7 @@ impl Lists {
             match cursor.peek() {
                 Some(b',') => cursor.at += 1,
                 Some(b'}') => break,
-                _ => return Err((cursor.at, "`,` or `}` is expected".into())),
+                _ => return Err((cursor.at, "expected `,` or `}`".into())),
             }
         }
         cursor.at += 1;
@@ -121,7 +121,7 @@ impl Lists {
 }
 
 fn copied(values: &Strings) -> Result<Strings, String> {
-    let memory = |bytes| format!("{bytes} bytes for nominal values are more than the memory there is");
+    let memory = |bytes| format!("not enough memory for nominal values: {bytes} bytes are needed");
     let mut copy = Strings::reserved(values.len()).map_err(memory)?;
     match values.iter().all(|value| copy.push(value)) {
         true => Ok(copy),

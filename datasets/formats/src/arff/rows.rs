@@ -1,4 +1,4 @@
-//! The rows behind `@data`, dense (`0.5,1,0`) or sparse (`{0 0.5, 2 1}`).
+//! The rows after `@data`, dense (`0.5,1,0`) or sparse (`{0 0.5, 2 1}`).
 
 use super::cursor::{Cursor, Problem};
 use super::header::{Header, Kind, Labels};
@@ -165,7 +165,7 @@ impl<'a> Columns<'a> {
             let refuse = |problem| Err(FormatError::text(lines.path(), lines.number(), 1, problem));
             if let Kind::Other(what) = kind {
                 return refuse(format!(
-                    "the attribute `{}` is {what}, which cannot be read: remove the attribute, or replace it by numeric \
+                    "the attribute `{}` is {what}, which is not supported: remove the attribute, or replace it by numeric \
                      ones",
                     name()
                 ));
@@ -247,11 +247,14 @@ impl<'a> Columns<'a> {
                 break;
             }
             if cursor.at_end() {
-                return Err((cursor.at, format!("the row has {} values of {attributes}", attribute + 1)));
+                return Err((
+                    cursor.at,
+                    format!("the row has {} values, expected {attributes}", attribute + 1),
+                ));
             }
             // Weka separates values by blanks as well.
             if !cursor.take(b',') && cursor.at == end {
-                return Err((cursor.at, "`,` is expected".into()));
+                return Err((cursor.at, "expected `,`".into()));
             }
         }
         let comma = cursor.at;
@@ -287,10 +290,13 @@ impl<'a> Columns<'a> {
             let attribute = place.parse::<usize>().ok().filter(|&i| plain && i < self.header.kinds.len());
             let Some(attribute) = attribute else {
                 let (place, all) = (shown(place), self.header.kinds.len());
-                return Err((at, format!("`{place}` is none of the {all} attributes, counted from 0")));
+                return Err((
+                    at,
+                    format!("invalid attribute `{place}`: expected a number below {all}, counted from 0"),
+                ));
             };
             if attribute < least {
-                return Err((at, format!("attribute {attribute} comes out of order, or twice")));
+                return Err((at, format!("attribute {attribute} is duplicated or out of order")));
             }
             let cell = self.cell(cursor, attribute, row, number)?;
             row.push(cell);
@@ -299,7 +305,7 @@ impl<'a> Columns<'a> {
             match cursor.peek() {
                 Some(b',') => cursor.at += 1,
                 Some(b'}') => {}
-                _ => return Err((cursor.at, "`,` or `}` is expected".into())),
+                _ => return Err((cursor.at, "expected `,` or `}`".into())),
             }
         }
         cursor.skip_blanks();
@@ -328,7 +334,7 @@ impl<'a> Columns<'a> {
             // A comment begins inside the word, as it does for Weka.
             if cursor.line[at + length + 1..].trim().is_empty() {
                 let problem = format!(
-                    "the `%` of `{}` begins a comment, and none follows: remove it, or quote a nominal value",
+                    "the `%` of `{}` begins a comment in place of a value: remove it, or quote a nominal value",
                     shown(whole)
                 );
                 return Err((at, problem));
@@ -360,7 +366,7 @@ impl<'a> Columns<'a> {
                 Some(number) => number,
                 None => {
                     let name = shown(&self.header.names[attribute]);
-                    return Err((at, format!("`{}` is no value of the attribute `{name}`", shown(&value))));
+                    return Err((at, format!("invalid value `{}` of the attribute `{name}`", shown(&value))));
                 }
             },
             None => value.parse().unwrap_or(f32::NAN),

@@ -70,20 +70,22 @@ impl Spelling {
             Spelling::Numbers { convention, signed } => match (number(value), convention) {
                 (Some(1), _) => Ok(Label::Positive),
                 (Some(0), _) if signed && convention.is_none() => {
-                    Err("`0` is no value of a label declared with -1 and 1".into())
+                    Err("invalid label `0`: the label is declared with -1 and 1".into())
                 }
                 (Some(0), _) => Ok(zero(convention)),
                 (Some(-1), None) if signed => Ok(Label::Negative),
                 (Some(-1), Some(Spml)) => Ok(Label::Negative),
                 (Some(-1), Some(Csl)) => Ok(Label::Unknown),
                 (Some(-1), Some(BinaryAn)) => Err("with the convention binary-an labels are 0 or 1".into()),
-                _ if signed => Err(format!("`{}` is no label: -1 or 1", shown(value))),
-                _ => Err(format!("`{}` is no label: 0 or 1", shown(value))),
+                _ if signed => Err(format!("invalid label `{}`: expected -1 or 1", shown(value))),
+                _ => Err(format!("invalid label `{}`: expected 0 or 1", shown(value))),
             },
             Spelling::Words(words) => match words.iter().position(|word| word.eq_ignore_ascii_case(value)) {
                 Some(0) => Ok(Label::Negative),
                 Some(_) => Ok(Label::Positive),
-                None => Err(format!("`{}` is no label: {} or {}", shown(value), words[0], words[1])),
+                None => {
+                    Err(format!("invalid label `{}`: expected {} or {}", shown(value), words[0], words[1]))
+                }
             },
         }
     }

@@ -51,30 +51,30 @@ fn meka_says_in_the_relation_which_attributes_are_labels() {
         table.map_err(|error| error.to_string())
     };
     assert_eq!(read(-2).unwrap().classes.to_vec(), ["sea&sky", "sun"]);
-    assert!(read(2).unwrap_err().contains("`2.5` is no label"), "the first two are features");
+    assert!(read(2).unwrap_err().contains("invalid label `2.5`"), "the first two are features");
     assert!(read(4).unwrap_err().contains("`-C 4` asks for 4 labels among 4 attributes"));
     let error = parse(SPARSE.as_bytes(), Path::new("x.arff"), None, &ReadOptions::default()).unwrap_err();
-    assert!(error.to_string().contains("x.xml: there is no such file. Nothing says which"), "{error}");
+    assert!(error.to_string().contains("x.xml: missing file. The labels are not declared"), "{error}");
 }
 
 #[test]
 fn mistakes_in_the_header_have_a_line_and_a_column() {
     for (from, to, expected) in [
-        ("@relation 'two labels'", "@relation 'two", "line 2, column 11: a quote is not closed"),
-        ("@data", "@dat", "line 8, column 1: `@dat` is none of"),
-        ("numeric", "number", "line 3, column 14: `number` is no type"),
-        ("{low, high}", "{low high}", "line 5, column 19: `,` or `}` is expected"),
+        ("@relation 'two labels'", "@relation 'two", "line 2, column 11: unterminated quote"),
+        ("@data", "@dat", "line 8, column 1: unexpected `@dat`: expected"),
+        ("numeric", "number", "line 3, column 14: unsupported attribute type `number`"),
+        ("{low, high}", "{low high}", "line 5, column 19: expected `,` or `}`"),
         ("{low, high}", "{}", "line 5, column 15: a nominal attribute needs a value"),
         (
             "{low, high}",
             "string",
-            "the attribute `b` is a string, which cannot be read: remove the attribute, or",
+            "the attribute `b` is a string, which is not supported: remove the attribute, or",
         ),
-        ("@attribute b", "@attribute a", "two attributes are called `a`"),
+        ("@attribute b", "@attribute a", "duplicate attribute `a`"),
         ("@relation 'two labels'\n", "", "line 2, column 1: @relation comes first"),
         ("sun {0,1}", "sun {0,1,2}", "the label `sun` has values other than 0 and 1"),
-        ("attribute sun", "attribute moon", "x.xml names the label `sun`, which is no attribute here"),
-        ("numeric", "numeric x", "line 3, column 22: `x` is too much"),
+        ("attribute sun", "attribute moon", "x.xml names the label `sun`, which is not an attribute"),
+        ("numeric", "numeric x", "line 3, column 22: unexpected `x`"),
     ] {
         assert!(DENSE.contains(from), "{from}");
         let error = mulan(&DENSE.replacen(from, to, 1), XML).unwrap_err();
@@ -85,24 +85,24 @@ fn mistakes_in_the_header_have_a_line_and_a_column() {
 #[test]
 fn mistakes_in_rows_have_a_line_and_a_column() {
     for (from, to, expected) in [
-        ("0.5,1,high,0,4", "0.5,1,high,0", "line 9, column 13: the row has 4 values of 5"),
+        ("0.5,1,high,0,4", "0.5,1,high,0", "line 9, column 13: the row has 4 values, expected 5"),
         ("0.5,1,high,0,4", "0.5,1,high,0,4,7", "line 9, column 15: the row has more than 5 values"),
-        ("0.5,1,high", "0.5,2,high", "line 9, column 5: `2` is no label: 0 or 1"),
-        ("0.5,1,high", "0.5,1,wide", "line 9, column 7: `wide` is no value of the attribute `b`"),
+        ("0.5,1,high", "0.5,2,high", "line 9, column 5: invalid label `2`: expected 0 or 1"),
+        ("0.5,1,high", "0.5,1,wide", "line 9, column 7: invalid value `wide` of the attribute `b`"),
         ("0.5,1", "?,1", "line 9, column 1: the value of `a` is missing (?)"),
-        ("0.5,1", "nan,1", "line 9, column 1: `nan` is no finite number"),
+        ("0.5,1", "nan,1", "line 9, column 1: invalid number `nan`: expected a finite number"),
         (
             "0.5,1",
             "1e99,1",
             "row 0, column 0 (counted from 0) is 1e99, which is beyond the range of 32-bit floats",
         ),
-        ("0 , low", "-1e300 , low", "line 10, column 8: `-1e300` is no label: 0 or 1"),
+        ("0 , low", "-1e300 , low", "line 10, column 8: invalid label `-1e300`: expected 0 or 1"),
         (
             "-1e-3,",
             "-1e300,",
             "line 10, column 1: row 1, column 0 (counted from 0) is -1e300, which is beyond",
         ),
-        ("0.5,1", "x,1", "`x` is no finite number"),
+        ("0.5,1", "x,1", "invalid number `x`: expected a finite number"),
         ("-1e-3", "{0 1}\n-1e-3", "line 10, column 1: dense and sparse rows are mixed"),
     ] {
         assert!(DENSE.contains(from), "{from}");
@@ -110,13 +110,13 @@ fn mistakes_in_rows_have_a_line_and_a_column() {
         assert!(error.contains(expected), "{to}: {error}");
     }
     for (from, to, expected) in [
-        ("{}", "{4 1}", "line 9, column 2: `4` is none of the 4 attributes"),
-        ("{}", "{-1 1}", "`-1` is none of the 4 attributes"),
-        ("{}", "{99999999999999999999 1}", "is none of the 4 attributes"),
-        ("{0 2.5, 3 1}", "{3 1, 0 2.5}", "line 8, column 7: attribute 0 comes out of order, or twice"),
-        ("{0 2.5, 3 1}", "{0 2.5, 0 1}", "out of order, or twice"),
-        ("{}", "{", "line 9, column 2: `` is none of"),
-        ("{}", "{0 1", "line 9, column 5: `,` or `}` is expected"),
+        ("{}", "{4 1}", "line 9, column 2: invalid attribute `4`: expected a number below 4"),
+        ("{}", "{-1 1}", "invalid attribute `-1`: expected a number below 4"),
+        ("{}", "{99999999999999999999 1}", "expected a number below 4"),
+        ("{0 2.5, 3 1}", "{3 1, 0 2.5}", "line 8, column 7: attribute 0 is duplicated or out of order"),
+        ("{0 2.5, 3 1}", "{0 2.5, 0 1}", "duplicated or out of order"),
+        ("{}", "{", "line 9, column 2: invalid attribute ``: expected"),
+        ("{}", "{0 1", "line 9, column 5: expected `,` or `}`"),
         ("sun {0,1}", "sun {1,0}", "line 8, column 1: sparse rows leave out the first value of `sun`"),
     ] {
         let error = mulan(&SPARSE.replacen(from, to, 1), XML).unwrap_err();
@@ -137,17 +137,17 @@ fn the_list_of_labels_is_read_strictly() {
     assert_eq!(labels(nested).unwrap(), ["a", "b", "cd"]);
     for (xml, expected) in [
         ("<!DOCTYPE x [<!ENTITY a \"b\">]><labels/>", "line 1, column 1: document types, entities"),
-        ("<labels>\n<label name=\"&a;\"/></labels>", "line 2, column 14: the entity &a; is not read"),
-        ("<labels><label name=\"a & b\"/></labels>", "are written `&lt;` and `&amp;`"),
+        ("<labels>\n<label name=\"&a;\"/></labels>", "line 2, column 14: unsupported entity &a;"),
+        ("<labels><label name=\"a & b\"/></labels>", "write `&lt;` or `&amp;`"),
         ("<labels><label/></labels>", "a label has no name"),
         ("<labels><label name=\"\"/></labels>", "the name of a label is empty"),
-        ("<labels><label name=\"a\"/><label name=\"a\"/></labels>", "the label `a` stands there twice"),
+        ("<labels><label name=\"a\"/><label name=\"a\"/></labels>", "duplicate label `a`"),
         ("<labels></labels>", "there are no labels"),
-        ("<label name=\"a\"/>", "<label> is not expected here"),
-        ("<labels><label name=\"a\"></labels></label>", "</labels> closes nothing"),
-        ("<labels>text</labels>", "text is not expected here"),
-        ("", "there is no <labels>"),
-        ("<labels><label name=\"a\"/></labels><labels/>", "<labels> is not expected here"),
+        ("<label name=\"a\"/>", "unexpected <label>"),
+        ("<labels><label name=\"a\"></labels></label>", "unexpected </labels>"),
+        ("<labels>text</labels>", "unexpected text"),
+        ("", "missing element <labels>"),
+        ("<labels><label name=\"a\"/></labels><labels/>", "unexpected <labels>"),
     ] {
         let error = labels(xml).unwrap_err();
         assert!(error.contains(expected), "{xml}: {error}");
@@ -174,7 +174,7 @@ fn files_and_folders() {
     assert!(error.contains("has 3 columns and"), "{error}");
     write("other-train.arff", SPARSE);
     let error = read(folder.path(), &ReadOptions::default()).unwrap_err().to_string();
-    assert!(error.contains("one file whose name contains `train` is needed, and there are 2"), "{error}");
+    assert!(error.contains("expected one file whose name contains `train`, found 2"), "{error}");
 }
 
 #[test]
@@ -210,17 +210,17 @@ fn what_weka_meka_keel_and_moa_write_in_the_header() {
     }
     let meka = format!("@relation 'm: -C 2'\n{attributes}");
     for (from, to, expected) in [
-        ("real", "real [0, 1", "line 5, column 20: a range is two numbers in brackets"),
-        ("real", "real [0]", "line 5, column 20: a range is two numbers in brackets"),
-        ("real", "real [0,1] x", "`x` is too much"),
+        ("real", "real [0, 1", "line 5, column 20: invalid range: expected two numbers in brackets"),
+        ("real", "real [0]", "line 5, column 20: invalid range: expected two numbers in brackets"),
+        ("real", "real [0,1] x", "unexpected `x`"),
         ("real", "", "line 5, column 15: the type of the attribute is missing"),
         (
             "real",
             "date yyyy-MM-dd",
-            "the attribute `a2` is a date, which cannot be read: remove the attribute",
+            "the attribute `a2` is a date, which is not supported: remove the attribute",
         ),
         ("real", "relational", "the attribute `a2` is relational"),
-        ("real", "real {x}", "a weight is a number in braces"),
+        ("real", "real {x}", "invalid weight: expected a number in braces"),
         ("{0,1}", "{0,0}", "line 2, column 15: the value `0` is listed twice"),
         ("{0,1}", "{low,high}", "the label `c1` has values other than 0 and 1, false and true"),
     ] {
@@ -231,7 +231,7 @@ fn what_weka_meka_keel_and_moa_write_in_the_header() {
     for (lists, expected) in [
         ("@inputs a1\n@outputs c1, c2\n", "the attribute `a2` is neither in @inputs nor in @outputs"),
         ("@inputs a1, a2, c1\n@outputs c1, c2\n", "the attribute `c1` is in both @inputs and @outputs"),
-        ("@outputs c3\n", "@outputs names `c3`, which is no attribute here"),
+        ("@outputs c3\n", "@outputs names `c3`, which is not an attribute"),
         ("@inputs c1, c2, a1, a2\n", "every attribute is in @inputs"),
     ] {
         let error = read(&format!("@relation keel\n{attributes}{lists}")).unwrap_err();
@@ -277,12 +277,12 @@ fn rows_with_comments_weights_trailing_commas_and_blanks() {
         assert_eq!(table.notes, [weights], "{row}");
     }
     for (row, expected) in [
-        ("0.5,1,high,0,4%", "line 9, column 14: the `%` of `4%` begins a comment, and none follows"),
-        ("0.5,1,high,0 % four", "line 9, column 14: the row has 4 values of 5"),
+        ("0.5,1,high,0,4%", "line 9, column 14: the `%` of `4%` begins a comment in place of a value"),
+        ("0.5,1,high,0 % four", "line 9, column 14: the row has 4 values, expected 5"),
         ("0.5,1,high,0,%four", "line 9, column 14: a value is missing"),
-        ("0.5,1,high,0,4,{x}", "line 9, column 16: a weight is a number in braces"),
-        ("0.5,1,high,0,4,{5},1", "`,1` is too much"),
-        ("0.5,1,'high'0,4", "line 9, column 13: `,` is expected"),
+        ("0.5,1,high,0,4,{x}", "line 9, column 16: invalid weight: expected a number in braces"),
+        ("0.5,1,high,0,4,{5},1", "unexpected `,1`"),
+        ("0.5,1,'high'0,4", "line 9, column 13: expected `,`"),
     ] {
         let error = mulan(&DENSE.replacen("0.5,1,high,0,4", row, 1), XML).unwrap_err();
         assert!(error.contains(expected), "{row}: {error}");
@@ -368,7 +368,7 @@ fn the_relation_goes_before_the_xml_file_and_both_before_keel() {
         )
     };
     write("m-train.arff", &text("m", ""));
-    assert!(classes().unwrap_err().contains("Nothing says which attributes are labels"));
+    assert!(classes().unwrap_err().contains("The labels are not declared"));
     write("m-train.arff", &text("m", "@outputs c\n"));
     assert_eq!(classes().unwrap(), ("c".into(), vec![]));
     write("other.xml", &list(&["a"]));

@@ -19,7 +19,7 @@ pub(super) fn labels(text: &[u8], path: &Path) -> Result<Strings, FormatError> {
                 path,
                 &String::from_utf8_lossy(&text[..at]),
                 at,
-                "the bytes from here on are no UTF-8",
+                "invalid UTF-8 from here on",
             ));
         }
     };
@@ -28,7 +28,7 @@ pub(super) fn labels(text: &[u8], path: &Path) -> Result<Strings, FormatError> {
 }
 
 /// The line and the column of a byte.
-fn at_byte(path: &Path, text: &str, at: usize, problem: impl Into<String>) -> FormatError {
+fn at_byte(path: &Path, text: &str, at: usize, problem: impl Into<crate::error::Problem>) -> FormatError {
     let before = &text.as_bytes()[..at.min(text.len())];
     let line = before.iter().filter(|&&byte| byte == b'\n').count() as u64 + 1;
     let column = before.iter().rev().take_while(|&&byte| byte != b'\n').count() as u64 + 1;
@@ -62,7 +62,7 @@ impl<'a> Xml<'a> {
                     return self.fail(format!("the file ends inside <{}>", shown(element)));
                 }
                 if !ended {
-                    return self.fail("there is no <labels>");
+                    return self.fail("missing element <labels>");
                 }
                 break;
             }
@@ -70,7 +70,7 @@ impl<'a> Xml<'a> {
                 self.at += 2;
                 let name = self.name()?;
                 if open.pop() != Some(name) {
-                    return self.fail(format!("</{}> closes nothing", shown(name)));
+                    return self.fail(format!("unexpected </{}>", shown(name)));
                 }
                 self.skip_blanks();
                 self.expect(">")?;
@@ -82,7 +82,7 @@ impl<'a> Xml<'a> {
             let element = self.name()?;
             let expected = if open.is_empty() { "labels" } else { "label" };
             if element != expected || ended {
-                return Err((start, format!("<{}> is not expected here", shown(element))));
+                return Err((start, format!("unexpected <{}>", shown(element))));
             }
             let label = self.attributes()?;
             if element == "label" {
@@ -113,7 +113,7 @@ impl<'a> Xml<'a> {
             return self.fail("there are no labels");
         }
         match names.duplicate() {
-            Some((later, _)) => self.fail(format!("the label `{}` stands there twice", shown(&names[later]))),
+            Some((later, _)) => self.fail(format!("duplicate label `{}`", shown(&names[later]))),
             None => Ok(names),
         }
     }
@@ -128,7 +128,7 @@ impl<'a> Xml<'a> {
                 return Ok(found);
             }
             if self.at == before {
-                return self.fail("a blank, `>` or `/>` is expected");
+                return self.fail("expected a blank, `>` or `/>`");
             }
             let name = self.name()?;
             self.skip_blanks();
@@ -136,10 +136,10 @@ impl<'a> Xml<'a> {
             self.skip_blanks();
             let quote = match self.rest().chars().next() {
                 Some(quote @ ('"' | '\'')) => quote,
-                _ => return self.fail("a value in quotes is expected"),
+                _ => return self.fail("expected a quoted value"),
             };
             self.at += 1;
-            let Some(length) = self.rest().find(quote) else { return self.fail("a value is not closed") };
+            let Some(length) = self.rest().find(quote) else { return self.fail("unterminated value") };
             let value = self.unescape(&self.rest()[..length])?;
             self.at += length + 1;
             if name == "name" && found.replace(value).is_some() {
@@ -155,7 +155,9 @@ impl<'a> Xml<'a> {
         while let Some(at) = rest.find(['&', '<']) {
             text.push_str(&rest[..at]);
             let entity = rest[at..].find(';').filter(|&end| end < 12).map(|end| &rest[at + 1..at + end]);
-            let Some(entity) = entity else { return self.fail("`<` and `&` are written `&lt;` and `&amp;`") };
+            let Some(entity) = entity else {
+                return self.fail("unescaped `<` or `&`: write `&lt;` or `&amp;`");
+            };
             let number = entity.strip_prefix("#x").map(|hex| u32::from_str_radix(hex, 16));
             let number = number.or_else(|| entity.strip_prefix('#').map(str::parse));
             let character = match (entity, number) {
@@ -169,7 +171,7 @@ impl<'a> Xml<'a> {
             };
             match character {
                 Some(character) => text.push(character),
-                None => return self.fail(format!("the entity &{}; is not read", shown(entity))),
+                None => return self.fail(format!("unsupported entity &{};", shown(entity))),
             }
             rest = &rest[at + entity.len() + 2..];
         }
@@ -186,15 +188,15 @@ impl<'a> Xml<'a> {
             } else if self.rest().starts_with("<?") {
                 "?>"
             } else if self.rest().starts_with("<!") {
-                return self.fail("document types, entities and marked sections are not read");
+                return self.fail("document types, entities and marked sections are not supported");
             } else if self.rest().is_empty() || self.rest().starts_with('<') {
                 return Ok(());
             } else {
-                return self.fail("text is not expected here");
+                return self.fail("unexpected text");
             };
             match self.rest().find(end) {
                 Some(at) => self.at += at + end.len(),
-                None => return self.fail(format!("`{end}` is missing")),
+                None => return self.fail(format!("missing `{end}`")),
             }
         }
     }
@@ -207,7 +209,7 @@ impl<'a> Xml<'a> {
         let rest = self.rest();
         let end = rest.find(|c: char| !c.is_alphanumeric() && !"_:-.".contains(c)).unwrap_or(rest.len());
         if end == 0 {
-            return self.fail("a name is expected");
+            return self.fail("expected a name");
         }
         self.at += end;
         Ok(&rest[..end])
@@ -218,6 +220,6 @@ impl<'a> Xml<'a> {
             self.at += what.len();
             return Ok(());
         }
-        self.fail(format!("`{what}` is expected"))
+        self.fail(format!("expected `{what}`"))
     }
 }

@@ -1,5 +1,6 @@
 //! The numbers of an array as labels.
 
+use crate::error::Problem;
 use crate::memory::reserved;
 use crate::{FormatError, NpyArray};
 use lacuna_labels::{Label, LabelMatrix};
@@ -9,7 +10,7 @@ use std::path::Path;
 pub(crate) fn cells(
     array: &NpyArray,
     path: &Path,
-    label: impl Fn(f64) -> Result<Label, &'static str>,
+    label: impl Fn(f64) -> Result<Label, Problem>,
 ) -> Result<LabelMatrix, FormatError> {
     let (rows, classes) = array.matrix_shape().map_err(FormatError::npy(path))?;
     for (count, what) in [(rows, "rows"), (classes, "classes")] {
@@ -21,9 +22,9 @@ pub(crate) fn cells(
     let memory = |bytes| FormatError::memory(path, "the labels", bytes);
     let mut cells = reserved(values.len()).map_err(memory)?;
     for (i, value) in values.enumerate() {
-        cells.push(label(value).map_err(|advice| {
+        cells.push(label(value).map_err(|problem| {
             let (row, column) = (i / classes, i % classes);
-            FormatError::Label { path: path.into(), row, column, value, advice }
+            FormatError::label(path, row, column, value, problem)
         })?);
     }
     Ok(LabelMatrix::new(rows, classes, cells).expect("an array has as many values as its shape says"))

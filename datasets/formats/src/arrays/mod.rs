@@ -5,8 +5,8 @@ pub(crate) mod features;
 pub(crate) mod range;
 pub(crate) mod sparse;
 
+use crate::error::Problem;
 use crate::error::within;
-use crate::labels::convention::MINUS_ONE;
 use crate::labels::names::numbered_classes;
 use crate::labels::names::unique;
 use crate::npy::FeatureShape;
@@ -26,7 +26,7 @@ use std::path::Path;
 pub(crate) fn read_npy(path: &Path, options: &ReadOptions) -> Result<Content, FormatError> {
     if let Some(name) = &options.features {
         let problem =
-            format!("the file has one array, and none is called `{}`: leave --features out", shown(name));
+            format!("the file has one array, and it is not named `{}`: leave --features out", shown(name));
         return Err(FormatError::Array { path: path.into(), problem, found: Vec::new() });
     }
     let kind = crate::Dtype::of_file(path)?.kind;
@@ -125,15 +125,14 @@ pub(crate) fn content(
     {
         if let Some(name) = name.as_ref().filter(|name| !used.iter().any(|(_, chosen)| chosen == *name)) {
             let (name, wanted) = (shown(name), wanted[0]);
-            let problem = format!(
-                "no array is called `{name}` ({option}; without it `{wanted}` and the like are read)"
-            );
+            let problem =
+                format!("no array is named `{name}` ({option}; without it `{wanted}` and the like are read)");
             return Err(FormatError::Array { path: path.into(), problem, found: file.names() });
         }
     }
     if content.train.features.is_none() && content.train.labels.is_none() {
         let problem =
-            "no array is called features, labels or the like: --features NAME and --labels NAME choose some";
+            "no array is named features, labels or the like: --features NAME and --labels NAME choose some";
         return Err(FormatError::Array { path: path.into(), problem: problem.into(), found: file.names() });
     }
     leftovers(file, path, content, &used)
@@ -152,8 +151,8 @@ fn leftovers(
     let says_observed = |name: &&String| alone && name.to_ascii_lowercase().contains("obs");
     if let Some(name) = left.iter().find(says_observed) {
         let problem = format!(
-            "the array `{}` seems to have observed labels, and its name is none that is known: call it labels_obs (with \
-             _train or _test behind it where there are two parts)",
+            "the array `{}` seems to hold observed labels, but its name is not recognised: rename it to labels_obs (with \
+             the suffix _train or _test where there are two parts)",
             shown(name)
         );
         return Err(FormatError::Array { path: path.into(), problem, found: file.names() });
@@ -161,11 +160,7 @@ fn leftovers(
     if !left.is_empty() {
         let list: Vec<String> = left.iter().take(8).map(|name| shown(name)).collect();
         let more = if left.len() > 8 { ", ..." } else { "" };
-        content.train.notes.push(format!(
-            "{}: arrays that are not used: {}{more}",
-            path.display(),
-            list.join(", ")
-        ));
+        content.train.notes.push(format!("{}: unused arrays: {}{more}", path.display(), list.join(", ")));
     }
     Ok(content)
 }
@@ -211,7 +206,7 @@ fn table(
         used.push((name, word));
     }
     // A convention is that of the observed labels. Where they stand beside the true ones, these are 0 and 1, and so are
-    // those of the rows to test on.
+    // those of the test rows.
     let observed = find(OBSERVED);
     let true_labels = observed.is_some() || part == Part::Test;
     for (found, is_observed) in [(named(&options.label_array, LABELS), false), (observed, true)] {
@@ -270,10 +265,9 @@ pub(crate) fn sparse_labels(
     observed: bool,
 ) -> Result<LabelLists, FormatError> {
     let label = |row: usize, column: usize, value: f32| {
-        label(f64::from(value), convention, observed).map_err(|advice| {
-            let value = f64::from(value);
-            FormatError::Label { path: path.into(), row, column, value, advice }
-        })
+        let value = f64::from(value);
+        label(value, convention, observed)
+            .map_err(|problem| FormatError::label(path, row, column, value, problem))
     };
     let unlisted = label(0, 0, 0.0)?;
     let mut lists = LabelLists::new(numbered_classes(file, matrix.columns())?, unlisted);
@@ -298,7 +292,7 @@ fn labels(
     Ok(matrix.into())
 }
 
-fn label(value: f64, convention: Option<LabelConvention>, observed: bool) -> Result<Label, &'static str> {
+fn label(value: f64, convention: Option<LabelConvention>, observed: bool) -> Result<Label, Problem> {
     use LabelConvention::{BinaryAn, Csl, Spml};
     match (value, convention) {
         (1.0, _) => Ok(Label::Positive),
@@ -307,11 +301,11 @@ fn label(value: f64, convention: Option<LabelConvention>, observed: bool) -> Res
         (0.0, Some(Spml | BinaryAn)) => Ok(Label::Unknown),
         (-1.0, Some(Spml)) => Ok(Label::Negative),
         (-1.0, Some(Csl)) => Ok(Label::Unknown),
-        (-1.0, Some(BinaryAn)) => Err("with the convention binary-an labels are 0 or 1"),
-        (-1.0, None) => Err(MINUS_ONE),
+        (-1.0, Some(BinaryAn)) => Err("with the convention binary-an labels are 0 or 1".into()),
+        (-1.0, None) => Err(Problem::minus_one()),
         // What is missing in a matrix of labels is written so.
         (value, _) if value.is_nan() => Ok(Label::Unknown),
-        _ => Err("labels are -1, 0 or 1"),
+        _ => Err("expected -1, 0 or 1".into()),
     }
 }
 
@@ -372,7 +366,7 @@ mod tests {
         assert_eq!(read(minus_one(), Some(LabelConvention::Spml)).unwrap(), [P, U, N]);
         assert_eq!(read(minus_one(), Some(LabelConvention::Csl)).unwrap(), [P, N, U]);
         assert_eq!(read(NpyData::F32(vec![1.0, f32::NAN, 0.0]), None).unwrap(), [P, U, N]);
-        assert!(read(NpyData::U8(vec![1, 2, 0]), None).unwrap_err().contains("is 2; labels are -1, 0 or 1"));
+        assert!(read(NpyData::U8(vec![1, 2, 0]), None).unwrap_err().contains("is 2; expected -1, 0 or 1"));
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Numbers in text that are no finite `f32`.
+//! Numbers in text that are not a finite `f32`.
 
 use crate::shown;
 
@@ -13,7 +13,7 @@ pub(crate) fn not_finite(text: &str, row: usize, column: usize) -> String {
              column",
             shown(text)
         ),
-        false => format!("`{}` is no finite number", shown(text)),
+        false => format!("invalid number `{}`: expected a finite number", shown(text)),
     }
 }
 
@@ -28,7 +28,7 @@ mod tests {
             assert!(not_finite(text, 2, 3).starts_with(&expected), "{text}");
         }
         for text in ["inf", "-Infinity", "NaN", "high", "1e39x"] {
-            assert_eq!(not_finite(text, 2, 3), format!("`{text}` is no finite number"));
+            assert_eq!(not_finite(text, 2, 3), format!("invalid number `{text}`: expected a finite number"));
         }
     }
 }

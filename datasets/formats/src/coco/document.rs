@@ -98,7 +98,7 @@ impl<'de> Visitor<'de> for Document<'_> {
                 continue;
             };
             if std::mem::replace(&mut self.0.seen[section], true) {
-                return Err(A::Error::custom("a key stands there twice"));
+                return Err(A::Error::custom("duplicate key"));
             }
             map.next_value_seed(Section { found: &mut *self.0, section })?;
         }
@@ -183,7 +183,7 @@ impl<'de> Visitor<'de> for Element<'_> {
     }
 }
 
-/// Sets what a key stands for, once.
+/// Sets the value of a key once.
 fn set<T, E: Error>(place: &mut Option<T>, value: T, key: &'static str) -> Result<(), E> {
     match place.replace(value) {
         None => Ok(()),
@@ -306,7 +306,7 @@ impl Visitor<'_> for IdSeed<'_> {
     type Value = Id;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an id, which is a whole number or a text")
+        f.write_str("an integer or string id")
     }
 
     fn visit_i64<E: Error>(self, number: i64) -> Result<Id, E> {
@@ -321,7 +321,7 @@ impl Visitor<'_> for IdSeed<'_> {
         // Beyond 2^53 a float no longer says which whole number was meant.
         match number.fract() == 0.0 && number.abs() <= (1_u64 << 53) as f64 {
             true => self.0.number(number as i128).map_err(E::custom),
-            false => Err(E::custom(format!("the id {number} is no whole number"))),
+            false => Err(E::custom(format!("invalid id {number}: expected an integer"))),
         }
     }
 

@@ -30,7 +30,7 @@ use std::sync::Arc;
 /// `not_exhaustive_category_ids` are unknown unless there is an annotation.
 ///
 /// Areas and boxes are kept in [`Table::annotations`] where every annotation has them; segmentations and everything else
-/// is passed over without being kept: a file of hundreds of megabytes takes about 40 bytes for each annotation and 40 for
+/// is ignored without being kept: a file of hundreds of megabytes takes about 40 bytes for each annotation and 40 for
 /// each image.
 ///
 /// # Errors
@@ -56,15 +56,14 @@ type Row = (u32, u32, u32);
 impl Instances {
     fn table(mut self, path: &Path, options: &ReadOptions) -> Result<Table, FormatError> {
         if self.seen == [false; 3] {
-            let problem = "the document has neither images nor annotations nor categories, as COCO's have: read are those, and \
-                           an object with `id` and `labels` a row, in lines or in an array; a map from names to labels \
-                           becomes such lines with `print(*[json.dumps({\"id\": k, \"labels\": v}) for k, v in \
+            let problem = "the document has no images, annotations or categories: expected a COCO document, or an object \
+                           with `id` and `labels` for each row, in lines or in an array; a map from names to labels is converted to such lines by `print(*[json.dumps({\"id\": k, \"labels\": v}) for k, v in \
                            json.load(open(\"x.json\")).items()], sep=\"\\n\")`";
             return Err(FormatError::text(path, 1, 1, problem));
         }
         for (seen, key) in self.seen.into_iter().zip(SECTIONS) {
             if !seen {
-                return Err(FormatError::text(path, 1, 1, format!("the key \"{key}\" is missing")));
+                return Err(FormatError::text(path, 1, 1, format!("missing key \"{key}\"")));
             }
         }
         let refuse = |problem: String| Err(FormatError::text(path, 1, 1, problem));
@@ -144,7 +143,7 @@ impl Instances {
         notes.extend(classes.note(&shown_path));
         if self.negatives.is_some() && options.unlisted.is_none() {
             notes.push(format!(
-                "{shown_path}: neg_category_ids says which classes an image does not have; those it says nothing about are \
+                "{shown_path}: neg_category_ids lists the classes that an image does not have; unlisted classes are \
                  unknown"
             ));
         }
@@ -155,7 +154,7 @@ impl Instances {
             ));
         }
         let rearranged = (!as_in_file).then_some(
-            "its images stand in the order of their ids as text, and those without annotations are left out",
+            "its images are sorted by their ids as text, and those without annotations are left out",
         );
         let annotations = boxes.map(Arc::new);
         Ok(Table { rearranged, annotations, notes, ..Table::of_lists(path, Some(names), lists) })
@@ -170,13 +169,13 @@ impl Instances {
         order.sort_unstable_by_key(|&image| self.images[image as usize]);
         let id = |image: u32| self.images[image as usize];
         if let Some(pair) = order.windows(2).find(|pair| id(pair[0]) == id(pair[1])) {
-            return refuse(format!("there are two images with id {}", self.ids.shown(id(pair[0]))));
+            return refuse(format!("duplicate image id {}", self.ids.shown(id(pair[0]))));
         }
         // Both are sorted by image, so an annotation without an image is one that is passed by.
         let mut next = self.annotations.iter().peekable();
         let stray = |annotation: &Annotation| {
             let image = self.ids.shown(annotation.image);
-            refuse(format!("an annotation names image {image}, which is not there"))
+            refuse(format!("an annotation refers to the missing image {image}"))
         };
         let mut rows = Vec::new();
         let mut at = 0_u32;
@@ -225,7 +224,7 @@ impl Classes {
         let ids = &found.ids;
         found.categories.sort_unstable_by(|a, b| ids.by_value(a.id, b.id));
         if let Some(pair) = found.categories.windows(2).find(|pair| pair[0].id == pair[1].id) {
-            return refuse(format!("there are two categories with id {}", ids.shown(pair[0].id)));
+            return refuse(format!("duplicate category id {}", ids.shown(pair[0].id)));
         }
         let memory = |bytes| FormatError::memory(path, "the categories", bytes);
         let mut by_id: Vec<(Id, Option<u32>)> = reserved(found.categories.len()).map_err(memory)?;
@@ -239,7 +238,7 @@ impl Classes {
             }
             Err(_) => {
                 let id = ids.shown(id);
-                Err(FormatError::text(path, 1, 1, format!("{what} names category {id}, which is not there")))
+                Err(FormatError::text(path, 1, 1, format!("{what} refers to the missing category {id}")))
             }
         };
         for group in found.annotations.chunk_by(|a, b| a.category == b.category) {
@@ -287,9 +286,7 @@ impl Classes {
             }
         }
         match classes.names.duplicate() {
-            Some((later, _)) => {
-                refuse(format!("there are two categories called `{}`", shown(&classes.names[later])))
-            }
+            Some((later, _)) => refuse(format!("duplicate category `{}`", shown(&classes.names[later]))),
             None => Ok(classes),
         }
     }

@@ -75,7 +75,7 @@ pub(crate) struct Columns {
     pub(crate) named: usize,
     /// Whether the column of names was named, or is called like one.
     pub(crate) certain_id: bool,
-    /// Columns of a long file that are passed over, the first of them.
+    /// Columns of a long file that are ignored, the first of them.
     pub(crate) passed: Vec<usize>,
     /// The column of names.
     pub(crate) id: usize,
@@ -84,7 +84,7 @@ pub(crate) struct Columns {
     pub(crate) notes: Vec<String>,
 }
 
-/// How labels stand in the columns.
+/// The layout of labels in the columns.
 #[derive(Debug)]
 pub(crate) enum Layout {
     /// The columns of the classes.
@@ -155,7 +155,7 @@ impl Columns {
                 .collect();
             if !passed.is_empty() {
                 notes.push(format!(
-                    "labels are read from column `{}`; passed over: {}",
+                    "labels are read from column `{}`; ignored: {}",
                     shown(records.name(label)),
                     header.list(passed.clone())
                 ));
@@ -178,7 +178,7 @@ impl Columns {
             columns.extend((0..named).filter(|&i| i != id && i >= index && !ignored.get(i)));
             classes = columns;
             if index > 0 && id >= index {
-                notes.push("the first column has no name and is passed over: it is an index".to_string());
+                notes.push("the first column has no name and is ignored as an index".to_string());
             }
             let certain = options.id_column.is_some() || !options.ignored_columns.is_empty();
             if !certain && !header.in_words(id, IDS) && !header.is_index(id) {
@@ -192,7 +192,7 @@ impl Columns {
         }
         classes.retain(|&i| i != id);
         if classes.is_empty() {
-            return Err(records.error(0, "no column is left that is a class: name them with --classes A,B"));
+            return Err(records.error(0, "no column is left for the classes: name them with --classes A,B"));
         }
         Ok(Self { count, named, id, layout: Layout::Wide(classes), certain_id, passed: Vec::new(), notes })
     }
@@ -266,7 +266,7 @@ impl<R: BufRead> Header<'_, '_, R> {
             let near =
                 near.map_or(String::new(), |i| format!(" (did you mean `{}`?)", shown(self.records.name(i))));
             let problem = format!(
-                "{option} names `{}`, and there is no such column{near}: there are {}",
+                "{option} names the missing column `{}`{near}: there are {}",
                 shown(name),
                 self.list(0..self.named)
             );
@@ -280,7 +280,7 @@ impl<R: BufRead> Header<'_, '_, R> {
         match (column + 1..self.named).find(|&i| self.is(i, name)) {
             None => Ok(column),
             Some(second) => {
-                let problem = format!("{option} names `{}`, and two columns are called so", shown(name));
+                let problem = format!("{option} names `{}`, and two columns have this name", shown(name));
                 Err(self.records.error(second, problem))
             }
         }

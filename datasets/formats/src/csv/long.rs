@@ -85,7 +85,7 @@ fn read_rows<R: BufRead + Seek>(
     let mut lines = 0_u64;
     let mut missing = None;
     if options.positive_above.is_some() && value.is_none() {
-        let problem = "--positive-above P: no column is called `value`, `confidence`, `score` or the like";
+        let problem = "--positive-above P: no column is named `value`, `confidence`, `score` or the like";
         return Err(records.error(label, problem));
     }
     let mut doubtful = Doubtful::of(&columns, value.is_some());
@@ -125,7 +125,7 @@ fn read_rows<R: BufRead + Seek>(
         match kind {
             Cell::Missing => {
                 missing.get_or_insert_with(|| {
-                    format!("{}: `{}` is read as no label", printed(path), shown(records.field(label)))
+                    format!("{}: `{}` is read as a missing label", printed(path), shown(records.field(label)))
                 });
             }
             Cell::Numbers if value.is_some() => {
@@ -166,7 +166,7 @@ fn read_rows<R: BufRead + Seek>(
     Ok(read)
 }
 
-/// Columns that are passed over although they may say which labels hold: all of their cells are labels or confidences, and
+/// Columns that are ignored although they may say which labels hold: all of their cells are labels or confidences, and
 /// some are not positive.
 struct Doubtful(Vec<(usize, bool)>);
 
@@ -199,8 +199,8 @@ impl Doubtful {
             Some((column, _)) => {
                 let column = column + 1;
                 let problem = format!(
-                    "column {column} has nothing but labels or confidences and is not read: call it `value` if it says \
-                     which labels hold, or leave it out with --ignore-columns"
+                    "column {column} has only labels or confidences and is not read: name it `value` if it holds \
+                     the values of the labels, or leave it out with --ignore-columns"
                 );
                 Err(FormatError::text(records.path(), 1, 1, problem))
             }
@@ -214,18 +214,18 @@ fn check_width(records: &Records<'_, impl BufRead>, columns: &Columns) -> Result
     let needed = columns.id.max(label).max(value.unwrap_or(0));
     let length = records.len();
     if length <= needed {
-        let problem = format!("the line has {length} fields, and {} are needed", needed + 1);
+        let problem = format!("the line has {length} fields, expected {}", needed + 1);
         return Err(records.error(length, problem));
     }
     match (columns.named..length).find(|&i| !records.field(i).is_empty()) {
         None => Ok(()),
         Some(i) if i < columns.count => {
-            let problem = format!("`{}` stands in a column without a name: name it", shown(records.field(i)));
+            let problem = format!("`{}` is in a column without a name: add a name", shown(records.field(i)));
             Err(records.error(i, problem))
         }
         Some(i) => {
             let problem = format!(
-                "the line has {length} fields where the first has {}: put a cell with several labels in quotes",
+                "the line has {length} fields, expected {} as in the first line: put a cell with several labels in quotes",
                 columns.count
             );
             Err(records.error(i, problem))

@@ -21,16 +21,16 @@ pub use write::{CsvLayout, write_labels_csv};
 ///
 /// The first line names the columns. **Long** is a file with a column called `label`, `labels`, `class`, `category`,
 /// `LabelName`, `Finding Labels`, `tag` or the like beside one with names of rows, and maybe one called `value`, `present`
-/// or `confidence`; other columns are passed over, with a note. Every other file is **wide**: each column is a class but
+/// or `confidence`; other columns are ignored, with a note. Every other file is **wide**: each column is a class but
 /// the one with names of rows.
 ///
 /// # Columns
 /// Names of rows are in [`ReadOptions::id_column`], else in the first column called `id`, `image`, `path`, `file_name`,
 /// `Image Index` or the like, else in the first column. A first column without a name, or called `Unnamed: 0`, is the index
-/// that pandas writes: it is passed over where another column has names. [`ReadOptions::class_columns`] are the classes of
+/// that pandas writes: it is ignored where another column has names. [`ReadOptions::class_columns`] are the classes of
 /// a wide file, in that order; one class column that is called like a column of labels, or is read with
 /// [`ReadOptions::label_separator`], is the label column of a long file. Columns in [`ReadOptions::ignored_columns`] are
-/// passed over. Columns without a name at the end are passed over where all their cells are blank.
+/// ignored. Columns without a name at the end are ignored where all their cells are blank.
 ///
 /// # Cells of a wide file
 /// 1, 0, -1 in any spelling, true, false, yes, no, and nothing or `nan`, `NA`, `null`, `None` for unknown. Without a

@@ -30,15 +30,15 @@ fn wide_files() {
     assert!(error("id,cat\na,-1\n").starts_with("x.csv: line 2, column 3: column `cat`: -1 means"));
     assert_eq!(
         error("id,cat\na,1,0\n"),
-        "x.csv: line 2, column 5: the line has 3 fields where the first has 2"
+        "x.csv: line 2, column 5: the line has 3 fields, expected 2 as in the first line"
     );
     assert_eq!(
         error("id,cat\na,maybe\n"),
-        "x.csv: line 2, column 3: column `cat`: `maybe` is no label: 1, 0, -1, true, false, yes, no, or nothing for \
-         unknown (if `cat` is no class, leave it out with --ignore-columns `cat`, or name the classes with --classes A,B)"
+        "x.csv: line 2, column 3: column `cat`: invalid label `maybe`: expected 1, 0, -1, true, false, yes, no, or an \
+         empty cell for unknown (if `cat` is not a class, leave it out with --ignore-columns `cat`, or name the classes with --classes A,B)"
     );
     assert!(error("id,cat,cat\n").contains("line 1, column 8: the class `cat` has column 2 already"));
-    assert!(error("id,cat\na,1\na,0\n").contains("the name `a` stands for row 0 and for row 1"));
+    assert!(error("id,cat\na,1\na,0\n").contains("duplicate name `a`: row 0 and row 1"));
     assert!(error("").contains("the first line names the columns"));
     assert!(error("id,cat\n,1\n").contains("the row has no name"));
     let csl = ReadOptions { convention: Some(LabelConvention::Csl), ..options.clone() };

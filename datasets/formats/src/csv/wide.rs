@@ -20,7 +20,7 @@ pub(crate) enum Read {
     },
 }
 
-/// Reads the rows behind the first line.
+/// Reads the rows after the first line.
 pub(crate) fn read(
     mut records: Records<'_, impl BufRead>,
     columns: &Columns,
@@ -56,12 +56,12 @@ pub(crate) fn read(
                 let name = shown(&classes[class]);
                 let hint = match options.class_columns {
                     None => format!(
-                        " (if `{name}` is no class, leave it out with --ignore-columns `{name}`, or name the classes with \
+                        " (if `{name}` is not a class, leave it out with --ignore-columns `{name}`, or name the classes with \
                          --classes A,B)"
                     ),
                     Some(_) => String::new(),
                 };
-                records.error(i, format!("column `{name}`: {problem}{hint}"))
+                records.error(i, problem.map(|problem| format!("column `{name}`: {problem}{hint}")))
             })?;
             cells.push(label);
         }
@@ -89,13 +89,13 @@ fn check_width(records: &Records<'_, impl BufRead>, columns: &Columns) -> Result
     let Columns { count, named, .. } = *columns;
     let length = records.len();
     if length < named || length > count {
-        let problem = format!("the line has {length} fields where the first has {count}");
+        let problem = format!("the line has {length} fields, expected {count} as in the first line");
         return Err(records.error(count.min(length), problem));
     }
     match (named..length).find(|&i| !records.field(i).is_empty()) {
         None => Ok(()),
         Some(i) => {
-            let problem = format!("`{}` stands in a column without a name: name it", shown(records.field(i)));
+            let problem = format!("`{}` is in a column without a name: add a name", shown(records.field(i)));
             Err(records.error(i, problem))
         }
     }
@@ -125,7 +125,7 @@ pub(crate) fn lines_of(
 /// An error at the later of two rows with a name.
 pub(crate) fn same_name(path: &Path, name: &str, rows: [usize; 2], lines: [u64; 2]) -> FormatError {
     let problem = format!(
-        "the name `{}` stands for row {} and for row {} (counted from 0), on lines {} and {}: keep one of them",
+        "duplicate name `{}`: row {} and row {} (counted from 0), on lines {} and {}: keep one of them",
         shown(name),
         rows[0],
         rows[1],

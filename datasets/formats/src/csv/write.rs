@@ -34,7 +34,7 @@ pub enum CsvLayout {
 /// ```
 ///
 /// # Errors
-/// [`FormatError::Unwritable`] where names are missing or stand for two rows, [`FormatError::Exists`] where there is a file already, [`FormatError::Io`].
+/// [`FormatError::Unwritable`] where names are missing or duplicated, [`FormatError::Exists`] where there is a file already, [`FormatError::Io`].
 pub fn write_labels_csv<'a>(
     destination: impl Into<Destination<'a>>,
     sheet: LabelSheet<'_>,

@@ -27,7 +27,7 @@ pub(crate) fn is_array(reader: &mut impl BufRead) -> io::Result<bool> {
 }
 
 /// Whether a file has rows of labels: it is called `.jsonl` or `.ndjson`, or it is `.json` and begins with an array, with
-/// two objects one behind the other, or with an object that has a name of a row and no `images`, as COCO's has.
+/// two objects one after the other, or with an object that has a name of a row and no `images`, as COCO's has.
 pub(crate) fn recognises(path: &Path) -> bool {
     if !path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("json")) {
         return path.is_file();
@@ -51,7 +51,7 @@ fn has_rows(bytes: &[u8]) -> bool {
     }
 }
 
-/// The keys of an object, and what stands behind it.
+/// The keys of an object, and the text after it.
 fn keys(object: &[u8]) -> (Vec<&[u8]>, &[u8]) {
     let mut keys = Vec::new();
     let (mut depth, mut at, mut is_key) = (0_u32, 0, false);

@@ -8,7 +8,7 @@ mod tests;
 mod values;
 mod write;
 
-use crate::error::printed;
+use crate::error::{Problem, printed};
 use crate::input::open_buffered;
 use crate::labels::joined::{self, Split};
 use crate::labels::names::{Classes, unique};
@@ -41,7 +41,7 @@ pub use write::write_labels_jsonl;
 /// * Where [`ReadOptions::class_columns`] are several, each is a key with the label of a class.
 /// * The tasks of Label Studio have their labels in `annotations`, as choices, and their name in `data`.
 ///
-/// Other keys, and those in [`ReadOptions::ignored_columns`], are passed over. A row without a key for labels is an error: one
+/// Other keys, and those in [`ReadOptions::ignored_columns`], are ignored. A row without a key for labels is an error: one
 /// without labels has an empty list or null. What is not listed is unknown unless [`ReadOptions::unlisted`] says otherwise.
 ///
 /// # Errors
@@ -100,7 +100,7 @@ struct Rows<'a> {
     line: Option<u64>,
     tasks: Tasks,
     /// What is wrong with a row; the parser's error says where.
-    problem: Option<String>,
+    problem: Option<Problem>,
     /// Whether the file has to be read again with lists as numbers of classes.
     restart: bool,
     notes: Vec<String>,
@@ -132,7 +132,7 @@ impl<'a> Rows<'a> {
             return json(reader, path, &limits, Array(self)).map_err(|error| {
                 match (error, self.problem.take()) {
                     (FormatError::Text { path, line, column, .. }, Some(problem)) => {
-                        FormatError::Text { path, line, column, problem }
+                        FormatError::text(&path, line, column, problem)
                     }
                     (error, _) => error,
                 }
@@ -145,7 +145,7 @@ impl<'a> Rows<'a> {
             let read = Row(self).deserialize(&mut deserializer);
             if let Err(error) = read.and_then(|()| deserializer.end()) {
                 let column = (error.column() as u64).max(1);
-                let problem = self.problem.take().unwrap_or_else(|| json_problem(&error));
+                let problem = self.problem.take().unwrap_or_else(|| json_problem(&error).into());
                 return Err(FormatError::text(path, number, column, problem));
             }
         }
@@ -160,9 +160,7 @@ impl<'a> Rows<'a> {
         }
         match self.lists.class_named_twice() {
             Err(bytes) => {
-                return Err(format!(
-                    "{bytes} bytes for the labels of a row are more than the memory there is"
-                ));
+                return Err(format!("not enough memory for the labels of a row: {bytes} bytes are needed"));
             }
             Ok(Some(class)) => {
                 let name = self.classes.names().get(class).map_or_else(|| class.to_string(), shown);

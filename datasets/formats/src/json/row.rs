@@ -1,5 +1,6 @@
 //! An object with the labels of a row.
 
+use crate::error::Problem;
 use crate::json::Rows;
 use crate::json::tasks::{Annotations, DataName};
 use crate::json::values::{Listed, Name, OneLabel};
@@ -92,7 +93,7 @@ impl<'de> Visitor<'de> for Row<'_, '_> {
                 }
                 Key::Other(key) if DOUBTFUL_KEYS.contains(&key.as_str()) => {
                     let problem = format!(
-                        "the key `{key}` may say which labels hold, and it is not read: write the labels as an object, \
+                        "the key `{key}` may hold the values of the labels, and it is not read: write the labels as an object, \
                          {{\"cat\": 1, \"dog\": 0}}, or leave the key out with --ignore-columns {key}"
                     );
                     return rows.refuse(problem);
@@ -141,7 +142,7 @@ impl<'de> Found<'de> {
             None => self.name = Some((key, name, text)),
             Some((before, _, was_text)) if *was_text == text => {
                 return Err(format!(
-                    "the row may be called by `{}` or by `{}`: choose with --id-column A",
+                    "the name of the row may be `{}` or `{}`: choose with --id-column A",
                     shown(before),
                     shown(&key)
                 ));
@@ -179,11 +180,11 @@ impl<'de> Found<'de> {
                     Some(key) => format!("`{}`", shown(key)),
                     None => "`id`, `image`, `path`, `file_name`, `filename`, `name` or --id-column A".into(),
                 };
-                return Err(format!("the row has no name: its keys are {keys}, and a name is in {wanted}"));
+                return Err(format!("the row has no name: its keys are {keys}, expected {wanted}"));
             }
         };
         if own_labels && !self.keys.is_empty() && rows.names.is_empty() {
-            rows.notes.push(format!("keys that are passed over: {}", listed(&self.keys)));
+            rows.notes.push(format!("ignored keys: {}", listed(&self.keys)));
         }
         if let Some(key) = self.second
             && rows.names.is_empty()
@@ -208,7 +209,7 @@ impl<'de> Found<'de> {
             None => "`labels`, `label`, `tags`, `categories`, `absent` or `negatives`".into(),
         };
         format!(
-            "the row has no labels: its keys are {}, and labels are in {wanted}; name another key with --classes A, and \
+            "the row has no labels: its keys are {}, expected {wanted}; name another key with --classes A, and \
              write a row without labels with an empty list",
             listed(&self.keys)
         )
@@ -225,8 +226,9 @@ fn listed(keys: &[String]) -> String {
 
 impl Rows<'_> {
     /// An error of the parser in whose place the message is shown.
-    pub(crate) fn refuse<T, E: serde::de::Error>(&mut self, problem: String) -> Result<T, E> {
-        let error = E::custom(&problem);
+    pub(crate) fn refuse<T, E: serde::de::Error>(&mut self, problem: impl Into<Problem>) -> Result<T, E> {
+        let problem = problem.into();
+        let error = E::custom(problem.clone().into_text());
         self.problem = Some(problem);
         Err(error)
     }

@@ -66,7 +66,7 @@ pub(crate) struct Tasks {
     /// Tasks with more annotations than the one that is read.
     several: u64,
     choices: u64,
-    /// Results that are no choices.
+    /// Results that are not choices.
     others: u64,
     /// The first question, and another one.
     questions: [Option<String>; 2],
@@ -76,7 +76,7 @@ impl Tasks {
     /// What a person should know.
     pub(crate) fn notes(self, path: &Path) -> Result<Vec<String>, FormatError> {
         if self.choices == 0 && self.others > 0 {
-            let problem = "no annotation has choices, and no other kind of result is read";
+            let problem = "no annotation has choices, which are the only supported kind of result";
             return Err(FormatError::text(path, 1, 1, problem));
         }
         let Self { tasks, empty, several, others, questions, .. } = self;
@@ -92,7 +92,7 @@ impl Tasks {
             ));
         }
         if others > 0 {
-            notes.push(format!("{others} results of annotations are no choices and are passed over"));
+            notes.push(format!("{others} results of annotations are not choices and are ignored"));
         }
         if let [Some(one), Some(other)] = questions {
             let (one, other) = (shown(&one), shown(&other));

@@ -37,12 +37,12 @@ fn mistakes_have_a_line_and_a_column() {
             .starts_with("x.jsonl: line 2, column 10: EOF while parsing")
     );
     assert!(error("{\"labels\":[]}").contains("the row has no name: its keys are `labels`"));
-    assert!(error("{\"id\":\"a\",\"labels\":{\"cat\":2}}").contains("`2` is no label"));
-    assert!(error("{\"id\":\"a\",\"labels\":{\"cat\":-1}}").contains("say which one"));
+    assert!(error("{\"id\":\"a\",\"labels\":{\"cat\":2}}").contains("invalid label `2`"));
+    assert!(error("{\"id\":\"a\",\"labels\":{\"cat\":-1}}").contains("choose the convention of this file"));
     assert!(error("{\"id\":\"a\",\"labels\":[\"x\",\"x\"]}").contains("the class `x` is listed twice"));
     assert!(
         error("{\"id\":\"a\",\"labels\":[]}\n{\"id\":\"a\",\"absent\":[]}")
-            .contains("stands for row 0 and for row 1")
+            .contains("row 0 and row 1 (counted from 0)")
     );
     assert!(error("").contains("there are no rows"));
     assert!(error(&"[".repeat(100_000)).contains("invalid type"));

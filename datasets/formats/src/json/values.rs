@@ -138,7 +138,7 @@ impl<'de> Visitor<'de> for Listed<'_, '_> {
                 _ => names = true,
             }
             if names && numbers {
-                return rows.refuse("the list has names and numbers".into());
+                return rows.refuse("the list mixes names and numbers");
             }
         }
         match numbers {
@@ -150,7 +150,7 @@ impl<'de> Visitor<'de> for Listed<'_, '_> {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         let Self { rows, label } = self;
         if label != Label::Positive {
-            return rows.refuse("negatives are a list of classes".into());
+            return rows.refuse("negatives are a list of classes");
         }
         while let Some(class) = map.next_key_seed(Class(rows))? {
             let label = map.next_value_seed(OneLabel(rows))?;
@@ -201,7 +201,7 @@ impl Rows<'_> {
                         push(&mut self.cell_places, place)
                     }
                     Some(_) => {}
-                    None => return self.refuse("the labels take more than 4 GiB".into()),
+                    None => return self.refuse("the labels take more than 4 GiB"),
                 }
                 Ok(())
             }
@@ -222,7 +222,7 @@ impl Rows<'_> {
             Err(Refused::Problem(problem)) => self.refuse(problem),
             Err(Refused::Restart) => {
                 self.restart = true;
-                self.refuse("lists of numbers are numbers of classes".into())
+                self.refuse("lists of numbers are numbers of classes")
             }
         }
     }

@@ -6,7 +6,7 @@ use lacuna_labels::Label;
 /// Writes labels as JSON, one object a line, whole or not at all: `id`, the positives as `labels`, the negatives as `absent`.
 ///
 /// # Errors
-/// [`FormatError::Unwritable`] where names are missing or stand for two rows, [`FormatError::Exists`] where there is a file already, [`FormatError::Io`].
+/// [`FormatError::Unwritable`] where names are missing or duplicated, [`FormatError::Exists`] where there is a file already, [`FormatError::Io`].
 pub fn write_labels_jsonl<'a>(
     destination: impl Into<Destination<'a>>,
     sheet: LabelSheet<'_>,

@@ -1,5 +1,6 @@
 //! What the numbers and words of a label file mean.
 
+use crate::error::Problem;
 use crate::{ReadOptions, shown};
 use lacuna_labels::Label;
 use std::fmt;
@@ -19,9 +20,9 @@ pub enum LabelConvention {
     Csl,
 }
 
-/// A name that is none of the choices.
+/// A name that is not one of the choices.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("there is no label convention {name:?}; there are spml, binary-an and csl")]
+#[error("unknown label convention {name:?}: expected spml, binary-an or csl")]
 pub struct UnknownConvention {
     /// The name.
     pub name: String,
@@ -52,15 +53,15 @@ impl fmt::Display for LabelConvention {
 }
 
 impl LabelConvention {
-    /// What stands in a cell of text under a convention. A blank cell and the words for a missing value are unknown under
+    /// The label in a cell of text under a convention. A blank cell and the words for a missing value are unknown under
     /// every one; without one, 0 is a negative, because blanks are there for what is unknown, and -1 is refused. The
     /// spelling does not matter, see [`number_in`]: `0.0`, `false` and `no` mean what 0 means.
-    pub(crate) fn read(convention: Option<Self>, cell: &str) -> Result<Label, String> {
+    pub(crate) fn read(convention: Option<Self>, cell: &str) -> Result<Label, Problem> {
         CellReader { convention, positive_above: None, blank: Label::Unknown }.text(cell)
     }
 
     /// What a number means under a convention, as [`LabelConvention::read`].
-    pub(crate) fn of_number(convention: Option<Self>, number: f64) -> Result<Label, String> {
+    pub(crate) fn of_number(convention: Option<Self>, number: f64) -> Result<Label, Problem> {
         use LabelConvention::{BinaryAn, Csl, Spml};
         match (number, convention) {
             (1.0, _) => Ok(Label::Positive),
@@ -69,12 +70,12 @@ impl LabelConvention {
             (-1.0, Some(Spml)) => Ok(Label::Negative),
             (-1.0, Some(Csl)) => Ok(Label::Unknown),
             (-1.0, Some(BinaryAn)) => Err("with the convention binary-an labels are 0 or 1".into()),
-            (-1.0, None) => Err(MINUS_ONE.into()),
+            (-1.0, None) => Err(Problem::minus_one()),
             (value, _) if 0.0 < value && value < 1.0 => Err(format!(
-                "{value} is a number between 0 and 1: if it is a confidence, say with --positive-above P from which \
-                 one on a label is positive"
-            )),
-            (value, _) => Err(no_label(&value.to_string())),
+                "{value} is between 0 and 1: if it is a confidence, pass --positive-above P, the threshold above which \
+                 a label is positive"
+            ).into()),
+            (value, _) => Err(invalid(&value.to_string())),
         }
     }
 }
@@ -101,45 +102,52 @@ impl CellReader {
     }
 
     /// The label in a cell of text.
-    pub(crate) fn text(&self, cell: &str) -> Result<Label, String> {
+    pub(crate) fn text(&self, cell: &str) -> Result<Label, Problem> {
         match cell.trim() {
             "" => Ok(self.blank),
             cell => match number_in(cell) {
                 Some(Some(number)) => self.number(number).map_err(|problem| match number.abs() > 1.0 {
                     // As it is spelled.
-                    true if self.positive_above.is_none() => no_label(cell),
+                    true if self.positive_above.is_none() => invalid(cell),
                     _ => problem,
                 }),
                 Some(None) => Ok(Label::Unknown),
-                None => Err(no_label(cell)),
+                None => Err(invalid(cell)),
             },
         }
     }
 
-    /// The label that a number stands for.
-    pub(crate) fn number(&self, number: f64) -> Result<Label, String> {
+    /// The label of a number.
+    pub(crate) fn number(&self, number: f64) -> Result<Label, Problem> {
         let Some(above) = self.positive_above else {
             return LabelConvention::of_number(self.convention, number);
         };
         if !(0.0..1.0).contains(&above) {
-            return Err(format!("--positive-above is {above}: it is a number from 0 up to, and not, 1"));
+            return Err(format!("--positive-above is {above}: expected a number from 0 to below 1").into());
         }
         if let Some(convention @ (LabelConvention::Spml | LabelConvention::BinaryAn)) = self.convention {
             return Err(format!(
                 "with --positive-above a small number is a negative, and in the convention {convention} 0 is unknown: \
                  leave one of the two out"
-            ));
+            ).into());
         }
         match number {
             0.0..=1.0 if number > above => Ok(Label::Positive),
             0.0..=1.0 => Ok(Label::Negative),
-            _ => Err(format!("{number} is no confidence: with --positive-above, numbers are from 0 to 1")),
+            _ => Err(format!(
+                "invalid confidence {number}: with --positive-above, expected a number from 0 to 1"
+            )
+            .into()),
         }
     }
 }
 
-fn no_label(cell: &str) -> String {
-    format!("`{}` is no label: 1, 0, -1, true, false, yes, no, or nothing for unknown", shown(cell))
+fn invalid(cell: &str) -> Problem {
+    let text = format!(
+        "invalid label `{}`: expected 1, 0, -1, true, false, yes, no, or an empty cell for unknown",
+        shown(cell)
+    );
+    text.into()
 }
 
 /// The number that a cell stands for, however it is spelled: `1`, `1.0`, `+1`, `1e0`, `true`, `yes`; `Some(None)` where
@@ -182,10 +190,6 @@ pub(crate) fn is_missing_name(cell: &str) -> bool {
     )
 }
 
-/// Why -1 is refused where nobody said what it means.
-pub(crate) const MINUS_ONE: &str = "-1 means 'observed negative' in one convention (spml) and 'unknown' in another \
-     (csl): say which one this file follows";
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -203,7 +207,8 @@ mod tests {
             [read(Some(LabelConvention::Spml), "0"), read(Some(LabelConvention::Spml), "-1")],
             [Ok(U), Ok(N)]
         );
-        assert!(read(None, "-1").unwrap_err().contains("say which one"));
+        assert_eq!(read(None, "-1"), Err(Problem::minus_one()));
+        assert!(matches!(read(None, "-1"), Err(Problem::MissingConvention(_))));
         assert!(read(Some(LabelConvention::BinaryAn), "-1").is_err());
     }
 
@@ -236,8 +241,8 @@ mod tests {
                 }
             }
             for wrong in ["2", "-2", "inf", "-inf", "1 0", "x", "1,0", "--1", "0x1", "68"] {
-                let error = LabelConvention::read(convention, wrong).unwrap_err();
-                assert!(error.starts_with(&format!("`{wrong}` is no label")), "{error}");
+                let error = LabelConvention::read(convention, wrong).unwrap_err().into_text();
+                assert!(error.starts_with(&format!("invalid label `{wrong}`")), "{error}");
             }
         }
     }
@@ -251,14 +256,22 @@ mod tests {
         let cells = ["0.73", "0.5", "0.500001", "0", "1", "", "nan", "5e-1", "True"];
         assert_eq!(cells.map(|cell| read(&half, cell).unwrap()), [P, N, P, N, P, U, U, N, P]);
         for outside in ["-1", "1.01", "2", "-0.1"] {
-            assert!(read(&half, outside).unwrap_err().contains("is no confidence"), "{outside}");
+            assert!(
+                read(&half, outside).unwrap_err().into_text().contains("invalid confidence"),
+                "{outside}"
+            );
         }
-        assert!(read(&options(None, None), "0.73").unwrap_err().contains("--positive-above P"));
+        assert!(read(&options(None, None), "0.73").unwrap_err().into_text().contains("--positive-above P"));
         for wrong in [1.0, -0.1, f64::NAN] {
-            assert!(read(&options(Some(wrong), None), "0.3").unwrap_err().contains("--positive-above is"));
+            assert!(
+                read(&options(Some(wrong), None), "0.3")
+                    .unwrap_err()
+                    .into_text()
+                    .contains("--positive-above is")
+            );
         }
         let both = options(Some(0.5), Some(LabelConvention::Spml));
-        assert!(read(&both, "0.3").unwrap_err().contains("leave one of the two out"));
+        assert!(read(&both, "0.3").unwrap_err().into_text().contains("leave one of the two out"));
         assert_eq!(read(&options(Some(0.0), Some(LabelConvention::Csl)), "0.001"), Ok(P));
     }
 }

@@ -23,7 +23,7 @@ impl Split {
         match &options.label_separator {
             None => Ok(Self::Undecided),
             Some(separator) if separator.is_empty() => {
-                let problem = "--label-separator is empty: name a text, such as '|'";
+                let problem = "--label-separator is empty: expected text such as '|'";
                 Err(FormatError::text(path, 1, 1, problem))
             }
             Some(separator) => Ok(Self::At(separator.clone())),
@@ -83,7 +83,7 @@ pub(crate) fn each_label(
             each_element(inside, |item| {
                 let found = if matches!(item, Item::Name(_)) { Cell::Names } else { Cell::Numbers };
                 if kind != Cell::EmptyList && kind != found {
-                    return Err("the list has names and numbers".into());
+                    return Err("the list mixes names and numbers".into());
                 }
                 kind = found;
                 match item {
@@ -108,8 +108,8 @@ pub(crate) fn each_label(
             _ => {
                 let problem = is_list.err().unwrap_or_default();
                 return Err(format!(
-                    "`{}` looks like a list and is none, {problem}: put the names in quotes, or say with \
-                     --label-separator S what stands between them",
+                    "invalid list `{}`, {problem}: put the names in quotes, or name the separator with --label-separator \
+                     S",
                     shown(cell)
                 ));
             }
@@ -144,7 +144,7 @@ pub(crate) fn parts<'a>(cell: &'a str, separator: &'a str) -> impl Iterator<Item
     parts.map(str::trim).filter(|part| !part.is_empty())
 }
 
-/// What stands inside brackets, where a cell starts and ends with one.
+/// The text inside brackets, if a cell starts and ends with one.
 fn bracketed(cell: &str) -> Option<&str> {
     if cell == "set()" || cell == "list()" || cell == "tuple()" {
         return Some("");
@@ -173,14 +173,14 @@ fn each_element(inside: &str, mut each: impl FnMut(Item<'_>) -> Result<(), Strin
             None => (false, rest),
         };
         if let Some(quote) = text.chars().next().filter(|c| matches!(c, '\'' | '"')) {
-            let (name, behind) = quoted(&text[1..], quote).ok_or("a quote is not closed")?;
+            let (name, behind) = quoted(&text[1..], quote).ok_or("unterminated quote")?;
             each(Item::Name(&name))?;
             rest = behind;
             if wrapped {
-                rest = rest.strip_prefix(')').ok_or("a parenthesis is not closed")?;
+                rest = rest.strip_prefix(')').ok_or("unclosed parenthesis")?;
             }
             if !rest.is_empty() && !rest.starts_with(|c: char| c == ',' || c.is_whitespace()) {
-                return Err(format!("`{}` stands behind a quote", shown(rest)));
+                return Err(format!("unexpected `{}` after a quote", shown(rest)));
             }
         } else {
             let end = text.find(|c: char| c == ',' || c.is_whitespace()).unwrap_or(text.len());
@@ -189,7 +189,7 @@ fn each_element(inside: &str, mut each: impl FnMut(Item<'_>) -> Result<(), Strin
                 || ["True", "False", "true", "false", "None", "null", "nan", "NaN"].contains(&&text[..end]);
             let number = number_in(&text[..end]).filter(|_| printed && !wrapped);
             let number =
-                number.ok_or_else(|| format!("`{}` has no quotes and is no number", shown(&text[..end])))?;
+                number.ok_or_else(|| format!("`{}` is neither quoted nor a number", shown(&text[..end])))?;
             each(Item::Number(number))?;
             rest = &text[end..];
         }
@@ -198,7 +198,7 @@ fn each_element(inside: &str, mut each: impl FnMut(Item<'_>) -> Result<(), Strin
     Ok(())
 }
 
-/// The text up to a quote and what stands behind it.
+/// The text up to a quote and the text after it.
 fn quoted(text: &str, quote: char) -> Option<(Cow<'_, str>, &str)> {
     let end = text.find([quote, '\\'])?;
     if text[end..].starts_with(quote) {
@@ -293,8 +293,8 @@ pub(crate) fn decide(cells: &Interner, one_label: bool) -> Result<Found, Ambiguo
     let ambiguous = |cell: &str, separator: &str, because: String| {
         let cell = cell.to_string();
         let problem = format!(
-            "`{}` may be one label or several{because}: say what separates labels with --label-separator '{separator}'; \
-             where it is one, name a text that no label has, such as --label-separator '{}'",
+            "`{}` may be one label or several{because}: name the separator with --label-separator '{separator}'; \
+             if it is one label, name text that no label contains, such as --label-separator '{}'",
             shown(&cell),
             if separator == "|" { "||" } else { "|" }
         );
@@ -333,7 +333,7 @@ pub(crate) fn decide(cells: &Interner, one_label: bool) -> Result<Found, Ambiguo
                 }
                 found.note.get_or_insert_with(|| {
                     format!(
-                        "`{}` is read as one class, although `{}` is one as well; --label-separator '{separator}' splits it",
+                        "`{}` is read as one class, although `{}` is also a class; --label-separator '{separator}' splits it",
                         shown(cell),
                         shown(part)
                     )
@@ -472,10 +472,7 @@ mod tests {
             "['\\xzz']",
         ] {
             let error = labels(broken).unwrap_err();
-            assert!(
-                error.contains("looks like a list and is none") && error.contains("--label-separator S"),
-                "{error}"
-            );
+            assert!(error.contains("invalid list `") && error.contains("--label-separator S"), "{error}");
         }
         assert!(labels("['cat', 1]").unwrap_err().contains("names and numbers"));
         let comma = Split::At(",".into());
@@ -559,7 +556,7 @@ mod tests {
         assert_eq!(found.separator, None);
         let note = found.note.unwrap();
         assert!(
-            note.contains("`animal/dog` is read as one class, although `animal` is one")
+            note.contains("`animal/dog` is read as one class, although `animal` is also a class")
                 && note.contains("--label-separator '/'"),
             "{note}"
         );

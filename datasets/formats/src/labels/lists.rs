@@ -182,10 +182,7 @@ impl LabelLists {
     /// # Panics
     /// For a class from 2^30 on.
     pub fn push(&mut self, class: usize, label: Label) {
-        assert!(
-            (class as u64) < MOST_CLASSES,
-            "class {class} is beyond the {MOST_CLASSES} that can be listed"
-        );
+        assert!((class as u64) < MOST_CLASSES, "class {class} exceeds the limit of {MOST_CLASSES} classes");
         self.entries.push((class as u32) << 2 | (label as i8 + 1) as u32);
     }
 

@@ -4,14 +4,14 @@ use crate::text::strings::Interner;
 use crate::{FormatError, ReadOptions, Strings, shown};
 use std::path::Path;
 
-/// Refuses a name that stands for two rows.
+/// Returns an error for a duplicate name.
 pub(crate) fn unique(path: &Path, names: &Strings) -> Result<(), FormatError> {
     match names.duplicate() {
         None => Ok(()),
         Some((later, earlier)) => Err(FormatError::Unwritable {
             path: path.into(),
             problem: format!(
-                "the name `{}` stands for row {earlier} and for row {later} (counted from 0)",
+                "duplicate name `{}`: row {earlier} and row {later} (counted from 0)",
                 shown(&names[later])
             ),
         }),

@@ -1,5 +1,6 @@
 //! Lists of numbers: numbers of classes, or a label for each class.
 
+use crate::error::Problem;
 use crate::labels::convention::CellReader;
 use crate::labels::names::numbered_classes;
 use crate::{FormatError, LabelLists, ReadOptions, Strings, shown};
@@ -22,7 +23,7 @@ enum Kind {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Refused {
     /// For this reason.
-    Problem(String),
+    Problem(Problem),
     /// The lists that were taken for labels of two classes are numbers of classes: read the file again.
     Restart,
 }
@@ -81,7 +82,7 @@ impl NumberLists {
     pub(crate) fn push(&mut self, value: Option<f64>, number: bool) -> Result<(), String> {
         if self.list.len() >= self.most {
             return Err(match &self.given {
-                Some(given) => format!("the list has more elements than there are classes, {}", given.len()),
+                Some(given) => format!("the list has more elements than the {} classes", given.len()),
                 None => format!("the list has more than {} elements: name the classes", self.most),
             });
         }
@@ -104,13 +105,13 @@ impl NumberLists {
 
     fn number(&mut self, number: f64) -> Result<u32, String> {
         if !(number >= 0.0 && number.fract() == 0.0 && number < f64::from(1 << 24)) {
-            return Err(format!("{number} is no class number: a whole number from 0 on"));
+            return Err(format!("invalid class number {number}: expected an integer from 0 on"));
         }
         let class = number as u32;
         if class as usize >= self.most {
             return Err(match &self.given {
-                Some(given) => format!("class {class} is beyond the {} that were named", given.len()),
-                None => format!("class {class} is beyond the {} that can be without a name", self.most),
+                Some(given) => format!("class {class} is out of range: {} classes are named", given.len()),
+                None => format!("class {class} exceeds the limit of {} for classes without names", self.most),
             });
         }
         self.classes = self.classes.max(class + 1);
@@ -119,7 +120,7 @@ impl NumberLists {
 
     /// Ends the list of a row, counted from 0: `each` gets the classes where it has numbers of classes; labels are kept.
     pub(crate) fn end(&mut self, row: usize, mut each: impl FnMut(u32)) -> Result<(), Refused> {
-        let problem = |problem: String| Err(Refused::Problem(problem));
+        let problem = |problem: String| Err(Refused::Problem(problem.into()));
         if self.list.is_empty() {
             return Ok(());
         }
@@ -151,7 +152,7 @@ impl NumberLists {
             self.kind = Kind::Classes;
             let list = std::mem::take(&mut self.list);
             for &value in &list {
-                each(self.number(value).map_err(Refused::Problem)?);
+                each(self.number(value).map_err(|problem| Refused::Problem(problem.into()))?);
             }
             self.list = list;
             return Ok(());
@@ -159,12 +160,12 @@ impl NumberLists {
         if let Some(given) = &self.given
             && given.len() != length
         {
-            return problem(format!("the list has {length} labels, and there are {} classes", given.len()));
+            return problem(format!("the list has {length} labels, expected {}", given.len()));
         }
         let certain = certain || matches!(self.kind, Kind::Labels { certain: true, .. });
         self.kind = Kind::Labels { classes: length, certain };
         if row < self.labels.rows() {
-            return problem("the row has a list of labels already".into());
+            return problem("duplicate list of labels".into());
         }
         self.fill(row);
         for (class, &value) in self.list.iter().enumerate() {
@@ -182,7 +183,7 @@ impl NumberLists {
     pub(crate) fn end_classes(&mut self, mut each: impl FnMut(u32)) -> Result<(), Refused> {
         let list = std::mem::take(&mut self.list);
         for &value in &list {
-            each(self.class(value).map_err(Refused::Problem)?);
+            each(self.class(value).map_err(|problem| Refused::Problem(problem.into()))?);
         }
         self.list = list;
         Ok(())
@@ -229,7 +230,9 @@ mod tests {
         for (row, list) in rows.iter().enumerate() {
             lists.start();
             for &value in *list {
-                lists.push(Some(value).filter(|value| !value.is_nan()), true).map_err(Refused::Problem)?;
+                lists
+                    .push(Some(value).filter(|value| !value.is_nan()), true)
+                    .map_err(|problem| Refused::Problem(problem.into()))?;
             }
             let mut classes = Vec::new();
             lists.end(row, |class| classes.push(class))?;
@@ -264,15 +267,15 @@ mod tests {
     #[test]
     fn lists_that_do_not_fit_together_are_refused() {
         let error = |rows: &[&[f64]]| match read(rows) {
-            Err(Refused::Problem(problem)) => problem,
+            Err(Refused::Problem(problem)) => problem.into_text(),
             other => panic!("{other:?}"),
         };
         assert!(error(&[&[0.0, 1.0, 1.0], &[0.0, 1.0, 1.0, 0.0]]).contains("this list has 4 elements"));
         assert!(error(&[&[0.0, 1.0, 1.0], &[2.0]]).contains("which are numbers of classes"));
         assert!(error(&[&[2.0], &[0.0, 1.0, 1.0]]).contains("has a label for each class"));
         assert!(error(&[&[0.5, 1.0]]).contains("--positive-above"));
-        assert!(error(&[&[99_999_999.0]]).contains("no class number"));
-        assert!(error(&[&[70_000.0]]).contains("without a name"));
+        assert!(error(&[&[99_999_999.0]]).contains("invalid class number"));
+        assert!(error(&[&[70_000.0]]).contains("without names"));
         let named = ReadOptions { classes: Some(vec!["a", "b"].into()), ..Default::default() };
         let refused = |rows: &[&[f64]]| matches!(read_with(&named, false, rows), Err(Refused::Problem(_)));
         assert!(refused(&[&[2.0]]) && refused(&[&[1.0, 0.0, 1.0]]) && !refused(&[&[1.0, 0.0]]));

@@ -20,7 +20,7 @@ use std::path::Path;
 /// Reads rows `3,7 0:0.5 12:1`: labels by comma, then columns and values.
 ///
 /// The first line may announce `rows columns labels`, `rows columns` or `rows`; then everything is checked against it,
-/// and a file that was cut is noticed. Without it there are as many columns and labels as the largest numbers ask for.
+/// and a truncated file is detected. Without it there are as many columns and labels as the largest numbers ask for.
 /// Numbers of columns and labels are absolute ([`Table::absolute`]). Labels are counted from 0, columns as well unless
 /// [`ReadOptions::one_based`] says otherwise. Labels may be words: the classes are then the words in the order in which
 /// they first occur. A row may have no label (it then starts with a blank or with its first feature) or no feature. A
@@ -170,10 +170,10 @@ impl<'a> Rows<'a> {
 
     fn class(&mut self, label: &str) -> Result<u64, String> {
         if label.is_empty() {
-            return Err("a label is missing beside the comma".into());
+            return Err("missing label beside the comma".into());
         }
         if is_entry(label) {
-            return Err(format!("`{}` follows a comma, where a label is missing", shown(label)));
+            return Err(format!("missing label after the comma, found `{}`", shown(label)));
         }
         let is_number = looks_like_a_number(label);
         if let Names::Undecided = self.names {
@@ -182,7 +182,7 @@ impl<'a> Rows<'a> {
         let most = self.most_labels();
         match &mut self.names {
             Names::Words(_) if label.contains(':') => {
-                Err(format!("`{}` is no label: a label has no colon", shown(label)))
+                Err(format!("invalid label `{}`: a label has no colon", shown(label)))
             }
             Names::Words(_) if is_number && self.options.classes.is_none() => Err(format!(
                 "the label `{}` is a number, and those before are words: write every label in the same way, or list the \
@@ -200,12 +200,15 @@ impl<'a> Rows<'a> {
                     false => Ok(class),
                 }
             }
-            Names::Numbers if !is_number => {
-                Err(format!("`{}` is no label below {most}, and the labels before are numbers", shown(label)))
-            }
+            Names::Numbers if !is_number => Err(format!(
+                "invalid label `{}`: expected a number below {most}, as the labels before are numbers",
+                shown(label)
+            )),
             Names::Numbers | Names::Undecided => {
                 let number = label_number(label).filter(|&number| number < most);
-                number.ok_or_else(|| format!("`{}` is no label below {most}", shown(label)))
+                number.ok_or_else(|| {
+                    format!("invalid label `{}`: expected a number below {most}", shown(label))
+                })
             }
         }
     }
@@ -221,10 +224,12 @@ impl<'a> Rows<'a> {
         let mut some = false;
         for (place, entry) in entries.split_ascii_whitespace().enumerate() {
             let at = offset(line, entry);
-            let form = || (at, format!("`{}` is not `column:value`", shown(entry)));
+            let form = || (at, format!("invalid entry `{}`: expected `column:value`", shown(entry)));
             let (column, text) = entry.split_once(':').ok_or_else(form)?;
             if place == 0 && column == "qid" {
-                number(text).ok_or_else(|| (at, format!("`{}` is not `qid:number`", shown(entry))))?;
+                number(text).ok_or_else(|| {
+                    (at, format!("invalid entry `{}`: expected `qid:number`", shown(entry)))
+                })?;
                 self.queries += 1;
                 continue;
             }
@@ -234,7 +239,7 @@ impl<'a> Rows<'a> {
                 false => column,
             };
             if column >= most {
-                return Err((at, format!("column {column} is not below {most}")));
+                return Err((at, format!("invalid column {column}: expected a number below {most}")));
             }
             let value: f32 = text.parse().map_err(|_| form())?;
             if !value.is_finite() {
@@ -246,7 +251,7 @@ impl<'a> Rows<'a> {
             self.features.push(column as usize, value);
         }
         match some.then(|| self.features.end_row()).flatten() {
-            Some(column) => Err((0, format!("column {column} has two values"))),
+            Some(column) => Err((0, format!("duplicate column {column}"))),
             None => Ok(()),
         }
     }
@@ -257,14 +262,14 @@ impl<'a> Rows<'a> {
         let most = self.most_labels();
         for entry in line.split_ascii_whitespace() {
             let at = offset(line, entry);
-            let form = || (at, format!("`{}` is not `label:1`", shown(entry)));
+            let form = || (at, format!("invalid entry `{}`: expected `label:1`", shown(entry)));
             let (label, value) = entry.split_once(':').ok_or_else(form)?;
             if label_number(value) != Some(1) {
                 return Err(form());
             }
             let label = number(label).ok_or_else(form)?;
             if label >= most {
-                return Err((at, format!("`{label}` is no label below {most}")));
+                return Err((at, format!("invalid label `{label}`: expected a number below {most}")));
             }
             self.push_label(label)?;
         }
@@ -288,7 +293,7 @@ impl<'a> Rows<'a> {
             Names::Words(classes) => format!("`{}`", shown(&classes.names()[pair[0] as usize])),
             Names::Undecided | Names::Numbers => pair[0].to_string(),
         };
-        Err((0, format!("label {label} is listed twice")))
+        Err((0, format!("duplicate label {label}")))
     }
 
     fn push_labels(&mut self, line: u64) -> Result<(), Problem> {
@@ -335,7 +340,7 @@ impl<'a> Rows<'a> {
         let (found, line) = self.labels;
         if announced.is_some_and(|announced| found > announced) {
             let problem = format!(
-                "label {} is not below the {} of the header",
+                "label {} is out of range: the header announces {}",
                 found - 1,
                 announced.unwrap_or_default()
             );
@@ -347,7 +352,8 @@ impl<'a> Rows<'a> {
             (Names::Words(classes), _) => classes.into_names(),
             (_, Some(classes)) if classes.len() as u64 >= labels => classes.clone(),
             (_, Some(classes)) => {
-                let problem = format!("there are {labels} labels, and {} were named", classes.len());
+                let problem =
+                    format!("the file has {labels} labels, but {} classes are named", classes.len());
                 return Err(FormatError::text(path, 1, 1, problem));
             }
             (_, None) => {
@@ -372,9 +378,9 @@ impl<'a> Rows<'a> {
                 "; is the first line a row with the label {announced}? Then write a header in front: rows columns labels"
             )
         } else if found < announced {
-            ": the file was cut".to_string()
+            ": the file is truncated".to_string()
         } else {
-            ": the header is wrong, or the file was put together from several".to_string()
+            ": the header is wrong, or the file was concatenated from several".to_string()
         };
         let problem = format!("the header announces {announced} rows and there are {found}{why}");
         Err(FormatError::text(self.path, end, 1, problem))

@@ -35,26 +35,32 @@ fn rows_without_a_header() {
 #[test]
 fn mistakes_have_a_line_and_a_column() {
     let error = |text: &str| read_text(text, &ReadOptions::default()).unwrap_err();
-    assert_eq!(error("1 5 2\n0,2 1:1\n"), "x.txt: line 2, column 3: `2` is no label below 2");
-    assert_eq!(error("1 5 2\n0 5:1\n"), "x.txt: line 2, column 3: column 5 is not below 5");
+    assert_eq!(
+        error("1 5 2\n0,2 1:1\n"),
+        "x.txt: line 2, column 3: invalid label `2`: expected a number below 2"
+    );
+    assert_eq!(
+        error("1 5 2\n0 5:1\n"),
+        "x.txt: line 2, column 3: invalid column 5: expected a number below 5"
+    );
     assert_eq!(
         error("2 5 2\n0 4:1\n"),
-        "x.txt: line 2, column 1: the header announces 2 rows and there are 1: the file was cut"
+        "x.txt: line 2, column 1: the header announces 2 rows and there are 1: the file is truncated"
     );
-    assert_eq!(error("0 1:1 1:2\n"), "x.txt: line 1, column 1: column 1 has two values");
-    assert_eq!(error("0 1:x\n"), "x.txt: line 1, column 3: `1:x` is not `column:value`");
-    assert_eq!(error("0 1:inf\n"), "x.txt: line 1, column 3: `inf` is no finite number");
+    assert_eq!(error("0 1:1 1:2\n"), "x.txt: line 1, column 1: duplicate column 1");
+    assert_eq!(error("0 1:x\n"), "x.txt: line 1, column 3: invalid entry `1:x`: expected `column:value`");
+    assert_eq!(error("0 1:inf\n"), "x.txt: line 1, column 3: invalid number `inf`: expected a finite number");
     assert_eq!(
         error("0 1:1\n0 1:1 7:-1e300\n"),
         "x.txt: line 2, column 7: row 1, column 7 (counted from 0) is -1e300, which is beyond the range of 32-bit \
          floats; scale the column"
     );
-    assert!(error("0,0 1:1\n").contains("label 0 is listed twice"));
+    assert!(error("0,0 1:1\n").contains("duplicate label 0"));
     assert!(error("0 1:1\n\n").contains("line 2, column 1: the line is empty"));
     assert!(error("1073741823 1:1\n").contains("labels without names"));
-    assert!(error("9999999999 1:1\n").contains("is no label below"));
+    assert!(error("9999999999 1:1\n").contains(": expected a number below"));
     assert!(error("").contains("there are no rows"));
-    assert!(error("1000000000 1000000000 1000000000\n0 1:1\n").contains("the file was cut"));
+    assert!(error("1000000000 1000000000 1000000000\n0 1:1\n").contains("the file is truncated"));
 }
 
 fn labels_alone() -> ReadOptions {
@@ -88,10 +94,10 @@ fn comments_and_blanks_beside_commas() {
         assert_eq!(values(table), [0.5, 1.0, 0.0, 0.25], "{text}");
     }
     let error = |text: &str| read_text(text, &ReadOptions::default()).unwrap_err();
-    assert!(error("0, 1:1\n").contains("line 1, column 4: `1:1` follows a comma, where a label is missing"));
-    assert!(error("0,,1 1:1\n").contains("column 3: a label is missing beside the comma"));
-    assert!(error("1.5 1:1\n").contains("`1.5` is no label below"));
-    assert!(error("-1 1:1\n").contains("`-1` is no label below"));
+    assert!(error("0, 1:1\n").contains("line 1, column 4: missing label after the comma, found `1:1`"));
+    assert!(error("0,,1 1:1\n").contains("column 3: missing label beside the comma"));
+    assert!(error("1.5 1:1\n").contains("invalid label `1.5`: expected a number below"));
+    assert!(error("-1 1:1\n").contains("invalid label `-1`: expected a number below"));
 }
 
 #[test]
@@ -100,7 +106,7 @@ fn query_numbers_are_passed_over_and_said() {
     assert_eq!(table.notes, ["x.txt: the query numbers (qid) of 2 rows are not used"]);
     assert_eq!(values(table), [1.0, 0.0, 0.0, 1.0, 0.0, 3.0]);
     let error = read_text("0 qid:x 0:1\n", &ReadOptions::default()).unwrap_err();
-    assert!(error.contains("line 1, column 3: `qid:x` is not `qid:number`"), "{error}");
+    assert!(error.contains("line 1, column 3: invalid entry `qid:x`: expected `qid:number`"), "{error}");
     assert!(read_text("0 0:1 qid:1\n", &ReadOptions::default()).is_err());
 }
 
@@ -116,7 +122,11 @@ fn labels_that_are_words_are_classes_in_order_of_appearance() {
     let table = read_text(&format!("4 2 4\n{text}"), &ReadOptions::default()).unwrap();
     assert!(table.notes[0].contains("the header announces 4 labels, and 3 occur"), "{:?}", table.notes);
     for (text, options, expected) in [
-        (format!("4 2 2\n{text}"), ReadOptions::default(), "line 3, column 1: label 2 is not below the 2"),
+        (
+            format!("4 2 2\n{text}"),
+            ReadOptions::default(),
+            "line 3, column 1: label 2 is out of range: the header announces 2",
+        ),
         (
             text.replace("c#", "sea"),
             known,
@@ -127,9 +137,9 @@ fn labels_that_are_words_are_classes_in_order_of_appearance() {
             ReadOptions::default(),
             "the label `3` is a number, and those before are",
         ),
-        ("3 0:1\nsky 0:1\n".into(), ReadOptions::default(), "and the labels before are numbers"),
-        ("sky,sky 0:1\n".into(), ReadOptions::default(), "label `sky` is listed twice"),
-        ("sky:x 0:1\n".into(), ReadOptions::default(), "`sky:x` is no label: a label has no colon"),
+        ("3 0:1\nsky 0:1\n".into(), ReadOptions::default(), "as the labels before are numbers"),
+        ("sky,sky 0:1\n".into(), ReadOptions::default(), "duplicate label `sky`"),
+        ("sky:x 0:1\n".into(), ReadOptions::default(), "invalid label `sky:x`: a label has no colon"),
         ("id,label\na.jpg,sky\n".into(), ReadOptions::default(), "x.txt: there are no features"),
     ] {
         let error = read_text(&text, &options).unwrap_err();
@@ -189,11 +199,11 @@ fn features_and_labels_in_two_files() {
     let table = read_text("3 4\n0:1\n\n2:1\n", &ReadOptions::default()).unwrap();
     assert_eq!((table.rows(), table.labels.is_none()), (3, true));
     for (text, expected) in [
-        ("2 3\n0,3\n1\n", "line 2, column 1: label 3 is not below the 3 of the header"),
-        ("2 3\n0:1\n3:1\n", "line 3, column 1: `3` is no label below 3"),
-        ("0:1\n1:0.5\n", "line 2, column 1: `1:0.5` is not `label:1`"),
-        ("0:1\n1\n", "line 2, column 1: `1` is not `label:1`"),
-        ("0:1 0:1\n", "label 0 is listed twice"),
+        ("2 3\n0,3\n1\n", "line 2, column 1: label 3 is out of range: the header announces 3"),
+        ("2 3\n0:1\n3:1\n", "line 3, column 1: invalid label `3`: expected a number below 3"),
+        ("0:1\n1:0.5\n", "line 2, column 1: invalid entry `1:0.5`: expected `label:1`"),
+        ("0:1\n1\n", "line 2, column 1: invalid entry `1`: expected `label:1`"),
+        ("0:1 0:1\n", "duplicate label 0"),
         ("0 1:1\n\n", "line 2, column 1: the line is empty"),
     ] {
         let error = read_text(text, &labels_alone()).unwrap_err();

@@ -107,10 +107,10 @@ impl<'a> Reader<'a> {
 
     fn bytes(&mut self, bytes: &mut [u8]) -> Result<(), FormatError> {
         if (bytes.len() as u64) > self.left {
-            return Err(self.broken("a part of the variable goes beyond its end"));
+            return Err(self.broken("an element extends beyond the end of its variable"));
         }
         self.left -= bytes.len() as u64;
-        self.inner.read_exact(bytes).map_err(|_| self.broken("the variable ends before its data does"))
+        self.inner.read_exact(bytes).map_err(|_| self.broken("truncated variable"))
     }
 
     /// Type and size of the next part; small parts have their data in the tag.
@@ -121,27 +121,27 @@ impl<'a> Reader<'a> {
         let small = first >> 16;
         if small > 0 {
             if small > 4 {
-                return Err(self.broken("a small part has more than 4 bytes"));
+                return Err(self.broken("a small element has more than 4 bytes"));
             }
             return Ok((first & 0xffff, u64::from(small), Some(tag[4..].try_into().expect("four bytes"))));
         }
         let bytes = u64::from(u32_of(&tag[4..], self.order));
         if bytes > self.left {
-            return Err(self.broken("a part of the variable goes beyond its end"));
+            return Err(self.broken("an element extends beyond the end of its variable"));
         }
         Ok((first, bytes, None))
     }
 
-    /// All bytes of a small or short part, and the padding behind it.
+    /// All bytes of a small or short element, and its padding.
     fn part(&mut self, most: u64) -> Result<(u32, Vec<u8>), FormatError> {
         let (kind, count, small) = self.tag()?;
         if let Some(bytes) = small {
             return Ok((kind, bytes[..count as usize].to_vec()));
         }
         if count > most {
-            return Err(
-                self.broken(format!("a part of the header has {count} bytes, and at most {most} are read"))
-            );
+            return Err(self.broken(format!(
+                "an element of the header has {count} bytes, more than the limit of {most}"
+            )));
         }
         let mut bytes = vec![0; count as usize];
         self.bytes(&mut bytes)?;
@@ -174,10 +174,11 @@ impl<'a> Reader<'a> {
         let (_, dims) = self.part(4 * MOST_DIMENSIONS as u64)?;
         let dims: Vec<usize> = dims.chunks_exact(4).map(|bytes| u32_of(bytes, self.order) as usize).collect();
         if dims.len() < 2 || dims.iter().any(|&dim| dim > i32::MAX as usize) {
-            return Err(self.broken(format!("{dims:?} are no dimensions of a matrix")));
+            return Err(self.broken(format!("invalid matrix dimensions {dims:?}")));
         }
         let (_, name) = self.part(1024)?;
-        let name = String::from_utf8(name).map_err(|_| self.broken("the name of a variable is no UTF-8"))?;
+        let name =
+            String::from_utf8(name).map_err(|_| self.broken("the name of a variable is not valid UTF-8"))?;
         Ok(Matrix { name, class, dims, complex, bytes })
     }
 
@@ -185,12 +186,13 @@ impl<'a> Reader<'a> {
     pub(super) fn numbers(&mut self, matrix: &Matrix) -> Result<(Dtype, usize), FormatError> {
         let count = matrix.dims.iter().try_fold(1_usize, |count, &dim| count.checked_mul(dim));
         let (kind, bytes, small) = self.tag()?;
-        let dtype = dtype(kind, self.order)
-            .ok_or_else(|| self.broken(format!("data of type {kind} in `{}` are no numbers", matrix.name)))?;
+        let dtype = dtype(kind, self.order).ok_or_else(|| {
+            self.broken(format!("unsupported data type {kind} in `{}`: expected numbers", matrix.name))
+        })?;
         let width = dtype.kind.bytes().expect("numbers have a size");
         match count.filter(|count| count.checked_mul(width).is_some_and(|all| all as u64 == bytes)) {
             None => Err(self.broken(format!(
-                "the dimensions {:?} of `{}` need another number of bytes than {bytes}",
+                "the dimensions {:?} of `{}` do not match its {bytes} bytes",
                 matrix.dims, matrix.name
             ))),
             Some(count) => {
@@ -214,10 +216,10 @@ impl<'a> Reader<'a> {
         let width = match kind {
             1 | 2 | 16 => 1,
             4 | 17 => 2,
-            _ => return Err(self.broken(format!("characters of type {kind} are not read"))),
+            _ => return Err(self.broken(format!("unsupported character type {kind}"))),
         };
         let Some(count) = count.filter(|count| (*count as u64) * width == bytes) else {
-            return Err(self.broken("the dimensions of text need another number of characters"));
+            return Err(self.broken("the dimensions of text do not match the number of characters"));
         };
         FormatError::within(&self.path, "characters", count as u64, self.limits.header)?;
         let mut data = vec![0; bytes as usize];
@@ -257,15 +259,15 @@ impl<'a> Reader<'a> {
         };
         let (of_rows, starts) = (integers(&of_rows), integers(&starts));
         if starts.len() != columns + 1 || starts.first() != Some(&0) || !starts.is_sorted() {
-            return Err(self.broken("the columns of a sparse matrix have no valid starts"));
+            return Err(self.broken("invalid column starts of a sparse matrix"));
         }
         let count = starts[columns];
         let (kind, bytes, small) = self.tag()?;
-        let dtype =
-            dtype(kind, self.order).ok_or_else(|| self.broken("values of a sparse matrix are no numbers"))?;
+        let dtype = dtype(kind, self.order)
+            .ok_or_else(|| self.broken("the values of a sparse matrix are not numbers"))?;
         let width = dtype.kind.bytes().expect("numbers have a size");
         if count > of_rows.len() || ((count * width) as u64) > bytes {
-            return Err(self.broken("a sparse matrix has fewer values than its columns say"));
+            return Err(self.broken("a sparse matrix has fewer values than its column starts require"));
         }
         if let Some(bytes) = small {
             let inner = std::mem::replace(&mut self.inner, Box::new(std::io::empty()));
@@ -281,7 +283,9 @@ impl<'a> Reader<'a> {
                 column += 1;
             }
             if of_rows[i] >= rows {
-                return Err(self.broken(format!("row {} of a sparse matrix of {rows} rows", of_rows[i])));
+                return Err(
+                    self.broken(format!("invalid row {} of a sparse matrix with {rows} rows", of_rows[i]))
+                );
             }
             entries.push((of_rows[i] as u32, column as u32, value as f32));
         }

@@ -34,7 +34,7 @@ pub(crate) fn read(path: &Path, options: &ReadOptions) -> Result<Content, Format
 #[derive(Clone)]
 struct Entry {
     matrix: Matrix,
-    /// The first byte behind the tag of its element.
+    /// The first byte after the tag of its element.
     at: u64,
     /// Bytes of the element in the file.
     bytes: u64,
@@ -84,7 +84,7 @@ impl MatFile {
                     ),
                     false => refuse(
                         126,
-                        "this is no .mat file of version 5: bytes 126 and 127 are neither `IM` nor `MI`",
+                        "not a .mat file of version 5: bytes 126 and 127 are neither `IM` nor `MI`",
                     ),
                 };
             }
@@ -107,7 +107,7 @@ impl MatFile {
             let list: Vec<String> = skipped.iter().take(8).map(|name| shown(name)).collect();
             let more = if skipped.len() > 8 { ", ..." } else { "" };
             found.notes.push(format!(
-                "{}: variables that are no real matrix are not read: {}{more}",
+                "{}: unsupported variables (no real matrix) are ignored: {}{more}",
                 path.display(),
                 list.join(", ")
             ));
@@ -115,11 +115,11 @@ impl MatFile {
         Ok(found)
     }
 
-    /// Reads the header of the variable at a byte; answers with the byte behind it.
+    /// Reads the header of the variable at a byte; returns the byte behind it.
     fn entry(&mut self, at: u64, length: u64, skipped: &mut Vec<String>) -> Result<u64, FormatError> {
         let path = self.path.clone();
         let io = || FormatError::io(&path);
-        let cut = || FormatError::bytes(&path, at, "the file ends inside a variable: it was cut");
+        let cut = || FormatError::bytes(&path, at, "truncated file: it ends inside a variable");
         if length - at < 8 {
             return Err(cut());
         }
@@ -138,7 +138,7 @@ impl MatFile {
                 return Err(FormatError::bytes(
                     &path,
                     at,
-                    format!("elements of type {kind} are no variables"),
+                    format!("unsupported element type {kind}: expected a variable"),
                 ));
             }
         };
@@ -159,7 +159,7 @@ impl MatFile {
         // Elements end at multiples of 8 bytes, compressed ones where they end.
         let end = if compressed { end } else { end.next_multiple_of(8).min(length) };
         if self.entries.iter().any(|other| other.matrix.name == entry.matrix.name) {
-            let problem = format!("the variable `{}` is there twice", shown(&entry.matrix.name));
+            let problem = format!("duplicate variable `{}`", shown(&entry.matrix.name));
             return Err(FormatError::bytes(&path, at, problem));
         }
         match entry.matrix.class {
@@ -184,7 +184,7 @@ impl MatFile {
         inflated.read_exact(&mut tag).map_err(broken)?;
         let (kind, size) = (element::u32_of(&tag[..4], order), u64::from(element::u32_of(&tag[4..], order)));
         if kind != element::MATRIX {
-            return Err(FormatError::bytes(&path, entry.at, "what is compressed is no variable"));
+            return Err(FormatError::bytes(&path, entry.at, "the compressed element is not a variable"));
         }
         Ok(Reader::new(Box::new(inflated), size, entry.at, path, order, limits))
     }
@@ -227,7 +227,7 @@ impl ArrayFile for MatFile {
         {
             let turned = array.transposed().map_err(FormatError::npy(&place))?;
             self.notes.push(format!(
-                "{}: classes x rows ({classes} x {columns}) was turned into rows x classes",
+                "{}: classes x rows ({classes} x {columns}) is transposed to rows x classes",
                 place.display()
             ));
             return Ok(turned);
@@ -261,7 +261,7 @@ impl ArrayFile for MatFile {
             None => self.rows = Some(matrix.dims[0]),
             Some(rows) if matrix.dims[1] == rows && matrix.dims[0] != rows => {
                 self.notes.push(format!(
-                    "{}: classes x rows ({} x {rows}) was turned into rows x classes",
+                    "{}: classes x rows ({} x {rows}) is transposed to rows x classes",
                     within(&self.path, name).display(),
                     matrix.dims[0]
                 ));

@@ -3,7 +3,7 @@
 use crate::chunks::Chunks;
 use crate::error::printed;
 use crate::input::open_buffered;
-use crate::labels::convention::{CellReader, MINUS_ONE, is_label, number_in};
+use crate::labels::convention::{CellReader, is_label, number_in};
 use crate::labels::names::{numbered_classes, unique};
 use crate::memory::reserved;
 use crate::text::lines::Lines;
@@ -36,7 +36,7 @@ fn words(line: &str) -> impl Iterator<Item = (usize, &str)> + Clone {
     line.split_whitespace().map(|word| (word.as_ptr() as usize - line.as_ptr() as usize, word))
 }
 
-/// Whether all words behind the first are labels.
+/// Whether all words after the first are labels.
 fn is_row(line: &str) -> bool {
     words(line).nth(1).is_some() && words(line).skip(1).all(|(_, word)| number_in(word).is_some())
 }
@@ -125,7 +125,7 @@ fn parse(reader: impl BufRead, path: &Path, options: &ReadOptions) -> Result<Tab
         let count = words.clone().count();
         if count != columns.count {
             let at = words.clone().nth(columns.count).map_or(line.trim_end().len(), |(at, _)| at);
-            let problem = format!("the row has {count} labels, and there are {} classes", columns.count);
+            let problem = format!("the row has {count} labels, expected {}", columns.count);
             return Err(refuse(at, problem));
         }
         let mut cell = |(at, word): (usize, &str)| {
@@ -140,7 +140,7 @@ fn parse(reader: impl BufRead, path: &Path, options: &ReadOptions) -> Result<Tab
                 }
                 _ => reader.text(word),
             };
-            cells.push(label.map_err(|problem| refuse(at, problem))?);
+            cells.push(label.map_err(|problem| FormatError::text(path, number, at as u64 + 1, problem))?);
             Ok(())
         };
         match &columns.chosen {
@@ -159,17 +159,17 @@ fn parse(reader: impl BufRead, path: &Path, options: &ReadOptions) -> Result<Tab
             }
         }
         if let (Some((line, at)), true) = (minus, zero) {
-            return Err(FormatError::text(path, line, at as u64 + 1, MINUS_ONE));
+            return Err(FormatError::text(path, line, at as u64 + 1, crate::error::Problem::minus_one()));
         }
     }
     if let Some(expected) = expected.filter(|expected| *expected != names.len() as u64) {
-        let problem = format!("the first line announces {expected} rows, and there are {}", names.len());
+        let problem = format!("the first line announces {expected} rows, found {}", names.len());
         return Err(FormatError::text(path, lines.number().max(1), 1, problem));
     }
     let Some(columns) = columns else { return Err(FormatError::Empty { path: path.into(), what: "rows" }) };
     if names.iter().all(|name| number_in(name).is_some_and(is_label)) {
         let problem =
-            "the first word of a line is the name of its row, and all of them are labels: put names in front";
+            "the first word of every line is a label, expected the name of the row: put names in front";
         return Err(FormatError::text(path, 1, 1, problem));
     }
     unique(path, &names)?;
@@ -210,13 +210,14 @@ impl Columns {
         let Some(names) = header.names.take() else {
             if options.class_columns.is_some() || !options.ignored_columns.is_empty() {
                 return here(
-                    "the classes have no names, so that --classes and --ignore-columns name none".into(),
+                    "the classes have no names, so that --classes and --ignore-columns cannot name any"
+                        .into(),
                 );
             }
             let classes = match &options.classes {
                 Some(given) if given.len() != count => {
                     return here(format!(
-                        "the row has {count} labels, and {} classes were named",
+                        "the row has {count} labels, but {} classes are named",
                         given.len()
                     ));
                 }
@@ -229,7 +230,7 @@ impl Columns {
         let skipped = usize::from(header.open && names.len() == count + 1);
         if names.len() - skipped != count {
             return here(format!(
-                "the row has {count} labels, and there are {} names of classes",
+                "the row has {count} labels, expected {} as there are names of classes",
                 names.len()
             ));
         }
@@ -248,7 +249,7 @@ impl Columns {
                     names.iter().take(20).map(|name| format!("`{}`", shown(name))).collect();
                 let more = if names.len() > 20 { ", ..." } else { "" };
                 Problem::Here(format!(
-                    "{option} names `{}`, and there is no such class: there are {}{more}",
+                    "{option} names the missing class `{}`: there are {}{more}",
                     shown(name),
                     list.join(", ")
                 ))
@@ -272,7 +273,7 @@ impl Columns {
             chosen.retain(|&class| class != place);
         }
         if chosen.is_empty() {
-            return here("no class is left: name them with --classes A,B".into());
+            return here("no class is left: name the classes with --classes A,B".into());
         }
         let classes = chosen.iter().map(|&class| &names[class as usize]).collect();
         let places = reserved(count).map_err(memory)?;
@@ -338,28 +339,26 @@ mod tests {
         }
         let named = ReadOptions { classes: Some(vec!["x", "y"].into()), ..Default::default() };
         assert_eq!(read_text("a 1 0\n", &named).unwrap().1, ["x", "y"]);
-        assert!(read_text("a 1 0 1\n", &named).unwrap_err().contains("2 classes were named"));
+        assert!(read_text("a 1 0 1\n", &named).unwrap_err().contains("2 classes are named"));
     }
 
     #[test]
     fn mistakes_have_a_line_and_a_column() {
         let error = |text| read_text(text, &ReadOptions::default()).unwrap_err();
-        assert_eq!(
-            error("a 1 0\nb 1 0 1\n"),
-            "x.txt: line 2, column 7: the row has 3 labels, and there are 2 classes"
-        );
+        assert_eq!(error("a 1 0\nb 1 0 1\n"), "x.txt: line 2, column 7: the row has 3 labels, expected 2");
         assert!(error("a 1 0\nb 1\n").starts_with("x.txt: line 2, column 4: the row has 1 labels"));
-        assert!(error("a 1 0\nb 1 x\n").starts_with("x.txt: line 2, column 5: `x` is no label"));
+        assert!(error("a 1 0\nb 1 x\n").starts_with("x.txt: line 2, column 5: invalid label `x`"));
         assert!(error("a 1 0\nb 1 0.4\n").contains("--positive-above P"));
         assert!(
             error("3\ncat\na 1\nb 0\n")
-                .contains("line 4, column 1: the first line announces 3 rows, and there are 2")
+                .contains("line 4, column 1: the first line announces 3 rows, found 2")
         );
         assert!(
-            error("cat dog cow\na 1\n").contains("the row has 1 labels, and there are 3 names of classes")
+            error("cat dog cow\na 1\n")
+                .contains("the row has 1 labels, expected 3 as there are names of classes")
         );
         assert!(error("cat cat\na 1 1\n").contains("both called `cat`"));
-        assert!(error("a 1\na 0\n").contains("stands for row 0 and for row 1"));
+        assert!(error("a 1\na 0\n").contains("row 0 and row 1 (counted from 0)"));
         for empty in ["", "0\n", "0\ncat\n", "cat dog\n"] {
             assert!(error(empty).contains("there are no rows"), "{empty}");
         }

@@ -1,6 +1,6 @@
 //! A file a class: the lists of PASCAL VOC.
 
-use crate::error::printed;
+use crate::error::{Problem, printed};
 use crate::input::open_buffered;
 use crate::labels::convention::{CellReader, LabelConvention};
 use crate::labels::lists::{BadEntries, Entries};
@@ -19,7 +19,7 @@ const PARTS: [&str; 4] = ["train", "val", "trainval", "test"];
 /// Reads a folder `ImageSets/Main`, or one that has it: files `<class>_train.txt`, `_val`, `_trainval` and `_test` of lines
 /// `2008_000002 -1`, where 1 is a positive, -1 a negative and 0 a difficult object, whose label is unknown.
 ///
-/// With lists `_test` those are the rows to test on, and `_trainval` or else `_train` those to train on. Else `_train` and
+/// With lists `_test` those are the test rows, and `_trainval` or else `_train` those to train on. Else `_train` and
 /// `_val` are the two parts. Else there is one part, `_trainval` where there is one. Classes are in the order of their names,
 /// or in that of [`ReadOptions::classes`] or [`ReadOptions::class_columns`]; [`ReadOptions::ignored_columns`] are left out. A
 /// row that the list of a class does not have is unknown there unless [`ReadOptions::unlisted`] says otherwise.
@@ -59,7 +59,7 @@ pub(crate) fn read(folder: &Path, options: &ReadOptions) -> Result<Content, Form
     let mut content = Content { train: read(train)?, test: test.map(read).transpose()? };
     let parts = match test {
         Some(test) => {
-            format!("rows to train on are from the lists `_{train}`, rows to test on from `_{test}`")
+            format!("training rows are from the lists `_{train}`, test rows from `_{test}`")
         }
         None => format!("rows are from the lists `_{train}`"),
     };
@@ -170,7 +170,7 @@ fn part(
     };
     if listed < all {
         notes.push(format!(
-            "{}: {} of {all} labels stand in no list and are {}",
+            "{}: {} of {all} labels are in no list and are {}",
             printed(folder),
             all - listed,
             match unlisted {
@@ -183,12 +183,12 @@ fn part(
     Ok(Table { notes, ..Table::of_lists(folder, Some(names), lists) })
 }
 
-/// Runs over the lines of a list; answers with what a person should know about its end.
+/// Runs over the lines of a list; returns what a person should know about its end.
 fn list(
     reader: impl BufRead,
     file: &Path,
     options: &ReadOptions,
-    mut each: impl FnMut(&str, &str) -> Result<(), String>,
+    mut each: impl FnMut(&str, &str) -> Result<(), Problem>,
 ) -> Result<Option<String>, FormatError> {
     let mut lines = Lines::new(reader, file, &options.limits);
     while let Some((number, line)) = lines.next_filled()? {
@@ -252,7 +252,7 @@ mod tests {
         assert_eq!(content.train.classes.to_vec(), ["cat", "dog"]);
         assert_eq!(labels(&content.train), (vec!["2008_1".into(), "2008_2".into()], vec![P, N, U, P]));
         assert_eq!(labels(&content.test.unwrap()), (vec!["2008_3".into()], vec![N, P]));
-        assert!(content.train.notes[0].contains("from the lists `_train`, rows to test on from `_val`"));
+        assert!(content.train.notes[0].contains("from the lists `_train`, test rows from `_val`"));
         for file in ["dog_val.txt", "cat_val.txt", "dog_train.txt", "cat_train.txt"] {
             fs::remove_file(inner(folder.path()).join(file)).unwrap();
         }
@@ -270,23 +270,19 @@ mod tests {
         let error = |files| read(folder(files).path(), &ReadOptions::default()).unwrap_err().to_string();
         assert!(
             error(&[("a_train.txt", "x 1\n"), ("a_val.txt", "y 1\n"), ("b_train.txt", "x 1\n")])
-                .contains("b_val.txt: there is no such file")
+                .contains("b_val.txt: missing file")
         );
         assert!(
             error(&[("a_train.txt", "x 1\ny 0\nx -1\n")])
                 .contains("line 3, column 1: `x` has different labels, on lines 1, 3")
         );
         assert!(error(&[("a_train.txt", "x 1 1\n")]).contains("such as `2008_000002 -1`"));
-        assert!(error(&[("a_train.txt", "x  2\n")]).contains("line 1, column 4: `2` is no label"));
+        assert!(error(&[("a_train.txt", "x  2\n")]).contains("line 1, column 4: invalid label `2`"));
         assert!(error(&[("a_train.txt", "\n")]).contains("there are no rows"));
-        assert!(error(&[("train.txt", "x\n")]).contains("there is no such file. A folder ImageSets/Main"));
+        assert!(error(&[("train.txt", "x\n")]).contains("missing file. A folder ImageSets/Main"));
         let missing = folder(&[("a_train.txt", "x 1\n"), ("b_train.txt", "y 1\nx -1\n")]);
         let table = read(missing.path(), &ReadOptions::default()).unwrap().train;
         assert_eq!(labels(&table), (vec!["x".into(), "y".into()], vec![P, N, U, P]));
-        assert!(
-            table.notes[1].contains("1 of 4 labels stand in no list and are unknown"),
-            "{:?}",
-            table.notes
-        );
+        assert!(table.notes[1].contains("1 of 4 labels are in no list and are unknown"), "{:?}", table.notes);
     }
 }

@@ -74,7 +74,7 @@ pub struct FixedBytes {
 }
 
 impl FixedBytes {
-    /// Strings of `width` bytes each, one behind the other. The width is not 0.
+    /// Strings of `width` bytes each, one after the other. The width is not 0.
     pub(super) fn new(width: usize, bytes: Vec<u8>) -> Self {
         debug_assert!(width > 0 && bytes.len().is_multiple_of(width));
         Self { width, bytes }

@@ -33,7 +33,7 @@ impl NpyArray {
     ///
     /// # Errors
     /// [`NpyError::Rank`] unless there is one dimension, [`NpyError::Kind`] for numbers and for bytes
-    /// that are no UTF-8.
+    /// that are not valid UTF-8.
     pub fn into_strings(self) -> Result<Strings, NpyError> {
         if self.shape().len() != 1 {
             let (shape, found) = (shape_text(self.shape()), self.shape().len());
@@ -46,7 +46,7 @@ impl NpyArray {
                     Strings::reserved(strings.len()).map_err(|bytes| NpyError::Memory { bytes })?;
                 for bytes in strings.iter() {
                     let text = std::str::from_utf8(bytes);
-                    let text = text.map_err(|_| kind("bytes that are no UTF-8", "text"))?;
+                    let text = text.map_err(|_| kind("bytes that are not valid UTF-8", "text"))?;
                     if !texts.push(text) {
                         return Err(kind("more than 4 GiB of text", "less"));
                     }
@@ -135,9 +135,9 @@ mod tests {
     fn the_wrong_rank_or_type_is_named() {
         let list = NpyArray::new(vec![2], NpyData::F32(vec![0.0, 1.0])).unwrap();
         let error = list.clone().into_f32_matrix().unwrap_err().to_string();
-        assert_eq!(error, "shape (2,) has rank 1, where rank 2 is needed");
+        assert_eq!(error, "shape (2,) has rank 1, expected 2");
         let error = list.into_strings().unwrap_err().to_string();
-        assert_eq!(error, "the elements are floats, where text must be");
+        assert_eq!(error, "the elements are floats, expected text");
         let text = NpyArray::new(vec![1], NpyData::Bytes(vec!["a.jpg"].into())).unwrap();
         assert!(text.data().to_f64().is_err());
         assert_eq!(text.into_strings().unwrap().to_vec(), ["a.jpg"]);

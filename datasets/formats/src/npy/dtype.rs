@@ -79,10 +79,13 @@ impl Dtype {
     /// Reads `<f4` and its like.
     pub(super) fn parse(descr: &str) -> Result<Self, NpyError> {
         let refuse = |advice| NpyError::Dtype { descr: format!("`{}`", shown(descr)), advice };
-        let unknown =
-            || refuse("types are b1, u1, i1, u2, i2, u4, i4, u8, i8, f2, f4, f8, U<n>, S<n> after <, > or |");
+        let unknown = || {
+            refuse(
+                "supported types are b1, u1, i1, u2, i2, u4, i4, u8, i8, f2, f4, f8, U<n>, S<n> after <, > or |",
+            )
+        };
         if descr.contains('O') {
-            return Err(refuse("it stands for pickled Python objects: save the array as numbers or strings"));
+            return Err(refuse("it denotes pickled Python objects: save the array as numbers or strings"));
         }
         let mut characters = descr.chars();
         let order = characters.next().ok_or_else(unknown)?;
@@ -171,7 +174,7 @@ mod tests {
             "<Ué", "é",
         ] {
             let error = Dtype::parse(code).unwrap_err().to_string();
-            assert!(error.contains("cannot be read") && error.contains("f8"), "{code}: {error}");
+            assert!(error.contains("unsupported type") && error.contains("f8"), "{code}: {error}");
         }
         let error = Dtype::parse("|O").unwrap_err().to_string();
         assert!(error.contains("pickled Python objects"), "{error}");

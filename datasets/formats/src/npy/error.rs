@@ -1,4 +1,4 @@
-//! What can be wrong with an `.npy` file.
+//! Errors of `.npy` files.
 
 use std::io;
 
@@ -6,14 +6,14 @@ use std::io;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum NpyError {
-    /// The operating system refused.
+    /// An error of the operating system.
     #[error(transparent)]
     Io(#[from] io::Error),
     /// The file does not start as an `.npy` file does.
-    #[error("this is no .npy file: it does not start with \\x93NUMPY")]
+    #[error("not a .npy file: it does not start with \\x93NUMPY")]
     Magic,
     /// The version of the format is unknown.
-    #[error("format version {major}.{minor} is unknown; versions 1.0, 2.0 and 3.0 can be read")]
+    #[error("unsupported format version {major}.{minor}: expected 1.0, 2.0 or 3.0")]
     Version {
         /// First version byte.
         major: u8,
@@ -21,7 +21,7 @@ pub enum NpyError {
         minor: u8,
     },
     /// The file ends inside its header.
-    #[error("the file is cut: its header needs {expected} bytes and there are {found}")]
+    #[error("truncated file: expected {expected} bytes of header, found {found}")]
     HeaderCut {
         /// Bytes needed to read on.
         expected: u64,
@@ -29,13 +29,13 @@ pub enum NpyError {
         found: u64,
     },
     /// The header is longer than any array needs.
-    #[error("the header claims {bytes} bytes; more than {} are not read", super::MAX_HEADER)]
+    #[error("the header has {bytes} bytes, more than the limit of {}", super::MAX_HEADER)]
     HeaderLong {
         /// Bytes announced.
         bytes: u32,
     },
     /// The header is not the dictionary it should be.
-    #[error("the header is broken at byte {at}: {problem}")]
+    #[error("invalid header at byte {at}: {problem}")]
     Header {
         /// Byte of the dictionary, counted from 0.
         at: usize,
@@ -43,7 +43,7 @@ pub enum NpyError {
         problem: String,
     },
     /// The element type cannot be read.
-    #[error("the element type {descr} cannot be read; {advice}")]
+    #[error("unsupported type {descr}: {advice}")]
     Dtype {
         /// The type as the header has it.
         descr: String,
@@ -57,17 +57,17 @@ pub enum NpyError {
         dimension: String,
     },
     /// The array would not fit into memory, whatever the memory.
-    #[error("an array of shape {shape} and type {dtype} is too large for any memory")]
+    #[error("an array of shape {shape} and type {dtype} exceeds the address space")]
     TooLarge {
         /// The shape, as written.
         shape: String,
         /// The element type.
         dtype: String,
     },
-    /// The data do not have the size the header announces: a cut file, or bytes after the end.
+    /// The data do not have the size the header announces: a truncated file, or trailing data.
     #[error(
-        "shape {shape} of type {dtype} needs {expected} bytes of data and the file has {found}: it was {}",
-        if found < expected { "cut, or is still being written" } else { "written by something else, or twice" }
+        "shape {shape} of type {dtype} needs {expected} bytes of data, found {found}: the file {}",
+        if found < expected { "is truncated, or is still being written" } else { "has trailing data" }
     )]
     DataSize {
         /// The shape.
@@ -79,14 +79,14 @@ pub enum NpyError {
         /// Bytes of data there are.
         found: u64,
     },
-    /// An element is no value of its type: a boolean that is neither 0 nor 1, a character that is none.
-    #[error("element {element} (counted from 0, in the order of the file) is no {what}: {value:#x}")]
+    /// An element is not a value of its type: a boolean that is neither 0 nor 1, a character that is none.
+    #[error("element {element} (counted from 0, in the order of the file) is not a valid {what}: {value:#x}")]
     Element {
         /// Which element.
         element: usize,
         /// What it should be.
         what: &'static str,
-        /// What stands there.
+        /// The value.
         value: u32,
     },
     /// The number of values is not what the shape says.
@@ -100,7 +100,7 @@ pub enum NpyError {
         found: usize,
     },
     /// The array has the wrong number of dimensions.
-    #[error("shape {shape} has rank {found}, where rank {wanted} is needed")]
+    #[error("shape {shape} has rank {found}, expected {wanted}")]
     Rank {
         /// The shape.
         shape: String,
@@ -130,17 +130,17 @@ pub enum NpyError {
         row: usize,
         /// Column of the number.
         column: usize,
-        /// What stands there.
+        /// The value.
         value: f64,
     },
     /// There is not enough memory for the elements.
-    #[error("{bytes} bytes for the array are more than the memory there is")]
+    #[error("not enough memory for the array: {bytes} bytes are needed")]
     Memory {
         /// How much was asked for.
         bytes: u64,
     },
     /// Numbers were asked for and there are strings, or the other way round.
-    #[error("the elements are {found}, where {wanted} must be")]
+    #[error("the elements are {found}, expected {wanted}")]
     Kind {
         /// The element type.
         found: String,

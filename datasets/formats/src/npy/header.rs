@@ -33,10 +33,10 @@ impl Header {
                 "descr" => dtype.replace(cursor.dtype()?).is_some(),
                 "fortran_order" => fortran_order.replace(cursor.boolean()?).is_some(),
                 "shape" => shape.replace(cursor.shape()?).is_some(),
-                _ => return Err(broken(at, format!("the key `{}` is unknown", shown(key)))),
+                _ => return Err(broken(at, format!("unknown key `{}`", shown(key)))),
             };
             if again {
-                return Err(broken(at, format!("the key `{}` stands there twice", shown(key))));
+                return Err(broken(at, format!("duplicate key `{}`", shown(key))));
             }
             if !cursor.accept(b',') {
                 cursor.expect(b'}')?;
@@ -45,9 +45,9 @@ impl Header {
         }
         cursor.skip_blanks();
         if cursor.at < text.len() {
-            return Err(broken(cursor.at, "something follows the dictionary".into()));
+            return Err(broken(cursor.at, "unexpected data after the dictionary".into()));
         }
-        let missing = |key: &str| broken(text.len(), format!("the key `{}` is missing", shown(key)));
+        let missing = |key: &str| broken(text.len(), format!("missing key `{}`", shown(key)));
         Ok(Self {
             dtype: dtype.ok_or_else(|| missing("descr"))?,
             fortran_order: fortran_order.ok_or_else(|| missing("fortran_order"))?,
@@ -121,7 +121,7 @@ impl<'a> Cursor<'a> {
             Some(found) => format!("`{}`", found.escape_ascii()),
             None => "the end".into(),
         };
-        Err(broken(self.at, format!("`{}` is expected, not {found}", char::from(byte))))
+        Err(broken(self.at, format!("expected `{}`, found {found}", char::from(byte))))
     }
 
     /// A string in single or double quotes, without escapes.
@@ -130,17 +130,15 @@ impl<'a> Cursor<'a> {
         let at = self.at;
         let quote = match self.text.get(at) {
             Some(&quote @ (b'\'' | b'"')) => quote,
-            _ => return Err(broken(at, "a string is expected".into())),
+            _ => return Err(broken(at, "expected a string".into())),
         };
         let rest = &self.text[at + 1..];
-        let length = rest
-            .iter()
-            .position(|&b| b == quote)
-            .ok_or_else(|| broken(at, "a string is not closed".into()))?;
+        let length =
+            rest.iter().position(|&b| b == quote).ok_or_else(|| broken(at, "unterminated string".into()))?;
         let string = std::str::from_utf8(&rest[..length])
             .ok()
             .filter(|s| s.bytes().all(|b| b.is_ascii_graphic() && b != b'\\'))
-            .ok_or_else(|| broken(at, "a string has characters that do not belong there".into()))?;
+            .ok_or_else(|| broken(at, "invalid character in a string".into()))?;
         self.at = at + 1 + length + 1;
         Ok(string)
     }
@@ -148,7 +146,7 @@ impl<'a> Cursor<'a> {
     fn dtype(&mut self) -> Result<Dtype, NpyError> {
         self.skip_blanks();
         if self.text.get(self.at) == Some(&b'[') {
-            let advice = "records are not read: save one array for each field";
+            let advice = "records are not supported: save one array for each field";
             return Err(NpyError::Dtype { descr: "of a record".into(), advice });
         }
         Dtype::parse(self.string()?)
@@ -162,7 +160,7 @@ impl<'a> Cursor<'a> {
                 return Ok(value);
             }
         }
-        Err(broken(self.at, "True or False is expected".into()))
+        Err(broken(self.at, "expected True or False".into()))
     }
 
     /// A tuple of non-negative integers; `(3)` is no tuple, `(3,)` is.
@@ -188,7 +186,7 @@ impl<'a> Cursor<'a> {
         let sign = usize::from(self.text.get(at) == Some(&b'-'));
         let digits = self.text[at + sign..].iter().take_while(|b| b.is_ascii_digit()).count();
         if digits == 0 {
-            return Err(broken(at, "a dimension is expected".into()));
+            return Err(broken(at, "expected a dimension".into()));
         }
         let end = at + sign + digits;
         self.at = end + usize::from(self.text.get(end) == Some(&b'L'));
@@ -239,26 +237,26 @@ mod tests {
     fn everything_else_is_an_error_that_says_where() {
         let nested = "(".repeat(9_000);
         let cases = [
-            ("", "the header is broken at byte 0: `{` is expected, not the end"),
-            ("{}", "the key `descr` is missing"),
-            ("{'descr': '<f8', 'shape': (3,)}", "the key `fortran_order` is missing"),
-            ("{'descr': '<f8', 'descr': '<f8'}", "byte 17: the key `descr` stands there twice"),
-            ("{'version': 1}", "byte 1: the key `version` is unknown"),
-            ("{'descr': '<f8', 'fortran_order': 0, 'shape': ()}", "byte 34: True or False is expected"),
-            ("{'descr': '<f8' 'shape': ()}", r"`}` is expected, not `\'`"),
+            ("", "invalid header at byte 0: expected `{`, found the end"),
+            ("{}", "missing key `descr`"),
+            ("{'descr': '<f8', 'shape': (3,)}", "missing key `fortran_order`"),
+            ("{'descr': '<f8', 'descr': '<f8'}", "byte 17: duplicate key `descr`"),
+            ("{'version': 1}", "byte 1: unknown key `version`"),
+            ("{'descr': '<f8', 'fortran_order': 0, 'shape': ()}", "byte 34: expected True or False"),
+            ("{'descr': '<f8' 'shape': ()}", r"expected `}`, found `\'`"),
             ("{'shape': (3)}", "a tuple of one number needs a comma"),
-            ("{'shape': [3, 4]}", "`(` is expected, not `[`"),
-            ("{'shape': (3,,)}", "a dimension is expected"),
+            ("{'shape': [3, 4]}", "expected `(`, found `[`"),
+            ("{'shape': (3,,)}", "expected a dimension"),
             ("{'shape': (3 4)}", "a tuple of one number needs a comma"),
             ("{'shape': (1.5,)}", "a tuple of one number needs a comma"),
             ("{'shape': (-3, 4)}", "the negative dimension -3"),
-            ("{'shape': (99999999999999999999, 4)}", "too large"),
-            ("{'descr': '<f8", "a string is not closed"),
-            ("{'descr': [('a', '<f8')]}", "records are not read"),
-            ("{'descr': '<f\\x38'}", "do not belong there"),
+            ("{'shape': (99999999999999999999, 4)}", "exceeds the address space"),
+            ("{'descr': '<f8", "unterminated string"),
+            ("{'descr': [('a', '<f8')]}", "records are not supported"),
+            ("{'descr': '<f\\x38'}", "invalid character in a string"),
             ("{'descr': '|O'}", "pickled Python objects"),
-            ("{'descr': '<f8', 'fortran_order': False, 'shape': ()} x", "something follows"),
-            (&nested, "`{` is expected"),
+            ("{'descr': '<f8', 'fortran_order': False, 'shape': ()} x", "unexpected data after"),
+            (&nested, "expected `{`"),
         ];
         for (text, expected) in cases {
             let error = header(text).unwrap_err().to_string();

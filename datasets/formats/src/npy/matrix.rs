@@ -152,7 +152,7 @@ pub(crate) fn append_f32(
         Kind::Text(_) | Kind::Bytes(_) => unreachable!("text was refused above"),
     }
     if let Some((element, byte)) = wrong {
-        return Err(NpyError::Element { element, what: "truth value", value: byte.into() });
+        return Err(NpyError::Element { element, what: "bool", value: byte.into() });
     }
     if let Some((element, value)) = beyond {
         let place = if fortran_order { Places::of(shape, element) } else { element };

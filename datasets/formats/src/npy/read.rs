@@ -231,9 +231,7 @@ fn memory(bytes: u64) -> NpyError {
 fn booleans(bytes: Vec<u8>) -> Result<Vec<bool>, NpyError> {
     match bytes.iter().position(|&byte| byte > 1) {
         None => Ok(bytes.into_iter().map(|byte| byte == 1).collect()),
-        Some(element) => {
-            Err(NpyError::Element { element, what: "truth value", value: u32::from(bytes[element]) })
-        }
+        Some(element) => Err(NpyError::Element { element, what: "bool", value: u32::from(bytes[element]) }),
     }
 }
 
@@ -389,9 +387,9 @@ mod tests {
         let error = parse("<U4611686018427387904", "(1,)", &[]).unwrap_err();
         assert!(matches!(error, NpyError::TooLarge { .. }), "{error}");
         let error = parse("<f4", "(2, 3)", &[0; 25]).unwrap_err().to_string();
-        assert!(error.contains("needs 24 bytes of data and the file has 25: it was written by something"));
+        assert!(error.contains("needs 24 bytes of data, found 25: the file has trailing data"));
         let error = parse("<f4", "(2, 3)", &[0; 23]).unwrap_err().to_string();
-        assert!(error.contains("needs 24 bytes of data and the file has 23: it was cut"), "{error}");
+        assert!(error.contains("needs 24 bytes of data, found 23: the file is truncated"), "{error}");
     }
 
     #[test]
@@ -408,10 +406,13 @@ mod tests {
     #[test]
     fn elements_that_are_no_values_are_named() {
         let error = parse("|b1", "(3,)", &[0, 1, 2]).unwrap_err().to_string();
-        assert!(error.starts_with("element 2 ") && error.contains("no truth value: 0x2"), "{error}");
+        assert!(error.starts_with("element 2 ") && error.contains("not a valid bool: 0x2"), "{error}");
         let surrogate = [0x41, 0, 0, 0, 0, 0xd8, 0, 0];
         let error = parse("<U1", "(2,)", &surrogate).unwrap_err().to_string();
-        assert!(error.starts_with("element 1 ") && error.contains("no character: 0xd800"), "{error}");
+        assert!(
+            error.starts_with("element 1 ") && error.contains("not a valid character: 0xd800"),
+            "{error}"
+        );
     }
 
     #[test]

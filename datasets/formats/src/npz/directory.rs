@@ -61,7 +61,7 @@ pub(super) fn read<R: Read + Seek>(
         && end.entries.saturating_mul(CENTRAL_BYTES) <= end.size;
     if !fits {
         let problem = format!(
-            "the directory of {} entries is said to have {} bytes from byte {} on, and has to end at byte {}",
+            "the directory of {} entries is declared with {} bytes from byte {} on, expected to end at byte {}",
             end.entries, end.size, end.offset, end.at
         );
         return zip.fail(end.at, problem);
@@ -88,7 +88,7 @@ pub(super) fn read<R: Read + Seek>(
         entries.push((local, entry));
     }
     if at != end.at {
-        return zip.fail(at, "the directory ends before the size it announces");
+        return zip.fail(at, "the directory is shorter than its declared size");
     }
     // In the order of their place: each starts where the one before has ended, or behind.
     let mut order: Vec<usize> = (0..entries.len()).collect();
@@ -105,7 +105,7 @@ pub(super) fn read<R: Read + Seek>(
             Some(after) if after <= end.offset => after,
             _ => {
                 let problem =
-                    format!("`{}` reaches into the directory at byte {}", shown(&entry.name), end.offset);
+                    format!("`{}` overlaps the directory at byte {}", shown(&entry.name), end.offset);
                 return zip.fail(entry.data, problem);
             }
         };
@@ -113,7 +113,7 @@ pub(super) fn read<R: Read + Seek>(
     let mut names: Vec<&str> = entries.iter().map(|(_, entry)| entry.name.as_str()).collect();
     names.sort_unstable();
     if let Some(pair) = names.windows(2).find(|pair| pair[0] == pair[1]) {
-        return zip.fail(end.offset, format!("there are two entries called `{}`", shown(pair[0])));
+        return zip.fail(end.offset, format!("duplicate entry `{}`", shown(pair[0])));
     }
     Ok(entries.into_iter().map(|(_, entry)| entry).collect())
 }
@@ -136,7 +136,7 @@ impl<R: Read + Seek> Zip<'_, R> {
 
     fn end(&mut self, length: u64) -> Result<End, FormatError> {
         if length < END_BYTES {
-            return self.fail(0, format!("this is no .npz file: an archive has at least {END_BYTES} bytes"));
+            return self.fail(0, format!("not a .npz file: an archive has at least {END_BYTES} bytes"));
         }
         // NumPy writes no comment; a record that is not the last thing in the file belongs to something else.
         let start = length - END_BYTES;
@@ -144,13 +144,13 @@ impl<R: Read + Seek> Zip<'_, R> {
         self.read(start, &mut bytes)?;
         let mut fields = Fields(&bytes);
         if fields.u32() != END {
-            return self.fail(start, "this is no .npz file, or it was cut: the archive's end is missing");
+            return self.fail(start, "not a .npz file, or a truncated one: missing end record");
         }
         let (disk, first_disk) = (fields.u16(), fields.u16());
         let (here, all) = (fields.u16(), fields.u16());
         let (size, offset, comment) = (fields.u32(), fields.u32(), fields.u16());
         if (disk, first_disk) != (0, 0) || here != all || comment != 0 {
-            return self.fail(start, "archives of several parts and with comments are not read");
+            return self.fail(start, "archives of several parts and with comments are not supported");
         }
         let end = End { entries: all.into(), size: size.into(), offset: offset.into(), at: start };
         if all != u16::MAX && size != u32::MAX && offset != u32::MAX {
@@ -162,7 +162,7 @@ impl<R: Read + Seek> Zip<'_, R> {
     /// The record with 64-bit numbers, where those of 32 bits do not suffice.
     fn end64(&mut self, narrow: End) -> Result<End, FormatError> {
         let Some(locator) = narrow.at.checked_sub(LOCATOR_BYTES) else {
-            return self.fail(narrow.at, "the 64-bit end of the archive is missing");
+            return self.fail(narrow.at, "missing 64-bit end record");
         };
         let mut bytes = [0; LOCATOR_BYTES as usize];
         self.read(locator, &mut bytes)?;
@@ -170,7 +170,7 @@ impl<R: Read + Seek> Zip<'_, R> {
         let (signature, disk, at, disks) = (fields.u32(), fields.u32(), fields.u64(), fields.u32());
         // Without an extensible part the record lies right in front of its locator.
         if signature != LOCATOR64 || disk != 0 || disks > 1 || at.checked_add(END64_BYTES) != Some(locator) {
-            return self.fail(locator, "the 64-bit end of the archive is not where it has to be");
+            return self.fail(locator, "the 64-bit end record is misplaced");
         }
         let mut bytes = [0; END64_BYTES as usize];
         self.read(at, &mut bytes)?;
@@ -189,7 +189,7 @@ impl<R: Read + Seek> Zip<'_, R> {
             || here != all
             || !consistent
         {
-            return self.fail(at, "the 64-bit end of the archive is broken");
+            return self.fail(at, "invalid 64-bit end record");
         }
         Ok(End { entries: all, size, offset, at })
     }
@@ -197,7 +197,7 @@ impl<R: Read + Seek> Zip<'_, R> {
     /// An entry of the directory, where its local header is, and how many bytes it takes.
     fn central(&mut self, at: u64, end: u64) -> Result<(Entry, u64, u64), FormatError> {
         if end - at < CENTRAL_BYTES {
-            return self.fail(at, "an entry of the directory is cut");
+            return self.fail(at, "truncated directory entry");
         }
         let mut bytes = [0; CENTRAL_BYTES as usize];
         self.read(at, &mut bytes)?;
@@ -210,24 +210,23 @@ impl<R: Read + Seek> Zip<'_, R> {
         let disk = fields.u16();
         let (_internal, _external, local) = (fields.u16(), fields.u32(), fields.u32());
         if signature != CENTRAL {
-            return self.fail(at, "an entry of the directory does not start as one");
+            return self.fail(at, "invalid signature of a directory entry");
         }
         let total = CENTRAL_BYTES + u64::from(name) + u64::from(extra) + u64::from(comment);
         if total > end - at {
-            return self.fail(at, "an entry reaches beyond the directory");
+            return self.fail(at, "a directory entry extends beyond the directory");
         }
         let name = self.name(at + CENTRAL_BYTES, name.into())?;
         // Bit 0 is encryption, bit 3 sizes behind the data, which the directory has as well, bit 11 a name in UTF-8.
         if flags & !(1 << 3 | 1 << 11 | 0b110) != 0 {
-            return self
-                .fail(at, format!("`{}` is encrypted or uses something that is not read", shown(&name)));
+            return self.fail(at, format!("`{}` is encrypted or uses an unsupported feature", shown(&name)));
         }
         let method = match method {
             0 => Method::Stored,
             8 => Method::Deflated,
             other => {
                 let problem = format!(
-                    "`{}` is packed with method {other}; stored (0) and deflated (8) are read",
+                    "`{}` has the unsupported compression method {other}: expected stored (0) or deflated (8)",
                     shown(&name)
                 );
                 return self.fail(at, problem);
@@ -235,7 +234,7 @@ impl<R: Read + Seek> Zip<'_, R> {
         };
         let mut wide = Wide { compressed: compressed.into(), size: size.into(), local: local.into() };
         if disk != 0 && disk != u16::MAX {
-            return self.fail(at, "archives of several parts are not read");
+            return self.fail(at, "archives of several parts are not supported");
         }
         self.wide(at + CENTRAL_BYTES + name.len() as u64, extra.into(), &mut wide, &name)?;
         let Wide { compressed, size, local } = wide;
@@ -250,14 +249,14 @@ impl<R: Read + Seek> Zip<'_, R> {
 
     fn name(&mut self, at: u64, length: u64) -> Result<String, FormatError> {
         if length == 0 || length > NAME {
-            return self.fail(at, format!("a name of {length} bytes; from 1 to {NAME} are read"));
+            return self.fail(at, format!("invalid name of {length} bytes: expected 1 to {NAME}"));
         }
         let mut bytes = vec![0; length as usize];
         self.read(at, &mut bytes)?;
         match String::from_utf8(bytes) {
             // What separates a path is no part of the name of an array, and NumPy never writes it.
             Ok(name) if !name.contains(['\\', '\0']) => Ok(name),
-            _ => self.fail(at, "the name of an entry is no plain UTF-8"),
+            _ => self.fail(at, "the name of an entry is not valid UTF-8"),
         }
     }
 
@@ -274,15 +273,15 @@ impl<R: Read + Seek> Zip<'_, R> {
         let mut found = wanted.is_empty();
         while !rest.is_empty() {
             let (Some(id), Some(size)) = (u16_at(rest, 0), u16_at(rest, 2)) else {
-                return self.fail(at, format!("the extra field of `{}` is broken", shown(name)));
+                return self.fail(at, format!("invalid extra field of `{}`", shown(name)));
             };
             let Some(field) = rest.get(4..4 + usize::from(size)) else {
-                return self.fail(at, format!("the extra field of `{}` is broken", shown(name)));
+                return self.fail(at, format!("invalid extra field of `{}`", shown(name)));
             };
             if id == 1 && !found {
                 let numbers = field.as_chunks::<8>().0;
                 if numbers.len() < wanted.len() {
-                    return self.fail(at, format!("the 64-bit sizes of `{}` are missing", shown(name)));
+                    return self.fail(at, format!("missing 64-bit sizes of `{}`", shown(name)));
                 }
                 for (number, bytes) in wanted.iter_mut().zip(numbers) {
                     **number = u64::from_le_bytes(*bytes);
@@ -291,18 +290,17 @@ impl<R: Read + Seek> Zip<'_, R> {
             }
             rest = &rest[4 + usize::from(size)..];
         }
-        if found {
-            Ok(())
-        } else {
-            self.fail(at, format!("the 64-bit sizes of `{}` are missing", shown(name)))
-        }
+        if found { Ok(()) } else { self.fail(at, format!("missing 64-bit sizes of `{}`", shown(name))) }
     }
 
     /// Where the data of an entry start, if its local header says the same as the directory.
     fn local(&mut self, at: u64, entry: &Entry) -> Result<u64, FormatError> {
         let length = self.reader.seek(SeekFrom::End(0)).map_err(FormatError::io(self.path))?;
         if at.checked_add(LOCAL_BYTES).is_none_or(|end| end > length) {
-            return self.fail(at, format!("`{}` is said to start here, beyond the file", shown(&entry.name)));
+            return self.fail(
+                at,
+                format!("the declared start of `{}` is beyond the end of the file", shown(&entry.name)),
+            );
         }
         let mut bytes = [0; LOCAL_BYTES as usize];
         self.read(at, &mut bytes)?;
@@ -312,11 +310,12 @@ impl<R: Read + Seek> Zip<'_, R> {
         let (crc, compressed, size) = (fields.u32(), fields.u32(), fields.u32());
         let (name, extra) = (fields.u16(), fields.u16());
         if signature != LOCAL {
-            return self.fail(at, format!("`{}` does not start here", shown(&entry.name)));
+            return self.fail(at, format!("missing local header of `{}`", shown(&entry.name)));
         }
         let data = at + LOCAL_BYTES + u64::from(name) + u64::from(extra);
         if data > length {
-            return self.fail(at, format!("`{}` starts beyond the file", shown(&entry.name)));
+            return self
+                .fail(at, format!("the data of `{}` starts beyond the end of the file", shown(&entry.name)));
         }
         let behind = flags & 1 << 3 != 0; // the sizes follow the data, and here stand zeros
         let same = |local: u32, central: u64| {
@@ -331,7 +330,7 @@ impl<R: Read + Seek> Zip<'_, R> {
         if !agrees {
             return self.fail(
                 at,
-                format!("`{}` says something else here than in the directory", shown(&entry.name)),
+                format!("the local header of `{}` differs from its directory entry", shown(&entry.name)),
             );
         }
         Ok(data)

@@ -110,7 +110,7 @@ impl<R: Read + Seek> NpzArchive<R> {
     ) -> Result<T, FormatError> {
         let Some(number) = self.names().position(|known| known == name) else {
             let found = self.names().map(String::from).collect();
-            let problem = format!("there is no array called `{}`", shown(name));
+            let problem = format!("no array is named `{}`", shown(name));
             return Err(FormatError::Array { path: self.path.clone(), problem, found });
         };
         let entry = &self.entries[number];
@@ -128,7 +128,11 @@ impl<R: Read + Seek> NpzArchive<R> {
                 let path = within(path, &entry.name);
                 match source {
                     NpyError::Io(source) if source.kind() == io::ErrorKind::UnexpectedEof => {
-                        FormatError::bytes(&path, entry.data, "the entry ends before the size it announces")
+                        FormatError::bytes(
+                            &path,
+                            entry.data,
+                            "truncated entry: it is shorter than its declared size",
+                        )
                     }
                     NpyError::Io(source)
                         if matches!(
@@ -136,11 +140,7 @@ impl<R: Read + Seek> NpzArchive<R> {
                             io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData
                         ) =>
                     {
-                        FormatError::bytes(
-                            &path,
-                            entry.data,
-                            format!("the deflated data are broken: {source}"),
-                        )
+                        FormatError::bytes(&path, entry.data, format!("invalid deflate data: {source}"))
                     }
                     source => FormatError::npy(&path)(source),
                 }
@@ -168,8 +168,8 @@ fn array<T>(
     let rest = reader.read(&mut [0; 1]).map_err(|error| Broken::Npy(error.into()))?;
     match rest {
         0 if reader.crc.sum() == entry.crc => Ok(array),
-        0 => Err(Broken::Entry("the checksum is not the announced one: the file is damaged")),
-        _ => Err(Broken::Entry("the entry goes on beyond the size it announces")),
+        0 => Err(Broken::Entry("checksum mismatch: the file is damaged")),
+        _ => Err(Broken::Entry("the entry is longer than its declared size")),
     }
 }
 

@@ -33,7 +33,7 @@ pub(super) fn read<R: Read + Seek>(
 
 fn matrix<R: Read + Seek>(archive: &mut NpzArchive<R>, path: &Path) -> Result<SparseFeatures, FormatError> {
     let refuse = |problem: &str| {
-        let problem = format!("the sparse matrix cannot be read: {problem}");
+        let problem = format!("invalid sparse matrix: {problem}");
         FormatError::Array { path: path.into(), problem, found: Vec::new() }
     };
     let has_format = archive.names().any(|name| name == "format");
@@ -46,12 +46,12 @@ fn matrix<R: Read + Seek>(archive: &mut NpzArchive<R>, path: &Path) -> Result<Sp
                 NpyData::Bytes(bytes) => {
                     String::from_utf8_lossy(bytes.iter().next().unwrap_or_default()).into_owned()
                 }
-                _ => return Err(refuse("`format` is no text")),
+                _ => return Err(refuse("`format` is not a string")),
             }
         }
     };
     if format != "csr" && format != "csc" {
-        return Err(refuse("its format is neither csr nor csc: convert it with `.tocsr()`"));
+        return Err(refuse("unsupported format, expected csr or csc: convert it with `.tocsr()`"));
     }
     let mut integers = |name: &str| -> Result<Vec<usize>, FormatError> {
         let array = archive.read(name)?;
@@ -59,27 +59,27 @@ fn matrix<R: Read + Seek>(archive: &mut NpzArchive<R>, path: &Path) -> Result<Sp
         values
             .map(|value| {
                 let whole = value >= 0.0 && value.fract() == 0.0 && value < 9e15;
-                whole.then_some(value as usize).ok_or_else(|| refuse("an index is no whole number from 0 on"))
+                whole.then_some(value as usize).ok_or_else(|| refuse("an index is not an integer from 0 on"))
             })
             .collect()
     };
     let (shape, starts, indices) = (integers("shape")?, integers("indptr")?, integers("indices")?);
-    let &[rows, columns] = &shape[..] else { return Err(refuse("it has not two dimensions")) };
+    let &[rows, columns] = &shape[..] else { return Err(refuse("expected two dimensions")) };
     let (outer, inner) = if format == "csr" { (rows, columns) } else { (columns, rows) };
     if starts.len() != outer.saturating_add(1) || starts[0] != 0 || !starts.is_sorted() {
-        return Err(refuse("`indptr` has not one start a row, rising from 0"));
+        return Err(refuse("`indptr` does not have one start for each row, ascending from 0"));
     }
     let data = archive.read("data")?;
     let count = starts[outer];
     if indices.len() != count || data.data().len() != count {
-        return Err(refuse("`indices` and `data` have another length than `indptr` says"));
+        return Err(refuse("the lengths of `indices` and `data` do not match `indptr`"));
     }
     if format == "csc" {
         // Rows without an entry cost no byte of the file.
         FormatError::within(path, "rows of a sparse matrix", rows as u64, (1 << 20) + 8 * count as u64)?;
     }
     if inner > u32::MAX as usize - 1 || indices.iter().any(|&index| index >= inner) {
-        return Err(refuse("an index lies outside the matrix"));
+        return Err(refuse("an index is out of bounds"));
     }
     let values = data.data().numbers().map_err(FormatError::npy(&within(path, "data")))?;
     let mut entries: Vec<(u32, u32, f32)> = Vec::with_capacity(count);
@@ -97,7 +97,7 @@ fn matrix<R: Read + Seek>(archive: &mut NpzArchive<R>, path: &Path) -> Result<Sp
     }
     entries.sort_by_key(|entry| (entry.0, entry.1));
     if entries.windows(2).any(|pair| (pair[0].0, pair[0].1) == (pair[1].0, pair[1].1)) {
-        return Err(refuse("a cell is there twice: call `.sum_duplicates()` before saving"));
+        return Err(refuse("duplicate cell: call `.sum_duplicates()` before saving"));
     }
     let mut sparse = SparseFeatures::new(columns);
     let mut entries = entries.into_iter().peekable();
@@ -153,10 +153,10 @@ mod tests {
         let error = |shape, starts: &[i32], indices: &[i32], format| {
             read(shape, starts, indices, format, false).unwrap_err()
         };
-        assert!(error([2, 3], &[0, 2], &[0, 2], "csr").contains("one start a row"));
-        assert!(error([2, 3], &[0, 1, 2], &[0, 3], "csr").contains("outside the matrix"));
-        assert!(error([2, 3], &[0, 2, 2], &[1, 1], "csr").contains("twice"));
-        assert!(error([2, 3], &[0, 2, 2], &[0, 2], "bsr").contains("neither csr nor csc"));
+        assert!(error([2, 3], &[0, 2], &[0, 2], "csr").contains("one start for each row"));
+        assert!(error([2, 3], &[0, 1, 2], &[0, 3], "csr").contains("out of bounds"));
+        assert!(error([2, 3], &[0, 2, 2], &[1, 1], "csr").contains("duplicate cell"));
+        assert!(error([2, 3], &[0, 2, 2], &[0, 2], "bsr").contains("expected csr or csc"));
         assert!(error([1 << 40, 1], &[0, 1], &[0], "csc").contains("rows of a sparse matrix"));
     }
 }

@@ -37,8 +37,8 @@ pub fn write_npz<'a>(
         let twice = arrays[..i].iter().any(|(other, _)| other == name);
         if twice || name.is_empty() || name.len() > 4_000 || name.contains(['/', '\\', '\0']) {
             let problem = match twice {
-                true => format!("there are two arrays called `{}`", shown(name)),
-                false => format!("an array cannot be called `{}` in an archive", shown(name)),
+                true => format!("duplicate array `{}`", shown(name)),
+                false => format!("invalid array name `{}` in an archive", shown(name)),
             };
             return Err(FormatError::Unwritable { path: path.into(), problem });
         }

@@ -65,7 +65,7 @@ impl Header {
     /// Whether every tensor has as many bytes as its shape says, and the tensors cover the rest of the file.
     pub(super) fn check(&mut self, path: &Path, start: u64, length: u64) -> Result<(), FormatError> {
         if let Some((later, _)) = self.names.duplicate() {
-            let problem = format!("there are two tensors called `{}`", shown(&self.names[later]));
+            let problem = format!("duplicate tensor `{}`", shown(&self.names[later]));
             return Err(FormatError::bytes(path, 8, problem));
         }
         let mut order: Vec<u32> = (0..self.tensors.len() as u32).collect();
@@ -90,7 +90,7 @@ impl Header {
                 )
             } else if to > length {
                 format!(
-                    "`{}` ends at byte {to} of the data, of which the file has {length}: it was cut",
+                    "`{}` ends at byte {to} of the data, of which the file has {length}: it is truncated",
                     name()
                 )
             } else {
@@ -133,7 +133,7 @@ impl<'de> Visitor<'de> for Entries<'_> {
         while let Some(name) = map.next_key::<String>()? {
             if name == "__metadata__" {
                 if std::mem::replace(&mut has_metadata, true) {
-                    return Err(A::Error::custom("__metadata__ stands there twice"));
+                    return Err(A::Error::custom("duplicate key __metadata__"));
                 }
                 map.next_value_seed(Metadata(&mut self.header.metadata))?;
                 continue;
@@ -143,9 +143,8 @@ impl<'de> Visitor<'de> for Entries<'_> {
             }
             let Info { dtype, shape, data_offsets: (from, to) } = map.next_value()?;
             let kind = TensorKind::ALL.iter().find(|(known, _)| *known == dtype);
-            let kind = kind
-                .ok_or_else(|| A::Error::custom(format!("`{}` is an unsupported type", shown(&dtype))))?
-                .1;
+            let kind =
+                kind.ok_or_else(|| A::Error::custom(format!("unsupported type `{}`", shown(&dtype))))?.1;
             let tensor = Tensor {
                 kind,
                 shape: self.header.dimensions.len() as u32,
@@ -220,7 +219,9 @@ impl<'de> Deserialize<'de> for Shape {
                 let mut shape = Vec::new();
                 while let Some(dimension) = seq.next_element()? {
                     if shape.len() == RANK {
-                        return Err(A::Error::custom(format!("more than {RANK} dimensions are not read")));
+                        return Err(A::Error::custom(format!(
+                            "more than {RANK} dimensions are not supported"
+                        )));
                     }
                     shape.push(dimension);
                 }

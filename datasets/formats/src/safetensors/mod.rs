@@ -1,4 +1,4 @@
-//! `.safetensors`: a header in JSON and tensors one behind the other.
+//! `.safetensors`: a header in JSON and tensors one after the other.
 
 mod header;
 mod write;
@@ -81,7 +81,7 @@ impl<R: Read + Seek> SafetensorsFile<R> {
             return Err(FormatError::bytes(
                 path,
                 length,
-                "the file is cut: it starts with 8 bytes of length",
+                "truncated file: expected 8 bytes of header length",
             ));
         }
         let mut bytes = [0; 8];
@@ -90,7 +90,7 @@ impl<R: Read + Seek> SafetensorsFile<R> {
         FormatError::within(path, "bytes of header", header_length, limits.header)?;
         if header_length > length - 8 {
             let problem =
-                format!("the header has {header_length} bytes and the file ends after {}", length - 8);
+                format!("truncated file: expected {header_length} bytes of header, found {}", length - 8);
             return Err(FormatError::bytes(path, 0, problem));
         }
         let mut header = Header::default();
@@ -168,7 +168,7 @@ impl<R: Read + Seek> SafetensorsFile<R> {
     fn find(&mut self, name: &str) -> Result<(TensorKind, Vec<usize>, usize), FormatError> {
         let Some(number) = self.header.names.iter().position(|known| known == name) else {
             let found = self.names().map(String::from).collect();
-            let problem = format!("there is no tensor called `{}`", shown(name));
+            let problem = format!("no tensor is named `{}`", shown(name));
             return Err(FormatError::Array { path: self.path.clone(), problem, found });
         };
         let Tensor { kind, shape, rank, from, to } = self.header.tensors[number];
@@ -269,8 +269,8 @@ mod tests {
         assert!(change("[2],\"data", "[3],\"data").contains("`b` of shape [3] does not have the bytes"));
         assert!(change("[2],\"data", "[9223372036854775808,4],\"data").contains("does not have the bytes"));
         assert!(change("[2,10]", "[10,2]").contains("does not have the bytes"));
-        assert!(change("\"F16\"", "\"F8_E4M3\"").contains("`F8_E4M3` is an unsupported type"));
-        assert!(change("\"c\"", "\"a\"").contains("two tensors called `a`"));
+        assert!(change("\"F16\"", "\"F8_E4M3\"").contains("unsupported type `F8_E4M3`"));
+        assert!(change("\"c\"", "\"a\"").contains("duplicate tensor `a`"));
         assert!(change("\"shape\":[2]", "\"extra\":[2]").contains("unknown field"));
         assert!(change("\"pt\"", "1").contains("invalid type"));
         assert!(change(r#"{"format":"pt"}"#, r#"{"a":"1","a":"2"}"#).contains("two entries `a`"));
@@ -282,7 +282,7 @@ mod tests {
         let error = read_all(&file("{}", &[0]), Limits::default()).unwrap_err();
         assert!(error.contains("the tensors have 0 bytes and the file has 1"), "{error}");
         let long = [&(1_u64 << 40).to_le_bytes()[..], b"{}"].concat();
-        assert!(read_all(&long, Limits::default()).unwrap_err().contains("bytes of header are more than"));
+        assert!(read_all(&long, Limits::default()).unwrap_err().contains("bytes of header exceed"));
         assert_eq!(read_all(&file("{}", &[]), Limits::default()), Ok(vec![]));
     }
 

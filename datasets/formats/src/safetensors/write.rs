@@ -28,10 +28,7 @@ pub fn write_safetensors<'a>(
     let mut order = Vec::new();
     for (i, (name, array)) in tensors.iter().enumerate() {
         if tensors[..i].iter().any(|(other, _)| other == name) || *name == "__metadata__" {
-            return refuse(format!(
-                "two tensors are called `{}`, or one is called __metadata__",
-                shown(name)
-            ));
+            return refuse(format!("duplicate tensor name `{}`, or one is __metadata__", shown(name)));
         }
         let kind = array.data().kind();
         let Some((code, _)) = TensorKind::ALL.iter().find(|(_, known)| *known == TensorKind::Of(kind)) else {

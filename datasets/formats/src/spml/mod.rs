@@ -61,7 +61,7 @@ pub struct SpmlFolder {
 pub enum Part {
     /// `train`: the rows to train and to validate on.
     Train,
-    /// `val`: the rows to test on.
+    /// `val`: the test rows.
     Test,
 }
 
@@ -171,7 +171,7 @@ impl SpmlFolder {
             let cell = codes.iter().position(|&code| code < 0).unwrap_or_default();
             let (row, column) = (cell / observed.classes(), cell % observed.classes());
             let advice = "the labels beside it are unsigned, so it cannot be written in their type";
-            FormatError::Label { path: path.clone(), row, column, value: -1.0, advice }
+            FormatError::label(&path, row, column, -1.0, advice.into())
         })?;
         let array = NpyArray::new(vec![observed.rows(), observed.classes()], data);
         let destination = if replace { Destination::replacing(&path) } else { Destination::new(&path) };
@@ -281,7 +281,7 @@ impl SpmlFolder {
             unknown.iter().find(|name| !there && name.contains("train") && name.contains("obs"))
         {
             let problem = format!(
-                "`{}` seems to have observed labels, which are read from formatted_train_labels_obs.npy: rename or remove it",
+                "`{}` seems to hold observed labels, which are read from formatted_train_labels_obs.npy: rename or remove it",
                 shown(name)
             );
             return Err(FormatError::Array { path: self.root.clone(), problem, found: unknown });
@@ -289,7 +289,7 @@ impl SpmlFolder {
         let names: Vec<String> = unknown.iter().map(|name| shown(name)).collect();
         Ok((!names.is_empty()).then(|| {
             format!(
-                "{}: labels that the layout does not know are not read: {}",
+                "{}: unused files of labels, which are not part of the layout: {}",
                 self.root.display(),
                 names.join(", ")
             )
@@ -318,14 +318,14 @@ impl SpmlFolder {
         let mut names = Strings::new();
         for (i, line) in text.trim_end().lines().map(str::trim).enumerate() {
             if line.is_empty() {
-                return Err(broken(i + 1, "is empty: one class a line"));
+                return Err(broken(i + 1, "is empty: expected one class on each line"));
             }
             if !names.push(line) {
-                return Err(broken(i + 1, "is beyond the 4 GiB that names may take"));
+                return Err(broken(i + 1, "exceeds the limit of 4 GiB for names"));
             }
         }
         match names.duplicate() {
-            Some((later, _)) => Err(broken(later + 1, "names a class for the second time")),
+            Some((later, _)) => Err(broken(later + 1, "repeats the name of a class")),
             None => Ok(Some(names)),
         }
     }

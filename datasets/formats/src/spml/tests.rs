@@ -83,7 +83,7 @@ fn labels_of_every_numeric_type_are_read() {
         assert_eq!(folder.spml().load().unwrap().train.truth, expected, "{kind:?}");
     }
     folder.array("formatted_train_labels", &[3, 3], NpyData::Text(vec!["1"; 9].into()));
-    assert_eq!(folder.error(), "formatted_train_labels.npy: the elements are text, where numbers must be");
+    assert_eq!(folder.error(), "formatted_train_labels.npy: the elements are text, expected numbers");
 }
 
 #[test]
@@ -97,7 +97,7 @@ fn a_missing_file_is_one_sentence_about_the_folder() {
         let folder = Folder::new();
         folder.remove(removed);
         let error = folder.error();
-        assert!(error.starts_with(&format!("{named}: there is no such file. An SPML folder has")), "{error}");
+        assert!(error.starts_with(&format!("{named}: missing file. An SPML folder has")), "{error}");
     }
     let error = SpmlFolder::new("no/such/folder").load().unwrap_err().to_string();
     assert!(error.starts_with("no/such/folder: "), "{error}");
@@ -117,7 +117,7 @@ fn one_of_several_features_has_to_be_named() {
     assert_eq!(columns("imagenet_tiny").unwrap(), 2);
     assert_eq!(columns("tiny").unwrap(), 2);
     let error = folder.message(columns("resnet50").unwrap_err());
-    assert!(error.starts_with("train_features_resnet50.npy: there is no such file."), "{error}");
+    assert!(error.starts_with("train_features_resnet50.npy: missing file."), "{error}");
 }
 
 #[test]
@@ -126,7 +126,7 @@ fn both_parts_have_features_of_one_name() {
     folder.remove("val_features_imagenet_tiny.npy");
     folder.array("val_features_other", &[2, 2], NpyData::F32(vec![0.0; 4]));
     let error = folder.error();
-    assert!(error.starts_with("val_features_imagenet_tiny.npy: there is no such file."), "{error}");
+    assert!(error.starts_with("val_features_imagenet_tiny.npy: missing file."), "{error}");
 }
 
 #[test]
@@ -135,11 +135,13 @@ fn labels_outside_their_values_are_named() {
     folder.labels("formatted_train_labels", Kind::I64, &[3, 3], &[1, 0, 0, 0, 1, 2, 0, 0, 1]);
     assert_eq!(
         folder.error(),
-        "formatted_train_labels.npy: row 1, column 2 (counted from 0) is 2; true labels are 0 or 1"
+        "formatted_train_labels.npy: row 1, column 2 (counted from 0) is 2; expected a true label 0 or 1"
     );
     folder.labels("formatted_train_labels", Kind::I64, &[3, 3], &[1, 0, 0, 0, 1, 0, -1, 0, 1]);
     let error = folder.error();
-    assert!(error.contains("row 2, column 0 (counted from 0) is -1; true labels are 0 or 1; -1 belongs"));
+    assert!(
+        error.contains("row 2, column 0 (counted from 0) is -1; expected a true label 0 or 1; -1 is valid")
+    );
     folder.array("formatted_train_labels", &[1, 2], NpyData::F32(vec![1.0, f32::NAN]));
     folder.array("train_features_imagenet_tiny", &[1, 2], NpyData::F32(vec![0.0; 2]));
     assert!(folder.error().contains("row 0, column 1 (counted from 0) is NaN; true labels"));
@@ -152,7 +154,7 @@ fn minus_one_is_read_only_with_a_convention() {
     folder.labels("formatted_val_labels_obs", Kind::F64, &[2, 3], &[0, -1, 1, 1, 0, 0]);
     let error = folder.error();
     assert!(error.starts_with("formatted_val_labels_obs.npy: row 0, column 1 (counted from 0) is -1; "));
-    assert!(error.contains("say which one this file follows"), "{error}");
+    assert!(error.contains("choose the convention of this file"), "{error}");
     let observed = |convention| {
         let sets = folder.spml().convention(convention).load().map_err(|error| error.to_string())?;
         Ok::<_, String>(sets.test.observed.unwrap().cells().to_vec())
@@ -164,7 +166,7 @@ fn minus_one_is_read_only_with_a_convention() {
     folder.labels("formatted_val_labels_obs", Kind::F64, &[2, 3], &[0, 0, 1, 1, 0, 0]);
     assert_eq!(observed(LabelConvention::BinaryAn).unwrap(), [U, U, P, P, U, U]);
     folder.labels("formatted_val_labels_obs", Kind::F64, &[2, 3], &[0, 3, 1, 1, 0, 0]);
-    assert!(folder.error().contains("is 3; observed labels are -1, 0 or 1"));
+    assert!(folder.error().contains("is 3; expected an observed label -1, 0 or 1"));
 }
 
 #[test]
@@ -209,7 +211,7 @@ fn files_that_do_not_belong_together_are_named() {
         (
             "the same class twice",
             |folder| folder.text("classes.txt", "sky\nsea\nsky\n"),
-            "classes.txt: line 3 (counted from 1) names a class for the second time",
+            "classes.txt: line 3 (counted from 1) repeats the name of a class",
         ),
     ];
     for (what, damage, expected) in cases {
@@ -287,7 +289,7 @@ fn class_names_that_are_not_text_are_named_with_their_line() {
     assert_eq!(folder.spml().load().unwrap().train.classes[0], "sky");
     let limits = Limits { header: 10, ..Limits::default() };
     let error = folder.message(folder.spml().limits(limits).load().unwrap_err());
-    assert_eq!(error, "classes.txt: 16 bytes of class names are more than the 10 that are allowed");
+    assert_eq!(error, "classes.txt: 16 bytes of class names exceed the limit of 10");
 }
 
 #[test]
@@ -325,7 +327,7 @@ fn conventions_are_read_by_the_name_they_show() {
         assert_eq!(convention.to_string().parse(), Ok(convention));
     }
     let error = "coco".parse::<LabelConvention>().unwrap_err().to_string();
-    assert_eq!(error, "there is no label convention \"coco\"; there are spml, binary-an and csl");
+    assert_eq!(error, "unknown label convention \"coco\": expected spml, binary-an or csl");
 }
 
 fn label(code: i8) -> Label {

@@ -1,5 +1,6 @@
 //! Records of delimited text: CSV after RFC 4180, and TSV.
 
+use crate::error::Problem;
 use crate::text::lines::Lines;
 use crate::{FormatError, Limits};
 use std::io::BufRead;
@@ -12,7 +13,7 @@ pub(crate) struct Records<'a, R> {
     lines: Lines<'a, R>,
     limit: u64,
     delimiter: u8,
-    /// The fields of the record, unquoted, one behind the other.
+    /// The fields of the record, unquoted, one after the other.
     text: String,
     fields: Vec<(Range<usize>, u64)>,
     line: u64,
@@ -30,7 +31,7 @@ impl<'a, R: BufRead> Records<'a, R> {
         self.lines.path()
     }
 
-    /// Reads the next record; `false` behind the last.
+    /// Reads the next record; `false` after the last.
     pub(crate) fn read(&mut self) -> Result<bool, FormatError> {
         self.text.clear();
         self.fields.clear();
@@ -62,7 +63,7 @@ impl<'a, R: BufRead> Records<'a, R> {
                         match self.lines.next()? {
                             Some(next) => (number, line) = next,
                             None => {
-                                let problem = "a quoted field is not closed";
+                                let problem = "unterminated quoted field";
                                 return Err(FormatError::text(path, number, from, problem));
                             }
                         }
@@ -83,7 +84,7 @@ impl<'a, R: BufRead> Records<'a, R> {
                     Some(&byte) if byte == self.delimiter => column += 1,
                     Some(_) => {
                         let at = column as u64 + 1;
-                        let problem = "something follows a quoted field";
+                        let problem = "unexpected text after a quoted field";
                         return Err(FormatError::text(path, number, at, problem));
                     }
                 }
@@ -126,9 +127,9 @@ impl<'a, R: BufRead> Records<'a, R> {
     }
 
     /// An error at a field, or at the end of the record where there is no such field.
-    pub(crate) fn error(&self, field: usize, problem: impl Into<String>) -> FormatError {
+    pub(crate) fn error(&self, field: usize, problem: impl Into<Problem>) -> FormatError {
         let column = self.fields.get(field).or(self.fields.last()).map_or(1, |field| field.1);
-        FormatError::text(self.lines.path(), self.line, column, problem.into())
+        FormatError::text(self.lines.path(), self.line, column, problem)
     }
 }
 
@@ -233,8 +234,8 @@ mod tests {
 
     #[test]
     fn broken_quotes_are_named() {
-        assert_eq!(read("a,b\n1,\"x").unwrap_err(), "x.csv: line 2, column 3: a quoted field is not closed");
+        assert_eq!(read("a,b\n1,\"x").unwrap_err(), "x.csv: line 2, column 3: unterminated quoted field");
         let error = read("a,\"b\"c\n").unwrap_err();
-        assert_eq!(error, "x.csv: line 1, column 6: something follows a quoted field");
+        assert_eq!(error, "x.csv: line 1, column 6: unexpected text after a quoted field");
     }
 }

@@ -33,7 +33,7 @@ impl<'a, R: BufRead> Lines<'a, R> {
 
     /// What a person should know about the end of a file that was read to its end.
     pub(crate) fn note(&self) -> Option<String> {
-        let cut = "the last line has no line end: the file may have been cut";
+        let cut = "the last line has no line end: the file may be truncated";
         (!self.ended).then(|| format!("{}: {cut}", printed(self.path)))
     }
 
@@ -84,7 +84,7 @@ impl<'a, R: BufRead> Lines<'a, R> {
         }
     }
 
-    /// The next line, its number counted from 1 and its text without its end; `None` behind the last.
+    /// The next line, its number counted from 1 and its text without its end; `None` after the last.
     pub(crate) fn next(&mut self) -> Result<Option<(u64, &str)>, FormatError> {
         self.fill()?;
         if self.buffer.is_empty() {
@@ -107,7 +107,7 @@ impl<'a, R: BufRead> Lines<'a, R> {
             Ok(line) => Ok(Some((self.number, line))),
             Err(error) => {
                 let column = 1 + (mark + error.valid_up_to()) as u64;
-                let problem = "the bytes from here on are no UTF-8".to_string();
+                let problem = "invalid UTF-8 from here on".to_string();
                 Err(FormatError::text(self.path, self.number, column, problem))
             }
         }
@@ -139,7 +139,7 @@ mod tests {
     #[test]
     fn what_is_no_text_and_what_is_too_long_is_named() {
         let error = lines(b"ab\nc\xffd\n", Limits::default()).unwrap_err();
-        assert_eq!(error, "x.txt: line 2, column 2: the bytes from here on are no UTF-8");
+        assert_eq!(error, "x.txt: line 2, column 2: invalid UTF-8 from here on");
         let short = Limits { line: 3, ..Limits::default() };
         assert_eq!(lines(b"abc\nabc", short).unwrap().len(), 2);
         let error = lines(b"abc\nabcd", short).unwrap_err();

@@ -51,7 +51,7 @@ fn field<'a>(message: &mut &'a [u8]) -> Result<Option<Field<'a>>, String> {
     let (field, wire) = (key >> 3, (key & 7) as u8);
     let mut take = |count: u64| {
         let count = usize::try_from(count).ok().filter(|count| *count <= message.len());
-        let (bytes, rest) = message.split_at(count.ok_or("a field goes beyond the end of its example")?);
+        let (bytes, rest) = message.split_at(count.ok_or("a field extends beyond the end of its example")?);
         *message = rest;
         Ok::<_, String>(bytes)
     };
@@ -62,11 +62,12 @@ fn field<'a>(message: &mut &'a [u8]) -> Result<Option<Field<'a>>, String> {
         LENGTH => {
             let count = varint(message)?;
             let count = usize::try_from(count).ok().filter(|count| *count <= message.len());
-            let (bytes, rest) = message.split_at(count.ok_or("a field goes beyond the end of its example")?);
+            let (bytes, rest) =
+                message.split_at(count.ok_or("a field extends beyond the end of its example")?);
             *message = rest;
             Field { field, wire, bytes, number: 0 }
         }
-        _ => return Err(format!("fields of wire type {wire} do not occur in examples")),
+        _ => return Err(format!("unsupported wire type {wire}")),
     }))
 }
 
@@ -95,14 +96,14 @@ fn inner(mut message: &[u8], wanted: u64) -> Result<Option<&[u8]>, String> {
 
 impl<'a> Example<'a> {
     pub(super) fn parse(bytes: &'a [u8]) -> Result<Self, String> {
-        let mut features = inner(bytes, 1)?.ok_or("a record is no tf.Example: it has no features")?;
+        let mut features = inner(bytes, 1)?.ok_or("a record is not a tf.Example: it has no features")?;
         let mut values = BTreeMap::new();
         while let Some(entry) = field(&mut features)? {
             if entry.field != 1 || entry.wire != LENGTH {
                 continue;
             }
             let key = inner(entry.bytes, 1)?.unwrap_or_default();
-            let key = std::str::from_utf8(key).map_err(|_| "the name of a list is no UTF-8")?;
+            let key = std::str::from_utf8(key).map_err(|_| "the name of a list is not valid UTF-8")?;
             let mut value = inner(entry.bytes, 2)?.unwrap_or_default();
             // One of three lists, each with its values in field 1.
             if let Some(list) = field(&mut value)?
@@ -144,7 +145,7 @@ impl<'a> Floats<'a> {
             match (field.field, field.wire) {
                 (1, LENGTH) if field.bytes.len().is_multiple_of(4) => count += field.bytes.len() / 4,
                 (1, FIXED32) => count += 1,
-                (1, _) => return Err("a list of floats has something else".into()),
+                (1, _) => return Err("a list of floats has values of another type".into()),
                 _ => {}
             }
         }

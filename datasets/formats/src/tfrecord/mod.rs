@@ -94,9 +94,9 @@ impl Rows {
                 _ => {
                     let found = floats.iter().map(|name| (*name).to_string()).collect();
                     let problem =
-                        "examples have several lists of floats: --features NAME, or A+B for one behind the \
-                                   other"
-                            .into();
+                        "examples have several lists of floats: --features NAME, or A+B to concatenate \
+                                   two"
+                        .into();
                     return Err(FormatError::Array { path: file.into(), problem, found });
                 }
             }
@@ -125,7 +125,7 @@ impl Rows {
         if columns == 0 || *self.columns.get_or_insert(columns) != columns {
             let expected = self.columns.unwrap_or_default();
             return refuse(format!(
-                "row {row} (counted from 0) has {columns} features, and the first has {expected}"
+                "row {row} (counted from 0) has {columns} features, expected {expected} as in the first row"
             ));
         }
         let name = ["id", "video_id", "name"].into_iter().find_map(|key| match example.get(key) {
@@ -175,7 +175,9 @@ impl Rows {
                 }
             }
             Some(_) => {
-                return refuse(format!("the labels of row {row} (counted from 0) are no list of integers"));
+                return refuse(format!(
+                    "the labels of row {row} (counted from 0) are not a list of integers"
+                ));
             }
         }
         self.lists.end_row();

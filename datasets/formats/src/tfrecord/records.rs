@@ -35,7 +35,7 @@ impl Records {
         if left == 0 {
             return Ok(None);
         }
-        let cut = || FormatError::bytes(&self.path, offset, "the file ends inside a record: it was cut");
+        let cut = || FormatError::bytes(&self.path, offset, "truncated file: it ends inside a record");
         if left < 16 {
             return Err(cut());
         }
@@ -44,7 +44,7 @@ impl Records {
         let length = u64::from_le_bytes(head[..8].try_into().expect("eight bytes"));
         if masked(&head[..8]) != u32::from_le_bytes(head[8..].try_into().expect("four bytes")) {
             let problem =
-                "the checksum of a record's length is wrong: this is no TFRecord file, or it is damaged";
+                "checksum mismatch of a record's length: this is not a TFRecord file, or it is damaged";
             return Err(FormatError::bytes(&self.path, offset, problem));
         }
         if length > left - 16 {
@@ -59,7 +59,7 @@ impl Records {
             .and_then(|()| self.file.read_exact(&mut check))
             .map_err(FormatError::io(&self.path))?;
         if masked(&bytes) != u32::from_le_bytes(check) {
-            let problem = "the checksum of a record is wrong: the file is damaged";
+            let problem = "checksum mismatch of a record: the file is damaged";
             return Err(FormatError::bytes(&self.path, offset, problem));
         }
         self.offset = offset + 16 + length;

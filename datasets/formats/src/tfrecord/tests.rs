@@ -93,7 +93,9 @@ fn rows_that_do_not_fit_are_named() {
         error(example("b", &[], &[floats("x", &[1.0])])).contains("row 1 (counted from 0) has 1 features")
     );
     assert!(error(example("b", &[], &[])).contains("has no list of floats `x`"));
-    assert!(error(example("a", &[], &[floats("x", &[1.0, 2.0])])).contains("stands for row 0 and for row 1"));
+    assert!(
+        error(example("a", &[], &[floats("x", &[1.0, 2.0])])).contains("row 0 and row 1 (counted from 0)")
+    );
     assert!(error(example("b", &[], &[floats("x", &[1.0, f32::NAN])])).contains("row 1, column 1"));
     assert!(error(example("b", &[1 << 40], &[floats("x", &[1.0, 2.0])])).contains("classes without names"));
 }

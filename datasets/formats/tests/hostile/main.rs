@@ -88,7 +88,7 @@ fn a_last_line_without_an_end_is_noted() {
         let bytes = fs::read(&path).unwrap();
         fs::write(&path, bytes.strip_suffix(b"\n").unwrap()).unwrap();
         let expected =
-            format!("{}: the last line has no line end: the file may have been cut", path.display());
+            format!("{}: the last line has no line end: the file may be truncated", path.display());
         assert_eq!(notes(), [before, vec![expected]].concat(), "{}", format.name);
         formats += 1;
     }

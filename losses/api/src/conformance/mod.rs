@@ -16,8 +16,8 @@ pub type Build<'a> = &'a dyn Fn(usize) -> Box<dyn MultiLabelLoss>;
 
 /// Holds a loss against every rule of this module.
 ///
-/// A loss may refuse a batch with [`LossError::Classes`] or [`LossError::Label`]; such a batch is passed
-/// over, but not all of them.
+/// A loss may refuse a batch with [`LossError::Classes`] or [`LossError::Label`]; such a batch is
+/// ignored, but not all of them.
 ///
 /// # Panics
 /// If a rule is broken.
