@@ -35,7 +35,7 @@ pub(crate) enum Stepper {
     /// A step for each batch.
     Batches(Box<dyn Optimizer>),
     /// An iteration an epoch, over one batch of all rows.
-    Whole(Lbfgs),
+    Whole(Box<Lbfgs>),
 }
 
 /// From 0 to just below 1.
@@ -120,13 +120,13 @@ pub static OPTIMIZERS: &[OptimizerRow] = &[
             ),
         ],
         build: |_, groups, values| {
-            Stepper::Whole(Lbfgs::new(LbfgsConfig {
+            Stepper::Whole(Box::new(Lbfgs::new(LbfgsConfig {
                 history: values.get("history") as usize,
                 tolerance_grad: values.get("tolerance"),
                 weight_decay: values.get("weight_decay") as f32,
                 groups,
                 ..LbfgsConfig::default()
-            }))
+            })))
         },
     },
 ];

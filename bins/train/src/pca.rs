@@ -160,13 +160,11 @@ fn symmetric_eigen(mut a: Vec<Vec<f64>>) -> (Vec<f64>, Vec<Vec<f64>>) {
                     let (x, y) = (row[p], row[q]);
                     (row[p], row[q]) = (c * x - s * y, s * x + c * y);
                 }
-                for k in 0..n {
-                    let (x, y) = (a[p][k], a[q][k]);
-                    (a[p][k], a[q][k]) = (c * x - s * y, s * x + c * y);
-                }
-                for k in 0..n {
-                    let (x, y) = (vectors[p][k], vectors[q][k]);
-                    (vectors[p][k], vectors[q][k]) = (c * x - s * y, s * x + c * y);
+                for matrix in [&mut a, &mut vectors] {
+                    let [first, second] = matrix.get_disjoint_mut([p, q]).expect("p is below q");
+                    for (x, y) in first.iter_mut().zip(second) {
+                        (*x, *y) = (c * *x - s * *y, s * *x + c * *y);
+                    }
                 }
             }
         }
