@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 #[test]
 fn numbers_do_not_depend_on_threads() {
-    let losses = ["an", "role", "splc"].map(String::from).to_vec();
+    let losses = ["an", "role", "splc", "em-apl", "pu-mlc-mixup"].map(String::from).to_vec();
     let overrides =
         Overrides { losses: Some(losses), epochs: Some(2), seeds: Some(2), ..Overrides::default() };
     let plan = Plan::new(&spec(), &overrides).unwrap();
@@ -28,7 +28,7 @@ fn numbers_do_not_depend_on_threads() {
     assert_eq!(one.len(), plan.runs());
     let said = plan.conventions().join(" ");
     assert!(said.contains("2 epochs") && said.contains("2 seeds") && said.contains("batch 16"), "{said}");
-    for jobs in [2, 3, 8] {
+    for jobs in [2, 3, 4, 8] {
         assert_eq!(run(jobs), one, "{jobs} threads");
     }
     // Two seeds are two runs.

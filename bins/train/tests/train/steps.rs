@@ -122,11 +122,11 @@ fn a_factor_holds_for_its_group_and_the_first_group_decides() {
 #[test]
 fn every_update_has_the_rate_of_its_own_step() {
     let mut case = case("plain", "an");
-    let rates: [(Named, fn(f64) -> f64); 2] = [
-        // 45 steps: half a cosine.
-        (Named::new("cosine"), |step| 0.01 * 0.5 * (1.0 + (std::f64::consts::PI * step / 45.0).cos())),
-        (Named::new("step").set("every", 2.0), |step| 0.01 * 0.1_f64.powi((step / 18.0) as i32)),
-    ];
+    // 45 steps: half a cosine; a tenth after every two epochs of nine steps.
+    let cosine = |step: f64| 0.005 * (1.0 + (std::f64::consts::PI * step / 45.0).cos());
+    let tenths = |step: f64| 0.01 * 0.1_f64.powi((step / 18.0) as i32);
+    let rates: [(_, &dyn Fn(f64) -> f64); 2] =
+        [(Named::new("cosine"), &cosine), (Named::new("step").set("every", 2.0), &tenths)];
     for (schedule, rate) in rates {
         case.training = Training { optimizer: signs(), lr: 0.01, schedule, ..case.training };
         let mut run = start(&case);
