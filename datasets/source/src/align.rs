@@ -43,7 +43,7 @@ pub(crate) fn align(parts: Parts) -> Result<Aligned, SourceError> {
                 Ok(None) => {}
                 Ok(Some(order)) => {
                     notes.push(format!(
-                        "{test_features}: the features stand in another order than in {train_features}; they were \
+                        "{test_features}: the features are in another order than in {train_features}; they were \
                          matched by name"
                     ));
                     reorder_features(&mut test, &order)?;
@@ -245,7 +245,7 @@ fn align_classes(train: &mut Table, test: &mut Table, notes: &mut Vec<String>) -
             LabelTable::Lists(lists) => LabelTable::Lists(lists_in_order(&lists, &order, &train.classes)),
         });
         test.observed = test.observed.take().map(|labels| columns(&labels, &order));
-        // Areas and boxes are by class; nobody measures test rows by them.
+        // Areas and boxes are by class; test rows do not use them.
         test.annotations = None;
         test.classes = train.classes.clone();
     }

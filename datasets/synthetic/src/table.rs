@@ -9,7 +9,7 @@ pub struct SetSize {
     pub train: usize,
     /// Rows to test on.
     pub test: usize,
-    /// Features of a row; pictures have a size of their own.
+    /// Features of a row; pictures have a fixed size.
     pub columns: usize,
 }
 

@@ -64,7 +64,7 @@ pub fn run(args: &MakeArgs) -> anyhow::Result<()> {
     std::fs::create_dir_all(&args.out).with_context(|| args.out.display().to_string())?;
     let written = write(args, entry, size);
     if written.is_err() && made {
-        // Refused by the system if anything stands in it.
+        // Fails if the folder is not empty.
         let _ = std::fs::remove_dir(&args.out);
     }
     screen::out(&(screen::wrapped(&written?, 2) + "\n"))

@@ -130,7 +130,7 @@ fn labels_that_are_words_are_classes_in_order_of_appearance() {
         (
             text.replace("c#", "sea"),
             known,
-            "line 2, column 1: there is no class `sea` in the list of classes",
+            "line 2, column 1: unknown class `sea`: it is not in the list of classes",
         ),
         (
             "sky 0:1\n3 0:1\n".into(),

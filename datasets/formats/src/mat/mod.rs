@@ -21,7 +21,7 @@ use std::fs::File;
 use std::io::{BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
-/// Reads a data set; see [`arrays::content`] for the names of its variables. Labels that stand as classes x rows, as is
+/// Reads a data set; see [`arrays::content`] for the names of its variables. Labels in the layout classes x rows, as is
 /// the custom in MATLAB, are turned around, and a note says so.
 pub(crate) fn read(path: &Path, options: &ReadOptions) -> Result<Content, FormatError> {
     let mut file = MatFile::open(path, &options.limits)?;
@@ -115,7 +115,7 @@ impl MatFile {
         Ok(found)
     }
 
-    /// Reads the header of the variable at a byte; returns the byte behind it.
+    /// Reads the header of the variable at a byte; returns the byte after it.
     fn entry(&mut self, at: u64, length: u64, skipped: &mut Vec<String>) -> Result<u64, FormatError> {
         let path = self.path.clone();
         let io = || FormatError::io(&path);
