@@ -19,7 +19,7 @@ pub struct SplitDataset {
     pub train: FeatureSet,
     /// A second extraction of the features of the training rows.
     pub strong: Option<Features>,
-    /// Rows to test on.
+    /// Test rows.
     pub test: FeatureSet,
     /// Channels, height and width of a row, where the features are pictures.
     pub image: Option<[usize; 3]>,

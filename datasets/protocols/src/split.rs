@@ -32,7 +32,7 @@ pub struct Holdout {
 /// Row numbers of the two parts, each in ascending order; together every row once.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Split {
-    /// Rows to train on.
+    /// Training rows.
     pub train: Vec<usize>,
     /// Rows to validate on.
     pub val: Vec<usize>,

@@ -1,4 +1,4 @@
-//! Bringing the columns and classes of the test rows into the order of those to train on.
+//! Matching the columns and classes of the test rows with those of the training rows.
 //!
 //! Where both sides have names they are matched by name; where the numbers of a format are absolute, the narrower side has
 //! zeros in what it does not mention; nothing is matched by position where names exist.
@@ -8,7 +8,7 @@ use lacuna_formats::{FeatureTable, LabelLists, LabelTable, SparseFeatures, Strin
 use lacuna_labels::{Features, LabelMatrix, ObservedLabels};
 use std::collections::{HashMap, HashSet};
 
-/// The training rows and to test on, with the same columns and classes, and notes on what was done.
+/// The training and test rows with the same columns and classes, and notes.
 pub(crate) struct Aligned {
     pub(crate) train: Table,
     pub(crate) test: Table,

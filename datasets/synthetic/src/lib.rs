@@ -41,8 +41,8 @@ pub const DEFAULT_SEED: u64 = 2012;
 /// Two parts drawn from one world: same classes, same prototypes, different rows.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SyntheticSet {
-    /// Rows to train on; validation rows are split from them.
+    /// Training rows; validation rows are split from them.
     pub train: FeatureSet,
-    /// Rows to test on.
+    /// Test rows.
     pub test: FeatureSet,
 }

@@ -215,7 +215,7 @@ impl Input {
     }
 }
 
-/// The training rows, or those to test on.
+/// The training rows or the test rows.
 ///
 /// # Errors
 /// Where there is no such part.

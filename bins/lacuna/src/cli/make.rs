@@ -14,10 +14,10 @@ use std::path::{Path, PathBuf};
 pub struct MakeArgs {
     /// Name of the set, e.g. voc-like, coco-like, voc-mlt-like
     name: String,
-    /// Rows to train on; of a long-tailed set, rows of the pool they are chosen from [default: that of the set]
+    /// Training rows; of a long-tailed set, rows of the pool they are chosen from [default: that of the set]
     #[arg(long, value_name = "N")]
     train_rows: Option<usize>,
-    /// Rows to test on
+    /// Test rows
     #[arg(long, value_name = "N")]
     test_rows: Option<usize>,
     /// Features of a row

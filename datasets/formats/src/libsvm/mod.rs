@@ -382,7 +382,7 @@ impl<'a> Rows<'a> {
         } else {
             ": the header is wrong, or the file was concatenated from several".to_string()
         };
-        let problem = format!("the header announces {announced} rows and there are {found}{why}");
+        let problem = format!("the header announces {announced} rows, found {found}{why}");
         Err(FormatError::text(self.path, end, 1, problem))
     }
 

@@ -62,7 +62,7 @@ impl MatFile {
         let mut header = [0; 128];
         let refuse = |offset: u64, problem: &str| Err(FormatError::bytes(path, offset, problem));
         if length < 128 {
-            return refuse(length, "this is no .mat file of version 5: its header has 128 bytes");
+            return refuse(length, &format!("truncated file: expected 128 bytes of header, found {length}"));
         }
         file.read_exact(&mut header).map_err(io())?;
         if header.starts_with(b"MATLAB 7.3") || header.starts_with(b"\x89HDF") {
