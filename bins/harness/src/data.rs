@@ -19,7 +19,7 @@ pub struct SplitDataset {
     pub train: FeatureSet,
     /// A second extraction of the features of the training rows.
     pub strong: Option<Features>,
-    /// Rows to test on.
+    /// Test rows.
     pub test: FeatureSet,
     /// Channels, height and width of a row, where the features are pictures.
     pub image: Option<[usize; 3]>,
@@ -92,7 +92,9 @@ impl SplitDataset {
         let Dataset { name, caveat, train, strong, test, notes, files, source: resolved } = source.open()?;
         let given = source.given();
         let Some(test) = test else {
-            return Err(HarnessError::Setting(format!("{given} has no test rows; --test FILE names some")));
+            return Err(HarnessError::Setting(format!(
+                "{given} has no test rows: name them with --test FILE"
+            )));
         };
         let examination = lacuna_checks::examine(&train, Some(&test));
         let image = train.image;
@@ -101,7 +103,7 @@ impl SplitDataset {
         let mask = match (protocol.mask, &train.observed) {
             (MaskSource::File, None) => {
                 return Err(HarnessError::Setting(format!(
-                    "{given} has no observed labels of its own; without --mask file they are drawn"
+                    "{given} has no observed labels; without --mask file they are drawn"
                 )));
             }
             (MaskSource::File | MaskSource::Auto, Some(_)) => MaskSource::File,
@@ -226,7 +228,7 @@ impl SplitDataset {
 }
 
 /// The rows as one set, whose labels are complete: a benchmark chooses epochs and tests by them. Unknown cells would be
-/// taken for negative, which is a wrong number unless somebody says that the lists are complete.
+/// taken for negative, which is wrong unless the lists are declared complete.
 fn complete(table: Table, part: &str, unlisted: bool) -> Result<FeatureSet, HarnessError> {
     let limits = Limits::default();
     if let Some(labels) = &table.labels {

@@ -124,7 +124,7 @@ fn short_name(data: &DataSource) -> String {
         .map_or_else(|| given.to_string(), |name| name.to_string_lossy().into_owned())
 }
 
-/// A value as it would stand in a file, else the text itself.
+/// A value as written in a file, else the text itself.
 fn value(text: &str) -> Value {
     let text = text.trim();
     match format!("v = {text}").parse::<Table>() {
@@ -241,7 +241,7 @@ mod tests {
         );
         assert_eq!(
             error("training.schedule", "one-cycel"),
-            "there is no schedule `one-cycel`; did you mean `one-cycle`?"
+            "unknown schedule `one-cycel`; did you mean `one-cycle`?"
         );
         assert!(
             error("trainig.lr", "1").contains("did you mean `training`?"),
@@ -249,9 +249,9 @@ mod tests {
             error("trainig.lr", "1")
         );
         assert!(error("protocol.name", "random-dorp").contains("did you mean `random-drop`?"));
-        assert!(error("hill", "1").contains("the form is"));
+        assert!(error("hill", "1").contains("expected TABLE.KEY=VALUE"));
         assert!(error("evaluation.select", "mpa").contains("did you mean `map`?"));
         assert!(error("training.optimizer.weigth_decay", "1").contains("did you mean `weight_decay`?"));
-        assert!(error("splc.tau", "high").contains("is no number"));
+        assert!(error("splc.tau", "high").contains("invalid number"));
     }
 }

@@ -33,7 +33,7 @@ pub enum RunResult {
 /// A run that ran to its end.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Finished {
-    /// Name of the row of the table: that of the loss where the specification has no other.
+    /// Name of the row of the table; that of the loss by default.
     pub loss: String,
     /// Seed of first weights, of the order of rows and of masks of dropout.
     pub seed: u64,
@@ -190,7 +190,7 @@ struct Identity<'a> {
 /// which other losses were run and how many seeds there are do not belong to it, nor does the instruction level.
 ///
 /// # Errors
-/// [`HarnessError::Setting`] for settings that are no finite numbers.
+/// [`HarnessError::Setting`] for settings that are not finite numbers.
 pub fn run_id(
     fingerprint: &str,
     protocol: &ProtocolSpec,

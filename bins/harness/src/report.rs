@@ -158,7 +158,7 @@ pub struct Report {
     pub absent_classes: usize,
     /// All classes.
     pub classes: usize,
-    /// Whether runs are missing because somebody stopped them.
+    /// Whether runs are missing because of an interruption.
     pub interrupted: bool,
     /// Wall time of all runs together.
     pub seconds: f64,

@@ -128,7 +128,7 @@ pub struct ProtocolSpec {
     pub unknown: Unknown,
     /// Where the validation rows come from.
     pub validation: Validation,
-    /// Number of validation rows, for those that are no share.
+    /// Number of validation rows, if they are not a share.
     pub val_rows: usize,
     /// Seed of the split into training and validation rows.
     pub split_seed: u32,
@@ -235,7 +235,7 @@ pub struct Published {
     /// How far ours may be from it; absent where the settings are not the same.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tolerance: Option<f64>,
-    /// Where it stands.
+    /// Where it is published.
     pub source: String,
 }
 

@@ -55,7 +55,7 @@ impl Store {
     ///
     /// # Errors
     /// [`HarnessError::WasRead`], [`HarnessError::Locked`] where another process writes into the folder, [`HarnessError::OtherRun`] where it has
-    /// other results, [`HarnessError::Record`] where those are broken, [`HarnessError::Write`].
+    /// other results, [`HarnessError::Record`] where those are invalid, [`HarnessError::Write`].
     pub fn at(path: &Path, spec: &Spec, force: bool, read: &[PathBuf]) -> Result<Self, HarnessError> {
         // The specification may be one that was read: the same runs go on, and it is not written again.
         let written = if force { &[SPEC, RESULTS, TABLE][..] } else { &[RESULTS, TABLE] };
@@ -170,7 +170,7 @@ impl Store {
         Ok(())
     }
 
-    /// The runs that are stored, the last record of each. A last line that was cut is taken off the file.
+    /// The stored runs, the last record of each. A truncated last line is removed from the file.
     fn read_results(&mut self, ids: &[String]) -> Result<Vec<RunRecord>, HarnessError> {
         let path = self.folder.join(RESULTS);
         if fs::symlink_metadata(&path).is_err() {
@@ -276,7 +276,7 @@ impl Store {
 
     /// Unlocks the folder. One in which no finished run is kept is taken away if it was made for this.
     pub fn close(self) {
-        // Refused by the system if the state of a run stands in it.
+        // Fails if the folder has the state of a run.
         for folder in folders_in(&self.checkpoints()) {
             let _ = fs::remove_dir(folder);
         }
@@ -291,7 +291,7 @@ impl Store {
     /// Removes the files of a store without runs.
     fn close_empty(self) {
         if self.wrote_spec {
-            // Nothing stands in them that is worth keeping: the specification of no run, no results.
+            // They have no results worth keeping: the specification has no run.
             for name in [SPEC, RESULTS, TABLE] {
                 let _ = fs::remove_file(self.folder.join(name));
             }
@@ -333,7 +333,7 @@ fn append_line(file: &mut impl Appending, line: &[u8]) -> io::Result<()> {
     let before = file.length()?;
     let written = file.write_all(line).and_then(|()| file.force());
     if written.is_err() {
-        // If this fails as well, the line is cut, and found to be when the folder is opened again.
+        // If this fails as well, the truncated line is detected when the folder is opened again.
         let _ = file.cut(before);
     }
     written
@@ -362,7 +362,7 @@ fn make_folders(path: &Path) -> Result<Vec<PathBuf>, HarnessError> {
 
 fn remove_folders(made: &[PathBuf]) {
     for folder in made {
-        // Refused by the system if anything stands in it, which is what we want.
+        // Fails if the folder is not empty, which is intended.
         let _ = fs::remove_dir(folder);
     }
 }

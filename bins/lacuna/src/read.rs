@@ -11,7 +11,7 @@
 //! let path = folder.path().join("tags.csv");
 //! std::fs::write(&path, "image,label\na.jpg,cat\na.jpg,dog\nb.jpg,cat\n")?;
 //! let labels = lacuna::read::labels(&path)?;
-//! // The file does not say whether there is no dog in b.jpg, or nobody looked.
+//! // The file does not state whether b.jpg has no dog, or was not annotated for dogs.
 //! assert!(matches!(labels.observed(), Err(TrainError::Unlisted { .. })));
 //! let labels = labels.unlisted(Label::Unknown);
 //! assert_eq!(labels.observed()?.row(1), [Label::Positive, Label::Unknown]);
@@ -182,7 +182,7 @@ impl FeatureFile {
         &self.notes
     }
 
-    /// The features with the names of rows that are in a file of their own: text in a `.npy` file, or one name a line.
+    /// The features with the names of rows in a separate file: text in a `.npy` file, or one name a line.
     ///
     /// # Errors
     /// [`FormatError`] where the file cannot be read, [`FormatError::Mismatch`] where it has not one name for each row.

@@ -81,7 +81,7 @@ fn the_doctor_ends_with_1_for_errors_in_the_data_and_with_2_for_files_that_canno
     fs::write(path.join("train_features_x.npy"), b"nothing").unwrap();
     let (code, _, error) = lacuna(path, &["doctor", "."]);
     assert_eq!(code, 2);
-    assert!(error.contains("this is no .npy file"), "{error}");
+    assert!(error.contains("not a .npy file"), "{error}");
     let (code, _, error) = lacuna(path, &["doctor", "nowhere"]);
     assert_eq!(code, 2);
     assert!(error.starts_with("error: nowhere: "), "{error}");

@@ -195,7 +195,7 @@ fn seconds(text: &str) -> Result<f64, String> {
     }
 }
 
-/// A number that 32-bit floats have room for.
+/// A number in the range of 32-bit floats.
 fn rate(text: &str) -> Result<f32, String> {
     let Ok(number) = text.parse::<f64>() else { return Err("invalid number".to_string()) };
     let narrow = number as f32;

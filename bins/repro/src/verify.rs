@@ -40,7 +40,7 @@ pub(crate) fn compare(report: &Report) -> Vec<Compared> {
 pub(crate) fn table(report: &Report, compared: &[Compared]) -> String {
     let mut table = Table::new();
     table.load_style(presets::ASCII_MARKDOWN);
-    // Numbers that break in the middle are no table: it may be wider than a page.
+    // Numbers must not break in the middle: the table may be wider than a page.
     table.set_content_arrangement(ContentArrangement::Disabled);
     table.set_header(["row", "metric", "ours", "reference", "within", "off by", ""]);
     for line in compared {

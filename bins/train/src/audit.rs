@@ -27,7 +27,7 @@ impl Default for AuditOptions {
 /// Cells that are unknown or negative, ranked by the probability that a model gives which has not seen their rows.
 ///
 /// The rows are divided into folds at random; for each fold a model is trained on the rows of the others and predicts those
-/// of the fold. The scores rank cells for a person to look at. They are not certified: a probability of 0.9 does not mean
+/// of the fold. The scores rank cells for review. They are not certified: a probability of 0.9 does not mean
 /// that nine of ten such cells are positive, least of all where no negative is known.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Audit {

@@ -16,7 +16,7 @@ pub struct Batch<'a> {
     pub labels: &'a [Label],
 }
 
-/// Number of the dropout that stands in for a second extraction of the features, as
+/// Number of the dropout that replaces a second extraction of the features, as
 /// [`Dropout::layer`](lacuna_nn::Dropout): far above those of any head.
 const STRONG_VIEW: u32 = 1 << 20;
 

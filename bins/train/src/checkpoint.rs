@@ -11,7 +11,7 @@
 //! | `procedure/N/NAME`, `feed/N/NAME` | state of losses, relabelling and samplers, f64 |
 //! | `history/...` | loss and validation metric of every epoch |
 //!
-//! The metadata say where the run stands, of which settings and data it is, and the checksum of everything else.
+//! The metadata have the position of the run, its settings and data, and the checksum of everything else.
 
 use crate::optimizers::Stepper;
 use crate::phase::Best;
@@ -105,7 +105,7 @@ impl Checkpoint {
                 }
             }
         }
-        // Numbered, because losses give their state in an order of their own.
+        // Numbered, because losses define the order of their state.
         for (number, StateEntry { name, values }) in run.current.procedure.state().into_iter().enumerate() {
             put(format!("procedure/{number:04}/{name}"), Values::F64(values));
         }
@@ -460,7 +460,7 @@ impl CheckpointFolder {
         checkpoint.write(Destination::replacing(&path))?;
         let files = self.files();
         for old in files.iter().rev().skip(KEPT) {
-            // One that cannot be removed is no loss.
+            // A checkpoint that cannot be removed is harmless.
             let _ = fs::remove_file(old);
         }
         Ok(path)

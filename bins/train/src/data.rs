@@ -3,7 +3,7 @@
 use lacuna_labels::{Features, Label, ObservedLabels, TrueLabels};
 use lacuna_metrics::Judged;
 
-/// Rows to train on.
+/// Training rows.
 ///
 /// The rows of a set are numbered by their place in `rows`: that number is the sample id which a loss sees, and by which
 /// label estimates and pseudo-labels are kept.
@@ -128,7 +128,7 @@ impl<'a> EvalLabels<'a> {
 /// Everything that a run looks at.
 #[derive(Clone, Copy, Debug)]
 pub struct Data<'a> {
-    /// Rows to train on.
+    /// Training rows.
     pub train: TrainSet<'a>,
     /// Rows to select an epoch by.
     pub val: Option<EvalSet<'a>>,

@@ -92,7 +92,7 @@ pub static SAMPLERS: &[SamplerRow] = &[
     },
     SamplerRow {
         name: "shuffled-class-aware-length",
-        doc: "Every row once and again, each time in a new random order, cut to the rows of a class-aware epoch.",
+        doc: "Every row once and again, each time in a new random order, truncated to the rows of a class-aware epoch.",
         source: "a control of the number of updates",
         settings: CLASS_AWARE,
         build: |labels, values| Order::Repeated {

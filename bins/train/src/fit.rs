@@ -172,7 +172,7 @@ impl Fit {
 
     /// Strength of the penalty on the weights of a linear head under L-BFGS (biases have none): the factor k of k/2 |W|^2
     /// beside the *sum* of the loss over all cells, which is 1/C of scikit-learn's logistic regression. Where nothing is said
-    /// it is such that a logit has a standard deviation of 4 under the prior that the penalty stands for: D/16 for D
+    /// it is such that a logit has a standard deviation of 4 under the prior of the penalty: D/16 for D
     /// standardised features.
     #[must_use]
     pub fn weight_decay(mut self, decay: f64) -> Self {
@@ -417,7 +417,7 @@ impl Fit {
 /// the same penalty; the probabilities of `an` are far too low (0.9 positives expected a row where 3.3 are true, with `wan`
 /// 3.1). `role` reaches 91.0 and `epr` 89.9, but both have to be told the true number of positives; `hill` reaches 89.8.
 const POSITIVES_ONLY: &str = "wan";
-/// Standard deviation that logits have under the prior that the default penalty stands for: with weights of variance s^2 a
+/// Standard deviation that logits have under the prior of the default penalty: with weights of variance s^2 a
 /// logit has the variance s^2 |x|^2 on average, and the penalty is 1/2s^2 |W|^2. For 1280 standardised features the factor
 /// is 80. Of 1, 10, 30, 100, 300 and 1000, 100 was within half a point of the best test mAP on UC Merced and OpenClipart for
 /// `bce` and `wan`; on movie posters, whose labels are hard to learn, 1000 was 2 to 4 points better.

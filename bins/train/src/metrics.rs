@@ -201,6 +201,6 @@ mod tests {
             let (perfect, flipped) = (of(&logits(false)), of(&logits(true)));
             assert!(row.better(perfect, flipped), "{}: {perfect} {flipped}", row.name);
         }
-        assert_eq!(metric("mpa").unwrap_err().to_string(), "there is no metric `mpa`; did you mean `map`?");
+        assert_eq!(metric("mpa").unwrap_err().to_string(), "unknown metric `mpa`; did you mean `map`?");
     }
 }

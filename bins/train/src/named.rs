@@ -272,8 +272,8 @@ mod tests {
     #[test]
     fn names_settings_and_ranges_are_checked() {
         let error = |named: Named| named.find(&FRUITS).unwrap_err().to_string();
-        assert_eq!(error(Named::new("aple")), "there is no fruit `aple`; did you mean `apple`?");
-        assert_eq!(error(Named::new("zzz")), "there is no fruit `zzz`; there are apple, pear");
+        assert_eq!(error(Named::new("aple")), "unknown fruit `aple`; did you mean `apple`?");
+        assert_eq!(error(Named::new("zzz")), "unknown fruit `zzz`; there are apple, pear");
         let wrong = Named::new("apple").set("wight", 1.0);
         assert_eq!(error(wrong), "the fruit apple has no setting `wight`; did you mean `weight`?");
         assert_eq!(error(Named::new("pear").set("x", 1.0)), "the fruit pear has no setting `x`; it has none");

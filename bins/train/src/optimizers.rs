@@ -203,7 +203,7 @@ pub(crate) struct Length {
 }
 
 impl Length {
-    /// Steps of the epochs that are planned: those that are trained, unless the schedule is cut short.
+    /// Steps of the epochs that are planned: those that are trained, unless the schedule ends early.
     fn total(&self, values: &Values) -> u64 {
         self.steps_per_epoch * values.given("epochs").map_or(self.epochs, |epochs| epochs as u64)
     }
@@ -212,7 +212,7 @@ impl Length {
 const EPOCHS: SettingInfo = optional(
     "epochs",
     Interval::whole_from(1.0),
-    "epochs that the schedule is made for; those that are trained where nothing is said",
+    "epochs that the schedule is made for; by default the trained epochs",
 );
 
 /// Every schedule of the learning rate.

@@ -35,7 +35,7 @@ pub struct Run<'a> {
     converged: bool,
 }
 
-/// Where a run stands.
+/// The position of a run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Place {
     pub(crate) phase: usize,
@@ -77,7 +77,7 @@ impl<'a> Run<'a> {
             name => Some(metric(name)?),
         };
         if phase >= phases.len() {
-            return Err(TrainError::Setting(format!("there is no phase {}", phase + 1)));
+            return Err(TrainError::Setting(format!("unknown phase {}", phase + 1)));
         }
         let current = start_phase(data, &phases[phase], &loss, seed, None, resuming)?;
         Ok(Self {

@@ -387,7 +387,7 @@ mod tests {
             ),
             (
                 Training { schedule: Named::new("one-cycel"), ..good.clone() },
-                "there is no schedule `one-cycel`; did you mean `one-cycle`?",
+                "unknown schedule `one-cycel`; did you mean `one-cycle`?",
             ),
         ] {
             assert_eq!(wrong.check().unwrap_err().to_string(), text);

@@ -35,7 +35,7 @@ impl FeatureScan {
 
     fn of_dense(features: &Features, form: Form) -> Self {
         let columns = features.columns();
-        // Without columns the number of rows is no measure of the data.
+        // Without columns, the number of rows does not measure the data.
         let rows = if columns == 0 { 0 } else { features.rows() };
         let mut hashes = vec![0; rows];
         let threads = match rows * columns < THREADED_VALUES {

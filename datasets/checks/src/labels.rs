@@ -50,7 +50,7 @@ impl Labels<'_> {
     /// Calls `each` with every row.
     pub(crate) fn for_each(self, mut each: impl FnMut(usize, &RowLabels)) {
         let mut labels = RowLabels::default();
-        // Without classes the number of rows is no measure of the data.
+        // Without classes, the number of rows does not measure the data.
         let rows = if self.classes() == 0 { 0 } else { self.rows() };
         for row in 0..rows {
             labels.read(self, row);

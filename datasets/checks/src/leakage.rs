@@ -51,7 +51,7 @@ pub(crate) fn check(train: &Part<'_>, test: &Part<'_>, found: &mut Examination) 
             text += &format!(", {named} of them the name of one as well");
         }
         text += &format!(
-            ": results on them say nothing; the first is test {}, equal to train {}",
+            ": results on them are invalid; the first is test {}, equal to train {}",
             test.row(row),
             train.row(earlier)
         );

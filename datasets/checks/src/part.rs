@@ -186,7 +186,8 @@ impl<'a> Part<'a> {
     fn check_labels(&self, scan: &LabelScan, findings: &mut Vec<Finding>) {
         let (part, names) = (self.name, self.classes());
         if scan.classes == 0 {
-            return findings.push(Finding::warning(kind::NO_CLASSES, format!("{part}: labels of no class")));
+            return findings
+                .push(Finding::warning(kind::NO_CLASSES, format!("{part}: the labels have no classes")));
         }
         if scan.rows == 0 {
             return;
@@ -364,7 +365,7 @@ impl<'a> Part<'a> {
         report.columns = scan.columns;
         report.constant_columns = scan.constant_columns;
         if scan.columns == 0 {
-            let text = format!("{part}: features of no column");
+            let text = format!("{part}: the features have no columns");
             return findings.push(Finding::error(kind::NO_COLUMNS, text));
         }
         if let Some((row, column, value)) = scan.not_finite {

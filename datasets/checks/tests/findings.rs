@@ -98,8 +98,8 @@ fn test_rows_with_the_features_of_training_rows_are_an_error_and_those_with_thei
         &found,
         kind::TEST_ROWS_IN_TRAIN,
         Error,
-        "1 of 2 test rows has the features of a training row, 0 of them the name of one as well: results on them say \
-         nothing; the first is test row 1 (`e.jpg`), equal to train row 1 (`b.jpg`)",
+        "1 of 2 test rows has the features of a training row, 0 of them the name of one as well: results on them \
+         are invalid; the first is test row 1 (`e.jpg`), equal to train row 1 (`b.jpg`)",
     );
     assert_eq!((found.leaked_rows, found.leaked_names), (1, 0));
 
@@ -285,8 +285,14 @@ fn a_part_without_rows_columns_or_classes() {
     table.features = Some(FeatureTable::Dense(Features::new(usize::MAX, 0, vec![]).unwrap()));
     table.labels = Some(LabelTable::Dense(LabelMatrix::new(usize::MAX, 0, vec![]).unwrap().into()));
     let found = examine(&table, None);
-    assert_eq!(of_kind(&found, kind::NO_COLUMNS), [(Error, "train: features of no column".to_string())]);
-    assert_eq!(of_kind(&found, kind::NO_CLASSES), [(Warning, "train: labels of no class".to_string())]);
+    assert_eq!(
+        of_kind(&found, kind::NO_COLUMNS),
+        [(Error, "train: the features have no columns".to_string())]
+    );
+    assert_eq!(
+        of_kind(&found, kind::NO_CLASSES),
+        [(Warning, "train: the labels have no classes".to_string())]
+    );
     assert_eq!(found.findings.len(), 2);
 }
 

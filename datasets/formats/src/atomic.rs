@@ -48,7 +48,7 @@ pub fn write_atomic<'a>(
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
     };
-    // Without the name of the temporary file, which nobody asked for.
+    // Without the name of the temporary file, which the caller does not know.
     let mut temporary = temporary::create(folder).map_err(|error| io::Error::from(error.kind()))?;
     let mut buffer = BufWriter::with_capacity(1 << 16, temporary.as_file_mut());
     write(&mut buffer)?;

@@ -193,7 +193,7 @@ impl Table {
         Self { path: path.into(), names, labels, classes, ..Self::default() }
     }
 
-    /// The table with one more sentence for a person, if there is one.
+    /// The table with one more note, if there is one.
     pub(crate) fn noted(mut self, note: Option<String>) -> Self {
         self.notes.extend(note);
         self
@@ -228,7 +228,7 @@ impl Table {
     }
 }
 
-/// What somebody wants to write: a name for each row, a name for each class, a label for each cell.
+/// Labels to write: a name for each row, a name for each class, a label for each cell.
 #[derive(Clone, Copy, Debug)]
 pub struct LabelSheet<'a> {
     /// One name a row.

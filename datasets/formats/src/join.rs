@@ -10,7 +10,7 @@ pub enum NameMatch {
     /// They are the same.
     #[default]
     Exact,
-    /// The same behind the last `/` or `\`: `train2014/a.jpg` and `a.jpg`.
+    /// Equal after the last `/` or `\`: `train2014/a.jpg` and `a.jpg`.
     FileName,
     /// The same file name without its ending: `train2014/a.jpg` and `a.npy`.
     Stem,

@@ -14,7 +14,7 @@ use std::path::Path;
 /// and exit code 2 on Unix (see [`bus_error`]). That is why only files from [`Limits::map_from`](crate::Limits::map_from)
 /// bytes on are mapped, and smaller ones are copied.
 pub(crate) struct MappedF32 {
-    /// Dropped before the map: behind it the addresses may belong to something else.
+    /// Dropped before the map: after it the addresses may belong to something else.
     #[cfg(unix)]
     _watch: bus_error::Watch,
     map: Mmap,
@@ -36,7 +36,7 @@ pub(crate) fn can_map(matrix: &MatrixFile) -> bool {
 pub(crate) fn map(matrix: &MatrixFile, path: &Path) -> Result<MappedF32, FormatError> {
     assert!(can_map(matrix));
     let file = matrix.file().try_clone().map_err(FormatError::io(path))?;
-    // A lock that cannot be had (a file system without locks) is no reason to refuse: nothing here relies on it.
+    // A lock that cannot be had (a file system without locks) is not an error: nothing here relies on it.
     let _ = file.try_lock_shared();
     // SAFETY: the map is read-only. The bytes are `f32`s, for which every bit pattern is a value, so that a writer that
     // ignores the lock can change numbers, but break no rule of the type. A file that shrinks ends the process (see
@@ -72,7 +72,7 @@ impl AsRef<[f32]> for MappedF32 {
     }
 }
 
-/// What an access to a map behind the end of its file ends in: a signal, SIGBUS.
+/// The signal of an access to a map beyond the end of its file: SIGBUS.
 ///
 /// The handler looks whether the address lies in one of the maps. If so it writes a sentence that was prepared when the
 /// file was mapped, and ends the process; else it restores what the system does by itself, and the access, which is then
@@ -158,7 +158,7 @@ mod bus_error {
             }
             next = entry.next;
         }
-        // SAFETY: both functions are async-signal-safe. An access is repeated behind the handler, a signal is not.
+        // SAFETY: both functions are async-signal-safe. An access is repeated after the handler, a signal is not.
         unsafe {
             libc::signal(libc::SIGBUS, libc::SIG_DFL);
             if !is_access {

@@ -47,7 +47,7 @@ fn is_linked(_file: &File) -> io::Result<bool> {
 
 /// Removes the temporary files in `folder` whose writer is dead; answers how many there were.
 ///
-/// A writer holds a lock on its file, so a file whose lock can be had belongs to nobody. Only regular files called
+/// A writer holds a lock on its file, so a file whose lock is free has no writer. Only regular files called
 /// `.lacuna-*.tmp` are looked at, and no link is followed. What cannot be opened, locked or removed is left.
 ///
 /// ```
@@ -70,7 +70,7 @@ fn is_temporary(name: &OsStr) -> bool {
     })
 }
 
-/// Removes a file unless somebody holds its lock.
+/// Removes a file unless its lock is held.
 fn sweep(path: &Path) -> Option<()> {
     fs::symlink_metadata(path).ok().filter(|found| found.is_file())?;
     let mut options = OpenOptions::new();

@@ -88,7 +88,7 @@ impl Features {
         Ok(Self { rows, columns, values: Values::Owned(values) })
     }
 
-    /// A matrix whose values stay where they are: a file that is mapped into memory, somebody else's array. Clones
+    /// A matrix whose values stay where they are: a file that is mapped into memory, an array of the caller. Clones
     /// share them.
     ///
     /// ```

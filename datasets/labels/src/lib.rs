@@ -2,7 +2,7 @@
 //! different things, and a matrix of true labels is not a matrix of observed ones.
 //!
 //! Research code of this field stores labels in one integer whose 0 sometimes means "negative" and
-//! sometimes "nobody looked". Here metrics take [`TrueLabels`], losses take [`ObservedLabels`], and
+//! sometimes "not annotated". Here metrics take [`TrueLabels`], losses take [`ObservedLabels`], and
 //! going from one to the other has a name that says what it assumes. [`Features`] and [`FeatureSet`]
 //! are here too, so that files, generators and training loops hand each other the same thing.
 //!
@@ -14,9 +14,9 @@
 //! let observed = ObservedLabels::from(LabelMatrix::new(
 //!     1, 3, vec![Label::Positive, Label::Unknown, Label::Negative],
 //! )?);
-//! // An unknown cell is no truth ...
+//! // An unknown cell is not a true label ...
 //! assert!(TrueLabels::try_from(observed.matrix().clone()).is_err());
-//! // ... unless somebody says in so many words what to make of it.
+//! // ... unless a conversion is called explicitly.
 //! assert_eq!(observed.assume_negative().get(0, 1), Label::Negative);
 //! # Ok::<(), lacuna_labels::LabelError>(())
 //! ```

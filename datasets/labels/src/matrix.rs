@@ -1,4 +1,4 @@
-//! A rows x classes matrix of labels, the storage behind both label types.
+//! A rows x classes matrix of labels, the storage of both label types.
 
 use crate::Label;
 use std::fmt;

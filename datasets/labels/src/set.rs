@@ -11,7 +11,7 @@ pub struct FeatureSet {
     pub features: Features,
     /// True labels, `[rows, classes]`.
     pub truth: TrueLabels,
-    /// Labels as somebody observed them, `[rows, classes]`; `None` where only the truth is stored.
+    /// Observed labels, `[rows, classes]`; `None` where only the truth is stored.
     pub observed: Option<ObservedLabels>,
     /// One name a row (an image path, an identifier), where the source has them.
     pub names: Option<Vec<String>>,

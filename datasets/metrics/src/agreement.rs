@@ -72,7 +72,7 @@ impl Confusions {
         match by {
             Average::Micro => undefined.or(ratio(self.total())),
             Average::Macro => undefined.mean(self.per_class.iter().map(|&class| ratio(class))),
-            // A row of which nothing is known says nothing under any policy.
+            // A row without known labels is excluded under any policy.
             Average::Samples => {
                 let rows = self.per_row.iter().filter(|row| row.known() > 0);
                 undefined.mean(rows.map(|&row| ratio(row)))

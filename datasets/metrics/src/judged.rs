@@ -14,7 +14,7 @@ use lacuna_labels::{Label, LabelMatrix, ObservedLabels, TrueLabels};
 ///
 /// let cells = vec![Label::Positive, Label::Unknown, Label::Negative];
 /// let observed = ObservedLabels::from(LabelMatrix::new(3, 1, cells)?);
-/// // The row in the middle would spoil the ranking, and nobody knows whether it should.
+/// // The row in the middle would change the ranking, and its label is unknown.
 /// let judged = Judged::known_cells(&observed);
 /// let result = mean_average_precision(&[0.6_f32, 0.9, 0.1], judged, MapConvention::SPML)?;
 /// assert_eq!(result.map, 1.0);

@@ -1,4 +1,4 @@
-//! A long-tailed set cut out of a natural one, after the distribution-balanced construction.
+//! A long-tailed subset of a natural set, after the distribution-balanced construction.
 
 use crate::{ProtocolError, RandomDrop, Stream};
 use lacuna_labels::{ObservedLabels, TrueLabels};

@@ -44,7 +44,7 @@ impl Cycle {
 /// The class-aware sampler of the distribution-balanced code: a reshuffled cycle of classes, and of each visited class
 /// `in_a_row` rows from its own reshuffled cycle. Classes without rows are ignored.
 ///
-/// An epoch has `max n_c * C / reduce` rows, cut to a whole number.
+/// An epoch has `max n_c * C / reduce` rows, truncated to a whole number.
 ///
 /// ```
 /// use lacuna_labels::TrueLabels;
@@ -104,7 +104,7 @@ impl ClassAware {
     }
 }
 
-/// [`ClassAware`] whose cycles live on over the epochs, as in the published code: an epoch goes on where the last one
+/// [`ClassAware`] whose cycles live on over the epochs, as in the published code: an epoch continues where the last one
 /// stopped in the list of classes and in the list of each class's rows. Shuffles depend on the seed and the epoch in which
 /// they happen; the places in the lists are state, which a checkpoint holds.
 ///

@@ -7,7 +7,7 @@ use crate::{NumpyLegacy, PUBLISHED_SEED, ProtocolError, share};
 /// `RandomState(seed).permutation(rows)`; the last `round(val_share * rows)` entries validate, the
 /// others train, both sorted. Halves are rounded to the even number, as `numpy.round` does.
 ///
-/// The default (seed 1200, 20 %) is the split behind the published numbers of the single-positive
+/// The default (seed 1200, 20 %) is the split of the published numbers of the single-positive
 /// papers. One difference: where the rounded count is 0 the published script takes *every* row as
 /// validation row (its slice `[-0:]` is the whole array); here there is none.
 ///
@@ -32,7 +32,7 @@ pub struct Holdout {
 /// Row numbers of the two parts, each in ascending order; together every row once.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Split {
-    /// Rows to train on.
+    /// Training rows.
     pub train: Vec<usize>,
     /// Rows to validate on.
     pub val: Vec<usize>,

@@ -79,7 +79,7 @@ impl std::fmt::Debug for Protocol {
 }
 
 impl Protocol {
-    /// Whether it makes labels, and is no split.
+    /// Whether it makes labels rather than a split.
     pub fn makes_labels(&self) -> bool {
         self.apply.is_some()
     }

@@ -1,4 +1,4 @@
-//! Bringing the columns and classes of the test rows into the order of those to train on.
+//! Matching the columns and classes of the test rows with those of the training rows.
 //!
 //! Where both sides have names they are matched by name; where the numbers of a format are absolute, the narrower side has
 //! zeros in what it does not mention; nothing is matched by position where names exist.
@@ -8,7 +8,7 @@ use lacuna_formats::{FeatureTable, LabelLists, LabelTable, SparseFeatures, Strin
 use lacuna_labels::{Features, LabelMatrix, ObservedLabels};
 use std::collections::{HashMap, HashSet};
 
-/// The training rows and to test on, with the same columns and classes, and notes on what was done.
+/// The training and test rows with the same columns and classes, and notes.
 pub(crate) struct Aligned {
     pub(crate) train: Table,
     pub(crate) test: Table,
@@ -43,7 +43,7 @@ pub(crate) fn align(parts: Parts) -> Result<Aligned, SourceError> {
                 Ok(None) => {}
                 Ok(Some(order)) => {
                     notes.push(format!(
-                        "{test_features}: the features stand in another order than in {train_features}; they were \
+                        "{test_features}: the features are in another order than in {train_features}; they were \
                          matched by name"
                     ));
                     reorder_features(&mut test, &order)?;
@@ -245,7 +245,7 @@ fn align_classes(train: &mut Table, test: &mut Table, notes: &mut Vec<String>) -
             LabelTable::Lists(lists) => LabelTable::Lists(lists_in_order(&lists, &order, &train.classes)),
         });
         test.observed = test.observed.take().map(|labels| columns(&labels, &order));
-        // Areas and boxes are by class; nobody measures test rows by them.
+        // Areas and boxes are by class; test rows do not use them.
         test.annotations = None;
         test.classes = train.classes.clone();
     }

@@ -5,7 +5,7 @@ use lacuna_formats::Table;
 use lacuna_labels::Features;
 use std::path::PathBuf;
 
-/// Rows to train on and, where there are some, test rows.
+/// Training rows and, if any, test rows.
 #[derive(Clone, Debug)]
 pub struct Dataset {
     /// Short name: that of the embedded set, of the file or of the folder.

@@ -17,7 +17,7 @@ pub enum SourceError {
         /// The embedded sets.
         known: String,
     },
-    /// There is no format of this name.
+    /// Unknown format.
     #[error("unknown format `{name}`: expected one of {known}")]
     UnknownFormat {
         /// The name that was given.

@@ -2,7 +2,7 @@
 //!
 //! [`DataSource`] is the one description of where rows come from. Command lines fill it, specifications store it under
 //! `[data]`, and [`DataSource::open`] turns it into a [`Dataset`]: the training rows, the test rows where there
-//! are some, and notes that a person should read.
+//! are some, and notes.
 //!
 //! Start with [`DataSource::named`] and [`DataSource::open`].
 //!

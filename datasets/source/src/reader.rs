@@ -1,4 +1,4 @@
-//! Reading the files of a data set and bringing features, names and labels in files of their own together.
+//! Reading the files of a data set and joining features, names and labels of separate files.
 
 use crate::{DataSource, Match, SourceError};
 use lacuna_formats::{
@@ -54,7 +54,7 @@ impl Reader<'_> {
         })
     }
 
-    /// Brings features, the names of their rows and labels in a file of their own together. `read` reads
+    /// Joins features, the names of their rows and labels of a separate file. `read` reads
     /// that file.
     pub(crate) fn complete(
         &mut self,
@@ -69,7 +69,7 @@ impl Reader<'_> {
         self.join(features, labels, path)
     }
 
-    /// Gives the rows of features the names that are in a file of their own.
+    /// Names the rows of features by a separate file.
     fn named(&mut self, mut features: Table, names: Option<&Path>) -> Result<Table, SourceError> {
         let Some(path) = names else { return Ok(features) };
         let read = read_names(path, &Limits::default())?;

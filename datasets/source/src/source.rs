@@ -28,10 +28,10 @@ pub struct DataSource {
     /// Which features, where there are several.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub features: Option<String>,
-    /// Labels of the training rows, where they are in a file of their own.
+    /// Labels of the training rows, if they are in a separate file.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub labels: Option<String>,
-    /// Names of the rows of `path`, where they are in a file of their own.
+    /// Names of the rows of `path`, if they are in a separate file.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub names: Option<String>,
     /// How rows of features and of labels find each other.
@@ -40,13 +40,13 @@ pub struct DataSource {
     /// A second extraction of the features of the training rows, under stronger augmentation.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub strong: Option<String>,
-    /// Rows to test on, where they are in a file of their own.
+    /// Test rows in a separate file.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub test: Option<String>,
-    /// Labels of the test rows, where they are in a file of their own.
+    /// Labels of the test rows in a separate file.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub test_labels: Option<String>,
-    /// Names of the rows of `test`, where they are in a file of their own.
+    /// Names of the rows of `test`, if they are in a separate file.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub test_names: Option<String>,
     /// What the numbers of the training labels mean. Test labels are always 0 and 1.
@@ -138,7 +138,7 @@ impl DataSource {
         }
     }
 
-    /// The name a person gave: the path or that of the embedded set.
+    /// The given name: the path or that of the embedded set.
     pub fn given(&self) -> &str {
         self.path.as_deref().or(self.embedded.as_deref()).unwrap_or("no data")
     }

@@ -6,7 +6,7 @@ use crate::{SetSize, SyntheticSet};
 use lacuna_labels::FeatureSet;
 use lacuna_protocols::{LongTail, Stream};
 
-/// The set `coco-like`: 8,000 training rows and 4,000 to test on, 80 classes, 256 features, 2.9 labels a row.
+/// The set `coco-like`: 8,000 training rows and 4,000 test rows, 80 classes, 256 features, 2.9 labels a row.
 ///
 /// Class `c` is in a share of `0.5 / (1 + c)^0.75` of the rows, scaled to 2.9 labels a row and at most 0.55. Twelve scenes;
 /// each class belongs to one, with a loading from 1.2 to 2.2, each scene has three of the frequent classes besides, and class 0 is

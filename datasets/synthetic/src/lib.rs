@@ -5,7 +5,7 @@
 //! evidence of every object in the row, so a positive whose label is hidden still shows, which is
 //! what makes missing labels hurt.
 //!
-//! **A synthetic set is no evidence about real data.** It orders some methods differently from real
+//! **A synthetic set is not evidence about real data.** It orders some methods differently from real
 //! features; each set says so in its own documentation.
 //!
 //! Start with [`synthetic_set`]; [`SETS`] lists what there is.
@@ -41,8 +41,8 @@ pub const DEFAULT_SEED: u64 = 2012;
 /// Two parts drawn from one world: same classes, same prototypes, different rows.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SyntheticSet {
-    /// Rows to train on; validation rows are split from them.
+    /// Training rows; validation rows are split from them.
     pub train: FeatureSet,
-    /// Rows to test on.
+    /// Test rows.
     pub test: FeatureSet,
 }

@@ -11,7 +11,7 @@ pub const CHANNELS: usize = 3;
 
 const TRAIN_ROWS: usize = 8000;
 const TEST_ROWS: usize = 2000;
-/// Pictures are cut into 2 x 2 cells of this side, each of which may hold one object.
+/// Pictures are divided into 2 x 2 cells of this side, each of which may hold one object.
 const CELL: usize = SIDE / 2;
 /// Chance that a cell holds an object; an empty picture is drawn again.
 const OCCUPIED: f32 = 0.6;

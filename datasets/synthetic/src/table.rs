@@ -5,11 +5,11 @@ use crate::{SyntheticSet, coco_like, shapes, voc_like, voc_mlt_like};
 /// How large a set shall be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SetSize {
-    /// Rows to train on; of a long-tailed set, rows of the pool they are chosen from.
+    /// Training rows; of a long-tailed set, rows of the pool they are chosen from.
     pub train: usize,
-    /// Rows to test on.
+    /// Test rows.
     pub test: usize,
-    /// Features of a row; pictures have a size of their own.
+    /// Features of a row; pictures have a fixed size.
     pub columns: usize,
 }
 

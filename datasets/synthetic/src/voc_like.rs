@@ -6,7 +6,7 @@ use crate::{SetSize, SyntheticSet};
 use lacuna_labels::FeatureSet;
 use lacuna_protocols::Stream;
 
-/// The set `voc-like`: 5,717 training rows and 5,823 to test on, 20 classes, 256 features.
+/// The set `voc-like`: 5,717 training rows and 5,823 test rows, 20 classes, 256 features.
 ///
 /// The classes have the counts published for VOC 2012 (train and val), up to the scatter of a sample,
 /// and come together as they do there: eight scenes, 1.45 labels a row, 65 / 26 / 7 / 1 % of the rows

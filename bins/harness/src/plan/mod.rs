@@ -37,7 +37,7 @@ pub enum Progress {
         /// The metric of selection on the validation rows.
         val: Option<f64>,
     },
-    /// Something that a person should know.
+    /// A note.
     Note(String),
     /// A run is over: it ran to its end, or it failed.
     Run(Box<RunRecord>),

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 const NAME: &str = ".lacuna-lock";
 
 /// An exclusive lock on a file of the folder. The system gives it back when the process ends, however it ends, so a file
-/// that a killed process left behind locks nobody out.
+/// left by a killed process does not lock the folder.
 #[derive(Debug)]
 pub(super) struct Lock {
     path: PathBuf,

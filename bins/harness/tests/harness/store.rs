@@ -103,7 +103,7 @@ fn a_line_that_was_cut_is_dropped_aloud_and_its_run_repeated() {
     fs::write(&path, &bytes[..bytes.len() - 7]).unwrap();
     let store = Store::at(root.path(), plan.spec(), false, &[]).unwrap();
     assert_eq!(store.kept().len(), 3);
-    assert!(store.notes()[0].contains("the last line was cut"), "{:?}", store.notes());
+    assert!(store.notes()[0].contains("the last line is truncated"), "{:?}", store.notes());
     assert_eq!(run(&plan, &store), 1);
     store.close();
     let again = read(root.path());
@@ -112,7 +112,7 @@ fn a_line_that_was_cut_is_dropped_aloud_and_its_run_repeated() {
     // A line in the middle that is no record is not passed over.
     fs::write(&path, b"{}\n").unwrap();
     let error = Store::at(root.path(), plan.spec(), false, &[]).unwrap_err().to_string();
-    assert!(error.contains("results.jsonl: line 1: no record"), "{error}");
+    assert!(error.contains("results.jsonl: line 1: invalid record"), "{error}");
 }
 
 #[test]

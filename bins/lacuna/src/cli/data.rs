@@ -19,7 +19,7 @@ pub struct DataArgs {
     /// Name of the features, if there are several, e.g. resnet50
     #[arg(long, value_name = "NAME")]
     pub features: Option<String>,
-    /// Labels in a file of their own, or the name of their array in a file of several
+    /// Labels in a separate file, or the name of their array in a file of several
     #[arg(long, value_name = "FILE")]
     pub labels: Option<PathBuf>,
     /// Names of the rows of features: a .npy file of text, or one a line
@@ -32,13 +32,13 @@ pub struct DataArgs {
     /// view
     #[arg(long, value_name = "FILE")]
     pub strong: Option<PathBuf>,
-    /// Rows to test on, where they are in a file of their own
+    /// Test rows in a separate file
     #[arg(long, value_name = "FILE")]
     pub test: Option<PathBuf>,
-    /// Labels of the test rows, where they are in a file of their own
+    /// Labels of the test rows in a separate file
     #[arg(long, value_name = "FILE")]
     pub test_labels: Option<PathBuf>,
-    /// Names of the test rows, where they are in a file of their own
+    /// Names of the test rows in a separate file
     #[arg(long, value_name = "FILE")]
     pub test_names: Option<PathBuf>,
     /// What 0 and -1 mean in the labels of the training rows; needed where -1 occurs
@@ -215,7 +215,7 @@ impl Input {
     }
 }
 
-/// The training rows, or those to test on.
+/// The training rows or the test rows.
 ///
 /// # Errors
 /// Where there is no such part.
@@ -223,6 +223,6 @@ pub(crate) fn part(data: Dataset, test: bool) -> anyhow::Result<Table> {
     match (test, data.test) {
         (false, _) => Ok(data.train),
         (true, Some(test)) => Ok(test),
-        (true, None) => bail!("{} has no test rows: --test FILE names some", data.train.path.display()),
+        (true, None) => bail!("{} has no test rows: name them with --test FILE", data.train.path.display()),
     }
 }

@@ -14,10 +14,10 @@ use std::path::{Path, PathBuf};
 pub struct MakeArgs {
     /// Name of the set, e.g. voc-like, coco-like, voc-mlt-like
     name: String,
-    /// Rows to train on; of a long-tailed set, rows of the pool they are chosen from [default: that of the set]
+    /// Training rows; of a long-tailed set, rows of the pool they are chosen from [default: that of the set]
     #[arg(long, value_name = "N")]
     train_rows: Option<usize>,
-    /// Rows to test on
+    /// Test rows
     #[arg(long, value_name = "N")]
     test_rows: Option<usize>,
     /// Features of a row
@@ -64,7 +64,7 @@ pub fn run(args: &MakeArgs) -> anyhow::Result<()> {
     std::fs::create_dir_all(&args.out).with_context(|| args.out.display().to_string())?;
     let written = write(args, entry, size);
     if written.is_err() && made {
-        // Refused by the system if anything stands in it.
+        // Fails if the folder is not empty.
         let _ = std::fs::remove_dir(&args.out);
     }
     screen::out(&(screen::wrapped(&written?, 2) + "\n"))

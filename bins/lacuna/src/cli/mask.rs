@@ -48,9 +48,9 @@ const EXAMPLES: &str = "Examples:
 /// A part of a data set.
 #[derive(Clone, Copy, Debug, ValueEnum, PartialEq, Eq)]
 pub enum WhichPart {
-    /// Rows to train on
+    /// Training rows
     Train,
-    /// Rows to test on
+    /// Test rows
     Test,
 }
 

@@ -16,7 +16,7 @@ use std::io::{self, ErrorKind, Write};
 /// Columns of a terminal that tables and lists fit into.
 pub const WIDTH: usize = 80;
 
-/// Writes text for people to standard output. A reader that has gone away (`| head`) is no error.
+/// Writes text for people to standard output. A closed reader (`| head`) is not an error.
 ///
 /// # Errors
 /// Other errors of the operating system; the text is then missing.
@@ -24,7 +24,7 @@ pub fn out(text: &str) -> anyhow::Result<()> {
     write(&clean(text))
 }
 
-/// Writes JSON to standard output. Characters that act on a terminal can only stand in its strings, and are escaped as
+/// Writes JSON to standard output. Control characters can only be in its strings, and are escaped as
 /// JSON has it, so that the meaning stays.
 ///
 /// # Errors

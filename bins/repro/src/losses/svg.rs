@@ -19,7 +19,7 @@ pub(super) fn picture(title: &str, probe: &Probe) -> anyhow::Result<String> {
 fn draw(backend: SVGBackend<'_>, title: &str, probe: &Probe) -> Result<(), Box<dyn std::error::Error>> {
     let area = backend.into_drawing_area();
     area.fill(&WHITE)?;
-    // No fonts are measured here, so text gets room to spare.
+    // No fonts are measured here, so the width of text is estimated generously.
     let area = area.titled(title, ("sans-serif", 18))?;
     let captions = [format!("value: {}", probe.setting), "slope".to_string()];
     for ((panel, caption), of) in area.split_evenly((1, 2)).iter().zip(captions).zip([1, 2]) {
@@ -39,7 +39,7 @@ fn draw(backend: SVGBackend<'_>, title: &str, probe: &Probe) -> Result<(), Box<d
                 .label(curve.name)
                 .legend(move |(x, y)| PathElement::new([(x, y), (x + 16, y)], colour.stroke_width(2)));
         }
-        // Once is enough, and in the slope's panel it would stand on the curves.
+        // Once is enough, and in the slope's panel it would cover the curves.
         if of == 1 {
             chart
                 .configure_series_labels()

@@ -40,14 +40,14 @@ fn case_07_arff_order_of_attributes() {
     let ((same, _), (moved, error)) = (run([0, 1], "same"), run([1, 0], "moved"));
     assert_eq!(same, moved);
     assert!(same > 90.0, "{same}");
-    assert!(error.contains("m-test.arff: the features stand in another order"), "{error}");
+    assert!(error.contains("m-test.arff: the features are in another order"), "{error}");
     // Another name is an error that names the first difference.
     let text = fs::read_to_string(path.join("m-test.arff")).unwrap().replace("f2", "f9");
     fs::write(path.join("m-test.arff"), text).unwrap();
     let output = repro(path).args(["run", "spml-linear", "--data", ".", "--loss", "an"]).output().unwrap();
     let error = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(2));
-    assert!(error.contains("the feature `f2` is missing"), "{error}");
+    assert!(error.contains("the feature `f2` of the training rows is missing"), "{error}");
 }
 
 /// The last column does not occur in the test rows: numbers are absolute, so it is 0 there.

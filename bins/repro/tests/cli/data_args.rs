@@ -191,7 +191,10 @@ fn classes_in_another_order_are_matched_by_name() {
     fs::write(path.join("other.csv"), text("csv", "test").replace("cow", "fox")).unwrap();
     let error =
         refused(path, &[&args[..], &["--match", "row", "--test-labels", "other.csv"], &QUICK].concat());
-    assert!(error.contains("other.csv") && error.contains("`cow` is missing"), "{error}");
+    assert!(
+        error.contains("other.csv") && error.contains("`cow` of the training rows is missing"),
+        "{error}"
+    );
 }
 
 #[test]
@@ -401,9 +404,9 @@ fn arrays_that_seem_to_have_observed_labels_are_never_left_out() {
     write("other.npz", "weights");
     let (_, error) =
         done(path, &[&["run", "spml-linear", "--data", "other.npz", "--out", "other"][..], &loss].concat());
-    assert!(error.contains("arrays that are not used: weights"), "{error}");
+    assert!(error.contains("unused arrays: weights"), "{error}");
     let error = refused_here(path, &["run", "spml-linear", "--data", "other.npz", "--features", "nosuch"]);
-    assert!(error.contains("no array is called `nosuch`"), "{error}");
+    assert!(error.contains("no array is named `nosuch`"), "{error}");
     // Any array can be named.
     let (_, _) = done(
         path,

@@ -50,7 +50,7 @@ pub(super) fn save(model: &Model, folder: &Path, replace: bool) -> Result<(), Mo
     }
     let saved = write(model, &paths, replace);
     if saved.is_err() && made {
-        // Refused by the system if anything stands in it.
+        // Fails if the folder is not empty.
         let _ = fs::remove_dir(folder);
     }
     saved
@@ -91,7 +91,7 @@ fn write(model: &Model, [weights, document]: &[PathBuf; 2], replace: bool) -> Re
         write_atomic(to(document), |file| file.write_all(&text).and_then(|()| file.write_all(b"\n")));
     written.map_err(|source| {
         if !replace {
-            // One file of two is no model.
+            // One file of two is not a model.
             let _ = fs::remove_file(weights);
         }
         match source.kind() {
@@ -167,7 +167,7 @@ fn read_document(path: &Path) -> Result<Document, ModelError> {
     let mut text = Vec::new();
     File::open(path).map_err(io)?.take(MOST_BYTES + 1).read_to_end(&mut text).map_err(io)?;
     if text.len() as u64 > MOST_BYTES {
-        return Err(wrong(format!("it is longer than the {MOST_BYTES} bytes that are allowed")));
+        return Err(wrong(format!("it exceeds the limit of {MOST_BYTES} bytes")));
     }
     let said = |error: serde_json::Error| wrong(format!("it is not the description of a head: {error}"));
     let document: Document = serde_json::from_slice(&text).map_err(said)?;
@@ -186,7 +186,7 @@ fn read_weights(path: &Path) -> Result<Vec<Weights>, ModelError> {
     let mut file = SafetensorsFile::open(path)?;
     let names: Vec<String> = file.names().map(String::from).collect();
     if names.len() > MOST_TENSORS {
-        return Err(wrong(format!("{} tensors are more than a head has", names.len())));
+        return Err(wrong(format!("{} tensors exceed those of a head", names.len())));
     }
     let mut read = |name: String| {
         let array = file.read(&name)?;

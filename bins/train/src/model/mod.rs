@@ -282,7 +282,7 @@ impl Model {
         file::load(folder.as_ref())
     }
 
-    /// Number of features behind the input step.
+    /// Number of features after the input step.
     fn columns(&self) -> usize {
         self.input.transform.columns(self.features)
     }

@@ -22,7 +22,7 @@ use lacuna_losses::{
 use lacuna_nn::{Layer, Mode, ParamGroup};
 use lacuna_protocols::Stream;
 
-/// Where a step stands.
+/// The position of a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct At {
     /// Seed of the run.

@@ -22,7 +22,7 @@ pub(super) const ROW: ProcedureRow = ProcedureRow {
             "strong",
             0.5,
             Interval::closed(0.0, 0.999),
-            "dropout of the features that stands in for the strong view where the data has no second extraction; 0 for none",
+            "dropout of the features in place of the strong view if the data has no second extraction; 0 for none",
         ),
         setting(
             "weight",

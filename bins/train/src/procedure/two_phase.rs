@@ -20,7 +20,7 @@ pub(super) const ROW: ProcedureRow = ProcedureRow {
     },
 };
 
-/// Sets the first weights: of the H hidden units C hold W, C hold -W and the others are random with nothing behind them,
+/// Sets the first weights: of the H hidden units C hold W, C hold -W and the others are random with zero output weights,
 /// so that they change no logit and learn.
 fn start_linear(parts: &mut Build<'_, '_>) -> Result<(), TrainError> {
     let wrong = |problem: String| Err(TrainError::Setting(format!("procedure two-phase: {problem}")));

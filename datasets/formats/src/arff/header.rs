@@ -261,7 +261,7 @@ fn kind(cursor: &mut Cursor<'_>) -> Result<Kind, Problem> {
     }
 }
 
-/// `[0, 9]` behind the type of a number: nothing follows from it.
+/// `[0, 9]` after the type of a number; it is ignored.
 fn range(cursor: &mut Cursor<'_>) -> Result<(), Problem> {
     cursor.skip_blanks();
     let at = cursor.at;
@@ -277,7 +277,7 @@ fn range(cursor: &mut Cursor<'_>) -> Result<(), Problem> {
     Ok(())
 }
 
-/// Names of attributes, separated by commas or blanks, behind those that are there.
+/// Names of attributes, separated by commas or blanks, appended to the existing ones.
 fn names(cursor: &mut Cursor<'_>, list: &mut Option<Strings>) -> Result<(), Problem> {
     let list = list.get_or_insert_default();
     cursor.skip_blanks();

@@ -72,7 +72,7 @@ impl Missing {
         Ok(())
     }
 
-    /// What a person should know.
+    /// Notes.
     pub(super) fn note(&self, path: &Path) -> Option<String> {
         let path = printed(path);
         let cells = self.cells;

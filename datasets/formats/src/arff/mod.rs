@@ -96,7 +96,7 @@ fn with_extension(folder: &Path, extension: &str) -> Result<Vec<PathBuf>, Format
     Ok(files)
 }
 
-/// The labels of a file, and what a person should know about the choice.
+/// The labels of a file, and notes about the choice.
 fn labels(
     header: &Header,
     path: &Path,

@@ -31,7 +31,7 @@ struct Columns<'a> {
     spellings: Vec<Spelling>,
     /// What a cell of the labels is that is not listed.
     unlisted: Label,
-    /// For each attribute that is no label its column.
+    /// For each attribute that is not a label its column.
     feature: Vec<u32>,
     /// An attribute whose first value, which sparse rows leave out, is not 0 or not absent.
     not_zero: Option<usize>,

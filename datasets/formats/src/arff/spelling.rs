@@ -59,7 +59,7 @@ impl Spelling {
         WORDS.iter().find(fits).map(Spelling::Words)
     }
 
-    /// Whether -1 is absent because the attribute has two values, and nobody said what -1 means.
+    /// Whether -1 is absent because the attribute has two values and no convention is given.
     pub(super) fn minus_one_is_absent(self) -> bool {
         self == Spelling::Numbers { convention: None, signed: true }
     }

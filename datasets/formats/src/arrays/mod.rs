@@ -97,7 +97,7 @@ const CLASSES: &[&str] = &["classes", "class_names"];
 
 /// The data set of a file of arrays, by their names: `features` (also `x`, `feats`, `embeddings`), `labels` (`y`,
 /// `targets`), `labels_obs` (`observed`, `y_obs`), `names` (`ids`, `images`), `classes`, in any case. With `train_` and
-/// `test_` (or `val_`) before or `_train` and `_test` behind them there are two parts.
+/// `test_` (or `val_`) as prefixes, or `_train` and `_test` as suffixes, there are two parts.
 ///
 /// Another array is chosen with [`ReadOptions::features`] and [`ReadOptions::label_array`]. Arrays that nothing was done
 /// with are named in a note; one whose name says that it has observed labels is refused, because leaving it out would put
@@ -205,7 +205,7 @@ fn table(
         table.chosen_features = Some(word.clone());
         used.push((name, word));
     }
-    // A convention is that of the observed labels. Where they stand beside the true ones, these are 0 and 1, and so are
+    // A convention is that of the observed labels. If there are true labels as well, these are 0 and 1, and so are
     // those of the test rows.
     let observed = find(OBSERVED);
     let true_labels = observed.is_some() || part == Part::Test;

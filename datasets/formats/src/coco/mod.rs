@@ -57,7 +57,8 @@ impl Instances {
     fn table(mut self, path: &Path, options: &ReadOptions) -> Result<Table, FormatError> {
         if self.seen == [false; 3] {
             let problem = "the document has no images, annotations or categories: expected a COCO document, or an object \
-                           with `id` and `labels` for each row, in lines or in an array; a map from names to labels is converted to such lines by `print(*[json.dumps({\"id\": k, \"labels\": v}) for k, v in \
+                           with `id` and `labels` for each row, in lines or in an array; a map from names to labels is \
+                           converted to such lines by `print(*[json.dumps({\"id\": k, \"labels\": v}) for k, v in \
                            json.load(open(\"x.json\")).items()], sep=\"\\n\")`";
             return Err(FormatError::text(path, 1, 1, problem));
         }

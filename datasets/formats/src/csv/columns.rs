@@ -71,7 +71,7 @@ const MOST_NAMES: usize = 20;
 pub(crate) struct Columns {
     /// Number of columns.
     pub(crate) count: usize,
-    /// Columns with a name; those behind them have to be blank.
+    /// Columns with a name; those after them have to be blank.
     pub(crate) named: usize,
     /// Whether the column of names was named, or is called like one.
     pub(crate) certain_id: bool,
@@ -80,7 +80,7 @@ pub(crate) struct Columns {
     /// The column of names.
     pub(crate) id: usize,
     pub(crate) layout: Layout,
-    /// Sentences for a person.
+    /// Notes.
     pub(crate) notes: Vec<String>,
 }
 
@@ -174,7 +174,7 @@ impl Columns {
         if listed.is_none() {
             let mut columns = crate::memory::reserved(named)
                 .map_err(|bytes| FormatError::memory(records.path(), "the columns", bytes))?;
-            // An index is no class, unless it has the names.
+            // An index is not a class, unless it has the names.
             columns.extend((0..named).filter(|&i| i != id && i >= index && !ignored.get(i)));
             classes = columns;
             if index > 0 && id >= index {

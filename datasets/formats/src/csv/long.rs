@@ -129,7 +129,7 @@ fn read_rows<R: BufRead + Seek>(
                 });
             }
             Cell::Numbers if value.is_some() => {
-                return Err(records.error(label, "a list of numbers has no value in another column"));
+                return Err(records.error(label, "a list of numbers cannot have a value in another column"));
             }
             Cell::Numbers => {
                 let mut fits = true;
@@ -166,7 +166,7 @@ fn read_rows<R: BufRead + Seek>(
     Ok(read)
 }
 
-/// Columns that are ignored although they may say which labels hold: all of their cells are labels or confidences, and
+/// Ignored columns that may hold the values of the labels: all of their cells are labels or confidences, and
 /// some are not positive.
 struct Doubtful(Vec<(usize, bool)>);
 
@@ -208,7 +208,7 @@ impl Doubtful {
     }
 }
 
-/// Whether a line has the columns that are read, and none behind the last.
+/// Whether a line has the columns that are read, and none after the last.
 fn check_width(records: &Records<'_, impl BufRead>, columns: &Columns) -> Result<(), FormatError> {
     let Layout::Long { label, value } = columns.layout else { unreachable!("the file is long") };
     let needed = columns.id.max(label).max(value.unwrap_or(0));
@@ -297,7 +297,7 @@ fn table<R: BufRead + Seek>(
     }
 }
 
-/// The error for a cell with two labels, with the lines that they stand on: the file is read once more to find them.
+/// The error for a cell with two labels, with their lines: the file is read once more to find them.
 fn two_labels<R: BufRead + Seek>(
     reader: &mut R,
     path: &Path,

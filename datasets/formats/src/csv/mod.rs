@@ -46,7 +46,7 @@ pub use write::{CsvLayout, write_labels_csv};
 /// all this. What a long file does not list is unknown unless [`ReadOptions::unlisted`] says otherwise. Rows come out in the
 /// order in which they appear, classes as well.
 ///
-/// A name that starts with `'` and then, maybe behind more of them, with `=`, `+`, `-`, `@`, a tab or a carriage return
+/// A name that starts with `'` and then, maybe after more of them, with `=`, `+`, `-`, `@`, a tab or a carriage return
 /// loses one `'`: [`write_labels_csv`] puts it there, so that a spreadsheet does not take the name for a formula.
 ///
 /// # Errors
@@ -81,7 +81,7 @@ pub(crate) fn parse(
     })
 }
 
-/// The records from the beginning of a file, behind its first line, and what that line says.
+/// The records of a file after its first line, and the contents of that line.
 fn start<'a, R: BufRead + Seek>(
     reader: &'a mut R,
     path: &'a Path,

@@ -58,9 +58,7 @@ fn long_files() {
     let given = ReadOptions { classes: Some(vec!["dog", "cat"].into()), ..options.clone() };
     assert_eq!(read_text("id,label\na,cat\n", &given).unwrap().2, [U, P]);
     assert!(
-        read_text("id,label\na,cow\n", &given)
-            .unwrap_err()
-            .contains("line 2, column 3: there is no class `cow`")
+        read_text("id,label\na,cow\n", &given).unwrap_err().contains("line 2, column 3: unknown class `cow`")
     );
     let error = read_text("id,label,value\na,cat,1\na,cat,0\n", &options).unwrap_err();
     assert!(error.contains("row `a`, class `cat` has two different labels"), "{error}");

@@ -13,7 +13,7 @@ use std::path::Path;
 /// What reading ends with.
 pub(crate) enum Read {
     Table(Box<Table>),
-    /// The name stands for two rows, whose lines are not kept.
+    /// A duplicate name; the lines of its rows are not kept.
     SameName {
         name: String,
         rows: [usize; 2],
@@ -101,7 +101,7 @@ fn check_width(records: &Records<'_, impl BufRead>, columns: &Columns) -> Result
     }
 }
 
-/// The lines on which two rows stand, the earlier first.
+/// The lines of two rows, the earlier first.
 pub(crate) fn lines_of(
     reader: &mut (impl BufRead + Seek),
     path: &Path,

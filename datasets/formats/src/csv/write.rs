@@ -17,7 +17,7 @@ pub enum CsvLayout {
 ///
 /// 1 is a positive, 0 a negative and blank unknown; reading needs no convention. A long file lists positives and
 /// negatives, and rows of which nothing is known with an empty label. A name that a spreadsheet would take for a formula,
-/// because it starts with `=`, `+`, `-`, `@`, a tab or a carriage return, or with one of these behind any number of `'`,
+/// because it starts with `=`, `+`, `-`, `@`, a tab or a carriage return, or with one of these after any number of `'`,
 /// gets a `'` in front; our reader takes it off again.
 ///
 /// ```

@@ -159,7 +159,7 @@ impl<'de> Found<'de> {
 
     fn end(mut self, rows: &mut Rows<'_>) -> Result<(), String> {
         if self.labels.is_none() && self.absent.is_none() && !self.cells {
-            // A task that nobody has looked at has an empty list of annotations.
+            // A task without annotators has an empty list of annotations.
             match (self.annotations.take(), &self.data) {
                 (Some(classes), Some(_)) => {
                     classes.into_iter().for_each(|class| rows.lists.push(class as usize, Label::Positive));

@@ -73,7 +73,7 @@ pub(crate) struct Tasks {
 }
 
 impl Tasks {
-    /// What a person should know.
+    /// Notes.
     pub(crate) fn notes(self, path: &Path) -> Result<Vec<String>, FormatError> {
         if self.choices == 0 && self.others > 0 {
             let problem = "no annotation has choices, which are the only supported kind of result";

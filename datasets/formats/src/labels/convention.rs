@@ -150,8 +150,8 @@ fn invalid(cell: &str) -> Problem {
     text.into()
 }
 
-/// The number that a cell stands for, however it is spelled: `1`, `1.0`, `+1`, `1e0`, `true`, `yes`; `Some(None)` where
-/// it stands for a missing value: nothing, `nan`, `NA`, `N/A`, `null`, `None`, `?`. Capital letters do not matter.
+/// The number in a cell, in any spelling: `1`, `1.0`, `+1`, `1e0`, `true`, `yes`; `Some(None)` where
+/// it is a missing value: an empty cell, `nan`, `NA`, `N/A`, `null`, `None`, `?`. Capital letters do not matter.
 pub(crate) fn number_in(cell: &str) -> Option<Option<f64>> {
     let is = |words: &[&str]| words.iter().any(|word| word.eq_ignore_ascii_case(cell));
     match cell {

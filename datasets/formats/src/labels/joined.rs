@@ -13,7 +13,7 @@ use std::path::Path;
 pub(crate) enum Split {
     /// A cell is one name, as long as nothing else is known of the file.
     Undecided,
-    /// At this text; blanks stand for any number of them.
+    /// At this text; a blank matches any number of blanks.
     At(String),
 }
 
@@ -77,7 +77,7 @@ pub(crate) fn each_label(
         let mut kind = Cell::EmptyList;
         // Once to see whether it is a list at all, which nothing has to be undone for.
         let is_list = each_element(inside, |_| Ok(()));
-        // A name may stand in parentheses.
+        // A name may be in parentheses.
         let may_be_name = cell.starts_with('(') && !inside.contains(['\'', '"', ',']) && !inside.is_empty();
         if is_list.is_ok() && !may_be_name {
             each_element(inside, |item| {
@@ -154,7 +154,7 @@ fn bracketed(cell: &str) -> Option<&str> {
         .find_map(|(open, close)| cell.strip_prefix(open)?.strip_suffix(close))
 }
 
-/// Runs over the elements of a printed list, which stand in quotes or are numbers.
+/// Iterates over the elements of a printed list, which are quoted or numbers.
 fn each_element(inside: &str, mut each: impl FnMut(Item<'_>) -> Result<(), String>) -> Result<(), String> {
     let mut rest = inside.trim_start();
     let mut first = true;
@@ -184,7 +184,7 @@ fn each_element(inside: &str, mut each: impl FnMut(Item<'_>) -> Result<(), Strin
             }
         } else {
             let end = text.find(|c: char| c == ',' || c.is_whitespace()).unwrap_or(text.len());
-            // `yes` and `NA` without quotes are no elements that a program prints.
+            // `yes` and `NA` without quotes are not elements that a program prints.
             let printed = text[..end].bytes().any(|byte| byte.is_ascii_digit())
                 || ["True", "False", "true", "false", "None", "null", "nan", "NaN"].contains(&&text[..end]);
             let number = number_in(&text[..end]).filter(|_| printed && !wrapped);
@@ -255,12 +255,12 @@ fn hex_digits(escape: &str) -> Option<usize> {
     }
 }
 
-/// What the cells of a file say about a separator that nobody named.
+/// The evidence of the cells of a file about a separator that is not given.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Found {
     /// A separator that every cell is split at.
     pub(crate) separator: Option<&'static str>,
-    /// A sentence for a person.
+    /// A note.
     pub(crate) note: Option<String>,
 }
 
@@ -279,10 +279,10 @@ const MOST_PARTS: usize = 1 << 15;
 /// Decides how the cells of a file are split, from all cells that are different and no lists.
 ///
 /// * `|` and `;` separate labels where a part of a cell occurs in another cell as well; where none does, or where both
-///   occur, nobody knows.
-/// * A comma separates labels or belongs to a name: nobody knows.
-/// * Blanks belong to names, unless a part is the name of a class as well: then nobody knows.
-/// * `/`, `&` and `+` belong to names, unless all parts are names of classes as well: then nobody knows. Where some are, a
+///   occur, ambiguous.
+/// * A comma separates labels or belongs to a name: ambiguous.
+/// * Blanks belong to names, unless a part is the name of a class as well: then ambiguous.
+/// * `/`, `&` and `+` belong to names, unless all parts are names of classes as well: then ambiguous. Where some are, a
 ///   note says so.
 ///
 /// `one_label` says that the file has a line for each label, so that commas and blanks belong to names and a note has to

@@ -110,7 +110,7 @@ impl LabelLists {
         Self { classes, unlisted, entries: Chunks::default(), ends: Chunks::default() }
     }
 
-    /// The lists of entries in any order. The same entry may stand there again.
+    /// The lists of entries in any order. An entry may be repeated.
     pub(crate) fn of_entries(
         entries: Entries,
         rows: usize,
@@ -118,7 +118,7 @@ impl LabelLists {
         unlisted: Label,
     ) -> Result<Self, BadEntries> {
         let mut lists = Self::new(classes, unlisted);
-        // The most entries that follow each other with one row, where rows stand in order.
+        // The most entries that follow each other with one row, where rows are in order.
         let (mut longest, mut length, mut last, mut in_order) = (0, 0, 0, true);
         for (row, _) in entries.iter() {
             in_order &= last <= row;

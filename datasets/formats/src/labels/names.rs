@@ -61,7 +61,7 @@ impl Classes {
 
     pub(crate) fn find(&mut self, name: &str) -> Result<u32, String> {
         if self.closed {
-            let missing = || format!("there is no class `{}` in the list of classes", shown(name));
+            let missing = || format!("unknown class `{}`: it is not in the list of classes", shown(name));
             return self.names.get(name).ok_or_else(missing);
         }
         if name.is_empty() {

@@ -30,7 +30,7 @@ pub(crate) enum Refused {
 
 /// The lists of numbers of a file.
 ///
-/// A list of at least three numbers that are all 0 or 1, one in which 0 or 1 stands twice, and one with a value that no
+/// A list of at least three numbers that are all 0 or 1, one in which 0 or 1 occurs twice, and one with a value that no
 /// class has as its number (true, false, null, -1, a fraction) has a label for each class; every such list of a file has
 /// the same length. Every other list has the numbers of the classes that are positive. A file whose lists are all `[0, 1]`
 /// or `[1, 0]` would name both classes in every row, so these are labels as well.
@@ -39,7 +39,7 @@ pub(crate) struct NumberLists {
     given: Option<Strings>,
     most: usize,
     list: Vec<f64>,
-    /// Whether the list has a value that is no class number.
+    /// Whether the list has a value that is not a class number.
     labels_only: bool,
     kind: Kind,
     /// Classes up to the largest number.

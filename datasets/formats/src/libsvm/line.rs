@@ -8,7 +8,7 @@ pub(super) struct Parts<'a> {
     pub(super) entries: &'a str,
 }
 
-/// A line without the comment that begins with `#` at its start or behind a blank; `None` where nothing else is there.
+/// A line without the comment that begins with `#` at its start or after a blank; `None` where nothing else is there.
 pub(super) fn without_comment(line: &str) -> Option<&str> {
     let begins =
         |&(at, _): &(usize, &str)| at == 0 || line[..at].ends_with(|c: char| c.is_ascii_whitespace());
@@ -49,7 +49,7 @@ pub(super) fn number(text: &str) -> Option<u64> {
     text.parse().ok().filter(|_| text.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
-/// The number of a label, which may have a point and zeros behind it (`3.0`).
+/// The number of a label, which may be followed by a point and zeros (`3.0`).
 pub(super) fn label_number(text: &str) -> Option<u64> {
     let (digits, zeros) = text.split_once('.').unwrap_or((text, ""));
     number(digits).filter(|_| zeros.bytes().all(|byte| byte == b'0'))

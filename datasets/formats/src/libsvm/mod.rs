@@ -278,7 +278,7 @@ impl<'a> Rows<'a> {
 
     fn push_label(&mut self, label: u64) -> Result<(), Problem> {
         push(&mut self.of_row, u32::try_from(label).expect("labels are below 2^30"));
-        // Labels that differ take more text than memory, and the same one may not stand there again and again.
+        // Different labels take more text than memory, and a label may not be repeated.
         match self.of_row.len() >= 1024 && self.of_row.len().is_power_of_two() {
             true => self.sort_labels(),
             false => Ok(()),
@@ -382,11 +382,11 @@ impl<'a> Rows<'a> {
         } else {
             ": the header is wrong, or the file was concatenated from several".to_string()
         };
-        let problem = format!("the header announces {announced} rows and there are {found}{why}");
+        let problem = format!("the header announces {announced} rows, found {found}{why}");
         Err(FormatError::text(self.path, end, 1, problem))
     }
 
-    /// What a person should know.
+    /// Notes.
     fn notes(&self) -> Vec<String> {
         let path = printed(self.path);
         let mut notes = Vec::new();

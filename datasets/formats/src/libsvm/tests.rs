@@ -45,7 +45,7 @@ fn mistakes_have_a_line_and_a_column() {
     );
     assert_eq!(
         error("2 5 2\n0 4:1\n"),
-        "x.txt: line 2, column 1: the header announces 2 rows and there are 1: the file is truncated"
+        "x.txt: line 2, column 1: the header announces 2 rows, found 1: the file is truncated"
     );
     assert_eq!(error("0 1:1 1:2\n"), "x.txt: line 1, column 1: duplicate column 1");
     assert_eq!(error("0 1:x\n"), "x.txt: line 1, column 3: invalid entry `1:x`: expected `column:value`");
@@ -130,7 +130,7 @@ fn labels_that_are_words_are_classes_in_order_of_appearance() {
         (
             text.replace("c#", "sea"),
             known,
-            "line 2, column 1: there is no class `sea` in the list of classes",
+            "line 2, column 1: unknown class `sea`: it is not in the list of classes",
         ),
         (
             "sky 0:1\n3 0:1\n".into(),
@@ -158,7 +158,7 @@ fn a_header_of_one_number_is_checked_against_the_rows() {
     let error = read_text("3\n0 0:1\n1 1:1\n", &ReadOptions::default()).unwrap_err();
     assert_eq!(
         error,
-        "x.txt: line 3, column 1: the header announces 3 rows and there are 2; is the first line a row with the label 3? \
+        "x.txt: line 3, column 1: the header announces 3 rows, found 2; is the first line a row with the label 3? \
          Then write a header in front: rows columns labels"
     );
     // Rows of labels alone look like the header: it is a row, and that is said where it may be wrong.
@@ -168,7 +168,7 @@ fn a_header_of_one_number_is_checked_against_the_rows() {
     assert!(read_text("1\n0\n1\n", &labels_alone()).unwrap().notes.is_empty());
     assert_eq!(lists(&read_text("7\n", &labels_alone()).unwrap()), [[7]]);
     let error = read_text("1 2 2\n0 0:1\n1 1:1\n", &ReadOptions::default()).unwrap_err();
-    assert!(error.contains("announces 1 rows and there are 2: the header is wrong"), "{error}");
+    assert!(error.contains("announces 1 rows, found 2: the header is wrong"), "{error}");
 }
 
 #[test]

@@ -197,7 +197,7 @@ impl<'a> Reader<'a> {
             ))),
             Some(count) => {
                 if let Some(bytes) = small {
-                    // A few numbers that stand in the tag itself.
+                    // A few numbers in the tag itself.
                     let inner = std::mem::replace(&mut self.inner, Box::new(std::io::empty()));
                     self.inner = Box::new(std::io::Cursor::new(bytes).take(bytes.len() as u64).chain(inner));
                 }

@@ -21,7 +21,7 @@ use std::fs::File;
 use std::io::{BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
-/// Reads a data set; see [`arrays::content`] for the names of its variables. Labels that stand as classes x rows, as is
+/// Reads a data set; see [`arrays::content`] for the names of its variables. Labels in the layout classes x rows, as is
 /// the custom in MATLAB, are turned around, and a note says so.
 pub(crate) fn read(path: &Path, options: &ReadOptions) -> Result<Content, FormatError> {
     let mut file = MatFile::open(path, &options.limits)?;
@@ -62,7 +62,7 @@ impl MatFile {
         let mut header = [0; 128];
         let refuse = |offset: u64, problem: &str| Err(FormatError::bytes(path, offset, problem));
         if length < 128 {
-            return refuse(length, "this is no .mat file of version 5: its header has 128 bytes");
+            return refuse(length, &format!("truncated file: expected 128 bytes of header, found {length}"));
         }
         file.read_exact(&mut header).map_err(io())?;
         if header.starts_with(b"MATLAB 7.3") || header.starts_with(b"\x89HDF") {
@@ -115,7 +115,7 @@ impl MatFile {
         Ok(found)
     }
 
-    /// Reads the header of the variable at a byte; returns the byte behind it.
+    /// Reads the header of the variable at a byte; returns the byte after it.
     fn entry(&mut self, at: u64, length: u64, skipped: &mut Vec<String>) -> Result<u64, FormatError> {
         let path = self.path.clone();
         let io = || FormatError::io(&path);

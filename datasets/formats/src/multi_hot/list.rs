@@ -17,7 +17,7 @@ const FIRST: u64 = 1 << 16;
 
 /// Reads lines of a name and a label for each class, with blanks between them.
 ///
-/// Two lines may stand in front: the number of rows, then the names of the classes, as in CelebA's
+/// Two lines may come first: the number of rows, then the names of the classes, as in CelebA's
 /// `list_attr_celeba.txt`. Or one line has the names, with or without one for the column of names. Without names,
 /// [`ReadOptions::classes`] names the classes. Of classes with names, [`ReadOptions::class_columns`] chooses some and
 /// [`ReadOptions::ignored_columns`] leaves some out.
@@ -47,7 +47,7 @@ fn row_count(line: &str) -> Option<u64> {
     line.bytes().all(|byte| byte.is_ascii_digit()).then(|| line.parse().ok())?
 }
 
-/// Whether a file begins like a list: with a row, or with names of classes and a row, maybe behind a number of rows. A line
+/// Whether a file begins like a list: with a row, or with names of classes and a row, maybe after a number of rows. A line
 /// with a comma belongs to another format.
 pub(crate) fn recognises(path: &Path) -> bool {
     let mut first = Vec::new();
@@ -153,7 +153,7 @@ fn parse(reader: impl BufRead, path: &Path, options: &ReadOptions) -> Result<Tab
                 columns.places.extend(words.map(|(at, _)| at as u32));
                 for &class in chosen {
                     let at = columns.places[class as usize] as usize;
-                    let word = line[at..].split_whitespace().next().expect("a word stands there");
+                    let word = line[at..].split_whitespace().next().expect("a word is there");
                     cell((at, word))?;
                 }
             }
@@ -187,7 +187,7 @@ fn parse(reader: impl BufRead, path: &Path, options: &ReadOptions) -> Result<Tab
 struct Columns {
     /// How many there are.
     count: usize,
-    /// Which ones are read, in this order; all where nothing is chosen.
+    /// Which ones are read, in this order; all by default.
     chosen: Option<Vec<u32>>,
     /// Names of those that are read.
     classes: Strings,

@@ -37,7 +37,7 @@ pub(crate) fn read(folder: &Path, options: &ReadOptions) -> Result<Content, Form
     } else {
         (["trainval", "train", "val"].into_iter().find(|part| has(part)), None)
     };
-    // Rows to test on that have no others are the rows.
+    // Test rows without training rows are the rows.
     let (train, test) = match train {
         Some(train) => (train, test),
         None if has("test") => ("test", None),
@@ -183,7 +183,7 @@ fn part(
     Ok(Table { notes, ..Table::of_lists(folder, Some(names), lists) })
 }
 
-/// Runs over the lines of a list; returns what a person should know about its end.
+/// Iterates over the lines of a list; returns a note about its end.
 fn list(
     reader: impl BufRead,
     file: &Path,

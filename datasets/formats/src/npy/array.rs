@@ -17,7 +17,7 @@ use half::f16;
 /// assert_eq!(NpyArray::parse(&file)?, names);
 /// // A file that lost its last byte says so.
 /// let error = NpyArray::parse(&file[..file.len() - 1]).unwrap_err();
-/// assert!(error.to_string().contains("needs 56 bytes of data and the file has 55"));
+/// assert!(error.to_string().contains("needs 56 bytes of data, found 55"));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug, PartialEq)]

@@ -79,7 +79,7 @@ pub enum NpyError {
         /// Bytes of data there are.
         found: u64,
     },
-    /// An element is not a value of its type: a boolean that is neither 0 nor 1, a character that is none.
+    /// An element is not a value of its type: a boolean that is neither 0 nor 1, an invalid character.
     #[error("element {element} (counted from 0, in the order of the file) is not a valid {what}: {value:#x}")]
     Element {
         /// Which element.

@@ -163,7 +163,7 @@ impl<'a> Cursor<'a> {
         Err(broken(self.at, "expected True or False".into()))
     }
 
-    /// A tuple of non-negative integers; `(3)` is no tuple, `(3,)` is.
+    /// A tuple of non-negative integers; `(3)` is not a tuple, `(3,)` is.
     fn shape(&mut self) -> Result<Vec<usize>, NpyError> {
         self.expect(b'(')?;
         let mut shape = Vec::new();

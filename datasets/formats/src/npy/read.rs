@@ -19,7 +19,7 @@ impl NpyArray {
     ///
     /// # Errors
     /// [`FormatError::Io`] where the file cannot be opened, [`FormatError::Npy`] with the path and an
-    /// [`NpyError`] where it is broken, cut or too long.
+    /// [`NpyError`] where it is invalid, truncated or too long.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, FormatError> {
         let path = path.as_ref();
         open(path).and_then(|(mut file, length)| read(&mut file, length)).map_err(FormatError::npy(path))
@@ -236,7 +236,7 @@ fn booleans(bytes: Vec<u8>) -> Result<Vec<bool>, NpyError> {
 }
 
 impl NpyArray {
-    /// An array whose elements stand column by column.
+    /// An array in column-major order.
     pub(crate) fn from_fortran(shape: Vec<usize>, data: NpyData) -> Result<Self, NpyError> {
         let data = data.to_row_major(&shape)?;
         Self::new(shape, data)

@@ -17,7 +17,7 @@ pub(crate) struct FeatureShape {
 }
 
 impl FeatureShape {
-    /// (N, D) is a matrix. (N, C, H, W) is N pictures; where at most one of the dimensions behind the first is not 1, as
+    /// (N, D) is a matrix. (N, C, H, W) is N pictures; where at most one of the dimensions after the first is not 1, as
     /// in (N, D, 1, 1), it is a matrix, and so are (N, D, 1) and (N, 1, D). No other shape is read.
     pub(crate) fn of(shape: &[usize]) -> Result<Self, NpyError> {
         let (&rows, of_row) = match shape {
@@ -43,7 +43,7 @@ impl FeatureShape {
         }
     }
 
-    /// What a person should know about how the array was read.
+    /// Notes about how the array was read.
     pub(crate) fn note(&self, path: &Path) -> Option<String> {
         let squeezed = self.squeezed.as_ref()?;
         let Self { rows, columns, .. } = self;

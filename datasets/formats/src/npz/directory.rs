@@ -72,7 +72,7 @@ pub(super) fn read<R: Read + Seek>(
     for _ in 0..end.entries {
         let (entry, local, bytes) = zip.central(at, end.at)?;
         // Matrices of labels are mostly 0 and inflate to several hundred times their size: where that is not much, the
-        // ratio says nothing.
+        // ratio has no meaning.
         let beyond = entry.size > limits.any_ratio && entry.size / limits.ratio.max(1) > entry.compressed;
         if entry.method == Method::Deflated && beyond {
             return Err(FormatError::Limit {
@@ -90,7 +90,7 @@ pub(super) fn read<R: Read + Seek>(
     if at != end.at {
         return zip.fail(at, "the directory is shorter than its declared size");
     }
-    // In the order of their place: each starts where the one before has ended, or behind.
+    // In the order of their offsets: each starts at or after the end of the one before.
     let mut order: Vec<usize> = (0..entries.len()).collect();
     order.sort_by_key(|&i| entries[i].0);
     let mut free = 0;
@@ -217,7 +217,7 @@ impl<R: Read + Seek> Zip<'_, R> {
             return self.fail(at, "a directory entry extends beyond the directory");
         }
         let name = self.name(at + CENTRAL_BYTES, name.into())?;
-        // Bit 0 is encryption, bit 3 sizes behind the data, which the directory has as well, bit 11 a name in UTF-8.
+        // Bit 0 is encryption, bit 3 sizes after the data, which the directory has as well, bit 11 a name in UTF-8.
         if flags & !(1 << 3 | 1 << 11 | 0b110) != 0 {
             return self.fail(at, format!("`{}` is encrypted or uses an unsupported feature", shown(&name)));
         }
@@ -254,7 +254,7 @@ impl<R: Read + Seek> Zip<'_, R> {
         let mut bytes = vec![0; length as usize];
         self.read(at, &mut bytes)?;
         match String::from_utf8(bytes) {
-            // What separates a path is no part of the name of an array, and NumPy never writes it.
+            // A path separator is not part of the name of an array, and NumPy never writes one.
             Ok(name) if !name.contains(['\\', '\0']) => Ok(name),
             _ => self.fail(at, "the name of an entry is not valid UTF-8"),
         }
@@ -317,7 +317,7 @@ impl<R: Read + Seek> Zip<'_, R> {
             return self
                 .fail(at, format!("the data of `{}` starts beyond the end of the file", shown(&entry.name)));
         }
-        let behind = flags & 1 << 3 != 0; // the sizes follow the data, and here stand zeros
+        let behind = flags & 1 << 3 != 0; // the sizes follow the data, and these are zeros
         let same = |local: u32, central: u64| {
             u64::from(local) == central || local == u32::MAX || (behind && local == 0)
         };

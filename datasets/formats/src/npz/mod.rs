@@ -49,7 +49,7 @@ impl NpzArchive {
     /// Opens an archive and checks its directory; no array is read yet.
     ///
     /// # Errors
-    /// [`FormatError::Bytes`] with the byte at which the archive is broken, [`FormatError::Limit`] where an entry claims
+    /// [`FormatError::Bytes`] with the byte at which the archive is invalid, [`FormatError::Limit`] where an entry claims
     /// too much, [`FormatError::Io`].
     pub fn open(path: impl AsRef<Path>) -> Result<Self, FormatError> {
         Self::open_within(path, &Limits::default())
@@ -84,7 +84,7 @@ impl<R: Read + Seek> NpzArchive<R> {
     /// Reads one array.
     ///
     /// # Errors
-    /// [`FormatError::Array`] where there is none of this name, [`FormatError::Npy`] where it is broken,
+    /// [`FormatError::Array`] where there is none of this name, [`FormatError::Npy`] where it is invalid,
     /// [`FormatError::Bytes`] where it does not have the announced size or checksum.
     pub fn read(&mut self, name: &str) -> Result<NpyArray, FormatError> {
         self.read_with(name, |mut reader, size| read_sized(&mut reader, size))

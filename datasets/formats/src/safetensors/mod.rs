@@ -164,7 +164,7 @@ impl<R: Read + Seek> SafetensorsFile<R> {
         Ok((shape, values.map_err(FormatError::npy(&path))?))
     }
 
-    /// Type, shape and number of elements of a tensor; the reader stands at its data.
+    /// Type, shape and number of elements of a tensor; the reader is at its data.
     fn find(&mut self, name: &str) -> Result<(TensorKind, Vec<usize>, usize), FormatError> {
         let Some(number) = self.header.names.iter().position(|known| known == name) else {
             let found = self.names().map(String::from).collect();

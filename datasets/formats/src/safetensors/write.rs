@@ -19,7 +19,7 @@ pub fn write_safetensors<'a>(
     let refuse = |problem| Err(FormatError::Unwritable { path: path.into(), problem });
     for (i, (key, _)) in metadata.iter().enumerate() {
         if i == METADATA {
-            return refuse(format!("{} entries of metadata are more than {METADATA}", metadata.len()));
+            return refuse(format!("{} entries of metadata exceed the limit of {METADATA}", metadata.len()));
         }
         if metadata[..i].iter().any(|(other, _)| other == key) {
             return refuse(format!("the metadata have two entries `{}`", shown(key)));

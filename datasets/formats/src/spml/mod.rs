@@ -26,7 +26,7 @@ use std::path::{Path, PathBuf};
 /// | `classes.txt` | | one class a line; optional |
 ///
 /// **The `val` files are the test set.** That is how the published numbers were made: rows to
-/// validate on are cut out of `train`.
+/// validate on are split from `train`.
 ///
 /// ```
 /// use lacuna_formats::{NpyArray, NpyData, SpmlFolder};
@@ -74,7 +74,7 @@ pub struct SpmlSets {
     pub test: FeatureSet,
     /// Channels, height and width of a row, where the features have shape (N, C, H, W).
     pub image: Option<[usize; 3]>,
-    /// What was done that a person should know, one sentence each.
+    /// Notes, one sentence each.
     pub notes: Vec<String>,
 }
 
@@ -260,7 +260,7 @@ impl SpmlFolder {
     }
 
     /// Says which files of labels have a name that is none of the layout. One that seems to have observed labels is refused:
-    /// without it drawn ones would stand in its place.
+    /// without it, drawn ones would replace it.
     fn unknown_labels(&self) -> Result<Option<String>, FormatError> {
         let mut unknown = Vec::new();
         for entry in fs::read_dir(&self.root).map_err(FormatError::io(&self.root))? {
@@ -299,7 +299,7 @@ impl SpmlFolder {
     /// The lines of `classes.txt`, if it is there.
     fn class_names(&self) -> Result<Option<Strings>, FormatError> {
         let path = self.root.join(CLASSES);
-        // A link that leads nowhere is no file that is absent: opening it says so.
+        // A broken link is not a missing file: opening it returns the error.
         if fs::symlink_metadata(&path).is_err() {
             return Ok(None);
         }

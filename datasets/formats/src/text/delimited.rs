@@ -7,7 +7,7 @@ use std::io::BufRead;
 use std::ops::Range;
 use std::path::Path;
 
-/// Reads one record after the other. Fields may stand in double quotes, which are doubled inside; a quoted field may
+/// Reads one record after the other. Fields may be in double quotes, which are doubled inside; a quoted field may
 /// go on over several lines. Blank lines are skipped.
 pub(crate) struct Records<'a, R> {
     lines: Lines<'a, R>,
@@ -53,7 +53,7 @@ impl<'a, R: BufRead> Records<'a, R> {
                 loop {
                     let rest = &line[column..];
                     let Some(quote) = rest.find('"') else {
-                        // The field goes on in the next line.
+                        // The field continues in the next line.
                         self.text.push_str(rest);
                         self.text.push('\n');
                         if self.text.len() as u64 > self.limit {
@@ -228,7 +228,7 @@ mod tests {
             assert_eq!(line, written);
             assert_eq!(name(written.trim_matches('"')), plain);
         }
-        // A file that nobody protected is read as it is.
+        // A file without protected cells is read as it is.
         assert_eq!(["=1", "-1", "it's"].map(name), ["=1", "-1", "it's"]);
     }
 

@@ -21,7 +21,7 @@ pub(crate) fn json<T>(
         if error.is_io() && error.io_error_kind() != Some(std::io::ErrorKind::Other) {
             return FormatError::io(path)(error.into());
         }
-        // What the guard refuses has no position of the parser's.
+        // Errors of the guard have no position of the parser.
         let (line, column) = match error.line() {
             0 => position.get(),
             line => (line as u64, error.column() as u64),
@@ -30,7 +30,7 @@ pub(crate) fn json<T>(
     })
 }
 
-/// What serde_json says, without the position, which stands in front already.
+/// The message of serde_json without the position, which is already printed.
 pub(crate) fn json_problem(error: &serde_json::Error) -> String {
     let text = error.to_string();
     let end = text.rfind(" at line ").unwrap_or(text.len());

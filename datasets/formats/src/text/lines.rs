@@ -31,7 +31,7 @@ impl<'a, R: BufRead> Lines<'a, R> {
         self.number
     }
 
-    /// What a person should know about the end of a file that was read to its end.
+    /// A note about the end of a file that was read to its end.
     pub(crate) fn note(&self) -> Option<String> {
         let cut = "the last line has no line end: the file may be truncated";
         (!self.ended).then(|| format!("{}: {cut}", printed(self.path)))

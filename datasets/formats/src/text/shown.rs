@@ -8,7 +8,7 @@ const LONGEST: usize = 60;
 /// A piece of a file as it can be printed inside a message: on one line, without effect on a terminal, and short.
 ///
 /// Control characters, line ends, characters that change the direction of text and characters without a width are
-/// escaped, and so is the backslash; what is longer than 60 characters is cut and ends with `...`.
+/// escaped, and so is the backslash; text longer than 60 characters is truncated and ends with `...`.
 ///
 /// ```
 /// use lacuna_formats::shown;

@@ -131,7 +131,7 @@ impl Strings {
         order
     }
 
-    /// The first string that stands there a second time: where, and where it stood before.
+    /// The first duplicate string: its position, and the position of the first occurrence.
     pub fn duplicate(&self) -> Option<(usize, usize)> {
         let order = self.sorted();
         let pairs = order.windows(2).map(|pair| (pair[1] as usize, pair[0] as usize));
@@ -177,7 +177,7 @@ impl fmt::Debug for Strings {
 /// is keyed at random, so that no file can make it slow.
 pub(crate) struct Interner {
     strings: Strings,
-    /// A number at the place that the hash stands for or behind it, `FREE` where there is none.
+    /// A number at the position of the hash or after it, `FREE` where there is none.
     slots: Vec<u32>,
     hash: RandomState,
 }

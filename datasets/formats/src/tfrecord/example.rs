@@ -34,7 +34,7 @@ const FIXED64: u8 = 1;
 const LENGTH: u8 = 2;
 const FIXED32: u8 = 5;
 
-/// A field: number, wire type and what it holds; a number stands in `number` where it is a varint.
+/// A field: number, wire type and what it holds; the value is in `number` if it is a varint.
 struct Field<'a> {
     field: u64,
     wire: u8,
