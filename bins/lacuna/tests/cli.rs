@@ -166,15 +166,18 @@ fn what_cannot_be_done_is_one_sentence_and_exit_code_2() {
     write_set(path);
     fs::write(path.join("csl.csv"), "id,cat,dog\na,1,-1\nb,0,1\n").unwrap();
     for (args, expected) in [
-        (&["mask", ".", "--protocol", "x"][..], "there is no such protocol; there are single-positive"),
+        (&["mask", ".", "--protocol", "x"][..], "unknown protocol, expected one of single-positive"),
         (&["mask", ".", "--set", "x=1"], "single-positive has no setting x"),
-        (&["mask", ".", "--set", "positives=x"], "x is no number"),
-        (&["mask", ".", "--protocol", "rps", "--set", "rate=2"], "rate is a share between 0 and 1, not 2"),
-        (&["mask", ".", "--out", "x.xls"], "none of npy, csv"),
+        (&["mask", ".", "--set", "positives=x"], "invalid number `x`"),
+        (
+            &["mask", ".", "--protocol", "rps", "--set", "rate=2"],
+            "rate is 2, expected a share between 0 and 1",
+        ),
+        (&["mask", ".", "--out", "x.xls"], "unsupported file extension, expected npy, csv"),
         (&["mask", ".", "--protocol", "long-tail", "--set", "max=5"], "leaves rows out"),
         (&["mask", ".", "--out", "no/such/folder/x.csv"], "no/such/folder/x.csv"),
         (&["doctor", "csl.csv"], "--label-convention spml, binary-an or csl"),
-        (&["doctor", ".", "--format", "xls"], "there is no format `xls`"),
+        (&["doctor", ".", "--format", "xls"], "unknown format `xls`"),
     ] {
         let (code, text, error) = lacuna(path, args);
         assert_eq!((code, text.as_str()), (2, ""), "{args:?}: {error}");

@@ -310,7 +310,7 @@ mod tests {
         let dropped = Source::new(&feed("shuffled", Pool::All, 8, false), 0, &train, 1).unwrap();
         assert_eq!(dropped.batches(), 3);
         let error = Source::new(&feed("shuffled", Pool::All, 31, false), 0, &train, 1).err().unwrap();
-        assert!(error.to_string().starts_with("batch = 31: there are only 30 rows"));
+        assert!(error.to_string().starts_with("batch = 31: there are only 30 training rows"));
     }
 
     #[test]

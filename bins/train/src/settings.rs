@@ -380,11 +380,8 @@ mod tests {
         good.check().unwrap();
         for (wrong, text) in [
             (Training { epochs: 0, ..good.clone() }, "epochs = 0: expected at least 1"),
-            (Training { lr: f64::NAN, ..good.clone() }, "lr = NaN: a learning rate is a positive number"),
-            (
-                Training { ema: Some(1.0), ..good.clone() },
-                "ema = 1: the decay of an average is from 0 to below 1",
-            ),
+            (Training { lr: f64::NAN, ..good.clone() }, "lr = NaN: expected a positive number"),
+            (Training { ema: Some(1.0), ..good.clone() }, "ema = 1: expected a decay from 0 to below 1"),
             (
                 Training { schedule: Named::new("one-cycel"), ..good.clone() },
                 "unknown schedule `one-cycel`; did you mean `one-cycle`?",

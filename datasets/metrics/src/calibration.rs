@@ -154,7 +154,10 @@ mod tests {
     fn logits_are_refused() {
         let truth = TrueLabels::from_fn(1, 2, |_, _| true);
         let error = brier(&[0.5, 1.5], &truth).unwrap_err().to_string();
-        assert_eq!(error, "the score of row 0, class 1 (counted from 0) is 1.5, expected a probability");
+        assert_eq!(
+            error,
+            "the score of row 0, class 1 (counted from 0) is 1.5, expected a probability from 0 to 1"
+        );
         assert!(calibration_error(&[0.5, 0.5], &truth, 0, Pooling::Pooled).is_err());
     }
 }

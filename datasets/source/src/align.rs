@@ -357,7 +357,7 @@ mod tests {
         let aligned = run(with(1, true), with(2, true)).unwrap();
         assert_eq!((columns(&aligned.train), columns(&aligned.test)), (2, 2));
         assert!(aligned.notes[0].contains("1 columns"), "{:?}", aligned.notes);
-        assert!(run(with(3, false), with(2, true)).err().unwrap().contains("2 features to test on and 3"));
+        assert!(run(with(3, false), with(2, true)).err().unwrap().contains("2 test features and 3"));
         // Dense features have as many columns as they have.
         let dense = |columns: usize| Table {
             absolute: true,

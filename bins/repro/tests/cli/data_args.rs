@@ -160,7 +160,7 @@ fn rows_that_a_reader_has_rearranged_are_not_joined_by_position() {
     let args = ["run", "spml-linear", "--data", "train.npy", "--labels", "train.json", "--test", "test.npy"];
     let by_row = ["--test-labels", "test.json", "--match", "row", "--unlisted", "negative"];
     let error = refused(path, &[&args[..], &by_row, &QUICK].concat());
-    assert!(error.contains("train.json") && error.contains("order of their ids as text"), "{error}");
+    assert!(error.contains("train.json") && error.contains("sorted by their ids as text"), "{error}");
 }
 
 #[test]

@@ -41,7 +41,7 @@ fn a_stored_specification_repeats_the_results() {
     // The same data elsewhere is the same data.
     fs::rename(&data, dir.path().join("moved")).unwrap();
     let error = done_or_error(dir.path(), &["run", "--spec", "first/spec.toml", "--out", "third"]);
-    assert!(error.contains("in the folder in which it was run"), "{error}");
+    assert!(error.contains("relative to the folder in which it was run"), "{error}");
     done(dir.path(), &["run", "--spec", "first/spec.toml", "--data", "moved", "--out", "third"]);
     assert_eq!(results(&dir.path().join("first")), results(&dir.path().join("third")));
 }

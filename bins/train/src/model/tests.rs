@@ -278,7 +278,7 @@ fn damaged_files_are_refused_and_never_panic() {
         ("\"thresholds\": null", "\"thresholds\": [0.5]", "1 thresholds for 2 classes"),
         ("\"mean\": []", "\"mean\": [1.0]", "transform of the input"),
         ("\"mean\": []", "\"mean\": [1e400]", "out of range"),
-        ("\"1\"", "\"0\"", "two classes are called"),
+        ("\"1\"", "\"0\"", "duplicate class"),
     ] {
         assert!(text.contains(from), "{from}");
         fs::write(&document, text.replace(from, to)).unwrap();

@@ -82,7 +82,7 @@ fn what_does_not_fit_is_refused_before_the_first_step() {
         error(7, &|t| t.head = Default::default())
             .starts_with("procedure branches: its classifiers are cosines")
     );
-    assert!(error(0, &|t| t.batch = 97).starts_with("batch = 97: there are only 96 rows"));
+    assert!(error(0, &|t| t.batch = 97).starts_with("batch = 97: there are only 96 training rows"));
     assert!(error(0, &|t| t.procedure = named("two-phase")).contains("there is none"));
     assert!(error(0, &|t| t.procedure = named("plan")).contains("did you mean `plain`?"));
 }

@@ -71,7 +71,7 @@ fn mistakes_in_the_header_have_a_line_and_a_column() {
             "the attribute `b` is a string, which is not supported: remove the attribute, or",
         ),
         ("@attribute b", "@attribute a", "duplicate attribute `a`"),
-        ("@relation 'two labels'\n", "", "line 2, column 1: @relation comes first"),
+        ("@relation 'two labels'\n", "", "line 2, column 1: expected @relation first"),
         ("sun {0,1}", "sun {0,1,2}", "the label `sun` has values other than 0 and 1"),
         ("attribute sun", "attribute moon", "x.xml names the label `sun`, which is not an attribute"),
         ("numeric", "numeric x", "line 3, column 22: unexpected `x`"),
@@ -304,7 +304,7 @@ fn missing_features_are_what_was_chosen() {
     for text in [&dense, &sparse] {
         let error = read(text, MissingFeatures::Refuse).unwrap_err();
         assert!(
-            error.contains("the value of `a` is missing (?): choose what becomes of missing features with")
+            error.contains("the value of `a` is missing (?): choose how to handle missing features with")
                 && error.contains("--missing-features mean, zero or drop-rows"),
             "{error}"
         );

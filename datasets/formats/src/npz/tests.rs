@@ -187,7 +187,7 @@ fn bombs_overlaps_and_lies_are_refused_before_anything_is_inflated() {
     let mut end = forge(&[0; 8], &[plain()]);
     let at = end.len() - 14;
     end[at..at + 12].fill(0xff);
-    assert!(read_all(&end).unwrap_err().contains("64-bit end of the archive"));
+    assert!(read_all(&end).unwrap_err().contains("64-bit end record"));
 }
 
 #[test]

@@ -144,7 +144,7 @@ fn labels_outside_their_values_are_named() {
     );
     folder.array("formatted_train_labels", &[1, 2], NpyData::F32(vec![1.0, f32::NAN]));
     folder.array("train_features_imagenet_tiny", &[1, 2], NpyData::F32(vec![0.0; 2]));
-    assert!(folder.error().contains("row 0, column 1 (counted from 0) is NaN; true labels"));
+    assert!(folder.error().contains("row 0, column 1 (counted from 0) is NaN; expected a true label 0 or 1"));
 }
 
 #[test]
