@@ -43,7 +43,7 @@ mod tests {
                 assert!(lacuna_losses::find(&loss.name).is_ok(), "{}", loss.name);
             }
             for p in &spec.published {
-                assert!(spec.losses.iter().any(|l| l.name == p.loss), "{}: {}", spec.name, p.loss);
+                assert!(spec.losses.iter().any(|l| l.row() == p.loss), "{}: {}", spec.name, p.loss);
             }
         }
     }

@@ -185,7 +185,7 @@ fn settings_that_cannot_work_are_refused_before_anything_runs() {
     assert!(refuse(Overrides { lr: Some(f32::NAN), ..base() }).contains("lr = NaN"));
     assert!(refuse(Overrides { epochs: Some(0), ..base() }).contains("epochs = 0"));
     assert!(refuse(Overrides { batch: Some(0), ..base() }).contains("batch = 0"));
-    assert!(refuse(Overrides { batch: Some(100_000), ..base() }).contains("4574 rows"));
+    assert!(refuse(Overrides { batch: Some(100_000), ..base() }).contains("4574 training rows"));
     assert!(refuse(Overrides { seeds: Some(0), ..base() }).contains("seeds = 0"));
     let set = |loss: &str, param: &str, value| vec![(loss.to_string(), param.to_string(), value)];
     assert!(refuse(Overrides { params: set("splc", "taau", 0.5), ..base() }).contains("`tau`"));

@@ -206,7 +206,7 @@ fn signals_end_the_epoch_keep_the_state_and_have_exit_codes_of_their_own() {
         // The sentence says how to go on: by these words, or by the same command.
         let (_, rest) = error.split_once("`repro ").unwrap();
         let (advice, after) = rest.split_once('`').unwrap();
-        assert!(after.starts_with(" goes on"), "{error}");
+        assert!(after.starts_with(" resumes the others"), "{error}");
         let advice: Vec<&str> = advice.split(' ').collect();
         let first = states(&path.join("out")).last().map(|state| epochs(state)).unwrap();
         if name == "-INT" {
@@ -254,7 +254,12 @@ fn a_folder_without_anything_starts_anew_and_says_so() {
     for out in ["missing", "empty"] {
         let output = finished(dir.path(), &long("3", &["--out", out, "--resume"]));
         let error = text(&output.stderr);
-        assert!(error.contains(&format!("note: {out} has nothing to go on from; it starts anew")), "{error}");
+        assert!(
+            error.contains(&format!(
+                "note: {out} has no results to resume; all runs start from the beginning"
+            )),
+            "{error}"
+        );
     }
     assert_eq!(results(&dir.path().join("missing")), results(&dir.path().join("empty")));
     let output = finished(dir.path(), &long("3", &["--out", "empty", "--resume"]));

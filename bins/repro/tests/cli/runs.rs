@@ -64,7 +64,7 @@ fn names_that_do_not_exist_are_refused_with_the_nearest() {
     let error = refused(dir.path(), &["run", "spml-linear", "--set", "splc.taau=0.65"]);
     assert!(error.contains("did you mean `tau`"), "{error}");
     let error = refused(dir.path(), &["run", "spml-linear", "--set", "splc=1"]);
-    assert!(error.contains("the form is KEY=VALUE, e.g. splc.tau=0.65"), "{error}");
+    assert!(error.contains("expected KEY=VALUE, e.g. splc.tau=0.65"), "{error}");
     assert!(refused(dir.path(), &["run", "spml-linear", "--set", "splc.tau=x"]).contains("no number"));
     assert!(refused(dir.path(), &["run", "spml-linear", "--jobs", "0"]).contains("--jobs"));
     assert!(refused(dir.path(), &["run", "spml-linear", "--lr", "-1"]).contains("lr"));
