@@ -65,7 +65,7 @@ fn names_that_do_not_exist_are_refused_with_the_nearest() {
     assert!(error.contains("did you mean `tau`"), "{error}");
     let error = refused(dir.path(), &["run", "spml-linear", "--set", "splc=1"]);
     assert!(error.contains("expected KEY=VALUE, e.g. splc.tau=0.65"), "{error}");
-    assert!(refused(dir.path(), &["run", "spml-linear", "--set", "splc.tau=x"]).contains("no number"));
+    assert!(refused(dir.path(), &["run", "spml-linear", "--set", "splc.tau=x"]).contains("invalid number"));
     assert!(refused(dir.path(), &["run", "spml-linear", "--jobs", "0"]).contains("--jobs"));
     assert!(refused(dir.path(), &["run", "spml-linear", "--lr", "-1"]).contains("lr"));
     let huge = "18446744073709551615";

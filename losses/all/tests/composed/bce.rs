@@ -13,7 +13,7 @@ pub(crate) const FORMULAS: &[(&str, Formula)] = &[
     ("partial-bce", partial),
     ("soft-bootstrap", soft_bootstrap),
     ("multi-label-logistic", multi_label_logistic),
-    ("focal", |c| focal(c, 1.0, 1.0)),
+    ("focal", |c| focal(c, c.p("balance"), c.p("balance"))),
     ("focal-alpha", |c| focal(c, c.p("alpha"), 1.0 - c.p("alpha"))),
 ];
 

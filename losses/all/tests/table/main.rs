@@ -256,6 +256,9 @@ fn the_nearest_parameter_is_offered_and_all_of_them_where_none_is_near() {
     };
     assert_eq!(error("splc", "Tua"), "splc has no parameter `Tua`; did you mean `tau`?");
     assert_eq!(error("asl", "gamma"), "asl has no parameter `gamma`; there are `gamma_pos` and `gamma_neg`");
-    assert_eq!(error("focal", "nosuch"), "focal has no parameter `nosuch`; there is `gamma`");
+    assert_eq!(
+        error("weak-negative-bce", "nosuch"),
+        "weak-negative-bce has no parameter `nosuch`; there is `negative_weight`"
+    );
     assert_eq!(error("bce", "nosuch"), "bce has no parameter `nosuch`");
 }
