@@ -129,6 +129,7 @@ impl Checkpoint {
             ("step", run.at.step.to_string()),
             ("seed", run.seed.to_string()),
             ("settings", settings_digest(&run.phases, &run.loss)),
+            ("converged", run.converged.to_string()),
             ("best_epoch", run.best.epoch.to_string()),
             ("best_value", bits(run.best.value)),
             ("best_averaged_epoch", run.best_averaged.epoch.to_string()),
@@ -407,6 +408,7 @@ impl<'a> Run<'a> {
         run.best = from.best("best", "best")?;
         run.best_averaged = from.best("best_averaged", "best-averaged")?;
         run.history = from.history()?;
+        run.converged = from.number("converged")?;
         run.at = place;
         Ok(run)
     }

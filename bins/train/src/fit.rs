@@ -250,7 +250,7 @@ impl Fit {
         options.context.classes = Some(observed.classes());
         let choice = LossChoice::new(&loss, options, &train)?;
         let mut run = Run::new(Data { train, val, test: None }, &training, &evaluation, choice, self.seed)?;
-        while !run.is_done() && !run.converged() {
+        while !run.is_done() {
             run.epoch()?;
         }
         let outcome = run.finish()?;

@@ -32,7 +32,7 @@ pub struct Run<'a> {
     pub(crate) best_averaged: Best,
     pub(crate) history: Vec<EpochRecord>,
     logits: Vec<f32>,
-    converged: bool,
+    pub(crate) converged: bool,
 }
 
 /// The position of a run.
@@ -100,7 +100,17 @@ impl<'a> Run<'a> {
 
     /// Whether every epoch of every phase is over.
     pub fn is_done(&self) -> bool {
-        self.at.phase + 1 == self.phases.len() && self.at.epoch == self.phases[self.at.phase].epochs
+        self.at.phase + 1 == self.phases.len() && self.phase_is_over()
+    }
+
+    /// Whether the present phase has had its epochs, its metric has not improved for as many as
+    /// [`Evaluation::patience`] says, or L-BFGS has converged.
+    fn phase_is_over(&self) -> bool {
+        let best = self.best.epoch.max(self.best_averaged.epoch);
+        let waits = self.evaluation.patience.filter(|_| best > 0);
+        self.at.epoch >= self.phases[self.at.phase].epochs
+            || self.converged
+            || waits.is_some_and(|patience| self.at.epoch - best >= patience)
     }
 
     /// Whether the last step was one of L-BFGS that found nothing left to improve: further epochs of the phase change no
@@ -133,7 +143,7 @@ impl<'a> Run<'a> {
     /// If the run [is done](Self::is_done).
     pub fn epoch(&mut self) -> Result<EpochRecord, TrainError> {
         assert!(!self.is_done(), "every epoch of the run is over");
-        if self.at.epoch == self.phases[self.at.phase].epochs {
+        if self.phase_is_over() {
             self.next_phase()?;
         }
         self.begin_epoch()?;

@@ -164,11 +164,20 @@ pub struct Evaluation {
     pub on: On,
     /// Further weights that are measured beside the chosen ones.
     pub also: Vec<Also>,
+    /// Epochs without a better value of the metric of selection after which a phase ends early; never by default.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub patience: Option<usize>,
 }
 
 impl Default for Evaluation {
     fn default() -> Self {
-        Self { metrics: vec!["map".to_string()], select: "map".to_string(), on: On::Complete, also: vec![] }
+        Self {
+            metrics: vec!["map".to_string()],
+            select: "map".to_string(),
+            on: On::Complete,
+            also: vec![],
+            patience: None,
+        }
     }
 }
 
@@ -336,7 +345,13 @@ impl Evaluation {
         if self.select != "last" {
             metric(&self.select)?;
         }
-        Ok(())
+        match self.patience {
+            Some(0) => Err(TrainError::Setting("evaluation.patience = 0: expected at least 1".to_string())),
+            Some(patience) if self.select == "last" => Err(TrainError::Setting(format!(
+                "evaluation.patience = {patience}: select = \"last\" has no metric to wait for"
+            ))),
+            _ => Ok(()),
+        }
     }
 }
 

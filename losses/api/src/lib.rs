@@ -168,6 +168,11 @@ pub trait MultiLabelLoss: Send {
         Ok(())
     }
 
+    /// Number of cells whose labels the loss has replaced so far; `None` for a loss that replaces none.
+    fn labels_written(&self) -> Option<usize> {
+        None
+    }
+
     /// State to be saved with a checkpoint, empty for a loss without any.
     fn state(&self) -> Vec<StateEntry> {
         Vec::new()

@@ -269,6 +269,10 @@ impl MultiLabelLoss for EmApl {
     }
 
     /// `pseudo_labels`: rows, classes, then index and -s of every pseudo-negative. `unknown`: U_c.
+    fn labels_written(&self) -> Option<usize> {
+        Some(self.overlay.iter().filter(|value| **value != 0.0).count())
+    }
+
     fn state(&self) -> Vec<StateEntry> {
         let rows = self.overlay.len().checked_div(self.classes).unwrap_or(0);
         let mut cells = vec![rows as f64, self.classes as f64];

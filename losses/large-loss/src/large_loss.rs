@@ -294,6 +294,11 @@ impl MultiLabelLoss for LargeLoss {
     }
 
     /// `corrected`: classes, then the cells that are positive for good, as sample * classes + class.
+    fn labels_written(&self) -> Option<usize> {
+        let written = self.corrected.iter().map(|word| word.count_ones() as usize).sum();
+        (self.scheme == Scheme::CorrectForGood).then_some(written)
+    }
+
     fn state(&self) -> Vec<StateEntry> {
         let words = (0..self.corrected.len()).filter(|&word| self.corrected[word] != 0);
         let cells = words.flat_map(|word| word * 64..(word + 1) * 64).filter(|&cell| self.bit(cell));

@@ -74,6 +74,10 @@ impl Procedure for Plain {
         prefixed("loss.", self.loss.state()).collect()
     }
 
+    fn report(&self) -> Vec<(&'static str, f64)> {
+        self.loss.labels_written().map(|written| ("labels written", written as f64)).into_iter().collect()
+    }
+
     fn restore(&mut self, entries: &[StateEntry]) -> Result<(), StateError> {
         restore_loss(&mut *self.loss, "loss.", entries)
     }

@@ -40,6 +40,30 @@ fn the_second_phase_starts_with_the_logits_of_the_first() {
 }
 
 #[test]
+fn a_phase_ends_early_where_its_metric_does_not_improve() {
+    let mut case = procedures().remove(0);
+    // A rate of almost nothing: the first epoch is the best one.
+    case.training = Training { lr: 1e-12, epochs: 50, ema: None, ..case.training.clone() };
+    let evaluation = lacuna_train::Evaluation { patience: Some(3), ..case.evaluation() };
+    let mut run = Run::new(case.set.data(), &case.training, &evaluation, case.choice(), 0).unwrap();
+    while !run.is_done() {
+        run.epoch().unwrap();
+    }
+    let outcome = run.finish().unwrap();
+    assert_eq!((outcome.best_epoch, outcome.epochs.len()), (1, 4));
+    for (wrong, text) in [
+        (lacuna_train::Evaluation { patience: Some(0), ..evaluation.clone() }, "expected at least 1"),
+        (
+            lacuna_train::Evaluation { select: "last".into(), ..evaluation.clone() },
+            "has no metric to wait for",
+        ),
+    ] {
+        let run = Run::new(case.set.data(), &case.training, &wrong, case.choice(), 0);
+        assert!(run.err().unwrap().to_string().contains(text));
+    }
+}
+
+#[test]
 fn lbfgs_converges_where_adam_has_not() {
     let mut case = procedures().remove(0);
     case.training = Training {
