@@ -77,7 +77,13 @@ impl Overrides {
             let chosen = names.iter().map(|name| of_spec(name).unwrap_or_else(|| LossSpec::named(name)));
             spec.losses = chosen.collect();
         }
-        for (key, value) in self.keys() {
+        let keys = self.keys();
+        for (i, (key, value)) in keys.iter().enumerate() {
+            if keys[..i].iter().any(|(other, before)| other == key && before != value) {
+                return Err(HarnessError::Setting(format!("{key}: given twice with different values")));
+            }
+        }
+        for (key, value) in keys {
             spec = changed(spec, &key, value)?;
         }
         spec.check()?;
@@ -101,16 +107,50 @@ impl Spec {
             if self.losses[..i].iter().any(|l| l.row() == loss.row()) {
                 return Err(HarnessError::Setting(format!("duplicate loss {}", loss.row())));
             }
-            lacuna_losses::find(&loss.name)?;
+            if loss.row().is_empty() {
+                return Err(HarnessError::Setting(format!("losses, number {}: `row` is empty", i + 1)));
+            }
+            let info = lacuna_losses::find(&loss.name)?.info;
+            for (name, value) in &loss.params {
+                if info.param(name).is_none() {
+                    let near = lacuna_losses::suggest(name, info.params.iter().map(|param| param.name));
+                    return Err(HarnessError::Setting(format!(
+                        "{} has no parameter `{name}`; {near}",
+                        loss.row()
+                    )));
+                }
+                info.check(name, *value)?;
+            }
             self.training_of(loss)?.check()?;
             self.protocol_of(loss)?.check()?;
         }
-        for variant in &self.variants {
+        for (i, variant) in self.variants.iter().enumerate() {
+            if self.variants[..i].iter().any(|other| other.data == variant.data) {
+                return Err(HarnessError::Setting(format!("variants: duplicate data `{}`", variant.data)));
+            }
             self.on(&variant.data)?.check()?;
         }
         for published in &self.published {
-            let metric = published.metric.split('.').next().unwrap_or_default();
+            let wrong = |problem: String| {
+                HarnessError::Setting(format!("published, row {}: {problem}", published.loss))
+            };
+            let (metric, weights) = match published.metric.split_once('.') {
+                Some((metric, weights)) => (metric, Some(weights)),
+                None => (published.metric.as_str(), None),
+            };
             lacuna_train::metric(metric)?;
+            let known = ["model", "averaged", "last", "last-averaged"];
+            if let Some(weights) = weights.filter(|weights| !known.contains(weights)) {
+                return Err(wrong(format!(
+                    "unknown weights `{weights}`, expected one of {}",
+                    known.join(", ")
+                )));
+            }
+            if !published.value.is_finite()
+                || published.tolerance.is_some_and(|t| !(t.is_finite() && t >= 0.0))
+            {
+                return Err(wrong("expected a finite value and a tolerance of at least 0".to_string()));
+            }
         }
         Ok(())
     }
@@ -178,7 +218,10 @@ fn parameter(mut spec: Spec, name: &str, parameter: &str, value: &Value) -> Resu
     if rows.is_empty() {
         if !TABLES.contains(&name) && lacuna_losses::find(name).is_err() {
             let known = spec.losses.iter().map(LossSpec::row).chain(TABLES);
-            let near = lacuna_losses::suggest(name, known);
+            let near = match lacuna_losses::suggest(name, known).to_string() {
+                near if near.starts_with("did") => near,
+                _ => format!("there are {} and the names of losses", TABLES.join(", ")),
+            };
             return Err(HarnessError::Setting(format!(
                 "{name}.{parameter}: `{name}` is neither a table of a specification nor a loss; {near}"
             )));

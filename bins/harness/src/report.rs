@@ -231,7 +231,7 @@ impl Report {
         };
         let mut notes =
             vec!["+ / - / ? a row: mean numbers of positive, negative and unknown labels of a training row; epochs: \
-                  the best ones"
+                  the chosen ones, counted within the last phase"
                 .to_string()];
         if with_published {
             let mut sources: Vec<&str> = self.published.iter().map(|p| p.source.as_str()).collect();

@@ -190,8 +190,8 @@ fn key(text: &str) -> anyhow::Result<(String, String)> {
 /// A time of at least 0 seconds.
 fn seconds(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
-        Ok(seconds) if seconds >= 0.0 && seconds.is_finite() => Ok(seconds),
-        _ => Err("expected a number of seconds from 0 on".to_string()),
+        Ok(seconds) if (0.0..=1e9).contains(&seconds) => Ok(seconds),
+        _ => Err("expected a number of seconds from 0 to 1e9".to_string()),
     }
 }
 

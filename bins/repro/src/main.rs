@@ -198,6 +198,15 @@ fn verify(names: &[String], args: &RunArgs) -> anyhow::Result<i32> {
             .collect(),
         names => names.to_vec(),
     };
+    let kept = [
+        ("--out", args.out.is_some()),
+        ("--save-models", args.save_models),
+        ("--json", args.json),
+        ("--spec", args.spec.is_some()),
+    ];
+    if let Some((option, _)) = kept.iter().find(|(_, given)| *given) {
+        anyhow::bail!("{option}: repro verify keeps no results; repro run does");
+    }
     let signals = Signals::new()?;
     let (mut outside, mut compared) = (0, 0);
     for name in &names {

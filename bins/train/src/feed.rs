@@ -193,7 +193,9 @@ impl Source {
             let what = match feed.pool {
                 Pool::All => "no training rows",
                 Pool::Labelled => "no row with a known label",
-                Pool::Unlabelled => "no row without any known label",
+                Pool::Unlabelled => {
+                    "no row without any known label, and semi trains on labelled and unlabelled rows"
+                }
             };
             return Err(TrainError::Setting(format!("there is {what}")));
         }
@@ -212,13 +214,32 @@ impl Source {
         }
         if source.batches() == 0 {
             return Err(TrainError::Setting(format!(
-                "batch = {}: there are only {} training rows, and incomplete batches are dropped",
+                "batch = {}: there are only {} training rows{}, and incomplete batches are dropped",
                 feed.batch,
-                source.order.len()
+                source.order.len(),
+                match feed.sampler.name.as_str() {
+                    "shuffled" | "fixed" => String::new(),
+                    sampler => format!(" in an epoch of the sampler {sampler}"),
+                }
             )));
         }
         source.order_of = (row.build)(train.observed.select(&rows).matrix(), &values);
         Ok(source)
+    }
+
+    /// Rows of an epoch.
+    pub(crate) fn rows(&self) -> usize {
+        self.order.len()
+    }
+
+    /// Rows of a batch.
+    pub(crate) fn batch_size(&self) -> usize {
+        self.feed.batch
+    }
+
+    /// Whether some batch has a single row.
+    pub(crate) fn has_batch_of_one(&self) -> bool {
+        self.feed.batch == 1 || (self.feed.keep_last && self.order.len() % self.feed.batch == 1)
     }
 
     /// Batches of an epoch.

@@ -157,7 +157,12 @@ impl GroupSpec {
     /// As the optimisers take it.
     pub(crate) fn group(&self) -> Result<ParamGroup, TrainError> {
         if !(self.lr_factor.is_finite() && self.lr_factor >= 0.0) {
-            let problem = format!("group {}: lr_factor = {}", self.matches, self.lr_factor);
+            let problem =
+                format!("group {}: lr_factor = {}, expected at least 0", self.matches, self.lr_factor);
+            return Err(TrainError::Setting(problem));
+        }
+        if let Some(decay) = self.weight_decay.filter(|decay| !(decay.is_finite() && *decay >= 0.0)) {
+            let problem = format!("group {}: weight_decay = {decay}, expected at least 0", self.matches);
             return Err(TrainError::Setting(problem));
         }
         let matches = match self.matches.strip_prefix('*') {

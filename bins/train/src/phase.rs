@@ -4,7 +4,7 @@ use crate::feed::Source;
 use crate::optimizers::{Length, Stepper, optimizer, schedule};
 use crate::procedure::{self, Build, LossChoice, Procedure};
 use crate::{Data, Feed, Head, LastBatch, Named, Pool, Rows, TrainError, Training};
-use lacuna_engine::{Exec, Tape};
+use lacuna_engine::{EntryKind, Exec, Tape};
 use lacuna_nn::{ModelEma, ParamGroup, Schedule};
 
 /// Rows that are predicted at once.
@@ -51,6 +51,9 @@ pub(crate) fn start_phase(
         Rows::All => Pool::All,
         Rows::Labelled => Pool::Labelled,
     };
+    if train.features.columns() == 0 {
+        return Err(TrainError::Setting("the training rows have no features".to_string()));
+    }
     let whole = phase.optimizer.name == "lbfgs";
     let mut feed = Feed {
         sampler: phase.sampler.clone(),
@@ -59,7 +62,7 @@ pub(crate) fn start_phase(
         keep_last: phase.last_batch == LastBatch::Keep,
     };
     if whole {
-        searchable(&head)?;
+        searchable(&head, &named, phase)?;
         // One batch of all rows; their order would only change the rounding of sums.
         feed = Feed { sampler: Named::new("fixed"), batch: train.len().max(1), keep_last: true, ..feed };
     }
@@ -80,6 +83,7 @@ pub(crate) fn start_phase(
         .enumerate()
         .map(|(i, feed)| Source::new(feed, i, &train, seed))
         .collect::<Result<Vec<_>, _>>()?;
+    normalisable(&head, phase, &sources)?;
     let length =
         Length { lr: phase.lr, steps_per_epoch: sources[0].batches() as u64, epochs: phase.epochs as u64 };
     let mut groups: Vec<ParamGroup> = procedure.groups();
@@ -89,7 +93,9 @@ pub(crate) fn start_phase(
             let length = Length { lr: length.lr * spec.lr_factor, ..length };
             group_schedules.push((groups.len(), schedule(named, length)?));
         }
-        groups.push(spec.group()?);
+        let group = spec.group()?;
+        matched(&tape, &group, "groups", &spec.matches)?;
+        groups.push(group);
     }
     for matches in &phase.no_decay {
         let spec = crate::GroupSpec {
@@ -98,7 +104,9 @@ pub(crate) fn start_phase(
             weight_decay: Some(0.0),
             schedule: None,
         };
-        groups.push(spec.group()?);
+        let group = spec.group()?;
+        matched(&tape, &group, "no_decay", matches)?;
+        groups.push(group);
     }
     Ok(Current {
         stepper: optimizer(&phase.optimizer, phase.lr, groups)?,
@@ -114,13 +122,57 @@ pub(crate) fn start_phase(
 
 /// Refuses a head along whose loss no line can be searched, because it is another function at each evaluation; its running
 /// statistics would stay at their first values besides.
-fn searchable(head: &Head) -> Result<(), TrainError> {
+fn searchable(head: &Head, procedure: &Named, phase: &Training) -> Result<(), TrainError> {
+    let refuse = |problem: String| Err(TrainError::Setting(format!("optimizer lbfgs: {problem}")));
+    if !["plain", "two-phase"].contains(&procedure.name.as_str()) {
+        return refuse(format!(
+            "procedure {} has no loss that is the same function at each evaluation; adam, adamw and sgd train it",
+            procedure.name
+        ));
+    }
+    let unused = [
+        ("clip", phase.clip.is_some()),
+        ("schedule", phase.schedule.name != "constant"),
+        ("sampler", phase.sampler.name != "shuffled"),
+        ("groups.schedule", phase.groups.iter().any(|group| group.schedule.is_some())),
+    ];
+    if let Some((key, _)) = unused.iter().find(|(_, given)| *given) {
+        return refuse(format!("it takes all rows at once and searches its own step: remove training.{key}"));
+    }
     let what = match head {
         Head::Mlp(mlp) if mlp.batch_norm => "batch norm, whose statistics move",
         Head::Mlp(mlp) if mlp.dropout > 0.0 => "dropout, which draws new masks",
         _ => return Ok(()),
     };
-    Err(TrainError::Setting(format!("optimizer lbfgs: the head has {what}; adam, adamw and sgd train it")))
+    refuse(format!("the head has {what}; adam, adamw and sgd train it"))
+}
+
+/// Refuses a batch of one row before batch normalisation, which needs the variance of several.
+fn normalisable(head: &Head, phase: &Training, sources: &[Source]) -> Result<(), TrainError> {
+    let Head::Mlp(mlp) = head else { return Ok(()) };
+    match sources.iter().find(|source| source.has_batch_of_one()) {
+        Some(source) if mlp.batch_norm => Err(TrainError::Setting(format!(
+            "head: batch norm needs at least 2 rows in every batch, and batch = {} leaves one of {} rows with 1; choose \
+             another batch{}",
+            source.batch_size(),
+            source.rows(),
+            if phase.last_batch == LastBatch::Keep { ", or last_batch = \"drop\"" } else { "" }
+        ))),
+        _ => Ok(()),
+    }
+}
+
+/// Refuses a group that has none of the parameters.
+fn matched(tape: &Tape, group: &ParamGroup, key: &str, matches: &str) -> Result<(), TrainError> {
+    let params = || tape.entries().filter(|entry| entry.kind == EntryKind::Param);
+    if params().any(|entry| group.contains(entry.name, entry.shape)) {
+        return Ok(());
+    }
+    let names: Vec<&str> = params().map(|entry| entry.name).collect();
+    Err(TrainError::Setting(format!(
+        "training.{key}: no parameter matches `{matches}`; there are {}",
+        names.join(", ")
+    )))
 }
 
 /// Gives entries the values of the phase before.

@@ -4,8 +4,8 @@ use crate::optimizers::Stepper;
 use crate::phase::{Best, Current, MOST_FEEDS, start_phase};
 use crate::procedure::{At, LossChoice};
 use crate::{
-    Also, Batch, Checkpoint, Data, EpochRecord, EvalSet, Evaluation, MetricRow, MetricValue, Outcome, Scored,
-    Start, TrainError, Training, Weights, metric,
+    Also, Batch, Checkpoint, Data, EpochRecord, EvalLabels, EvalSet, Evaluation, MetricRow, MetricValue,
+    Outcome, Scored, Start, TrainError, Training, Weights, metric,
 };
 use lacuna_losses::{Label, TrainPass};
 use lacuna_metrics::{ApScratch, MapConvention, MetricError};
@@ -79,9 +79,13 @@ impl<'a> Run<'a> {
         if phase >= phases.len() {
             return Err(TrainError::Setting(format!("unknown phase {}", phase + 1)));
         }
+        let train_counts = data.train.positives_per_class();
+        if let (Some(select), Some(set)) = (select, &data.val) {
+            selectable(select, set, &train_counts)?;
+        }
         let current = start_phase(data, &phases[phase], &loss, seed, None, resuming)?;
         Ok(Self {
-            train_counts: data.train.positives_per_class(),
+            train_counts,
             data,
             loss,
             seed,
@@ -426,6 +430,31 @@ impl<'a> Run<'a> {
     /// A checkpoint of everything that decides the next bits; taken between epochs.
     pub fn checkpoint(&self) -> Checkpoint {
         Checkpoint::of(self)
+    }
+}
+
+/// Refuses a metric by which no epoch can be told from another: one that is not defined on the validation rows, or observed
+/// labels without a known negative, of which every ranking is perfect.
+fn selectable(select: &MetricRow, set: &EvalSet<'_>, train_counts: &[usize]) -> Result<(), TrainError> {
+    let refuse = |problem: &str| {
+        Err(TrainError::Setting(format!("evaluation.select = \"{}\": {problem}", select.name)))
+    };
+    if let EvalLabels::Observed(observed) = set.labels {
+        let has = |wanted: Label| observed.cells().contains(&wanted);
+        if !has(Label::Negative) || !has(Label::Positive) {
+            return refuse(
+                "the observed labels of the validation rows have no known negative or no known positive, so that every epoch has \
+                 the same value; on = \"complete\" selects by true labels, select = \"last\" takes the last epoch",
+            );
+        }
+    }
+    let logits = vec![0.0; set.len() * train_counts.len()];
+    let scored = Scored { logits: &logits, labels: set.labels, train_counts };
+    match select.of(&scored) {
+        Ok(value) if value.is_finite() => Ok(()),
+        _ => refuse(
+            "it is not defined on the validation rows: no class or no row counts; choose another metric",
+        ),
     }
 }
 

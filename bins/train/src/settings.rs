@@ -250,7 +250,27 @@ impl Training {
         if self.seeds > MOST as u64 {
             return refuse(format!("seeds = {}: expected at most {MOST}", self.seeds));
         }
-        for phase in self.phases()? {
+        let phases = self.phases()?;
+        for (i, phase) in phases.iter().enumerate() {
+            if phase.start == Start::Averaged && (i == 0 || phases[i - 1].ema.is_none()) {
+                return refuse("start = \"averaged\": the phase before has no `ema`".to_string());
+            }
+            if phase.procedure.name == "two-phase" && (i == 0 || phase.start == Start::Fresh) {
+                return refuse(
+                    "procedure two-phase: it starts from the linear head of a phase before it: a second phase with start = \
+                     \"last\" or \"best\""
+                        .to_string(),
+                );
+            }
+            if phase.procedure.name == "branches" && phase.head != Head::Cosine {
+                return refuse(format!(
+                    "procedure branches: its classifiers are cosines, so head = \"cosine\", not {}",
+                    phase.head
+                ));
+            }
+            if !matches!(phase.head, Head::Cnn(_)) {
+                phase.head.on(1, 1, None)?;
+            }
             if phase.epochs == 0 {
                 return refuse("epochs = 0: expected at least 1".to_string());
             }
@@ -319,7 +339,14 @@ pub fn merge(base: &mut toml::Table, differs: &toml::Table) {
         base.remove("settings");
     }
     for (key, value) in differs {
+        // A head of another kind takes the place of the one before.
+        let other_head = |old: &toml::Table, new: &toml::Table| {
+            key == "head" && !new.keys().all(|kind| old.contains_key(kind))
+        };
         match (base.get_mut(key), value) {
+            (Some(toml::Value::Table(old)), toml::Value::Table(new)) if other_head(old, new) => {
+                base.insert(key.clone(), value.clone());
+            }
             (Some(toml::Value::Table(old)), toml::Value::Table(new))
                 if new.get("name").is_none_or(|name| old.get("name") == Some(name)) =>
             {
@@ -342,6 +369,9 @@ impl Evaluation {
             return Err(TrainError::Setting("evaluation.metrics: at least one metric is needed".to_string()));
         }
         self.metrics.iter().try_for_each(|name| metric(name).map(|_| ()))?;
+        if let Some(i) = (1..self.metrics.len()).find(|i| self.metrics[..*i].contains(&self.metrics[*i])) {
+            return Err(TrainError::Setting(format!("evaluation.metrics: duplicate `{}`", self.metrics[i])));
+        }
         if self.select != "last" {
             metric(&self.select)?;
         }

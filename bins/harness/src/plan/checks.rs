@@ -80,6 +80,10 @@ pub(super) fn comparable(spec: &Spec, published: &Spec, data: &SplitDataset) -> 
             _ => false,
         }
     };
+    // Columns may be added; what chooses the epoch has to be the same.
+    let (a, b) = (&spec.evaluation, &theirs.evaluation);
+    let same_selection = (&a.select, a.on, a.patience) == (&b.select, b.on, b.patience);
+    let same_protocol = same_protocol && same_selection;
     let numbers = of_data().filter(|p| same_protocol && p.train_rows == data.train.rows());
     numbers.filter(|p| same(&p.loss)).cloned().collect()
 }

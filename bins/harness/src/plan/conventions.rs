@@ -4,7 +4,7 @@ use super::{Plan, PlannedRow};
 use crate::record::reduction_words;
 use crate::{LossSpec, MaskSource, Stage, Unknown, ValRows};
 use lacuna_losses::LabelNeeds;
-use lacuna_train::{LastBatch, On, Rows, Training};
+use lacuna_train::{LastBatch, On, Rows, Start, Training};
 
 impl Plan {
     /// Everything two people have to agree on to compare two numbers, one statement a line.
@@ -207,11 +207,16 @@ fn training_line(t: &Training) -> String {
         if p.procedure.name != "auto" {
             parts.push(format!("procedure {}", p.procedure));
         }
-        let mut optimizer = p.optimizer.to_string();
-        if let Some(first) = optimizer.get_mut(..1) {
-            first.make_ascii_uppercase();
+        let optimizer = p.optimizer.to_string();
+        let names = [("adamw", "AdamW"), ("adam", "Adam"), ("sgd", "SGD"), ("lbfgs", "L-BFGS")];
+        let named =
+            names.iter().find_map(|(key, name)| Some(format!("{name}{}", optimizer.strip_prefix(key)?)));
+        let optimizer = named.unwrap_or(optimizer);
+        if p.optimizer.name == "lbfgs" {
+            parts.push(format!("{optimizer} over all rows, an iteration an epoch"));
+        } else {
+            parts.push(format!("{optimizer} lr {}", p.lr));
         }
-        parts.push(format!("{optimizer} lr {}", p.lr));
         if p.schedule.name != "constant" {
             parts.push(format!("schedule {}", p.schedule));
         }
@@ -223,7 +228,23 @@ fn training_line(t: &Training) -> String {
             LastBatch::Drop => "dropped",
             LastBatch::Keep => "kept",
         };
-        parts.push(format!("batch {} (last incomplete batch {last}){rows}", p.batch));
+        match p.optimizer.name.as_str() {
+            "lbfgs" => parts.extend((!rows.is_empty()).then(|| rows[2..].to_string())),
+            _ => parts.push(format!("batch {} (last incomplete batch {last}){rows}", p.batch)),
+        }
+        for group in &p.groups {
+            let mut own = vec![format!("lr x {}", group.lr_factor)];
+            own.extend(group.weight_decay.map(|decay| format!("weight_decay {decay}")));
+            own.extend(group.schedule.as_ref().map(|schedule| format!("schedule {schedule}")));
+            parts.push(format!("parameters `{}`: {}", group.matches, own.join(" and ")));
+        }
+        let start = match p.start {
+            Start::Fresh => None,
+            Start::Last => Some("last"),
+            Start::Best => Some("best"),
+            Start::Averaged => Some("averaged"),
+        };
+        parts.extend(start.map(|start| format!("from the {start} weights of the phase before")));
         if let Some(ema) = p.ema {
             parts.push(format!("weights averaged with decay {ema}"));
         }

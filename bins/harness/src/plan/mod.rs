@@ -300,7 +300,9 @@ impl Plan {
     ) -> Result<Option<RunRecord>, HarnessError> {
         let spec = &self.spec;
         let id = spec.run_id(&spec.losses[row], seed)?;
-        if let Some(run) = kept.get(id.as_str()) {
+        // A run whose model was not saved runs again where one is asked for; the result is the same.
+        let has_model = options.models.is_none_or(|folder| folder.join(&id).join("head.json").exists());
+        if let Some(run) = kept.get(id.as_str()).filter(|_| has_model) {
             return Ok(Some((*run).clone()));
         }
         if options.stop.load(Ordering::Relaxed) {
@@ -401,6 +403,11 @@ impl Plan {
             let next = if newest.is_some() { "the one before it is used" } else { "the run starts again" };
             if !notes.is_empty() {
                 progress(Progress::Note(format!("{}; {next}", notes.join("; "))));
+            }
+            if newest.as_ref().is_some_and(|checkpoint| checkpoint.fact("id") != Some(id)) {
+                let note =
+                    format!("{name}, seed {seed}: its checkpoints are of another run and are not used");
+                progress(Progress::Note(note));
             }
             if let Some(from) = newest.filter(|checkpoint| checkpoint.fact("id") == Some(id)) {
                 match Run::resume(data, training, evaluation, choice.clone(), seed, &from) {

@@ -101,12 +101,19 @@ impl Branches {
         // The loss may be that of one head or the balancer itself, whose heads then train on the modifier with attention.
         let whole = parts.loss.build()?;
         let of_branch = if whole.logit_matrices() == 3 {
-            LossChoice::new("mfm", Options::default(), &parts.train)?
+            LossChoice::new(
+                "mfm",
+                Options { reduction: parts.loss.options.reduction, ..Options::default() },
+                &parts.train,
+            )?
         } else {
             parts.takes(&*whole, "branches", 1, false)?;
             parts.loss.clone()
         };
-        let other = |name: &str| LossChoice::new(name, Options::default(), &parts.train)?.build();
+        // The terms are reduced alike, so that their weights mean the same under each reduction.
+        let reduction = parts.loss.options.reduction;
+        let options = || Options { reduction, ..Options::default() };
+        let other = |name: &str| LossChoice::new(name, options(), &parts.train)?.build();
         let (width, classes) = (parts.train.features.columns(), parts.train.classes());
         let mut branches = Vec::new();
         for (i, name) in NAMES.iter().take(count).enumerate() {

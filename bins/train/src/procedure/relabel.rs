@@ -16,7 +16,17 @@ pub(super) const ROW: ProcedureRow = ProcedureRow {
           entropy maximisation (em-apl), large loss correction (ll-cp).",
     source: "Zhou et al., ECCV 2022; Kim et al., CVPR 2022",
     settings: &[STRONG],
-    build: |parts| Ok(Box::new(Plain::new(parts, "relabel")?)),
+    build: |parts| {
+        let plain = Plain::new(parts, "relabel")?;
+        if plain.loss.labels_written().is_none() {
+            return Err(TrainError::Setting(format!(
+                "procedure relabel: {} writes no labels; em-apl and ll-cp do, and relabel-cap and relabel-percentile write them \
+                 for any loss",
+                plain.loss.info().name
+            )));
+        }
+        Ok(Box::new(plain))
+    },
 };
 
 pub(super) const CAP: ProcedureRow = ProcedureRow {

@@ -26,7 +26,9 @@ fn start_linear(parts: &mut Build<'_, '_>) -> Result<(), TrainError> {
     let wrong = |problem: String| Err(TrainError::Setting(format!("procedure two-phase: {problem}")));
     let (features, classes) = (parts.train.features.columns(), parts.train.classes());
     let Some(before) = parts.before else {
-        return wrong("it starts from the linear head of a phase before it, and there is none".to_string());
+        return wrong("it starts from the linear head of a phase before it, and there is none; a second phase says start = \"last\" or \
+             \"best\""
+            .to_string());
     };
     let hidden = match parts.head {
         Head::Mlp(mlp) if mlp.hidden.len() == 1 && mlp.activation == "relu" && !mlp.batch_norm => {
@@ -39,7 +41,10 @@ fn start_linear(parts: &mut Build<'_, '_>) -> Result<(), TrainError> {
         }
     };
     if hidden < 2 * classes {
-        return wrong(format!("{hidden} hidden units; the logits of {classes} classes take {}", 2 * classes));
+        return wrong(format!(
+            "{hidden} hidden units are too few; the logits of {classes} classes take at least {}",
+            2 * classes
+        ));
     }
     let find = |name: &str, len: usize| match before.iter().find(|(known, _)| known == name) {
         Some((_, values)) if values.len() == len => Ok(values),
