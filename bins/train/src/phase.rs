@@ -165,7 +165,8 @@ fn normalisable(head: &Head, phase: &Training, sources: &[Source]) -> Result<(),
 /// Refuses a group that has none of the parameters.
 fn matched(tape: &Tape, group: &ParamGroup, key: &str, matches: &str) -> Result<(), TrainError> {
     let params = || tape.entries().filter(|entry| entry.kind == EntryKind::Param);
-    if params().any(|entry| group.contains(entry.name, entry.shape)) {
+    // `bias` stands for the biases that there are, which may be none.
+    if matches == "bias" || params().any(|entry| group.contains(entry.name, entry.shape)) {
         return Ok(());
     }
     let names: Vec<&str> = params().map(|entry| entry.name).collect();

@@ -107,6 +107,32 @@ fn what_does_not_fit_is_refused_before_the_first_step() {
             .starts_with("procedure branches: its classifiers are cosines")
     );
     assert!(error(0, &|t| t.batch = 97).starts_with("batch = 97: there are only 96 training rows"));
-    assert!(error(0, &|t| t.procedure = named("two-phase")).contains("there is none"));
+    assert!(error(0, &|t| t.procedure = named("two-phase")).contains("a second phase with start"));
     assert!(error(0, &|t| t.procedure = named("plan")).contains("did you mean `plain`?"));
+    assert!(error(1, &|t| t.batch = 1).contains("batch norm needs at least 2 rows in every batch"));
+    let keep = |t: &mut Training| (t.batch, t.last_batch) = (19, lacuna_train::LastBatch::Keep);
+    assert!(error(1, &keep).contains("leaves one of 96 rows with 1; choose another batch, or last_batch"));
+    assert!(error(0, &|t| t.no_decay = vec!["foo".to_string()]).contains("no parameter matches `foo`"));
+    assert!(error(0, &|t| t.optimizer = named("lbfgs")).contains("remove training.clip"));
+    assert!(error(4, &|t| t.optimizer = named("lbfgs")).contains("procedure estimator has no loss"));
+    assert!(error(0, &|t| t.procedure = named("relabel")).contains("an writes no labels"));
+}
+
+#[test]
+fn a_metric_by_which_no_epoch_can_be_told_from_another_is_refused() {
+    let case = procedures().remove(0);
+    let mut data = case.set.data();
+    let refused = |data, select: &str| {
+        let evaluation = lacuna_train::Evaluation { select: select.to_string(), ..case.evaluation() };
+        let run = Run::new(data, &case.training, &evaluation, case.choice(), 0);
+        run.err().map(|error| error.to_string()).unwrap_or_default()
+    };
+    // Every class has fewer than 100 training positives.
+    assert!(refused(data, "map-head").contains("it is not defined on the validation rows"));
+    assert_eq!(refused(data, "map"), "");
+    let rows: Vec<usize> = case.set.val.iter().map(|row| *row as usize).collect();
+    let observed = case.set.observed.select(&rows);
+    let set = data.val.unwrap();
+    data.val = Some(lacuna_train::EvalSet { labels: lacuna_train::EvalLabels::Observed(&observed), ..set });
+    assert!(refused(data, "map").contains("have no known negative or no known positive"));
 }
