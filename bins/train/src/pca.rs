@@ -6,8 +6,7 @@
 //! whose eigenvectors Jacobi's rotations give). Only what converges is kept: beside K there are further directions, so
 //! that the K-th is not held up by its neighbour.
 
-use crate::transform::means;
-use crate::{TrainError, Transform};
+use crate::TrainError;
 use lacuna_labels::Features;
 use lacuna_protocols::Stream;
 
@@ -18,16 +17,18 @@ const ITERATIONS: usize = 300;
 /// Largest change of a kept variance, relative to the largest, at which the iteration ends.
 const TOLERANCE: f64 = 1e-12;
 
-/// The transform onto the `components` directions of largest variance.
+/// The `components` directions of largest variance around the column means, `[K, D]`; divided by the standard deviation along
+/// each where `whiten`.
 ///
 /// # Errors
 /// [`TrainError::Setting`] if there are not so many directions.
-pub(crate) fn fit(
+pub(crate) fn directions(
     features: &Features,
     rows: &[u32],
+    means: &[f64],
     components: usize,
     whiten: bool,
-) -> Result<Transform, TrainError> {
+) -> Result<Vec<f32>, TrainError> {
     let columns = features.columns();
     let most = columns.min(rows.len().saturating_sub(1));
     if components > most {
@@ -36,8 +37,7 @@ pub(crate) fn fit(
             rows.len()
         )));
     }
-    let means = means(features, rows, false);
-    let covariance = covariance(features, rows, &means);
+    let covariance = covariance(features, rows, means);
     let size = (components + SPARE).min(columns);
     let mut stream = Stream::new(0, "principal components");
     let mut basis: Vec<Vec<f64>> =
@@ -68,12 +68,7 @@ pub(crate) fn fit(
         let scale = if whiten && deviation > 1e-12 { 1.0 / deviation } else { 1.0 } * largest.signum();
         directions.extend(direction.iter().map(|x| (x * scale) as f32));
     }
-    Ok(Transform {
-        l2: false,
-        mean: means.iter().map(|mean| *mean as f32).collect(),
-        scale: vec![],
-        components: directions,
-    })
+    Ok(directions)
 }
 
 /// (1/N) sum (x - mean)(x - mean)^T, `[D, D]`, row by row.

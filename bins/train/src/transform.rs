@@ -65,7 +65,11 @@ pub static TRANSFORMS: &[TransformRow] = &[
                 let problem = "transform pca: `components` says how many directions are kept";
                 return Err(TrainError::Setting(problem.to_string()));
             };
-            pca::fit(features, rows, components as usize, values.flag("whiten"))
+            let means = means(features, rows, false);
+            let whiten = values.flag("whiten");
+            let components = pca::directions(features, rows, &means, components as usize, whiten)?;
+            let mean = means.iter().map(|mean| *mean as f32).collect();
+            Ok(Transform { mean, components, ..Transform::default() })
         },
     },
 ];
