@@ -371,15 +371,15 @@ fn remove_folders(made: &[PathBuf]) {
 mod tests {
     use super::*;
 
-    /// A disk with room for so many bytes.
+    /// A disk with a capacity in bytes.
     struct Disk {
         bytes: Vec<u8>,
-        room: usize,
+        capacity: usize,
     }
 
     impl Write for Disk {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            let n = bytes.len().min(self.room - self.bytes.len());
+            let n = bytes.len().min(self.capacity - self.bytes.len());
             if n == 0 {
                 return Err(io::Error::from(ErrorKind::StorageFull));
             }
@@ -409,7 +409,7 @@ mod tests {
 
     #[test]
     fn a_line_that_does_not_fit_on_the_disk_is_taken_back() {
-        let mut disk = Disk { bytes: Vec::new(), room: 10 };
+        let mut disk = Disk { bytes: Vec::new(), capacity: 10 };
         append_line(&mut disk, b"first\n").unwrap();
         let error = append_line(&mut disk, b"second\n").unwrap_err();
         assert_eq!(error.kind(), ErrorKind::StorageFull);

@@ -88,8 +88,7 @@ fn a_killed_process_loses_no_finished_run() {
                 let share = (random >> 33) as f64 / f64::from(1_u32 << 31);
                 std::thread::sleep(whole.mul_f64(1.2 * share));
             } else {
-                let since = Instant::now();
-                while !out.join("spec.toml").exists() && since.elapsed() < Duration::from_secs(10) {
+                while !out.join("spec.toml").exists() && child.try_wait().unwrap().is_none() {
                     std::thread::yield_now();
                 }
             }
@@ -131,17 +130,22 @@ fn the_second_process_on_a_folder_is_told_who_holds_it() {
     let long: Vec<&str> =
         long.iter().enumerate().filter(|(i, _)| ![8, 9].contains(i)).map(|(_, arg)| *arg).collect();
     let mut first = command(dir.path(), &long).spawn().unwrap();
-    let since = Instant::now();
-    while !dir.path().join("out/spec.toml").exists() {
-        assert!(since.elapsed() < Duration::from_secs(20), "the first process did not start");
-        std::thread::sleep(Duration::from_millis(5));
-    }
+    wait_for(&mut first, "the first process did not start", || dir.path().join("out/spec.toml").exists());
     let second = command(dir.path(), &long).output().unwrap();
     let error = String::from_utf8(second.stderr).unwrap();
     assert_eq!(second.status.code(), Some(2), "{error}");
     assert!(error.contains(&format!("process {}", first.id())), "{error}");
     first.kill().unwrap();
     first.wait().unwrap();
+}
+
+/// Waits until something is the case; the process that brings it about has to live until then.
+pub(crate) fn wait_for(child: &mut Child, what: &str, done: impl Fn() -> bool) {
+    while !done() {
+        let ended = child.try_wait().unwrap();
+        assert!(ended.is_none() || done(), "{what}: the process ended with {ended:?}");
+        std::thread::sleep(Duration::from_millis(1));
+    }
 }
 
 /// Sends a signal.
@@ -166,11 +170,9 @@ fn ctrl_c_keeps_what_has_ended_and_leaves_no_empty_folder() {
         let runs = fs::read_dir(dir.path().join("runs")).ok()?;
         runs.flatten().map(|entry| entry.path().join("results.jsonl")).find(|path| path.exists())
     };
-    let since = Instant::now();
-    while results().is_none_or(|path| fs::metadata(path).unwrap().len() == 0) {
-        assert!(since.elapsed() < Duration::from_secs(30), "no run ended");
-        std::thread::sleep(Duration::from_millis(2));
-    }
+    wait_for(&mut child, "no run ended", || {
+        results().is_some_and(|path| fs::metadata(path).unwrap().len() > 0)
+    });
     signal(&child, "-INT");
     let mut text = String::new();
     child.stdout.take().unwrap().read_to_string(&mut text).unwrap();
@@ -187,12 +189,10 @@ fn ctrl_c_keeps_what_has_ended_and_leaves_no_empty_folder() {
     // Nothing has ended: the state of the run is kept. The handlers are there before the folder is.
     let dir = folder();
     let args = long("1", "99999");
-    let child = command(dir.path(), &args).spawn().unwrap();
-    let since = Instant::now();
-    while !dir.path().join("runs/spml-linear-data-001/spec.toml").exists() {
-        assert!(since.elapsed() < Duration::from_secs(30), "no folder was made");
-        std::thread::sleep(Duration::from_millis(2));
-    }
+    let mut child = command(dir.path(), &args).spawn().unwrap();
+    wait_for(&mut child, "no folder was made", || {
+        dir.path().join("runs/spml-linear-data-001/spec.toml").exists()
+    });
     signal(&child, "-INT");
     let output = child.wait_with_output().unwrap();
     let error = String::from_utf8(output.stderr).unwrap();

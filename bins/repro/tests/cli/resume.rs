@@ -1,7 +1,7 @@
 //! A run that was broken off goes on from its last checkpoint and ends with the same numbers.
 #![cfg(unix)]
 
-use crate::kept::{SmallDisk, command, signal};
+use crate::kept::{SmallDisk, command, signal, wait_for};
 use crate::{results, write_rows};
 use std::fs;
 use std::os::unix::process::ExitStatusExt;
@@ -104,14 +104,6 @@ fn epochs(state: &Path) -> usize {
     state.file_stem().unwrap().to_str().unwrap().strip_prefix("state-").unwrap().parse().unwrap()
 }
 
-fn wait_for(what: &str, done: impl Fn() -> bool) {
-    let since = Instant::now();
-    while !done() {
-        assert!(since.elapsed() < Duration::from_secs(60), "{what}");
-        std::thread::sleep(Duration::from_millis(1));
-    }
-}
-
 /// Only what belongs there.
 fn assert_tidy(out: &Path) {
     let mut names: Vec<_> = fs::read_dir(out).unwrap().map(|entry| entry.unwrap().file_name()).collect();
@@ -183,8 +175,8 @@ fn long<'a>(epochs: &'a str, more: &[&'a str]) -> Vec<&'a str> {
 /// Sends a signal once a state was saved; answers with what the process wrote to standard error.
 fn interrupted(folder: &Path, args: &[&str], name: &str, code: i32) -> String {
     let before = states(&folder.join("out"));
-    let child = command(folder, args).stdout(Stdio::null()).spawn().unwrap();
-    wait_for("no state was saved", || states(&folder.join("out")) != before);
+    let mut child = command(folder, args).stdout(Stdio::null()).spawn().unwrap();
+    wait_for(&mut child, "no state was saved", || states(&folder.join("out")) != before);
     signal(&child, name);
     let output = child.wait_with_output().unwrap();
     let error = text(&output.stderr);
@@ -233,7 +225,7 @@ fn a_second_signal_ends_the_process_at_once_with_the_last_state_kept() {
     let args = [&args[..], &["--out", "out", "--checkpoint-every", "0"]].concat();
     let mut child = command(dir.path(), &args).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     let saved = || states(&dir.path().join("out"));
-    wait_for("no state was saved", || !saved().is_empty());
+    wait_for(&mut child, "no state was saved", || !saved().is_empty());
     let before = saved();
     // An epoch takes a second or so: the signals come in the middle of one.
     let status = loop {
@@ -285,8 +277,8 @@ fn a_damaged_state_is_passed_over_with_a_note() {
     finished(path, &long("500", &["--out", "undisturbed"]));
     let expected = results(&path.join("undisturbed"));
     for damaged in [1, 2] {
-        let child = command(path, &args).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        wait_for("two states were not saved", || states(&path.join("out")).len() >= 2);
+        let mut child = command(path, &args).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        wait_for(&mut child, "two states were not saved", || states(&path.join("out")).len() >= 2);
         signal(&child, "-TERM");
         assert_eq!(child.wait_with_output().unwrap().status.code(), Some(99));
         let there = states(&path.join("out"));
