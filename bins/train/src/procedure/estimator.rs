@@ -1,12 +1,13 @@
 //! Label estimates beside the head: ROLE.
 
-use super::{At, Build, Procedure, ProcedureRow, prefixed, record_loss, restore_loss};
+use super::one_head::{LossInputs, OneHead};
+use super::{At, Build, ProcedureRow, record_loss};
 use crate::named::setting;
-use crate::{Batch, Feed, StateError, TrainError};
+use crate::{Batch, TrainError};
 use lacuna_engine::{Tape, Tensor, Var};
 use lacuna_losses::spml::{ESTIMATOR_LR_FACTOR, estimator_init};
-use lacuna_losses::{Interval, MultiLabelLoss, StateEntry, TrainPass};
-use lacuna_nn::{Layer, Matches, Mode, ParamGroup};
+use lacuna_losses::{Interval, MultiLabelLoss};
+use lacuna_nn::{Layer, Matches, ParamGroup};
 use lacuna_protocols::Stream;
 
 pub(super) const ROW: ProcedureRow = ProcedureRow {
@@ -20,73 +21,45 @@ pub(super) const ROW: ProcedureRow = ProcedureRow {
         Interval::at_least(0.0),
         "learning rate of the estimates over that of the head",
     )],
-    build: |parts| Ok(Box::new(Estimator::new(parts)?)),
+    build: |parts| Ok(Box::new(OneHead::new(parts, "estimator", Estimates::new)?)),
 };
 
 /// Name of the estimates on the tape.
 const ESTIMATOR: &str = "estimator";
 
-/// A head and label estimates.
-struct Estimator {
-    head: Box<dyn Layer + Send + Sync>,
+/// The logits of the batch and its label estimates.
+struct Estimates {
     /// One row of logits for each sample, `[N, C]`.
     estimates: Var,
-    loss: Box<dyn MultiLabelLoss>,
-    feeds: [Feed; 1],
     lr_factor: f32,
 }
 
-impl Estimator {
-    fn new(parts: &mut Build<'_, '_>) -> Result<Self, TrainError> {
-        let loss = parts.loss.build()?;
-        parts.takes(&*loss, "estimator", 2, false)?;
-        let head = parts.head()?;
+impl Estimates {
+    fn new(parts: &mut Build<'_, '_>) -> Self {
         let rng = &mut Stream::new(parts.seed, "label estimates");
         let train = parts.train;
         let cells = (0..train.len() as u32).flat_map(|id| train.labels_of(id));
         let first = cells.map(|label| estimator_init(*label, rng.uniform_f64())).collect();
         let estimates = parts.tape.param(ESTIMATOR, Tensor::new([train.len(), train.classes()], first));
-        let lr_factor = parts.values.get("lr_factor") as f32;
-        Ok(Self { head, estimates, loss, feeds: [parts.feed.clone()], lr_factor })
+        Self { estimates, lr_factor: parts.values.get("lr_factor") as f32 }
     }
 }
 
-impl Procedure for Estimator {
-    fn feeds(&self) -> &[Feed] {
-        &self.feeds
-    }
+impl LossInputs for Estimates {
+    const TAKES: (usize, bool) = (2, false);
 
-    fn begin_epoch(&mut self, at: At, _: Option<&TrainPass<'_>>) -> Result<(), TrainError> {
-        self.loss.begin_epoch(at.epoch);
-        Ok(())
-    }
-
-    fn step(&mut self, tape: &mut Tape, batches: &[Batch<'_>], at: At) -> Result<Var, TrainError> {
-        let batch = &batches[0];
+    fn step(
+        &mut self,
+        head: &dyn Layer,
+        loss: &mut dyn MultiLabelLoss,
+        tape: &mut Tape,
+        batch: &Batch<'_>,
+        at: At,
+    ) -> Result<Var, TrainError> {
         let x = batch.x(tape);
-        let z = tape.scope("head", |tape| self.head.forward(tape, x, at.mode()));
+        let z = tape.scope("head", |tape| head.forward(tape, x, at.mode()));
         let u = tape.gather_rows(self.estimates, batch.ids);
-        Ok(record_loss(tape, &mut *self.loss, &[z, u], batch, None, at)?)
-    }
-
-    fn predict(&self, tape: &mut Tape, x: Var) -> Var {
-        self.head.forward(tape, x, Mode::Eval)
-    }
-
-    fn wants_train_pass(&self, epoch: usize) -> bool {
-        self.loss.wants_train_pass(epoch)
-    }
-
-    fn end_epoch(&mut self, pass: &TrainPass<'_>) -> Result<(), TrainError> {
-        Ok(self.loss.end_epoch(pass)?)
-    }
-
-    fn state(&self) -> Vec<StateEntry> {
-        prefixed("loss.", self.loss.state()).collect()
-    }
-
-    fn restore(&mut self, entries: &[StateEntry]) -> Result<(), StateError> {
-        restore_loss(&mut *self.loss, "loss.", entries)
+        Ok(record_loss(tape, loss, &[z, u], batch, None, at)?)
     }
 
     fn groups(&self) -> Vec<ParamGroup> {

@@ -1,12 +1,13 @@
 //! Mixed rows beside whole ones: the mixup term of PU-MLC, unions of label sets.
 
-use super::{At, Build, Procedure, ProcedureRow, prefixed, record_loss, restore_loss};
+use super::one_head::{LossInputs, OneHead};
+use super::{At, Build, ProcedureRow, record_loss};
 use crate::named::setting;
-use crate::{Batch, Feed, StateError, TrainError};
+use crate::{Batch, TrainError};
 use lacuna_engine::{Tape, Var};
 use lacuna_losses::pu_mlc::{MIXUP_ALPHA, halves};
-use lacuna_losses::{Interval, Mix, MultiLabelLoss, StateEntry, TrainPass};
-use lacuna_nn::{Layer, Mode};
+use lacuna_losses::{Interval, Mix, MultiLabelLoss};
+use lacuna_nn::Layer;
 use lacuna_protocols::Stream;
 
 pub(super) const ROW: ProcedureRow = ProcedureRow {
@@ -20,14 +21,11 @@ pub(super) const ROW: ProcedureRow = ProcedureRow {
         Interval::above(0.0),
         "both parameters of the Beta distribution of the share, drawn once for each batch",
     )],
-    build: |parts| Ok(Box::new(Mixup::new(parts)?)),
+    build: |parts| Ok(Box::new(OneHead::new(parts, "mixup", Mixup::new)?)),
 };
 
-/// A head, and a loss over whole and mixed rows.
+/// The logits of the batch and of rows mixed of it.
 struct Mixup {
-    head: Box<dyn Layer + Send + Sync>,
-    loss: Box<dyn MultiLabelLoss>,
-    feeds: [Feed; 1],
     beta: f64,
     // Memory of a batch.
     permutation: Vec<u32>,
@@ -36,18 +34,8 @@ struct Mixup {
 }
 
 impl Mixup {
-    fn new(parts: &mut Build<'_, '_>) -> Result<Self, TrainError> {
-        let loss = parts.loss.build()?;
-        parts.takes(&*loss, "mixup", 2, true)?;
-        Ok(Self {
-            head: parts.head()?,
-            loss,
-            feeds: [parts.feed.clone()],
-            beta: parts.values.get("beta"),
-            permutation: vec![],
-            first: vec![],
-            second: vec![],
-        })
+    fn new(parts: &mut Build<'_, '_>) -> Self {
+        Self { beta: parts.values.get("beta"), permutation: vec![], first: vec![], second: vec![] }
     }
 
     /// Draws which rows are mixed and with what share, from the seed and the step alone.
@@ -63,21 +51,20 @@ impl Mixup {
     }
 }
 
-impl Procedure for Mixup {
-    fn feeds(&self) -> &[Feed] {
-        &self.feeds
-    }
+impl LossInputs for Mixup {
+    const TAKES: (usize, bool) = (2, true);
 
-    fn begin_epoch(&mut self, at: At, _: Option<&TrainPass<'_>>) -> Result<(), TrainError> {
-        self.loss.begin_epoch(at.epoch);
-        Ok(())
-    }
-
-    fn step(&mut self, tape: &mut Tape, batches: &[Batch<'_>], at: At) -> Result<Var, TrainError> {
-        let batch = &batches[0];
+    fn step(
+        &mut self,
+        head: &dyn Layer,
+        loss: &mut dyn MultiLabelLoss,
+        tape: &mut Tape,
+        batch: &Batch<'_>,
+        at: At,
+    ) -> Result<Var, TrainError> {
         let lambda = self.draw(batch.rows(), at);
         let x = batch.x(tape);
-        let z = tape.scope("head", |tape| self.head.forward(tape, x, at.mode()));
+        let z = tape.scope("head", |tape| head.forward(tape, x, at.mode()));
         let (first, second) = (&self.first, &self.second);
         let columns = batch.train.features.columns();
         if first.is_empty() {
@@ -93,20 +80,8 @@ impl Procedure for Mixup {
                 }
             }
         });
-        let z_mixed = tape.scope("mixed", |tape| self.head.forward(tape, mixed, at.mode()));
+        let z_mixed = tape.scope("mixed", |tape| head.forward(tape, mixed, at.mode()));
         let mix = Some(Mix { first, second, lambda });
-        Ok(record_loss(tape, &mut *self.loss, &[z, z_mixed], batch, mix, at)?)
-    }
-
-    fn predict(&self, tape: &mut Tape, x: Var) -> Var {
-        self.head.forward(tape, x, Mode::Eval)
-    }
-
-    fn state(&self) -> Vec<StateEntry> {
-        prefixed("loss.", self.loss.state()).collect()
-    }
-
-    fn restore(&mut self, entries: &[StateEntry]) -> Result<(), StateError> {
-        restore_loss(&mut *self.loss, "loss.", entries)
+        Ok(record_loss(tape, loss, &[z, z_mixed], batch, mix, at)?)
     }
 }

@@ -7,6 +7,7 @@
 mod branches;
 mod estimator;
 mod mixup;
+mod one_head;
 mod plain;
 mod relabel;
 mod semi;

@@ -1,11 +1,12 @@
 //! One head, one loss.
 
-use super::{At, Build, Procedure, ProcedureRow, prefixed, record_loss, restore_loss};
+use super::one_head::{LossInputs, OneHead};
+use super::{At, Build, ProcedureRow, record_loss};
 use crate::named::{SettingInfo, setting};
-use crate::{Batch, Feed, StateError, TrainError};
+use crate::{Batch, TrainError};
 use lacuna_engine::{Tape, Var};
-use lacuna_losses::{Interval, MultiLabelLoss, StateEntry, TrainPass};
-use lacuna_nn::{Layer, Mode};
+use lacuna_losses::{Interval, MultiLabelLoss};
+use lacuna_nn::Layer;
 
 /// Of the strong view of the features.
 pub(super) const STRONG: SettingInfo = setting(
@@ -21,64 +22,38 @@ pub(super) const ROW: ProcedureRow = ProcedureRow {
     doc: "One head, one loss over its logits.",
     source: "the usual one; Cole et al., CVPR 2021, for the single-positive losses",
     settings: &[STRONG],
-    build: |parts| Ok(Box::new(Plain::new(parts, "plain")?)),
+    build: |parts| Ok(Box::new(Plain::plain(parts, "plain")?)),
 };
 
 /// A head and a loss over its logits.
-pub(super) struct Plain {
-    head: Box<dyn Layer + Send + Sync>,
-    pub(super) loss: Box<dyn MultiLabelLoss>,
-    feeds: [Feed; 1],
+pub(super) type Plain = OneHead<Logits>;
+
+/// The logits of the batch.
+pub(super) struct Logits {
     strong: f32,
 }
 
 impl Plain {
-    pub(super) fn new(parts: &mut Build<'_, '_>, procedure: &str) -> Result<Self, TrainError> {
-        let loss = parts.loss.build()?;
-        parts.takes(&*loss, procedure, 1, false)?;
+    /// Plain training under the name of a procedure.
+    pub(super) fn plain(parts: &mut Build<'_, '_>, procedure: &str) -> Result<Self, TrainError> {
         let strong = parts.values.given("strong").unwrap_or(0.0) as f32;
-        Ok(Self { head: parts.head()?, loss, feeds: [parts.feed.clone()], strong })
+        Self::new(parts, procedure, |_| Logits { strong })
     }
 }
 
-impl Procedure for Plain {
-    fn feeds(&self) -> &[Feed] {
-        &self.feeds
-    }
+impl LossInputs for Logits {
+    const TAKES: (usize, bool) = (1, false);
 
-    fn begin_epoch(&mut self, at: At, _: Option<&TrainPass<'_>>) -> Result<(), TrainError> {
-        self.loss.begin_epoch(at.epoch);
-        Ok(())
-    }
-
-    fn step(&mut self, tape: &mut Tape, batches: &[Batch<'_>], at: At) -> Result<Var, TrainError> {
-        let batch = &batches[0];
+    fn step(
+        &mut self,
+        head: &dyn Layer,
+        loss: &mut dyn MultiLabelLoss,
+        tape: &mut Tape,
+        batch: &Batch<'_>,
+        at: At,
+    ) -> Result<Var, TrainError> {
         let x = if self.strong > 0.0 { batch.strong(tape, self.strong, at.mode()) } else { batch.x(tape) };
-        let z = tape.scope("head", |tape| self.head.forward(tape, x, at.mode()));
-        Ok(record_loss(tape, &mut *self.loss, &[z], batch, None, at)?)
-    }
-
-    fn predict(&self, tape: &mut Tape, x: Var) -> Var {
-        self.head.forward(tape, x, Mode::Eval)
-    }
-
-    fn wants_train_pass(&self, epoch: usize) -> bool {
-        self.loss.wants_train_pass(epoch)
-    }
-
-    fn end_epoch(&mut self, pass: &TrainPass<'_>) -> Result<(), TrainError> {
-        Ok(self.loss.end_epoch(pass)?)
-    }
-
-    fn state(&self) -> Vec<StateEntry> {
-        prefixed("loss.", self.loss.state()).collect()
-    }
-
-    fn report(&self) -> Vec<(&'static str, f64)> {
-        self.loss.labels_written().map(|written| ("labels written", written as f64)).into_iter().collect()
-    }
-
-    fn restore(&mut self, entries: &[StateEntry]) -> Result<(), StateError> {
-        restore_loss(&mut *self.loss, "loss.", entries)
+        let z = tape.scope("head", |tape| head.forward(tape, x, at.mode()));
+        Ok(record_loss(tape, loss, &[z], batch, None, at)?)
     }
 }

@@ -17,7 +17,7 @@ pub(super) const ROW: ProcedureRow = ProcedureRow {
     source: "Zhou et al., ECCV 2022; Kim et al., CVPR 2022",
     settings: &[STRONG],
     build: |parts| {
-        let plain = Plain::new(parts, "relabel")?;
+        let plain = Plain::plain(parts, "relabel")?;
         if plain.loss.labels_written().is_none() {
             return Err(TrainError::Setting(format!(
                 "procedure relabel: {} writes no labels; em-apl and ll-cp do, and relabel-cap and relabel-percentile write them \
@@ -99,7 +99,7 @@ impl Relabel {
     fn new(parts: &mut Build<'_, '_>, rule: Rule) -> Result<Self, TrainError> {
         let written = parts.train.labels().cells().to_vec();
         Ok(Self {
-            plain: Plain::new(parts, "relabel")?,
+            plain: Plain::plain(parts, "relabel")?,
             rule,
             values: parts.values.clone(),
             written,

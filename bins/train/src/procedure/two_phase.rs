@@ -12,7 +12,7 @@ pub(super) const ROW: ProcedureRow = ProcedureRow {
     source: "the linear initialisation of Cole et al., CVPR 2021, for a head on fixed features: ours, with max(u, 0) - max(-u, 0) = u",
     settings: &[STRONG],
     build: |parts| {
-        let plain = Plain::new(parts, "two-phase")?;
+        let plain = Plain::plain(parts, "two-phase")?;
         if !parts.resuming {
             start_linear(parts)?;
         }
