@@ -58,10 +58,48 @@ pub(crate) struct LabelsKey {
 }
 
 /// A row of the table as the labels see it.
+#[derive(Debug, PartialEq)]
 pub(crate) struct LabelledRow {
     pub(crate) name: String,
     pub(crate) need: LabelNeeds,
     pub(crate) protocol: ProtocolSpec,
+}
+
+/// Rows that were read and examined, before they are split. Clones share the features.
+#[derive(Clone, Debug)]
+pub(crate) struct Opened {
+    name: String,
+    caveat: Option<&'static str>,
+    train: FeatureSet,
+    strong: Option<Features>,
+    test: FeatureSet,
+    image: Option<[usize; 3]>,
+    fingerprint: String,
+    notes: Vec<String>,
+    findings: Vec<Finding>,
+    files: Vec<std::path::PathBuf>,
+    source: DataSource,
+}
+
+impl Opened {
+    /// Reads all files of a source, whose labels have to be complete.
+    pub(crate) fn new(source: &DataSource) -> Result<Self, HarnessError> {
+        let Dataset { name, caveat, train, strong, test, notes, files, source: resolved } = source.open()?;
+        let Some(test) = test else {
+            return Err(HarnessError::Setting(format!(
+                "{} has no test rows: name them with --test FILE",
+                source.given()
+            )));
+        };
+        let examination = lacuna_checks::examine(&train, Some(&test));
+        let image = train.image;
+        let unlisted = source.unlisted.is_some();
+        let (train, test) = (complete(train, "train", unlisted)?, complete(test, "test", unlisted)?);
+        let fingerprint = lacuna_source::with_strong(examination.fingerprint, strong.as_ref());
+        let findings = examination.findings;
+        let source = resolved;
+        Ok(Self { name, caveat, train, strong, test, image, fingerprint, notes, findings, files, source })
+    }
 }
 
 impl SplitDataset {
@@ -89,17 +127,17 @@ impl SplitDataset {
         protocol: &ProtocolSpec,
         rows: &[LabelledRow],
     ) -> Result<(Self, Vec<LabelsKey>), HarnessError> {
-        let Dataset { name, caveat, train, strong, test, notes, files, source: resolved } = source.open()?;
-        let given = source.given();
-        let Some(test) = test else {
-            return Err(HarnessError::Setting(format!(
-                "{given} has no test rows: name them with --test FILE"
-            )));
-        };
-        let examination = lacuna_checks::examine(&train, Some(&test));
-        let image = train.image;
-        let unlisted = source.unlisted.is_some();
-        let (train, test) = (complete(train, "train", unlisted)?, complete(test, "test", unlisted)?);
+        Self::of(Opened::new(source)?, protocol, rows)
+    }
+
+    /// Splits rows that were read and makes the labels that the rows of the table need.
+    pub(crate) fn of(
+        opened: Opened,
+        protocol: &ProtocolSpec,
+        rows: &[LabelledRow],
+    ) -> Result<(Self, Vec<LabelsKey>), HarnessError> {
+        let Opened { train, test, strong, image, .. } = opened;
+        let given = opened.source.given();
         let mask = match (protocol.mask, &train.observed) {
             (MaskSource::File, None) => {
                 return Err(HarnessError::Setting(format!(
@@ -160,8 +198,8 @@ impl SplitDataset {
         }
         let expected_positives = train.truth.mean_positives_per_row();
         let benchmark = Self {
-            name,
-            caveat,
+            name: opened.name,
+            caveat: opened.caveat,
             train,
             test,
             image,
@@ -172,12 +210,12 @@ impl SplitDataset {
             observed,
             refused,
             mask,
-            fingerprint: lacuna_source::with_strong(examination.fingerprint, strong.as_ref()),
+            fingerprint: opened.fingerprint,
             strong,
-            notes,
-            findings: examination.findings,
-            files,
-            source: resolved,
+            notes: opened.notes,
+            findings: opened.findings,
+            files: opened.files,
+            source: opened.source,
         };
         Ok((benchmark, keys))
     }

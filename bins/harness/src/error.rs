@@ -84,6 +84,14 @@ pub enum HarnessError {
         /// The difference.
         problem: String,
     },
+    /// A folder is not that of this sweep.
+    #[error("{}: {problem}", folder.display())]
+    OtherSweep {
+        /// The folder.
+        folder: PathBuf,
+        /// The difference.
+        problem: String,
+    },
     /// A file that would be written was read by the same command.
     #[error("{}: this command has read the file and does not overwrite it: name another folder", path.display())]
     WasRead {

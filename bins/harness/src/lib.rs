@@ -43,6 +43,7 @@ mod record;
 mod report;
 mod spec;
 mod store;
+mod sweep;
 
 pub use data::{SplitDataset, ValRows};
 pub use error::HarnessError;
@@ -56,3 +57,7 @@ pub use spec::{
     LabelsSpec, LossSpec, MaskSource, ProtocolSpec, Published, Spec, Stage, Unknown, Validation, Variant,
 };
 pub use store::Store;
+pub use sweep::{
+    Collected, CollectedRow, Holder, Point, Status, Sweep, SweepFolder, SweepOptions, SweepOutcome,
+    SweepPlan, SweepProgress, SweepRun, SweepSpec, collect, status,
+};

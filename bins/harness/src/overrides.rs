@@ -61,7 +61,7 @@ impl Overrides {
     ///
     /// # Errors
     /// [`HarnessError::Setting`] for a key that is none, with the nearest one, and for values that cannot be.
-    pub(crate) fn apply(&self, spec: &Spec) -> Result<Spec, HarnessError> {
+    pub fn apply(&self, spec: &Spec) -> Result<Spec, HarnessError> {
         let mut spec = spec.clone();
         if let Some(data) = &self.data {
             spec.data = match spec.data.fingerprint {
@@ -97,6 +97,12 @@ impl Spec {
     /// # Errors
     /// [`HarnessError::Setting`] and [`HarnessError::Loss`].
     pub fn check(&self) -> Result<(), HarnessError> {
+        if let Some(sweep) = &self.sweep {
+            let base = Self { sweep: None, ..self.clone() };
+            for point in sweep.points()? {
+                point.of(&base)?;
+            }
+        }
         self.training.check()?;
         self.evaluation.check()?;
         self.protocol.check()?;

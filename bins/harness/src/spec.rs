@@ -1,6 +1,6 @@
 //! Benchmark specifications in TOML.
 
-use crate::{HarnessError, run_id};
+use crate::{HarnessError, SweepSpec, run_id};
 use lacuna_source::DataSource;
 use lacuna_train::{Evaluation, TrainError, Training, merge};
 use serde::{Deserialize, Deserializer, Serialize};
@@ -38,6 +38,9 @@ pub struct Spec {
     /// Reference numbers.
     #[serde(default)]
     pub published: Vec<Published>,
+    /// Keys with several values each, for `repro sweep`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sweep: Option<SweepSpec>,
 }
 
 /// `data = "voc-like"` is `[data] embedded = "voc-like"`.

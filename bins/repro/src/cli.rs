@@ -32,6 +32,7 @@ const EXAMPLES: &str = "Examples:
   repro run spml-linear --data features/ --loss an,hill --set hill.lambda=1.2
   repro run spml-linear --set training.schedule=cosine --set training.epochs=50
   repro config check my-benchmark.toml
+  repro sweep learning-rates.toml --data features/ --jobs 8 --out rates/
   repro run spml-linear --data features/ --json > losses.jsonl
   repro run spml-linear --data x.npy --labels y.csv --match row \\
       --test x_test.npy --test-labels y_test.csv --loss an
@@ -68,6 +69,7 @@ pub(crate) enum Command {
         #[command(flatten)]
         args: Box<RunArgs>,
     },
+    Sweep(Box<SweepArgs>),
 }
 
 #[derive(Subcommand)]
@@ -80,13 +82,11 @@ pub(crate) enum ConfigCommand {
     },
 }
 
+/// Data, and changes to a specification.
 #[derive(Args, Default)]
-pub(crate) struct RunArgs {
+pub(crate) struct SpecArgs {
     #[command(flatten)]
     data: DataArgs,
-    /// Runs a specification again: a file such as runs/X/spec.toml in place of the name of a benchmark
-    #[arg(long, value_name = "FILE")]
-    pub(crate) spec: Option<PathBuf>,
     /// Observed labels: the data's own, or drawn from the truth [default: its own if it has any]
     #[arg(long, value_name = "WHERE")]
     mask: Option<Mask>,
@@ -109,6 +109,15 @@ pub(crate) struct RunArgs {
     /// Epochs: the key training.epochs
     #[arg(long, value_name = "N")]
     epochs: Option<usize>,
+}
+
+#[derive(Args, Default)]
+pub(crate) struct RunArgs {
+    #[command(flatten)]
+    changes: SpecArgs,
+    /// Runs a specification again: a file such as runs/X/spec.toml in place of the name of a benchmark
+    #[arg(long, value_name = "FILE")]
+    pub(crate) spec: Option<PathBuf>,
     /// Runs at the same time, at most one for each core [default: one for each core]
     #[arg(long, value_name = "N", value_parser = positive)]
     pub(crate) jobs: Option<usize>,
@@ -134,6 +143,96 @@ pub(crate) struct RunArgs {
     pub(crate) json: bool,
 }
 
+/// Runs every point of a sweep, or looks at one.
+///
+/// A sweep is a specification with a table of keys and their values:
+///
+///     [sweep.keys]
+///     training.lr = [1e-4, 1e-3, 1e-2]
+///     hill.lambda = [1.0, 1.5]
+///
+/// All combinations are run. With `draws = 20` in the table sweep, 20 random ones
+/// are, and a key may have a range in place of a list:
+///
+///     training.lr = { from = 1e-5, to = 1e-1, scale = "log" }
+///
+/// Any number of processes may work in the same folder, on several machines
+/// that share it too. Each claims runs, goes on with those whose process has
+/// ended or has been silent for too long, and waits until every run has a
+/// record. Runs that have one are skipped.
+#[derive(Args)]
+#[command(args_conflicts_with_subcommands = true, after_help = SWEEPS, verbatim_doc_comment)]
+pub(crate) struct SweepArgs {
+    #[command(subcommand)]
+    pub(crate) command: Option<SweepCommand>,
+    /// A specification with a table `sweep.keys`
+    #[arg(required = true)]
+    pub(crate) file: Option<PathBuf>,
+    #[command(flatten)]
+    changes: SpecArgs,
+    /// Runs at the same time, at most one for each core [default: one for each core]
+    #[arg(long, value_name = "N", value_parser = positive)]
+    pub(crate) jobs: Option<usize>,
+    /// Number of this task, from 0: it runs every run whose number leaves I when divided by the number of tasks
+    #[arg(long, value_name = "I", requires = "tasks")]
+    task: Option<usize>,
+    /// Number of tasks among which the runs are divided
+    #[arg(long, value_name = "N", requires = "task", value_parser = positive)]
+    tasks: Option<usize>,
+    /// Folder of the sweep, which all its processes share [default: runs/NAME-DATA-sweep]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+    /// Runs everything again. A record stays until its run has ended, and a result that differs is reported
+    #[arg(long)]
+    pub(crate) fresh: bool,
+    /// Silence of a process, in seconds, after which its runs are taken over; of processes on this machine that have ended,
+    /// they are taken over at once
+    #[arg(long, value_name = "SECONDS", default_value_t = 60.0, value_parser = silence)]
+    pub(crate) stalled: f64,
+    /// Seconds between checkpoints of a run, written at the end of an epoch; 0 for every epoch
+    #[arg(long, value_name = "SECONDS", default_value_t = 10.0, value_parser = seconds)]
+    pub(crate) checkpoint_every: f64,
+    /// Saves the head of every run as OUT/models/ID/head.safetensors, which torch.nn loads, and head.json
+    #[arg(long)]
+    pub(crate) save_models: bool,
+    /// Prints one JSON line for each row and point on standard output instead of the table
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+const SWEEPS: &str = "Examples:
+  repro sweep lr.toml --data features/ --jobs 8 --out lr/
+  repro sweep lr.toml --out lr/ --task $SLURM_ARRAY_TASK_ID --tasks 100
+  seq 0 7 | parallel -j 8 repro sweep lr.toml --out lr/ --jobs 1 --task {} --tasks 8
+  repro sweep status lr/
+  repro sweep collect lr/
+Files for Slurm arrays and Kubernetes indexed jobs are in bins/repro/examples.";
+
+#[derive(Subcommand)]
+pub(crate) enum SweepCommand {
+    /// Shows how many runs have ended, and which processes are at the others
+    Status {
+        /// Folder of the sweep
+        folder: PathBuf,
+        /// Silence, in seconds, after which a process counts as stalled
+        #[arg(long, value_name = "SECONDS", default_value_t = 60.0, value_parser = silence)]
+        stalled: f64,
+        /// Prints one JSON object
+        #[arg(long)]
+        json: bool,
+    },
+    /// Writes results.jsonl and table.md of the runs that have ended, and prints the table
+    ///
+    /// Exit code 1 where runs are missing or failed.
+    Collect {
+        /// Folder of the sweep
+        folder: PathBuf,
+        /// Prints one JSON line for each row and point
+        #[arg(long)]
+        json: bool,
+    },
+}
+
 #[derive(Clone, Copy, ValueEnum)]
 enum Mask {
     /// One positive of each row, seed 1200, as published
@@ -145,11 +244,38 @@ enum Mask {
 impl RunArgs {
     /// The overrides of the command line.
     pub(crate) fn overrides(&self) -> anyhow::Result<Overrides> {
+        self.changes.overrides(self.spec.is_some())
+    }
+}
+
+impl SweepArgs {
+    /// The overrides of the command line.
+    pub(crate) fn overrides(&self) -> anyhow::Result<Overrides> {
+        self.changes.overrides(true)
+    }
+
+    /// Number of the task and of tasks.
+    pub(crate) fn task(&self) -> anyhow::Result<Option<(usize, usize)>> {
+        match (self.task, self.tasks) {
+            (Some(task), Some(tasks)) if task >= tasks => {
+                bail!(
+                    "--task {task} --tasks {tasks}: tasks are counted from 0, so the last one is {}",
+                    tasks - 1
+                )
+            }
+            (task, tasks) => Ok(task.zip(tasks)),
+        }
+    }
+}
+
+impl SpecArgs {
+    /// The overrides of the command line for the name of a benchmark, or for a file, whose own data is changed by what is said
+    /// about it.
+    fn overrides(&self, of_file: bool) -> anyhow::Result<Overrides> {
         Ok(Overrides {
-            data: match &self.spec {
-                // What is said about the data changes what the specification says.
-                Some(_) => Some(self.data.described()?).filter(|data| *data != DataSource::default()),
-                None => self.data.source()?,
+            data: match of_file {
+                true => Some(self.data.described()?).filter(|data| *data != DataSource::default()),
+                false => self.data.source()?,
             },
             mask: self.mask.map(|mask| match mask {
                 Mask::Drawn => MaskSource::Drawn,
@@ -164,9 +290,7 @@ impl RunArgs {
             epochs: self.epochs,
         })
     }
-}
 
-impl RunArgs {
     /// The losses named on the command line; `None` for all of the benchmark.
     fn losses(&self) -> anyhow::Result<Option<Vec<String>>> {
         let names: Vec<String> = self.loss.iter().map(|name| name.trim().to_string()).collect();
@@ -192,6 +316,14 @@ fn seconds(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(seconds) if (0.0..=1e9).contains(&seconds) => Ok(seconds),
         _ => Err("expected a number of seconds from 0 to 1e9".to_string()),
+    }
+}
+
+/// A time after which a process counts as stalled: several of the two seconds between its signs of life.
+fn silence(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(seconds) if (6.0..=1e9).contains(&seconds) => Ok(seconds),
+        _ => Err("expected a number of seconds from 6 to 1e9".to_string()),
     }
 }
 

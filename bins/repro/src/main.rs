@@ -3,7 +3,9 @@
 mod cli;
 mod list;
 mod losses;
+mod signals;
 mod specs;
+mod sweep;
 mod verify;
 mod view;
 
@@ -14,9 +16,9 @@ use lacuna::cli::{exit, screen};
 use lacuna_formats::FormatError;
 use lacuna_harness::{HarnessError, Plan, Progress, Report, RunOptions, Spec, Store};
 use lacuna_source::SourceError;
+use signals::Signals;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::Mutex;
 use std::time::Duration;
 
 fn main() {
@@ -32,6 +34,7 @@ fn main() {
         Some(Command::Config { command: ConfigCommand::Check { what } }) => check(&what),
         Some(Command::Verify { names, args }) => verify(&names, &args),
         Some(Command::Run { name, args }) => run(name.as_deref(), &args),
+        Some(Command::Sweep(args)) => sweep::command(&args),
     })
 }
 
@@ -246,8 +249,12 @@ fn check(what: &str) -> anyhow::Result<i32> {
     let rows = spec.losses.len();
     let phases = spec.training.phases()?.len();
     let count = |n: usize, one: &str| if n == 1 { format!("{n} {one}") } else { format!("{n} {one}s") };
+    let points = match &spec.sweep {
+        Some(sweep) => format!(", {}", count(sweep.points()?.len(), "point")),
+        None => String::new(),
+    };
     screen::out(&format!(
-        "{name}: {} on {}, {}, {}, {}: every key and name is known\n",
+        "{name}: {} on {}, {}, {}, {}{points}: every key and name is known\n",
         spec.name,
         spec.data.given(),
         count(rows, "row"),
@@ -255,43 +262,6 @@ fn check(what: &str) -> anyhow::Result<i32> {
         count(spec.training.seeds as usize, "seed")
     ))?;
     Ok(exit::DONE)
-}
-
-/// Stop request of the first signal: every run ends its epoch and keeps its state. The second signal ends the process.
-struct Signals {
-    stop: Arc<AtomicBool>,
-    /// Exit code of the signal that came first; 0 without one.
-    code: Arc<AtomicUsize>,
-}
-
-impl Signals {
-    fn new() -> anyhow::Result<Self> {
-        let (stop, code) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
-        #[cfg(unix)]
-        {
-            use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
-            let signals = [
-                (SIGINT, exit::INTERRUPTED),
-                (SIGHUP, exit::INTERRUPTED),
-                (SIGTERM, exit::STOPPED),
-                (SIGUSR1, exit::STOPPED),
-            ];
-            for (signal, of_signal) in signals {
-                // In this order: the first signal finds the flag unset and sets it.
-                signal_hook::flag::register_conditional_shutdown(signal, of_signal, Arc::clone(&stop))?;
-                signal_hook::flag::register_usize(signal, Arc::clone(&code), of_signal as usize)?;
-                signal_hook::flag::register(signal, Arc::clone(&stop))?;
-            }
-        }
-        Ok(Self { stop, code })
-    }
-
-    fn code(&self) -> i32 {
-        match self.code.load(Ordering::Relaxed) {
-            0 => exit::INTERRUPTED,
-            code => code as i32,
-        }
-    }
 }
 
 #[cfg(test)]

@@ -25,35 +25,40 @@ impl Progress {
         for line in plan.conventions() {
             screen::err(&wrapped(&format!("  {line}"), 4));
         }
-        for note in data.notes.iter().chain(store.notes()) {
+        for note in plan.notes().iter().chain(store.notes()) {
             screen::err(&format!("note: {note}"));
         }
-        for finding in &data.findings {
-            let word = match finding.severity {
-                Severity::Error => "error in the data",
-                Severity::Warning => "warning",
-            };
-            screen::err(&format!("{word}: {}", finding.text));
-        }
+        findings(plan);
         Self::bar(plan)
     }
 
     /// The bar alone.
     pub(crate) fn bar(plan: &Plan) -> Self {
+        Self::of(plan.epochs())
+    }
+
+    /// A bar of so many epochs.
+    pub(crate) fn of(epochs: usize) -> Self {
         let bar = std::io::stderr().is_terminal().then(|| {
             let style = ProgressStyle::with_template(
                 "[{elapsed_precise}] {wide_bar} {pos}/{len} epochs  {msg}  {eta} left",
             )
             .expect("the template is well-formed");
-            ProgressBar::new(plan.epochs() as u64).with_style(style)
+            ProgressBar::new(epochs as u64).with_style(style)
         });
         Self { bar }
     }
 
     pub(crate) fn show(&self, event: Event) {
+        self.show_at(None, event);
+    }
+
+    /// The same of a run at a point of a sweep.
+    pub(crate) fn show_at(&self, point: Option<&str>, event: Event) {
+        let point = point.map_or_else(String::new, |point| format!(", {point}"));
         let run = match (event, &self.bar) {
             (Event::Epoch { loss, seed, .. }, Some(bar)) => {
-                bar.set_message(format!("{loss}, seed {seed}"));
+                bar.set_message(format!("{loss}, seed {seed}{point}"));
                 return bar.inc(1);
             }
             (Event::Epoch { .. }, None) => return,
@@ -63,7 +68,7 @@ impl Progress {
         };
         match (&run.result, &self.bar) {
             (RunResult::Finished(end), None) => screen::err(&format!(
-                "{}, seed {}: {} (epoch {}), {:.2} s",
+                "{}, seed {}{point}: {} (epoch {}), {:.2} s",
                 end.loss,
                 end.seed,
                 first_metric(end),
@@ -85,6 +90,17 @@ impl Progress {
     }
 }
 
+/// Says what looks wrong with the data.
+pub(crate) fn findings(plan: &Plan) {
+    for finding in &plan.data().findings {
+        let word = match finding.severity {
+            Severity::Error => "error in the data",
+            Severity::Warning => "warning",
+        };
+        screen::err(&format!("{word}: {}", finding.text));
+    }
+}
+
 /// The first metric, by name and value.
 fn first_metric(end: &Finished) -> String {
     match end.test_map() {
@@ -102,6 +118,24 @@ fn first_metric(end: &Finished) -> String {
 /// The table, with the conventions its numbers were made under.
 pub(crate) fn table(report: &Report) -> String {
     let Cells { header, rows, numbers, notes } = report.cells();
+    let table = grid(header, rows, numbers);
+    let title = wrapped(&format!("{} on {}: {}", report.name, shown(&report.data), report.title), 2);
+    let mut text = format!("{title}\n{table}\n");
+    for line in notes.iter().chain(&report.conventions).chain(&report.caveat) {
+        text.push_str(&wrapped(line, 2));
+        text.push('\n');
+    }
+    let word = if report.runs.len() == 1 { "run" } else { "runs" };
+    text.push_str(&format!("{} {word} in {:.1} s", report.runs.len(), report.seconds));
+    text
+}
+
+/// Cells as a table that fits the width of a terminal, with numbers to the right.
+pub(crate) fn grid(
+    header: Vec<String>,
+    rows: Vec<Vec<String>>,
+    numbers: impl IntoIterator<Item = usize>,
+) -> Table {
     let mut table = Table::new();
     table.load_style(presets::ASCII_MARKDOWN);
     table.set_content_arrangement(ContentArrangement::Dynamic).set_width(WIDTH as u16);
@@ -114,13 +148,5 @@ pub(crate) fn table(report: &Report) -> String {
             column.set_cell_alignment(CellAlignment::Right);
         }
     }
-    let title = wrapped(&format!("{} on {}: {}", report.name, shown(&report.data), report.title), 2);
-    let mut text = format!("{title}\n{table}\n");
-    for line in notes.iter().chain(&report.conventions).chain(&report.caveat) {
-        text.push_str(&wrapped(line, 2));
-        text.push('\n');
-    }
-    let word = if report.runs.len() == 1 { "run" } else { "runs" };
-    text.push_str(&format!("{} {word} in {:.1} s", report.runs.len(), report.seconds));
-    text
+    table
 }

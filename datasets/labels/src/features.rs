@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-/// Finite features of `rows` x `columns`, row-major.
+/// Finite features of `rows` x `columns`, row-major. Clones share the values.
 ///
 /// ```
 /// use lacuna_labels::{FeatureError, Features};
@@ -24,7 +24,7 @@ pub struct Features {
 /// Where the values are.
 #[derive(Clone)]
 enum Values {
-    Owned(Vec<f32>),
+    Owned(Arc<Vec<f32>>),
     Shared(Arc<dyn AsRef<[f32]> + Send + Sync>),
 }
 
@@ -85,11 +85,10 @@ impl Features {
     /// [`FeatureError::NotFinite`] with the first value that is infinite or not a number.
     pub fn new(rows: usize, columns: usize, values: Vec<f32>) -> Result<Self, FeatureError> {
         Self::check(rows, columns, &values)?;
-        Ok(Self { rows, columns, values: Values::Owned(values) })
+        Ok(Self { rows, columns, values: Values::Owned(Arc::new(values)) })
     }
 
-    /// A matrix whose values stay where they are: a file that is mapped into memory, an array of the caller. Clones
-    /// share them.
+    /// A matrix whose values stay where they are: a file that is mapped into memory, an array of the caller.
     ///
     /// ```
     /// use lacuna_labels::Features;
@@ -150,7 +149,7 @@ impl Features {
         for &row in rows {
             values.extend_from_slice(self.row(row));
         }
-        Self { rows: rows.len(), columns: self.columns, values: Values::Owned(values) }
+        Self { rows: rows.len(), columns: self.columns, values: Values::Owned(Arc::new(values)) }
     }
 }
 

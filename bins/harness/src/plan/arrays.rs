@@ -6,6 +6,7 @@ use lacuna_labels::{Features, ObservedLabels, TrueLabels};
 use lacuna_train::{
     Data, EvalLabels, EvalRows, EvalSet, Evaluation, Named, On, TrainSet, Training, Transform,
 };
+use std::sync::Arc;
 
 /// Data shared by all runs.
 #[derive(Debug)]
@@ -18,23 +19,30 @@ pub(super) struct Arrays {
     val_observed: Vec<(LabelsKey, ObservedLabels)>,
     test_truth: TrueLabels,
     /// Features of both parts after a transform, by what the specification says.
-    transformed: Vec<(Named, Transformed)>,
+    transformed: Vec<(Named, Arc<Transformed>)>,
 }
 
 /// Features after a transform.
 #[derive(Debug)]
-struct Transformed {
+pub(super) struct Transformed {
     transform: Transform,
     train: Features,
     strong: Option<Features>,
     test: Features,
 }
 
+/// Gives features after a transform that others may have made already, or makes them.
+pub(super) type Share<'s> = &'s mut dyn FnMut(
+    &Named,
+    &dyn Fn() -> Result<Transformed, HarnessError>,
+) -> Result<Arc<Transformed>, HarnessError>;
+
 impl Arrays {
     pub(super) fn new(
         data: &SplitDataset,
         evaluation: &Evaluation,
         trainings: &[Training],
+        share: Share<'_>,
     ) -> Result<Self, HarnessError> {
         let narrow = |rows: &[usize]| rows.iter().map(|&row| row as u32).collect::<Vec<u32>>();
         let train_rows = narrow(&data.split.train);
@@ -55,19 +63,21 @@ impl Arrays {
             val_observed =
                 data.each_observed().map(|(key, labels)| (key, labels.select(&data.split.val))).collect();
         }
-        let mut transformed: Vec<(Named, Transformed)> = Vec::new();
+        let mut transformed: Vec<(Named, Arc<Transformed>)> = Vec::new();
         for training in trainings {
             let named = &training.transform;
             if named.name == "none" || transformed.iter().any(|(known, _)| known == named) {
                 continue;
             }
-            let transform = Transform::fit(named, &data.train.features, &train_rows)?;
-            let parts = Transformed {
-                train: transform.apply(&data.train.features),
-                strong: data.strong.as_ref().map(|strong| transform.apply(strong)),
-                test: transform.apply(&data.test.features),
-                transform,
-            };
+            let parts = share(named, &|| {
+                let transform = Transform::fit(named, &data.train.features, &train_rows)?;
+                Ok(Transformed {
+                    train: transform.apply(&data.train.features),
+                    strong: data.strong.as_ref().map(|strong| transform.apply(strong)),
+                    test: transform.apply(&data.test.features),
+                    transform,
+                })
+            })?;
             transformed.push((named.clone(), parts));
         }
         let all = data.tested.len() == data.test.rows();
@@ -83,7 +93,7 @@ impl Arrays {
     }
 
     fn transformed(&self, training: &Training) -> Option<&Transformed> {
-        self.transformed.iter().find(|(named, _)| *named == training.transform).map(|(_, parts)| parts)
+        self.transformed.iter().find(|(named, _)| *named == training.transform).map(|(_, parts)| &**parts)
     }
 
     /// The fitted transform of the features.

@@ -9,7 +9,7 @@ use lacuna_train::{LastBatch, On, Rows, Start, Training};
 impl Plan {
     /// Everything two people have to agree on to compare two numbers, one statement a line.
     pub fn conventions(&self) -> Vec<String> {
-        let (t, p, d) = (&self.spec.training, &self.spec.protocol, &self.data);
+        let (t, p, d) = (&self.spec.training, &self.spec.protocol, self.data());
         let absent = d.tested_classes().iter().filter(|tested| !**tested).count();
         let validating = match d.val {
             ValRows::Train => d.split.val.len(),
@@ -83,7 +83,7 @@ impl Plan {
         };
         let metrics: Vec<String> =
             evaluation.metrics.iter().filter(|name| *name != "map-present").map(convention).collect();
-        let chosen = match (evaluation.select.as_str(), self.data.val, evaluation.on) {
+        let chosen = match (evaluation.select.as_str(), self.data().val, evaluation.on) {
             ("last", _, _) | (_, ValRows::None, _) => "of the last epoch".to_string(),
             (select, _, on) => format!(
                 "at the epoch with the best validation {} on {} labels (the first of equals)",
@@ -120,7 +120,7 @@ impl Plan {
         let by_frequency = self.rows.iter().filter(|row| row.choice.statistics.is_some());
         let losses: Vec<(&str, usize)> = by_frequency
             .map(|row| {
-                let seen = self.data.labels(row.labels).select(&self.data.split.train);
+                let seen = self.data().labels(row.labels).select(&self.data().split.train);
                 (row.name.as_str(), seen.positives_per_class().iter().filter(|n| **n == 0).count())
             })
             .filter(|(_, empty)| *empty > 0)
@@ -137,7 +137,7 @@ impl Plan {
 
     /// Where the observed labels come from, in words and numbers.
     fn mask(&self) -> String {
-        let (p, d) = (&self.spec.protocol, &self.data);
+        let (p, d) = (&self.spec.protocol, self.data());
         let needs = self.rows.iter().map(|row| row.labels).find(|key| key.need != LabelNeeds::FullTruth);
         let counts = needs.map(|key| d.counts(key));
         let unknown = match p.unknown {
@@ -189,7 +189,7 @@ impl Plan {
         if let Some(asked) = self.asked.iter().find(|asked| asked.row() == row.name) {
             lines.extend(self.row_line(asked));
         }
-        lines.push(format!("{} sees {}", row.name, self.data.counts(row.labels)));
+        lines.push(format!("{} sees {}", row.name, self.data().counts(row.labels)));
         for (name, value) in &row.choice.options.params {
             lines.push(format!("{name} = {value}"));
         }

@@ -1,6 +1,7 @@
 //! A specification whose every setting has been checked against the data, ready to run.
 
 mod arrays;
+mod cache;
 mod checks;
 mod conventions;
 
@@ -10,6 +11,7 @@ use crate::{
     Report, RunRecord, RunResult, Spec, SplitDataset,
 };
 use arrays::Arrays;
+pub(crate) use cache::DataCache;
 use checks::{comparable, memory_for, try_out};
 use lacuna_losses::{Context, LabelNeeds, LossError, LossRow, Options};
 use lacuna_source::DataSource;
@@ -20,6 +22,7 @@ use lacuna_train::{
 use rayon::prelude::*;
 use std::collections::HashMap;
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -75,9 +78,11 @@ pub struct Plan {
     spec: Spec,
     /// Rows as specified, for the conventions of the table.
     asked: Vec<LossSpec>,
-    data: SplitDataset,
-    arrays: Arrays,
+    /// Shared with the plans of other points of a sweep.
+    split: Arc<cache::Split>,
+    arrays: Arc<Arrays>,
     rows: Vec<PlannedRow>,
+    notes: Vec<String>,
 }
 
 /// A row of the table with everything it is trained with.
@@ -107,7 +112,20 @@ impl Plan {
     /// # Errors
     /// [`HarnessError`] for whatever would keep the benchmark from running to its end.
     pub fn new(spec: &Spec, overrides: &Overrides) -> Result<Self, HarnessError> {
+        Self::sharing(spec, overrides, &mut DataCache::default())
+    }
+
+    /// As [`new`](Self::new), with data that other plans may have read already.
+    pub(crate) fn sharing(
+        spec: &Spec,
+        overrides: &Overrides,
+        cache: &mut DataCache,
+    ) -> Result<Self, HarnessError> {
         let published = spec;
+        if spec.sweep.is_some() {
+            let problem = "it has a [sweep]: `repro sweep` runs it";
+            return Err(HarnessError::Setting(format!("{}: {problem}", spec.name)));
+        }
         // Names first: a typing error should not wait for the data.
         let mut spec = overrides.apply(spec)?;
         let reduction = spec.training.reduction()?;
@@ -119,11 +137,14 @@ impl Plan {
         };
         let labelled: Vec<LabelledRow> =
             spec.losses.iter().zip(&rows).map(labelled).collect::<Result<_, HarnessError>>()?;
-        let (mut data, keys) = SplitDataset::load_for(&spec.data, &spec.protocol, &labelled)?;
+        let rows_of_table: Vec<String> = labelled.iter().map(|row| row.name.clone()).collect();
+        let (number, split) = cache.split(&spec.data, &spec.protocol, labelled)?;
+        let (data, keys) = &*split;
+        let mut notes = data.notes.clone();
         let columns = data.train.features.columns();
-        resolve_heads(&mut spec, &data)?;
+        resolve_heads(&mut spec, data)?;
         if let (Some(image), false) = (data.image, matches!(spec.training.head, lacuna_train::Head::Cnn(_))) {
-            data.notes.push(format!(
+            notes.push(format!(
                 "pictures of {image:?} are taken as rows of {columns} numbers: the head is no CNN"
             ));
         }
@@ -134,29 +155,28 @@ impl Plan {
         }
         let trainings: Vec<Training> =
             spec.losses.iter().map(|loss| spec.training_of(loss)).collect::<Result<_, _>>()?;
-        let arrays = Arrays::new(&data, &spec.evaluation, &trainings)?;
+        let arrays = cache.arrays(number, data, &spec.evaluation, &trainings)?;
 
         let context =
             Context { classes: Some(data.classes()), expected_positives: Some(data.expected_positives) };
         let mut planned = Vec::new();
-        let mut refused = std::mem::take(&mut data.refused);
-        for (((row, loss), training), labels) in rows.iter().zip(&spec.losses).zip(trainings).zip(&keys) {
+        let mut refused = data.refused.clone();
+        for (((row, loss), training), labels) in rows.iter().zip(&spec.losses).zip(trainings).zip(keys) {
             let name = loss.row();
             let reduction = match training.reduction == spec.training.reduction {
                 true => reduction,
                 false => training.reduction()?,
             };
             let options = Options { params: loss.params.clone(), reduction, context };
-            let train = arrays.train(&data, *labels, &training);
+            let train = arrays.train(data, *labels, &training);
             let tried = LossChoice::new(row.info.name, options, &train)
                 .and_then(|choice| Ok((try_out(&choice, &train)?, choice).1));
             match tried {
                 Ok(choice) => {
                     // What does not fit is found now, and not after the runs before it.
-                    let fits = data.refused.iter().all(|(loss, _)| loss != name);
-                    let set = arrays.data(&data, *labels, &training);
-                    if fits && refused.iter().all(|(loss, _)| loss != name) {
-                        memory_for(&training, &data)?;
+                    let set = arrays.data(data, *labels, &training);
+                    if refused.iter().all(|(loss, _)| loss != name) {
+                        memory_for(&training, data)?;
                         Run::new(set, &training, &spec.evaluation, choice.clone(), 0)
                             .map_err(|error| within(error, name, &rows))?;
                     }
@@ -172,7 +192,7 @@ impl Plan {
         }
         if !refused.is_empty() {
             let is_refused = |name: &str| refused.iter().any(|(loss, _)| loss == name);
-            let names = || labelled.iter().map(|row| row.name.as_str());
+            let names = || rows_of_table.iter().map(String::as_str);
             let fit: Vec<&str> = names().filter(|name| !is_refused(name)).collect();
             let first = names().position(is_refused).expect("one was refused");
             return Err(HarnessError::Labels {
@@ -187,7 +207,7 @@ impl Plan {
         // From here on the specification says what is run, so that a record can be repeated from itself.
         spec.protocol.mask = data.mask;
         spec.data = DataSource { fingerprint: Some(data.fingerprint.clone()), ..data.source.clone() };
-        spec.published = comparable(&spec, published, &data);
+        spec.published = comparable(&spec, published, data);
         let asked = spec.losses.clone();
         for (loss, planned) in spec.losses.iter_mut().zip(&planned) {
             for param in planned.choice.row.info.params {
@@ -196,7 +216,7 @@ impl Plan {
                 }
             }
         }
-        Ok(Self { spec, asked, data, arrays, rows: planned })
+        Ok(Self { spec, asked, split, arrays, rows: planned, notes })
     }
 
     /// The specification with every setting resolved.
@@ -211,14 +231,22 @@ impl Plan {
 
     /// Number of epochs of all runs together.
     pub fn epochs(&self) -> usize {
-        let phases = |row: &PlannedRow| row.training.phases().unwrap_or_default();
-        let of_row = |row: &PlannedRow| phases(row).iter().map(|phase| phase.epochs).sum::<usize>();
-        self.spec.training.seeds as usize * self.rows.iter().map(of_row).sum::<usize>()
+        self.spec.training.seeds as usize * (0..self.rows.len()).map(|row| self.epochs_of(row)).sum::<usize>()
+    }
+
+    /// Number of epochs of a run of a row.
+    pub(crate) fn epochs_of(&self, row: usize) -> usize {
+        self.rows[row].training.phases().unwrap_or_default().iter().map(|phase| phase.epochs).sum()
     }
 
     /// The data.
     pub fn data(&self) -> &SplitDataset {
-        &self.data
+        &self.split.0
+    }
+
+    /// Notes about the data, one sentence each.
+    pub fn notes(&self) -> &[String] {
+        &self.notes
     }
 
     /// Runs everything that is not there yet, each run on one thread. A run that fails leaves the others.
@@ -248,24 +276,24 @@ impl Plan {
             .zip(&self.rows)
             .map(|(runs, row)| {
                 let runs: Vec<&RunRecord> = runs.iter().flatten().collect();
-                let labels = self.data.counts(row.labels);
+                let labels = self.data().counts(row.labels);
                 LossReport::of(&row.name, labels, &runs, &self.spec.evaluation, &self.conventions_of(row))
             })
             .collect();
-        let absent = self.data.tested_classes().iter().filter(|tested| !**tested).count();
+        let absent = self.data().tested_classes().iter().filter(|tested| !**tested).count();
         Ok(Report {
             name: self.spec.name.clone(),
             title: self.spec.title.clone(),
             source: self.spec.source.clone(),
-            data: self.data.name.clone(),
-            caveat: self.data.caveat.map(str::to_string),
+            data: self.data().name.clone(),
+            caveat: self.data().caveat.map(str::to_string),
             published: self.spec.published.clone(),
             conventions: self.conventions(),
             columns: self.columns(),
             losses,
             runs: runs.into_iter().flatten().collect(),
             absent_classes: absent,
-            classes: self.data.classes(),
+            classes: self.data().classes(),
             interrupted,
             seconds: start.elapsed().as_secs_f64(),
         })
@@ -290,7 +318,7 @@ impl Plan {
     }
 
     /// One run, or the record of it that is there. `None` where the run was stopped.
-    fn run_one(
+    pub(crate) fn run_one(
         &self,
         row: usize,
         seed: u64,
@@ -329,7 +357,7 @@ impl Plan {
                         }
                     }
                 }
-                let labels = self.data.counts(row.labels);
+                let labels = self.data().counts(row.labels);
                 RunResult::Finished(Box::new(Finished::of(
                     &row.name,
                     seed,
@@ -360,16 +388,16 @@ impl Plan {
         let phases = row.training.phases()?;
         let last = phases.last().expect("a run has a phase");
         let transform = self.arrays.transform(&row.training);
-        let (features, classes) = (self.data.train.features.columns(), &self.data.train.classes);
-        let head = last.head.on(transform.columns(features), classes.len(), self.data.image)?;
+        let (features, classes) = (self.data().train.features.columns(), &self.data().train.classes);
+        let head = last.head.on(transform.columns(features), classes.len(), self.data().image)?;
         let options = &row.choice.options;
         let trained = TrainedWith {
             loss: row.choice.row.info.name.to_string(),
             parameters: options.params.clone(),
             seed,
             fingerprints: Fingerprints {
-                features: self.data.fingerprint.clone(),
-                labels: self.data.fingerprint.clone(),
+                features: self.data().fingerprint.clone(),
+                labels: self.data().fingerprint.clone(),
             },
         };
         let weights = &outcome.weights;
@@ -396,7 +424,7 @@ impl Plan {
         progress: &(dyn Fn(Progress) + Sync),
     ) -> Result<Option<Outcome>, TrainError> {
         let PlannedRow { name, labels, choice, training } = &self.rows[row];
-        let (data, evaluation) = (self.arrays.data(&self.data, *labels, training), &self.spec.evaluation);
+        let (data, evaluation) = (self.arrays.data(self.data(), *labels, training), &self.spec.evaluation);
         let mut run = None;
         if let Some((folder, _)) = folder {
             let (newest, notes) = folder.newest();

@@ -11,6 +11,7 @@ mod real_data;
 mod records;
 mod resume;
 mod runs;
+mod sweeps;
 
 use assert_cmd::Command;
 use lacuna_formats::{Destination, NpyArray, NpyData};
