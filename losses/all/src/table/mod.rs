@@ -19,6 +19,7 @@ mod propensity;
 mod pu;
 mod pu_mlc;
 mod spml;
+mod two_way;
 
 use crate::{
     ClassStatistics, Label, LossError, LossInfo, MultiLabelLoss, Options, Reduction, Takes, suggest,
@@ -115,6 +116,7 @@ families! {
     propensity: lacuna_propensity,
     comic: lacuna_comic,
     label_set: lacuna_label_set,
+    two_way: lacuna_two_way,
 }
 
 /// Every loss, in the order in which losses are listed: those of their options alone, those of the statistics of a
