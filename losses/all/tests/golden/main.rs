@@ -147,6 +147,9 @@ const METHODS: &[(&str, Adapter)] = &[
     ("longtail_reference", longtail::longtail_reference),
     ("numpy_legacy_rng", rng::numpy_legacy_rng),
     ("two_way", two_way::two_way),
+    ("crisp", pu::crisp),
+    ("dist_pu", pu::dist_pu),
+    ("bbe_prior", pu::bbe),
 ];
 
 /// What an adapter says; a panic is the failure of one case and not of all that follow.
