@@ -1,6 +1,7 @@
 //! Positive-unlabelled risk estimators, class by class: uPU (du Plessis, Niu and Sugiyama, ICML 2015), nnPU (Kiryo, Niu, du
-//! Plessis and Sugiyama, NeurIPS 2017) and VPU (Chen, Liu, Wang, Zhao and Wu, NeurIPS 2020). Experimental: the
-//! class-prior risk of CRISP. Losses are means over classes; the extension to several labels is ours.
+//! Plessis and Sugiyama, NeurIPS 2017), VPU (Chen, Liu, Wang, Zhao and Wu, NeurIPS 2020), Dist-PU (Zhao, Xu, Jiang, Wen and
+//! Huang, CVPR 2022) and CRISP (Liu, Xu, Wang and Geng, arXiv 2309.13886), and the class priors that they need
+//! ([`bbe_prior`]: Garg et al., NeurIPS 2021). Losses are means over classes; the extension to several labels is ours.
 //!
 //! ```
 //! use lacuna_loss_api::{Label, LossGrad, LossInput, MultiLabelLoss};
@@ -15,11 +16,15 @@
 //! # Ok::<(), lacuna_loss_api::LossError>(())
 //! ```
 
-mod crisp;
+mod bbe;
+mod distribution;
+mod priors;
 mod pu;
 pub mod reference;
 mod vpu;
 
-pub use crisp::Crisp;
+pub use bbe::{BbeConfig, BbePrior, bbe_prior, class_priors};
+pub use distribution::{Alignment, LabelDistribution, LabelDistributionConfig};
+pub use priors::Estimation;
 pub use pu::{Pu, PuConfig, Risk, Surrogate};
 pub use vpu::Vpu;

@@ -46,3 +46,30 @@ pub fn crisp<R: Real>(z: &[R], labels: &[Label], prior: f64) -> R {
     let missed = R::sum(positives.map(|(&z, _)| (-z).sigmoid())) / R::of(count);
     R::of(2.0 * prior) * missed + (mean - R::of(prior)).abs()
 }
+
+/// mean_P n + |mean_U p - pi| / (2 pi) + mu mean_U H, U the rows that are not positive. A mean over nothing is 0, and so is the
+/// distance from the prior without unlabelled rows. H is the entropy at z clamped to +-`bound`.
+pub fn dist_pu<R: Real>(z: &[R], labels: &[Label], prior: f64, mu: f64, bound: f64) -> R {
+    let rows = || z.iter().zip(labels);
+    let mean = |terms: Vec<R>| {
+        let n = terms.len().max(1) as f64;
+        R::sum(terms.into_iter()) / R::of(n)
+    };
+    let unlabelled: Vec<R> = rows().filter(|(_, l)| !l.is_positive()).map(|(z, _)| *z).collect();
+    let missed = mean(rows().filter(|(_, l)| l.is_positive()).map(|(&z, _)| (-z).sigmoid()).collect());
+    if unlabelled.is_empty() {
+        return missed;
+    }
+    let entropy = |&z: &R| {
+        let z = if z.value().abs() <= bound { z } else { R::of(bound.copysign(z.value())) };
+        z.sigmoid() * (-z).softplus() + (-z).sigmoid() * z.softplus()
+    };
+    let gap = mean(unlabelled.iter().map(|z| z.sigmoid()).collect()) - R::of(prior);
+    let entropy = mean(unlabelled.iter().map(entropy).collect());
+    missed + gap.abs() / R::of(2.0 * prior) + R::of(mu) * entropy
+}
+
+/// lp of a positive, ln of everything else.
+pub fn assume_negative<R: Real>(z: R, label: Label) -> R {
+    if label.is_positive() { (-z).softplus() } else { z.softplus() }
+}

@@ -1,7 +1,7 @@
 //! Positive-unlabelled risks.
 
 use super::{Given, LabelNeeds, LossRow, class_row, row};
-use crate::pu::{Crisp, Pu, PuConfig, Risk, Vpu};
+use crate::pu::{Alignment, Estimation, LabelDistribution, LabelDistributionConfig, Pu, PuConfig, Risk, Vpu};
 use crate::{LossError, MultiLabelLoss, Reduction};
 
 pub(super) const ROWS: &[LossRow] = &[
@@ -14,8 +14,11 @@ pub(super) const ROWS: &[LossRow] = &[
     class_row(Risk::NonNegative.info(), Reduction::Mean, LabelNeeds::SinglePositive, |given| {
         pu(Risk::NonNegative, given)
     }),
-    class_row(Crisp::INFO, Reduction::Mean, LabelNeeds::SinglePositive, |given| {
-        Ok(Box::new(Crisp::new(&priors(given)?, given.reduction())?))
+    class_row(Alignment::Crisp.info(), Reduction::Mean, LabelNeeds::SinglePositive, |given| {
+        aligned(Alignment::Crisp, given)
+    }),
+    class_row(Alignment::DistPu.info(), Reduction::Mean, LabelNeeds::SinglePositive, |given| {
+        aligned(Alignment::DistPu, given)
     }),
 ];
 
@@ -31,4 +34,16 @@ fn pu(risk: Risk, given: &Given<'_>) -> Result<Box<dyn MultiLabelLoss>, LossErro
         (config.beta, config.gamma) = (given.get("beta")?, given.get("gamma")?);
     }
     Ok(Box::new(Pu::new(risk, config, &priors(given)?)?))
+}
+
+fn aligned(alignment: Alignment, given: &Given<'_>) -> Result<Box<dyn MultiLabelLoss>, LossError> {
+    let estimation =
+        Estimation { warm_up: given.get("warm_up")? as usize, every: given.get("every")? as usize };
+    let reduction = given.reduction();
+    let mut config = LabelDistributionConfig { estimation, reduction, ..Default::default() };
+    if alignment == Alignment::DistPu {
+        (config.entropy_weight, config.entropy_clamp) =
+            (given.get("entropy_weight")?, given.get("entropy_clamp")?);
+    }
+    Ok(Box::new(LabelDistribution::new(alignment, config, &priors(given)?)?))
 }

@@ -17,6 +17,7 @@ mod label_set;
 mod large_loss;
 mod pu;
 mod spml;
+mod two_way;
 
 use case::Case;
 use lacuna_engine::{Tape, Var};
@@ -45,6 +46,7 @@ const FORMULAS: &[&[(&str, Formula)]] = &[
     large_loss::FORMULAS,
     pu::FORMULAS,
     spml::FORMULAS,
+    two_way::FORMULAS,
 ];
 
 /// Of an entry ...

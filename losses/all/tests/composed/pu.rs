@@ -9,6 +9,7 @@ pub(crate) const FORMULAS: &[(&str, Formula)] = &[
     ("upu", |c| risk(c, None)),
     ("nnpu", |c| risk(c, Some((c.p("beta"), c.p("gamma"))))),
     ("crisp", crisp),
+    ("dist-pu", dist_pu),
     ("pu-mlc", |c| {
         let loss = pu_mlc(c);
         let factor = c.factor();
@@ -150,23 +151,92 @@ fn mixup(c: &mut Case<'_>) -> Var {
     c.times(loss, factor)
 }
 
+/// 2 pi mean_P n + |mean p - pi|.
 fn crisp(c: &mut Case<'_>) -> Var {
-    let (z, kept) = (c.z[0], c.p("kept"));
-    let priors: Vec<f64> = c.priors().iter().map(|share| share / kept).collect();
-    let less: Vec<f64> = priors.iter().map(|p| -p).collect();
+    if (c.epoch as f64) < c.p("warm_up") {
+        return assume_negative(c);
+    }
+    let z = c.z[0];
+    let priors = estimated(c);
     let twice: Vec<f64> = priors.iter().map(|p| 2.0 * p).collect();
-    let (less, twice) = (c.by_class(&less), c.by_class(&twice));
+    let twice = c.by_class(&twice);
     let (p, n) = (c.sigmoid(z), c.rest(z));
     let missed = mean_of_positives(c, n);
     let missed = c.mul(twice, missed);
     let mean = c.mean_columns(p);
+    let gap = distance(c, mean, &priors);
+    let classes = c.add(missed, gap);
+    of_classes(c, classes)
+}
+
+/// mean_P n + |mean_U p - pi| / (2 pi) + mu mean_U H.
+fn dist_pu(c: &mut Case<'_>) -> Var {
+    if (c.epoch as f64) < c.p("warm_up") {
+        return assume_negative(c);
+    }
+    let (z, mu, bound) = (c.z[0], c.p("entropy_weight"), c.p("entropy_clamp"));
+    let priors = estimated(c);
+    let rest: Vec<f64> = positives(c).iter().map(|n| c.rows as f64 - n).collect();
+    let (p, n) = (c.sigmoid(z), c.rest(z));
+    let missed = mean_of_positives(c, n);
+    let mean = mean_of_unlabelled(c, p);
+    let gap = distance(c, mean, &priors);
+    // A class without unlabelled rows has no distance.
+    let weights: Vec<f64> =
+        priors.iter().zip(&rest).map(|(pi, n)| if *n > 0.0 { 0.5 / pi } else { 0.0 }).collect();
+    let weights = c.by_class(&weights);
+    let gap = c.mul(gap, weights);
+    let held = c.clamp(z, -bound as f32, bound as f32);
+    let (p, n, lp, ln) = (c.sigmoid(held), c.rest(held), c.lp(held), c.ln_rest(held));
+    let (yes, no) = (c.mul(p, lp), c.mul(n, ln));
+    let entropy = c.add(yes, no);
+    let entropy = mean_of_unlabelled(c, entropy);
+    let entropy = c.times(entropy, mu);
+    let classes = c.add(missed, gap);
+    let classes = c.add(classes, entropy);
+    of_classes(c, classes)
+}
+
+/// The priors that the loss has estimated, else those of the data.
+fn estimated(c: &Case<'_>) -> Vec<f64> {
+    if c.p("every") > 0.0 {
+        return c.entry("priors").to_vec();
+    }
+    let kept = c.p("kept");
+    c.priors().iter().map(|share| share / kept).collect()
+}
+
+/// |x - prior| of every class, as x times its sign, which is no variable.
+fn distance(c: &mut Case<'_>, mean: Var, priors: &[f64]) -> Var {
+    let less: Vec<f64> = priors.iter().map(|p| -p).collect();
+    let less = c.by_class(&less);
     let gap = c.add(mean, less);
-    // |x| as x times its sign, which is no variable.
     let signs: Vec<f64> = c.value(gap).iter().map(|&x| f64::from(x.signum())).collect();
     let signs = c.by_class(&signs);
-    let gap = c.mul(gap, signs);
-    let classes = c.add(missed, gap);
+    c.mul(gap, signs)
+}
+
+/// Means over the rows of every class that are not positive, 0 for a class without.
+fn mean_of_unlabelled(c: &mut Case<'_>, x: Var) -> Var {
+    let nothing = c.zeros();
+    let only = c.positive_or(nothing, x);
+    let sums = c.sum_columns(only);
+    let by: Vec<f64> = positives(c).iter().map(|n| 1.0 / (c.rows as f64 - n).max(1.0)).collect();
+    let by = c.by_class(&by);
+    c.mul(sums, by)
+}
+
+/// The mean over classes of `[1, C]`.
+fn of_classes(c: &mut Case<'_>, classes: Var) -> Var {
     let sum = c.sum(classes);
     let scale = c.factor() * c.rows as f64;
     c.times(sum, scale)
+}
+
+/// lp on positives, ln elsewhere.
+fn assume_negative(c: &mut Case<'_>) -> Var {
+    let z = c.z[0];
+    let (lp, ln) = (c.lp(z), c.ln_rest(z));
+    let entries = c.positive_or(lp, ln);
+    c.reduced(entries)
 }

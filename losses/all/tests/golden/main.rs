@@ -29,6 +29,7 @@ mod rng;
 mod spml;
 mod training;
 mod training_aids;
+mod two_way;
 
 use case::Case;
 use std::collections::BTreeMap;
@@ -145,6 +146,10 @@ const METHODS: &[(&str, Adapter)] = &[
     ("metrics_mll", metrics::mll),
     ("longtail_reference", longtail::longtail_reference),
     ("numpy_legacy_rng", rng::numpy_legacy_rng),
+    ("two_way", two_way::two_way),
+    ("crisp", pu::crisp),
+    ("dist_pu", pu::dist_pu),
+    ("bbe_prior", pu::bbe),
 ];
 
 /// What an adapter says; a panic is the failure of one case and not of all that follow.

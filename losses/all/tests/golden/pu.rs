@@ -1,9 +1,12 @@
-//! `upu`, `nnpu`, `vpu`.
+//! `upu`, `nnpu`, `vpu`, `crisp`, `dist_pu`, `bbe_prior`.
 
 use crate::case::Case;
 use crate::loss::{Batch, only, zero_is_unknown};
-use lacuna_losses::pu::reference::risks;
-use lacuna_losses::pu::{Pu, PuConfig, Risk, Surrogate, Vpu};
+use lacuna_losses::pu::reference::{self, risks};
+use lacuna_losses::pu::{
+    Alignment, BbeConfig, LabelDistribution, LabelDistributionConfig, Pu, PuConfig, Risk, Surrogate, Vpu,
+    bbe_prior,
+};
 use lacuna_losses::{Label, Reduction};
 
 fn mean_over_classes(case: &Case) -> Result<(), String> {
@@ -52,4 +55,63 @@ pub(crate) fn vpu(case: &Case) -> Result<(), String> {
     only(case, &["class_reduction"])?;
     mean_over_classes(case)?;
     Batch::of(case, Box::new(Vpu::default()), zero_is_unknown, &[])?.check(case)
+}
+
+/// Fixed priors, so that the risk is what is asked for.
+fn aligned(case: &Case, alignment: Alignment, config: LabelDistributionConfig) -> Result<(), String> {
+    mean_over_classes(case)?;
+    let (mu, bound) = (config.entropy_weight, config.entropy_clamp);
+    let priors = case.numbers("inputs", "prior")?;
+    let loss = LabelDistribution::new(alignment, config, &priors).map_err(|e| e.to_string())?;
+    let mut batch = Batch::of(case, Box::new(loss), zero_is_unknown, &[])?;
+    batch.check(case)?;
+    let classes = batch.classes;
+    let per_class = priors.iter().enumerate().map(|(class, &prior)| {
+        let z: Vec<f64> = batch.z[0][class..].iter().step_by(classes).copied().collect();
+        let labels: Vec<Label> = batch.labels[class..].iter().step_by(classes).copied().collect();
+        match alignment {
+            Alignment::Crisp => reference::crisp(&z, &labels, prior),
+            Alignment::DistPu => reference::dist_pu(&z, &labels, prior, mu, bound),
+        }
+    });
+    case.check("per_class_risk", &per_class.collect::<Vec<f64>>())
+}
+
+/// Whether positives are among the unlabelled rows is no option of these losses.
+fn unlabelled_includes_positives(case: &Case, expected: f64) -> Result<(), String> {
+    match case.number("params", "unlabeled_includes_positives")? {
+        found if found == expected => Ok(()),
+        _ => Err("other rows are unlabelled in this loss".to_owned()),
+    }
+}
+
+pub(crate) fn crisp(case: &Case) -> Result<(), String> {
+    only(case, &["unlabeled_includes_positives", "class_reduction"])?;
+    unlabelled_includes_positives(case, 1.0)?;
+    aligned(case, Alignment::Crisp, LabelDistributionConfig::default())
+}
+
+pub(crate) fn dist_pu(case: &Case) -> Result<(), String> {
+    only(case, &["entropy_weight", "entropy_clamp", "unlabeled_includes_positives", "class_reduction"])?;
+    unlabelled_includes_positives(case, 0.0)?;
+    let (entropy_weight, entropy_clamp) =
+        (case.number("params", "entropy_weight")?, case.number("params", "entropy_clamp")?);
+    let config = LabelDistributionConfig { entropy_weight, entropy_clamp, ..Default::default() };
+    aligned(case, Alignment::DistPu, config)
+}
+
+pub(crate) fn bbe(case: &Case) -> Result<(), String> {
+    only(case, &["delta", "gamma", "log_numerator"])?;
+    let config = BbeConfig {
+        delta: case.number("params", "delta")?,
+        gamma: case.number("params", "gamma")?,
+        log_numerator: case.number("params", "log_numerator")?,
+    };
+    let (unlabelled, positives) =
+        (case.numbers("inputs", "scores_unlabelled")?, case.numbers("inputs", "scores_positive")?);
+    let found = bbe_prior(&unlabelled, &positives, config).map_err(|e| e.to_string())?;
+    case.check("prior", &[found.prior])?;
+    case.check("lower", &[found.lower])?;
+    case.check("upper", &[found.upper])?;
+    case.check("candidates", &[found.candidates as f64])
 }

@@ -177,7 +177,7 @@ fn a_run_goes_on_from_its_state_with_the_same_bits() {
     // What the run is there to exercise did happen.
     assert_eq!(
         changing,
-        ["em-apl", "em-apl-coco", "em-apl-nus", "em-apl-cub", "ll-cp", "rlc"],
+        ["em-apl", "em-apl-coco", "em-apl-nus", "em-apl-cub", "ll-cp", "crisp", "rlc"],
         "losses whose state a run changes"
     );
 }
