@@ -21,7 +21,7 @@ pub(crate) fn text() -> anyhow::Result<String> {
     for spec in specs::all()? {
         entry(&spec.name, &spec.title);
     }
-    // Losses by what they need, so that it need not be said beside each; those of several heads or of mixed rows apart.
+    // Losses by what they need, so that it need not be said beside each; those of several logit matrices apart.
     let (trained, others): (Vec<&LossRow>, Vec<&LossRow>) =
         LOSSES.iter().partition(|row| matches!(row.takes, Takes::Logits | Takes::Estimates));
     for need in [
@@ -36,7 +36,7 @@ pub(crate) fn text() -> anyhow::Result<String> {
         trained.iter().filter(|row| row.needs == need).for_each(|row| loss(&mut entry, row));
     }
     entry("", "");
-    entry("Losses of mixed rows and heads", "with the procedures mixup and branches");
+    entry("Losses of several logit matrices", "each with a procedure of its own, which `auto` picks");
     others.iter().for_each(|row| loss(&mut entry, row));
     entry("", "");
     entry("Procedures", "--set training.procedure=NAME");

@@ -28,4 +28,4 @@ pub use lacuna_cap as cap;
 pub use lacuna_loss_api::*;
 pub use options::{Context, Options};
 pub use table::crates::*;
-pub use table::{LOSSES, LabelNeeds, LossRow, Statistics, Takes, find};
+pub use table::{LOSSES, LabelNeeds, LossRow, Statistics, find};

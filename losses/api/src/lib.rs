@@ -51,6 +51,7 @@ pub mod power;
 mod reference;
 mod statistics;
 mod suggestion;
+mod takes;
 
 pub use error::LossError;
 pub use info::{Interval, LabelUse, LossInfo, ParamInfo};
@@ -60,6 +61,7 @@ pub use lacuna_labels::Label;
 pub use reference::{Gradients, differentiate};
 pub use statistics::ClassStatistics;
 pub use suggestion::{Suggestion, suggest};
+pub use takes::Takes;
 
 /// A named piece of a loss's state, so that a checkpoint can hold it: finite numbers in a fixed order.
 ///
@@ -141,14 +143,19 @@ pub trait MultiLabelLoss: Send {
     /// This is what [`evaluate`](Self::evaluate) is tested against, so it shares no code with it.
     fn reference(&self, z: &[&[Dual]], input: &LossInput<'_>) -> Dual;
 
-    /// How many logit matrices the loss takes; the first is the prediction.
+    /// Which logits the loss takes.
+    fn takes(&self) -> Takes {
+        Takes::Logits
+    }
+
+    /// How many logit matrices those are; the first is the prediction.
     fn logit_matrices(&self) -> usize {
-        1
+        self.takes().matrices()
     }
 
     /// Whether the last logit matrix belongs to mixed rows, which [`Targets::mix`] describes.
     fn mixes(&self) -> bool {
-        false
+        self.takes() == Takes::MixedRows
     }
 
     /// Called before the first batch of every epoch (counted from 0).

@@ -6,7 +6,8 @@ use crate::paper::check_classes;
 use crate::{HtbConfig, reference};
 use lacuna_loss_api::pointwise;
 use lacuna_loss_api::{
-    ClassStatistics, Dual, LossError, LossGrad, LossInfo, LossInput, MultiLabelLoss, Real, f32x8, lanes, math,
+    ClassStatistics, Dual, LossError, LossGrad, LossInfo, LossInput, MultiLabelLoss, Real, Takes, f32x8,
+    lanes, math,
 };
 
 /// Teaches a balanced classifier what a head-biased and a tail-biased one agree with it about, more of the one that is
@@ -99,8 +100,8 @@ impl MultiLabelLoss for HeadTailBalancer {
         &HTB
     }
 
-    fn logit_matrices(&self) -> usize {
-        3
+    fn takes(&self) -> Takes {
+        Takes::Branches
     }
 
     fn evaluate(&mut self, input: &LossInput<'_>, grad: LossGrad<'_, '_>) -> Result<f32, LossError> {

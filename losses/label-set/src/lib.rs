@@ -15,7 +15,7 @@ pub mod reference;
 use lacuna_loss_api::pointwise::{self, Entry, Pointwise};
 use lacuna_loss_api::{
     Dual, Interval, Label, LabelUse, LossError, LossGrad, LossInfo, LossInput, Mix, MultiLabelLoss,
-    ParamInfo, Real, Reduction, f32x8, math,
+    ParamInfo, Real, Reduction, Takes, f32x8, math,
 };
 
 static INFO: LossInfo = LossInfo {
@@ -143,12 +143,8 @@ impl MultiLabelLoss for LabelSetMixup {
         sum * Dual::of(self.config.reduction.factor(&input.targets))
     }
 
-    fn logit_matrices(&self) -> usize {
-        2
-    }
-
-    fn mixes(&self) -> bool {
-        true
+    fn takes(&self) -> Takes {
+        Takes::MixedRows
     }
 }
 

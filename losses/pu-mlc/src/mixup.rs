@@ -4,7 +4,7 @@ use crate::{PuMlc, PuMlcConfig, reference};
 use lacuna_loss_api::pointwise::load_targets;
 use lacuna_loss_api::{
     Dual, Interval, LabelUse, LossError, LossGrad, LossInfo, LossInput, Mix, MultiLabelLoss, ParamInfo, Real,
-    f32x8, lanes, math,
+    Takes, f32x8, lanes, math,
 };
 
 /// Share of the mixing coefficient's distribution: lambda ~ Beta(0.3, 0.3), one draw for each batch.
@@ -209,12 +209,8 @@ impl MultiLabelLoss for PuMlcMixup {
         &INFO
     }
 
-    fn logit_matrices(&self) -> usize {
-        2
-    }
-
-    fn mixes(&self) -> bool {
-        true
+    fn takes(&self) -> Takes {
+        Takes::MixedRows
     }
 
     fn evaluate(&mut self, input: &LossInput<'_>, grad: LossGrad<'_, '_>) -> Result<f32, LossError> {
@@ -257,12 +253,8 @@ impl MultiLabelLoss for MixupTerm {
         &INFO
     }
 
-    fn logit_matrices(&self) -> usize {
-        2
-    }
-
-    fn mixes(&self) -> bool {
-        true
+    fn takes(&self) -> Takes {
+        Takes::MixedRows
     }
 
     fn evaluate(&mut self, input: &LossInput<'_>, grad: LossGrad<'_, '_>) -> Result<f32, LossError> {

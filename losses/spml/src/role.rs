@@ -4,7 +4,8 @@ use crate::{EXPECTED_POSITIVES, ExpectedPositivesConfig, LOG_EPSILON, PAPER, ref
 use lacuna_loss_api::guarded::BothLogs;
 use lacuna_loss_api::pointwise::{self, lane_sum, load_targets};
 use lacuna_loss_api::{
-    Dual, Label, LabelUse, LossError, LossGrad, LossInfo, LossInput, MultiLabelLoss, Real, f32x8, lanes,
+    Dual, Label, LabelUse, LossError, LossGrad, LossInfo, LossInput, MultiLabelLoss, Real, Takes, f32x8,
+    lanes,
 };
 
 static INFO: LossInfo = LossInfo {
@@ -101,8 +102,8 @@ impl MultiLabelLoss for Role {
         &INFO
     }
 
-    fn logit_matrices(&self) -> usize {
-        2
+    fn takes(&self) -> Takes {
+        Takes::Estimates
     }
 
     fn evaluate(&mut self, input: &LossInput<'_>, grad: LossGrad<'_, '_>) -> Result<f32, LossError> {

@@ -4,7 +4,7 @@ use super::{At, Build, LossChoice, Procedure, ProcedureRow, prefixed, record_los
 use crate::named::setting;
 use crate::{Batch, Feed, Head, Named, StateError, TrainError};
 use lacuna_engine::{Tape, Var};
-use lacuna_losses::{Interval, MultiLabelLoss, Options, StateEntry, TrainPass};
+use lacuna_losses::{Interval, MultiLabelLoss, Options, StateEntry, Takes, TrainPass};
 use lacuna_nn::{CosineClassifier, Layer, Mode, MovingVector};
 
 pub(super) const ROW: ProcedureRow = ProcedureRow {
@@ -100,14 +100,14 @@ impl Branches {
         let (rlc, htb) = (values.get("rlc") as f32, values.get("htb") as f32);
         // The loss may be that of one head or the balancer itself, whose heads then train on the modifier with attention.
         let whole = parts.loss.build()?;
-        let of_branch = if whole.logit_matrices() == 3 {
+        let of_branch = if whole.takes() == Takes::Branches {
             LossChoice::new(
                 "mfm",
                 Options { reduction: parts.loss.options.reduction, ..Options::default() },
                 &parts.train,
             )?
         } else {
-            parts.takes(&*whole, "branches", 1, false)?;
+            parts.takes(&*whole, "branches", Takes::Logits)?;
             parts.loss.clone()
         };
         // The terms are reduced alike, so that their weights mean the same under each reduction.
@@ -127,7 +127,7 @@ impl Branches {
             });
         }
         let balancer = if count == 3 && htb > 0.0 {
-            Some(if whole.logit_matrices() == 3 { whole } else { other("htb")? })
+            Some(if whole.takes() == Takes::Branches { whole } else { other("htb")? })
         } else {
             None
         };

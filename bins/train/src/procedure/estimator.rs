@@ -6,7 +6,7 @@ use crate::named::setting;
 use crate::{Batch, TrainError};
 use lacuna_engine::{Tape, Tensor, Var};
 use lacuna_losses::spml::{ESTIMATOR_LR_FACTOR, estimator_init};
-use lacuna_losses::{Interval, MultiLabelLoss};
+use lacuna_losses::{Interval, MultiLabelLoss, Takes};
 use lacuna_nn::{Layer, Matches, ParamGroup};
 use lacuna_protocols::Stream;
 
@@ -46,7 +46,7 @@ impl Estimates {
 }
 
 impl LossInputs for Estimates {
-    const TAKES: (usize, bool) = (2, false);
+    const TAKES: Takes = Takes::Estimates;
 
     fn step(
         &mut self,

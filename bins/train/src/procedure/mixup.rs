@@ -6,7 +6,7 @@ use crate::named::setting;
 use crate::{Batch, TrainError};
 use lacuna_engine::{Tape, Var};
 use lacuna_losses::pu_mlc::{MIXUP_ALPHA, halves};
-use lacuna_losses::{Interval, Mix, MultiLabelLoss};
+use lacuna_losses::{Interval, Mix, MultiLabelLoss, Takes};
 use lacuna_nn::Layer;
 use lacuna_protocols::Stream;
 
@@ -52,7 +52,7 @@ impl Mixup {
 }
 
 impl LossInputs for Mixup {
-    const TAKES: (usize, bool) = (2, true);
+    const TAKES: Takes = Takes::MixedRows;
 
     fn step(
         &mut self,

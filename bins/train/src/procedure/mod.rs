@@ -18,7 +18,7 @@ use crate::{Batch, Feed, Head, Named, StateError, TrainError, TrainSet};
 use lacuna_engine::{Tape, Var};
 use lacuna_losses::{
     ClassStatistics, LossError, LossGrad, LossInput, LossRow, Mix, MultiLabelLoss, Options, StateEntry,
-    Targets, TrainPass,
+    Takes, Targets, TrainPass,
 };
 use lacuna_nn::{Layer, Mode, ParamGroup};
 use lacuna_protocols::Stream;
@@ -175,32 +175,28 @@ impl Build<'_, '_> {
         self.head.build(self.tape, features, classes, rng)
     }
 
-    /// Refuses a loss that takes another number of logit matrices.
-    fn takes(
-        &self,
-        loss: &dyn MultiLabelLoss,
-        procedure: &str,
-        matrices: usize,
-        mixed: bool,
-    ) -> Result<(), TrainError> {
-        if loss.logit_matrices() == matrices && loss.mixes() == mixed {
+    /// Refuses a loss that takes other logits.
+    fn takes(&self, loss: &dyn MultiLabelLoss, procedure: &str, given: Takes) -> Result<(), TrainError> {
+        if loss.takes() == given {
             return Ok(());
         }
         Err(TrainError::Setting(format!(
             "{} takes {}; the procedure {procedure} gives it {}",
             self.loss.row.info.name,
-            matrices_in_words(loss.logit_matrices(), loss.mixes()),
-            matrices_in_words(matrices, mixed)
+            in_words(loss.takes()),
+            in_words(given)
         )))
     }
 }
 
-fn matrices_in_words(matrices: usize, mixed: bool) -> &'static str {
-    match (matrices, mixed) {
-        (1, _) => "the logits of one head",
-        (_, true) => "the logits of the rows and of mixed rows",
-        (2, _) => "the logits of a head and label estimates",
-        _ => "the logits of three heads",
+fn in_words(takes: Takes) -> &'static str {
+    match takes {
+        Takes::Logits => "the logits of one head",
+        Takes::Estimates => "the logits of a head and label estimates",
+        Takes::MixedRows => "the logits of the rows and of mixed rows",
+        Takes::Branches => "the logits of three heads",
+        Takes::Background => "the logits of the rows and of background rows",
+        Takes::Views => "the logits of the weak and of the strong view of the rows",
     }
 }
 
@@ -241,7 +237,8 @@ pub static PROCEDURES: &[ProcedureRow] = &[
 ];
 
 /// The procedure `named`. `auto` is the one that hands the loss what it takes: `plain` for the logits of one
-/// head, `estimator` for label estimates beside them, `mixup` for mixed rows, `branches` for three heads.
+/// head, `estimator` for label estimates beside them, `mixup` for mixed rows, `branches` for three heads, `presence` for
+/// background rows, `views` for two views of the features.
 ///
 /// # Errors
 /// [`TrainError::Setting`].
@@ -251,11 +248,13 @@ pub(crate) fn resolved(named: &Named, loss: &LossChoice) -> Result<Named, TrainE
         return Ok(named.clone());
     }
     let loss = loss.build()?;
-    let name = match (loss.logit_matrices(), loss.mixes()) {
-        (1, _) => "plain",
-        (_, true) => "mixup",
-        (2, _) => "estimator",
-        _ => "branches",
+    let name = match loss.takes() {
+        Takes::Logits => "plain",
+        Takes::Estimates => "estimator",
+        Takes::MixedRows => "mixup",
+        Takes::Branches => "branches",
+        Takes::Background => "presence",
+        Takes::Views => "views",
     };
     Ok(Named { name: name.to_string(), settings: named.settings.clone() })
 }

@@ -3,7 +3,7 @@
 use super::{At, Build, Procedure, prefixed, restore_loss};
 use crate::{Batch, Feed, StateError, TrainError};
 use lacuna_engine::{Tape, Var};
-use lacuna_losses::{MultiLabelLoss, StateEntry, TrainPass};
+use lacuna_losses::{MultiLabelLoss, StateEntry, Takes, TrainPass};
 use lacuna_nn::{Layer, Mode, ParamGroup};
 
 /// The layers of a head.
@@ -11,8 +11,8 @@ pub(super) type BoxedHead = Box<dyn Layer + Send + Sync>;
 
 /// What a procedure hands its loss.
 pub(super) trait LossInputs: Send {
-    /// Number of logit matrices, and whether the last one is of mixed rows.
-    const TAKES: (usize, bool);
+    /// Which logits that is.
+    const TAKES: Takes;
 
     /// Records the forward pass of a batch and the loss.
     fn step(
@@ -51,8 +51,7 @@ impl<I: LossInputs> OneHead<I> {
         inputs: impl FnOnce(&mut Build<'_, '_>) -> I,
     ) -> Result<Self, TrainError> {
         let loss = parts.loss.build()?;
-        let (matrices, mixed) = I::TAKES;
-        parts.takes(&*loss, procedure, matrices, mixed)?;
+        parts.takes(&*loss, procedure, I::TAKES)?;
         let head = parts.head()?;
         let inputs = inputs(parts);
         Ok(Self { head, loss, feeds: [parts.feed.clone()], inputs })

@@ -5,7 +5,7 @@ use super::{At, Build, ProcedureRow, record_loss};
 use crate::named::{SettingInfo, setting};
 use crate::{Batch, TrainError};
 use lacuna_engine::{Tape, Var};
-use lacuna_losses::{Interval, MultiLabelLoss};
+use lacuna_losses::{Interval, MultiLabelLoss, Takes};
 use lacuna_nn::Layer;
 
 /// Of the strong view of the features.
@@ -42,7 +42,7 @@ impl Plain {
 }
 
 impl LossInputs for Logits {
-    const TAKES: (usize, bool) = (1, false);
+    const TAKES: Takes = Takes::Logits;
 
     fn step(
         &mut self,

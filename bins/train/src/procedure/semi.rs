@@ -7,7 +7,7 @@ use crate::{Batch, Feed, Named, Pool, StateError, TrainError};
 use lacuna_engine::{Tape, Var};
 use lacuna_labels::Label;
 use lacuna_losses::cap::{CapConfig, class_aware};
-use lacuna_losses::{Interval, LabelUse, MultiLabelLoss, StateEntry, TrainPass};
+use lacuna_losses::{Interval, LabelUse, MultiLabelLoss, StateEntry, Takes, TrainPass};
 use lacuna_nn::{Layer, Mode};
 
 pub(super) const ROW: ProcedureRow = ProcedureRow {
@@ -72,7 +72,7 @@ struct Semi {
 impl Semi {
     fn new(parts: &mut Build<'_, '_>) -> Result<Self, TrainError> {
         let loss = parts.loss.build()?;
-        parts.takes(&*loss, "semi", 1, false)?;
+        parts.takes(&*loss, "semi", Takes::Logits)?;
         if loss.info().labels != LabelUse::KnownOnly {
             return Err(TrainError::Setting(format!(
                 "procedure semi: cells between the thresholds are not trained on, and {} reads unknown cells ({}); a loss that \

@@ -20,7 +20,9 @@ mod pu;
 mod pu_mlc;
 mod spml;
 
-use crate::{ClassStatistics, Label, LossError, LossInfo, MultiLabelLoss, Options, Reduction, suggest};
+use crate::{
+    ClassStatistics, Label, LossError, LossInfo, MultiLabelLoss, Options, Reduction, Takes, suggest,
+};
 
 /// A loss that a command line can name.
 #[derive(Clone, Copy, Debug)]
@@ -81,21 +83,6 @@ pub enum LabelNeeds {
     FullTruth,
 }
 
-/// What a loss takes besides observed labels; what hands it over is the training procedure.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Takes {
-    /// The logits of a batch.
-    Logits,
-    /// The logits of a batch, then the logits of label estimates of the same rows, which are a parameter with a row for
-    /// each training row.
-    Estimates,
-    /// The logits of a batch, then the logits of mixed rows, with [`Targets::mix`](crate::Targets::mix) to say which rows
-    /// those are made of.
-    MixedRows,
-    /// The logits that several heads give for the same rows.
-    Branches,
-}
-
 /// A file for each crate, in the order in which its rows are listed, and the crate under a name of its own.
 macro_rules! families {
     ($($family:ident: $krate:ident,)*) => {
@@ -131,7 +118,7 @@ families! {
 }
 
 /// Every loss, in the order in which losses are listed: those of their options alone, those of the statistics of a
-/// training set, those over mixed rows and several heads; within each, by crate.
+/// training set, those over mixed rows, several heads, background rows or two views; within each, by crate.
 pub static LOSSES: &[LossRow] = &joined::<{ count(FAMILIES) }>(FAMILIES);
 
 const fn count(parts: &[&[LossRow]]) -> usize {
@@ -190,9 +177,9 @@ impl LossRow {
     /// Place among the groups in which losses are listed.
     const fn group(&self) -> usize {
         match (self.takes, self.statistics) {
-            (Takes::MixedRows | Takes::Branches, _) => 2,
-            (_, Statistics::None) => 0,
-            _ => 1,
+            (Takes::Logits | Takes::Estimates, Statistics::None) => 0,
+            (Takes::Logits | Takes::Estimates, _) => 1,
+            _ => 2,
         }
     }
 

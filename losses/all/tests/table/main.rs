@@ -124,14 +124,9 @@ fn value(row: &'static LossRow, options: &Options, train: &ClassStatistics) -> f
 fn every_row_takes_what_its_loss_takes() {
     for row in LOSSES {
         let loss = row.build_for(&context(20), &train(20, true)).unwrap();
-        let (matrices, mixes) = (loss.logit_matrices(), loss.mixes());
-        let agrees = match row.takes {
-            Takes::Logits => matrices == 1 && !mixes,
-            Takes::Estimates => matrices == 2 && !mixes,
-            Takes::MixedRows => matrices >= 2 && mixes,
-            Takes::Branches => matrices >= 2 && !mixes,
-        };
-        assert!(agrees, "{}: {:?}, {matrices} matrices, mixes: {mixes}", row.info.name, row.takes);
+        assert_eq!(loss.takes(), row.takes, "{}", row.info.name);
+        assert_eq!(loss.logit_matrices(), row.takes.matrices(), "{}", row.info.name);
+        assert_eq!(loss.mixes(), row.takes == Takes::MixedRows, "{}", row.info.name);
     }
     let with = |takes| -> Vec<&str> {
         LOSSES.iter().filter(|row| row.takes == takes).map(|row| row.info.name).collect()

@@ -24,13 +24,15 @@ fn rendered() -> String {
 
 fn section(row: &LossRow) -> &'static str {
     match (row.takes, row.statistics) {
-        (Takes::MixedRows | Takes::Branches, _) => {
-            "Losses over several matrices of logits, of several heads (`Takes::Branches`) or of mixed rows \
-             (`Takes::MixedRows`):"
+        (Takes::Logits | Takes::Estimates, Statistics::None) => {
+            "Losses that are built from their options alone (`LossRow::build`):"
         }
-        (_, Statistics::None) => "Losses that are built from their options alone (`LossRow::build`):",
-        _ => {
+        (Takes::Logits | Takes::Estimates, _) => {
             "Losses that are built from the class frequencies of the training set as well (`LossRow::build_for`):"
+        }
+        _ => {
+            "Losses over several matrices of logits: of several heads (`Takes::Branches`), of mixed rows \
+             (`Takes::MixedRows`), of background rows (`Takes::Background`), of two views (`Takes::Views`):"
         }
     }
 }
