@@ -13,6 +13,7 @@ mod gr;
 mod hill;
 mod imprecise;
 mod label_set;
+mod lac;
 mod large_loss;
 mod logit_adjust;
 mod propensity;
@@ -115,6 +116,7 @@ families! {
     propensity: lacuna_propensity,
     comic: lacuna_comic,
     label_set: lacuna_label_set,
+    lac: lacuna_lac,
 }
 
 /// Every loss, in the order in which losses are listed: those of their options alone, those of the statistics of a

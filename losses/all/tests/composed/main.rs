@@ -14,6 +14,7 @@ mod gr;
 mod hill;
 mod imprecise;
 mod label_set;
+mod lac;
 mod large_loss;
 mod pu;
 mod spml;
@@ -42,6 +43,7 @@ const FORMULAS: &[&[(&str, Formula)]] = &[
     hill::FORMULAS,
     imprecise::FORMULAS,
     label_set::FORMULAS,
+    lac::FORMULAS,
     large_loss::FORMULAS,
     pu::FORMULAS,
     spml::FORMULAS,

@@ -17,6 +17,7 @@ mod em;
 mod focal;
 mod gr;
 mod hill;
+mod lac;
 mod large_loss;
 mod logit_adjust;
 mod longtail;
@@ -145,6 +146,9 @@ const METHODS: &[(&str, Adapter)] = &[
     ("metrics_mll", metrics::mll),
     ("longtail_reference", longtail::longtail_reference),
     ("numpy_legacy_rng", rng::numpy_legacy_rng),
+    ("plc", lac::plc),
+    ("plc_total", lac::plc_total),
+    ("lac_contrastive", lac::contrastive),
 ];
 
 /// What an adapter says; a panic is the failure of one case and not of all that follow.
