@@ -16,6 +16,7 @@ mod distribution_balanced;
 mod em;
 mod focal;
 mod gr;
+mod graph;
 mod hill;
 mod lac;
 mod large_loss;
@@ -149,6 +150,8 @@ const METHODS: &[(&str, Adapter)] = &[
     ("plc", lac::plc),
     ("plc_total", lac::plc_total),
     ("lac_contrastive", lac::contrastive),
+    ("knn_graph", graph::nearest),
+    ("graph_conv", graph::convolution),
 ];
 
 /// What an adapter says; a panic is the failure of one case and not of all that follow.
