@@ -19,6 +19,7 @@ mod logit_adjust;
 mod propensity;
 mod pu;
 mod pu_mlc;
+mod smile;
 mod spml;
 
 use crate::{
@@ -117,6 +118,7 @@ families! {
     comic: lacuna_comic,
     label_set: lacuna_label_set,
     lac: lacuna_lac,
+    smile: lacuna_smile,
 }
 
 /// Every loss, in the order in which losses are listed: those of their options alone, those of the statistics of a

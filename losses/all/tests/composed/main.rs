@@ -17,6 +17,7 @@ mod label_set;
 mod lac;
 mod large_loss;
 mod pu;
+mod smile;
 mod spml;
 
 use case::Case;
@@ -46,6 +47,7 @@ const FORMULAS: &[&[(&str, Formula)]] = &[
     lac::FORMULAS,
     large_loss::FORMULAS,
     pu::FORMULAS,
+    smile::FORMULAS,
     spml::FORMULAS,
 ];
 

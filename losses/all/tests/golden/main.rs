@@ -28,6 +28,7 @@ mod propensity;
 mod pu;
 mod pu_mlc;
 mod rng;
+mod smile;
 mod spml;
 mod training;
 mod training_aids;
@@ -152,6 +153,9 @@ const METHODS: &[(&str, Adapter)] = &[
     ("lac_contrastive", lac::contrastive),
     ("knn_graph", graph::nearest),
     ("graph_conv", graph::convolution),
+    ("smile_classifier", smile::classifier),
+    ("smile_beta_kl", smile::beta_kl),
+    ("smile_encoder", smile::encoder),
 ];
 
 /// What an adapter says; a panic is the failure of one case and not of all that follow.
