@@ -51,7 +51,7 @@ mod tensor;
 pub use gradcheck::{Checked, FusedMismatch, GradCheck, GradCheckError, Mismatch};
 pub use lacuna_kernels::random::MaskKey;
 pub use lacuna_kernels::{Dual, Exec, Real, Window};
-pub use ops::{ConvOptions, OPS, OpInfo, RunningStats};
+pub use ops::{ConvOptions, OPS, OpInfo, RowEdges, RunningStats};
 pub use shape::Shape;
 pub use tape::{
     Differentiated, Entry, EntryKind, EntryMut, FirstNonFinite, Grad, NonFinite, Observer, Recorded, Replay,

@@ -10,6 +10,7 @@
 //! | [`lanes`] | eight floats from slices of any length |
 //! | [`map`] | elementwise maps over slices, with broadcasts |
 //! | [`special`] | expm1, log1p, pow, erf, erfc |
+//! | [`gamma`] | ln Gamma, digamma, trigamma in f64 |
 //! | [`reduce`] | sums with a fixed order |
 //! | [`gemm`] | matrix products, strided, setting or adding |
 //! | [`conv`] | two-dimensional convolution and its gradients |
@@ -29,6 +30,7 @@ mod window;
 
 pub mod conv;
 pub mod cpu;
+pub mod gamma;
 pub mod gemm;
 pub mod lanes;
 pub mod map;

@@ -4,6 +4,7 @@
 //! of the fast kernel; run with [`Dual`] it differentiates itself, which is an oracle for hand-written
 //! derivatives that shares no code with them.
 
+use crate::gamma;
 use std::fmt::Debug;
 use std::ops::{Add, AddAssign, Div, Mul, Neg, Sub, SubAssign};
 
@@ -58,6 +59,10 @@ pub trait Real:
     fn softplus(self) -> Self;
     /// The error function, 2 / sqrt(pi) times the integral of e^(-t^2) from 0 to x.
     fn erf(self) -> Self;
+    /// The logarithm of the gamma function, for x > 0.
+    fn ln_gamma(self) -> Self;
+    /// Its derivative, for x > 0.
+    fn digamma(self) -> Self;
 
     /// Zero.
     fn zero() -> Self {
@@ -141,6 +146,12 @@ impl Real for f64 {
             term *= 2.0 * self * self / f64::from(2 * n + 1);
         }
         sum * (-self * self).exp() * std::f64::consts::FRAC_2_SQRT_PI
+    }
+    fn ln_gamma(self) -> Self {
+        gamma::ln_gamma(self)
+    }
+    fn digamma(self) -> Self {
+        gamma::digamma(self)
     }
 }
 
@@ -278,6 +289,12 @@ impl Real for Dual {
     fn erf(self) -> Self {
         self.chain(Real::erf(self.v), std::f64::consts::FRAC_2_SQRT_PI * (-self.v * self.v).exp())
     }
+    fn ln_gamma(self) -> Self {
+        self.chain(gamma::ln_gamma(self.v), gamma::digamma(self.v))
+    }
+    fn digamma(self) -> Self {
+        self.chain(gamma::digamma(self.v), gamma::trigamma(self.v))
+    }
 }
 
 #[cfg(test)]
@@ -288,7 +305,7 @@ mod tests {
     #[test]
     fn dual_rules_agree_with_differences() {
         type Rule = (&'static str, fn(Dual) -> Dual, fn(f64) -> f64);
-        let rules: [Rule; 11] = [
+        let rules: [Rule; 13] = [
             ("exp", Real::exp, |x| x.exp()),
             ("exp_m1", Real::exp_m1, |x| x.exp_m1()),
             ("ln", Real::ln, |x| x.ln()),
@@ -300,6 +317,8 @@ mod tests {
             ("sigmoid", Real::sigmoid, |x| 1.0 / (1.0 + (-x).exp())),
             ("softplus", Real::softplus, |x| (1.0 + x.exp()).ln()),
             ("erf", Real::erf, |x| Real::erf(x)),
+            ("ln_gamma", Real::ln_gamma, |x| Real::ln_gamma(x)),
+            ("digamma", Real::digamma, |x| Real::digamma(x)),
         ];
         for (name, dual, plain) in rules {
             for x in [0.3, 1.0, 2.7] {

@@ -29,7 +29,8 @@ pub struct Targets<'a> {
     /// Observed labels, `[rows, classes]`.
     pub labels: &'a [Label],
     /// Target probabilities in [0, 1], `[rows, classes]`, for methods that accept them (mixup,
-    /// pseudo-labels); they take the place of `labels`.
+    /// pseudo-labels); they take the place of `labels`. SMILE alone reads both: these are the labels that another model
+    /// recovered, beside the observed ones.
     pub soft: Option<&'a [f32]>,
     /// How the rows of the last logit matrix were mixed, for losses that compare mixed rows with whole ones
     /// ([`MultiLabelLoss::mixes`](crate::MultiLabelLoss::mixes)).

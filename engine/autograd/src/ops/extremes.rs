@@ -228,6 +228,7 @@ fn no_pointwise_operation_is_left_out() {
         "reshape",
         "transpose",
         "gather_rows",
+        "mix_rows",
         "concat",
         "slice",
         "dropout",

@@ -22,6 +22,7 @@ mod layer_norm;
 mod leaf;
 mod leaky_relu;
 mod matmul;
+mod mix_rows;
 mod pointwise;
 mod pool2d;
 mod pow;
@@ -36,6 +37,7 @@ mod transpose;
 pub use batch_norm::RunningStats;
 pub use conv2d::ConvOptions;
 pub(crate) use leaf::{Leaf, LeafKind};
+pub use mix_rows::RowEdges;
 
 use crate::Real;
 use crate::tape::{Backward, Forward, NodeId, Reference};
@@ -188,6 +190,7 @@ table! {
     Reshape(reshape::Reshape),
     Transpose(transpose::Transpose),
     GatherRows(gather_rows::GatherRows),
+    MixRows(mix_rows::MixRows),
     Concat(concat::Concat),
     Slice(slice::Slice),
     Dropout(dropout::Dropout),

@@ -13,11 +13,13 @@ mod gr;
 mod hill;
 mod imprecise;
 mod label_set;
+mod lac;
 mod large_loss;
 mod logit_adjust;
 mod propensity;
 mod pu;
 mod pu_mlc;
+mod smile;
 mod spml;
 mod two_way;
 
@@ -117,6 +119,8 @@ families! {
     comic: lacuna_comic,
     label_set: lacuna_label_set,
     two_way: lacuna_two_way,
+    lac: lacuna_lac,
+    smile: lacuna_smile,
 }
 
 /// Every loss, in the order in which losses are listed: those of their options alone, those of the statistics of a

@@ -14,8 +14,10 @@ mod gr;
 mod hill;
 mod imprecise;
 mod label_set;
+mod lac;
 mod large_loss;
 mod pu;
+mod smile;
 mod spml;
 mod two_way;
 
@@ -43,8 +45,10 @@ const FORMULAS: &[&[(&str, Formula)]] = &[
     hill::FORMULAS,
     imprecise::FORMULAS,
     label_set::FORMULAS,
+    lac::FORMULAS,
     large_loss::FORMULAS,
     pu::FORMULAS,
+    smile::FORMULAS,
     spml::FORMULAS,
     two_way::FORMULAS,
 ];

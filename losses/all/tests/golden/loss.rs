@@ -113,6 +113,11 @@ pub(crate) fn one_positive(case: &Case, loss: Box<dyn MultiLabelLoss>) -> Result
 
 impl Batch {
     pub(crate) fn new(case: &Case, method: &Method) -> Result<Self, String> {
+        Self::named(case, method, ("logits", "grad_logits"))
+    }
+
+    /// The same where the first matrix has a name of its own.
+    pub(crate) fn named(case: &Case, method: &Method, first: (&str, &'static str)) -> Result<Self, String> {
         let mut options = Options::default();
         for name in case.params() {
             if name == "reduction" {
@@ -128,7 +133,7 @@ impl Batch {
             }
         }
         let loss = find(method.loss).and_then(|row| row.build(&options)).map_err(|e| e.to_string())?;
-        Self::of(case, loss, method.coding, method.further)
+        Self::of_named(case, loss, method.coding, first, method.further)
     }
 
     /// The batch of a case for a loss that was built from it; the caller has seen to the parameters.

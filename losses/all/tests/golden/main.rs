@@ -16,7 +16,9 @@ mod distribution_balanced;
 mod em;
 mod focal;
 mod gr;
+mod graph;
 mod hill;
+mod lac;
 mod large_loss;
 mod logit_adjust;
 mod longtail;
@@ -26,6 +28,7 @@ mod propensity;
 mod pu;
 mod pu_mlc;
 mod rng;
+mod smile;
 mod spml;
 mod training;
 mod training_aids;
@@ -150,6 +153,14 @@ const METHODS: &[(&str, Adapter)] = &[
     ("crisp", pu::crisp),
     ("dist_pu", pu::dist_pu),
     ("bbe_prior", pu::bbe),
+    ("plc", lac::plc),
+    ("plc_total", lac::plc_total),
+    ("lac_contrastive", lac::contrastive),
+    ("knn_graph", graph::nearest),
+    ("graph_conv", graph::convolution),
+    ("smile_classifier", smile::classifier),
+    ("smile_beta_kl", smile::beta_kl),
+    ("smile_encoder", smile::encoder),
 ];
 
 /// What an adapter says; a panic is the failure of one case and not of all that follow.

@@ -134,6 +134,7 @@ fn every_row_takes_what_its_loss_takes() {
     assert_eq!(with(Takes::Estimates), ["role"]);
     assert_eq!(with(Takes::MixedRows), ["pu-mlc-mixup", "label-set-mixup"]);
     assert_eq!(with(Takes::Branches), ["htb"]);
+    assert_eq!(with(Takes::Views), ["plc"]);
 }
 
 /// Rows that need every label: the references are trained on the truth, the others on whatever labels are complete.
