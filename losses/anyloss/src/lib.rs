@@ -60,7 +60,7 @@ impl AnyLoss {
 
     /// What 1 - the metric is multiplied with: 1 for the mean, the other reductions in proportion.
     fn scale(&self, input: &LossInput<'_>) -> f64 {
-        self.config.reduction.factor(&input.targets) * (input.rows * input.classes) as f64
+        self.config.reduction.factor(&input.targets) * (input.rows * input.all_classes()) as f64
     }
 }
 
@@ -169,7 +169,8 @@ impl MultiLabelLoss for AnyLoss {
             tn: a.tn + b.tn,
         });
         let short = |class: usize| if config.micro { all } else { of_class(class) }.shortfall(config);
-        let (mut total, mut used) = (0.0, 0usize);
+        // Classes that others train count as well: a metric that looks at one class alone is defined for each.
+        let (mut total, mut used) = (0.0, input.all_classes() - classes);
         for (value, _) in (0..classes).filter_map(short) {
             total += value;
             used += 1;

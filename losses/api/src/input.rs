@@ -35,6 +35,18 @@ pub struct Targets<'a> {
     /// How the rows of the last logit matrix were mixed, for losses that compare mixed rows with whole ones
     /// ([`MultiLabelLoss::mixes`](crate::MultiLabelLoss::mixes)).
     pub mix: Option<Mix<'a>>,
+    /// The size of the whole batch where the labels are some columns of it; `None` where they are all.
+    pub whole: Option<Whole>,
+}
+
+/// A batch of which a loss sees some columns, because other tasks train the other classes. A reduction divides by what the
+/// whole batch has, so that the gradient of a cell is that of a loss that sees all of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Whole {
+    /// Rows x classes.
+    pub cells: usize,
+    /// Known labels.
+    pub known: usize,
 }
 
 /// Rows that were made of two rows of the batch each: row i is lambda x row `first[i]` + (1 - lambda) x row
@@ -78,8 +90,13 @@ impl Mix<'_> {
 impl<'a> LossInput<'a> {
     /// A batch of the first step of the first epoch, without sample ids or soft targets.
     pub fn new(logits: &'a [&'a [f32]], rows: usize, classes: usize, labels: &'a [Label]) -> Self {
-        let targets = Targets { labels, soft: None, mix: None };
+        let targets = Targets { labels, soft: None, mix: None, whole: None };
         Self { logits, rows, classes, targets, sample_ids: &[], epoch: 0, step: 0 }
+    }
+
+    /// Classes of the whole batch: more than [`classes`](Self::classes) where the loss sees a slice of them.
+    pub fn all_classes(&self) -> usize {
+        self.targets.whole.map_or(self.classes, |whole| whole.cells / self.rows.max(1))
     }
 
     /// Entries that a logit matrix has to have: those of the batch, or of the mixed rows for the last matrix of a
@@ -219,9 +236,12 @@ impl Reduction {
         match self {
             Reduction::Sum => 1.0,
             Reduction::MeanKnown if targets.soft.is_none() => {
-                1.0 / labels.iter().filter(|l| l.is_known()).count().max(1) as f64
+                let known = || labels.iter().filter(|l| l.is_known()).count();
+                1.0 / targets.whole.map_or_else(known, |whole| whole.known).max(1) as f64
             }
-            Reduction::Mean | Reduction::MeanKnown => 1.0 / labels.len() as f64,
+            Reduction::Mean | Reduction::MeanKnown => {
+                1.0 / targets.whole.map_or(labels.len(), |whole| whole.cells) as f64
+            }
         }
     }
 }

@@ -55,13 +55,15 @@ mod takes;
 
 pub use error::LossError;
 pub use info::{Interval, LabelUse, LossInfo, ParamInfo};
-pub use input::{LossGrad, LossInput, Mix, Reduction, Targets};
+pub use input::{LossGrad, LossInput, Mix, Reduction, Targets, Whole};
 pub use lacuna_kernels::{Dual, Real, f32x8, gamma, lanes, math};
 pub use lacuna_labels::Label;
 pub use reference::{Gradients, differentiate};
 pub use statistics::ClassStatistics;
 pub use suggestion::{Suggestion, suggest};
 pub use takes::Takes;
+
+use std::ops::Range;
 
 /// A named piece of a loss's state, so that a checkpoint can hold it: finite numbers in a fixed order.
 ///
@@ -179,6 +181,10 @@ pub trait MultiLabelLoss: Send {
     fn labels_written(&self) -> Option<usize> {
         None
     }
+
+    /// Keeps the numbers of these classes alone, of a loss that was built for more of them: from here on it is shown these
+    /// columns. For losses whose gradient at a cell looks at no other column; called once, before the first batch.
+    fn cut(&mut self, _classes: Range<usize>) {}
 
     /// State to be saved with a checkpoint, empty for a loss without any.
     fn state(&self) -> Vec<StateEntry> {

@@ -5,6 +5,7 @@
 
 use crate::{Label, LossError, LossGrad, LossInput, Reduction, math};
 use lacuna_kernels::{f32x8, lanes};
+use std::ops::Range;
 
 /// One entry of a loss, eight at a time.
 pub trait Pointwise {
@@ -52,6 +53,12 @@ impl ClassVector {
         self.classes = self.lanes.len();
         let padding = self.lanes.first().copied().unwrap_or_default();
         self.lanes.resize(self.classes.next_multiple_of(8), padding);
+    }
+
+    /// Keeps the numbers of these classes.
+    pub fn cut(&mut self, classes: Range<usize>) {
+        let kept: Vec<f32> = self.lanes[..self.classes][classes].to_vec();
+        self.set(kept.into_iter());
     }
 
     /// How many classes there are.

@@ -1,6 +1,7 @@
 //! What a loss may know of the classes of a training set.
 
 use crate::{Label, LossError};
+use std::ops::Range;
 
 /// How often each class was observed to be positive in a training set and, where that was asked for, together with which.
 ///
@@ -94,6 +95,17 @@ impl ClassStatistics {
         }
         self.co_occurrence = Some(together);
         Ok(self)
+    }
+
+    /// The counts of these classes alone.
+    #[must_use]
+    pub fn cut(&self, classes: Range<usize>) -> Self {
+        let all = self.classes();
+        let pairs = |together: &Vec<f64>| -> Vec<f64> {
+            classes.clone().flat_map(|a| &together[a * all..][classes.clone()]).copied().collect()
+        };
+        let co_occurrence = self.co_occurrence.as_ref().map(pairs);
+        Self { rows: self.rows, positives: self.positives[classes].to_vec(), co_occurrence }
     }
 
     /// The same with classes without a positive counted as often as the rarest class that has some.

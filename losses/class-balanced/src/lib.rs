@@ -24,6 +24,7 @@ use lacuna_loss_api::{
     ClassStatistics, Dual, Interval, Label, LabelUse, LossError, LossGrad, LossInfo, LossInput,
     MultiLabelLoss, ParamInfo, Real, Reduction, f32x8, math,
 };
+use std::ops::Range;
 
 /// (1 - b) / (1 - b^n) for every class: one over the effective number of samples.
 ///
@@ -144,6 +145,12 @@ impl MultiLabelLoss for Ldam {
         let s = f32x8::splat(self.config.s as f32);
         let row = |_: &[Label]| (Kernel { s, shift: &self.shift }, 1.0);
         pointwise::evaluate_rows(INFO.name, input, grad, self.config.reduction, row)
+    }
+
+    fn cut(&mut self, classes: Range<usize>) {
+        self.statistics = self.statistics.cut(classes.clone());
+        self.margins = self.margins[classes.clone()].to_vec();
+        self.shift.cut(classes);
     }
 
     fn reference(&self, z: &[&[Dual]], input: &LossInput<'_>) -> Dual {

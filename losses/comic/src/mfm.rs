@@ -7,6 +7,7 @@ use lacuna_loss_api::pointwise::{self, ByClass, ClassVector, Entry};
 use lacuna_loss_api::{
     ClassStatistics, Dual, Label, LossError, LossGrad, LossInfo, LossInput, MultiLabelLoss, Real, f32x8, math,
 };
+use std::ops::Range;
 
 /// An asymmetric loss weighted towards the tail, in which the classes that go with a row's positives count less.
 ///
@@ -161,6 +162,11 @@ impl MultiLabelLoss for Mfm {
         let (z, labels) = (input.logits[0], input.targets.labels);
         let sum = self.sum(z, labels, input.classes, grad.into_single(), factor as f32);
         sum.map(|s| (s * factor) as f32).ok_or_else(|| pointwise::non_finite(input))
+    }
+
+    fn cut(&mut self, classes: Range<usize>) {
+        self.factors = self.factors[classes].to_vec();
+        self.kernel.set_factors(&self.factors, &self.config);
     }
 
     fn reference(&self, z: &[&[Dual]], input: &LossInput<'_>) -> Dual {

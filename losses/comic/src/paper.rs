@@ -6,6 +6,7 @@ use lacuna_loss_api::pointwise::{self, ByClass, ClassVector, Entry};
 use lacuna_loss_api::{
     ClassStatistics, Dual, Label, LossError, LossGrad, LossInfo, LossInput, MultiLabelLoss, Real, f32x8, math,
 };
+use std::ops::Range;
 
 /// A focal loss whose exponents grow towards the tail.
 ///
@@ -57,6 +58,11 @@ impl MultiLabelLoss for PaperMfm {
         check_classes(MFM_PAPER.name, self.factors.len(), input.classes)?;
         let row = |_: &[Label]| (Kernel { exponents: &self.exponents }, 1.0);
         pointwise::evaluate_rows(MFM_PAPER.name, input, grad, self.config.reduction, row)
+    }
+
+    fn cut(&mut self, classes: Range<usize>) {
+        self.factors = self.factors[classes.clone()].to_vec();
+        self.exponents.iter_mut().for_each(|exponents| exponents.cut(classes.clone()));
     }
 
     fn reference(&self, z: &[&[Dual]], input: &LossInput<'_>) -> Dual {

@@ -8,6 +8,7 @@ use lacuna_loss_api::{
     ClassStatistics, Dual, Interval, Label, LossError, LossGrad, LossInfo, LossInput, MultiLabelLoss, Real,
     f32x8, math,
 };
+use std::ops::Range;
 
 /// Cross-entropy or focal loss with weights, a scale for negatives and a shift, all from class frequencies.
 ///
@@ -191,6 +192,12 @@ impl MultiLabelLoss for Resample {
                 with_power!(focal.gamma, power => self.run::<false, _>(Some(power), input, grad))
             }
         }
+    }
+
+    fn cut(&mut self, classes: Range<usize>) {
+        self.statistics = self.statistics.cut(classes.clone());
+        self.shift.cut(classes.clone());
+        self.weight.cut(classes);
     }
 
     fn reference(&self, z: &[&[Dual]], input: &LossInput<'_>) -> Dual {

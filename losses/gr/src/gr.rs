@@ -322,11 +322,13 @@ fn generalised(log: f32x8, q: f32x8) -> (f32x8, f32x8) {
     let series = x.mul_add(series, c(-0.5));
     let near = log * x.mul_add(series, c(1.0));
     let small = x.simd_lt(c(0.5));
+    let near_power = q.mul_neg_add(near, c(1.0));
     if small.all() {
-        return (near, q.mul_neg_add(near, c(1.0)));
+        return (near, near_power);
     }
+    // Selected in both, so that an entry does not depend on those beside it.
     let power = math::exp_sat(-x);
-    (small.select(near, (c(1.0) - power) / q), power)
+    (small.select(near, (c(1.0) - power) / q), small.select(near_power, power))
 }
 
 #[cfg(test)]

@@ -20,6 +20,7 @@ use lacuna_loss_api::{
     Dual, Interval, Label, LabelUse, LossError, LossGrad, LossInfo, LossInput, MultiLabelLoss, ParamInfo,
     Real, Reduction, f32x8, math,
 };
+use std::ops::Range;
 
 const PARAMS: &[ParamInfo] = &[ParamInfo {
     name: "tau",
@@ -160,6 +161,11 @@ impl MultiLabelLoss for LogitAdjust {
         }
         let row = |_: &[Label]| (Kernel { shift: &self.shift }, 1.0);
         pointwise::evaluate_rows(name, input, grad, self.config.reduction, row)
+    }
+
+    fn cut(&mut self, classes: Range<usize>) {
+        self.offsets = self.offsets[classes.clone()].to_vec();
+        self.shift.cut(classes);
     }
 
     fn reference(&self, z: &[&[Dual]], input: &LossInput<'_>) -> Dual {

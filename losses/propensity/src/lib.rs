@@ -23,6 +23,7 @@ use lacuna_loss_api::{
     ClassStatistics, Dual, Interval, Label, LabelUse, LossError, LossGrad, LossInfo, LossInput,
     MultiLabelLoss, ParamInfo, Real, Reduction, f32x8, math,
 };
+use std::ops::Range;
 
 const PARAMS: &[ParamInfo] = &[
     ParamInfo {
@@ -208,6 +209,11 @@ impl MultiLabelLoss for Propensity {
             (Bound::Upper, Surrogate::Bce) => self.run::<false, false>(input, grad),
             (Bound::Upper, Surrogate::SquaredHinge) => self.run::<false, true>(input, grad),
         }
+    }
+
+    fn cut(&mut self, classes: Range<usize>) {
+        self.propensities = self.propensities[classes.clone()].to_vec();
+        self.weight.cut(classes);
     }
 
     fn reference(&self, z: &[&[Dual]], input: &LossInput<'_>) -> Dual {

@@ -9,6 +9,7 @@ use lacuna_loss_api::{
     Dual, Interval, Label, LabelUse, LossError, LossGrad, LossInfo, LossInput, MultiLabelLoss, ParamInfo,
     Real, Reduction, StateEntry, TrainPass, f32x8, math,
 };
+use std::ops::Range;
 
 const fn warm_up(default: f64, doc: &'static str) -> ParamInfo {
     ParamInfo { name: "warm_up", default: Some(default), range: Interval::whole_from(0.0), doc }
@@ -268,6 +269,10 @@ impl MultiLabelLoss for LabelDistribution {
             label.simd_gt(zero).select(on_positives.at(class), rest) * (p * n)
         });
         Ok((by * value) as f32)
+    }
+
+    fn cut(&mut self, classes: Range<usize>) {
+        self.priors.values = self.priors.values[classes].to_vec();
     }
 
     fn reference(&self, z: &[&[Dual]], input: &LossInput<'_>) -> Dual {

@@ -7,6 +7,7 @@ use lacuna_loss_api::{
     Dual, Interval, Label, LabelUse, LossError, LossGrad, LossInfo, LossInput, MultiLabelLoss, ParamInfo,
     Real, Reduction, f32x8, math,
 };
+use std::ops::Range;
 
 /// Share of the positives of a class that was observed: what turns a share of observed positives into a prior.
 pub(crate) const KEPT: ParamInfo = ParamInfo {
@@ -253,6 +254,10 @@ impl MultiLabelLoss for Pu {
     }
 
     /// The derivative is that of the training, which for nnPU need not be that of the value.
+    fn cut(&mut self, classes: Range<usize>) {
+        self.priors = self.priors[classes].to_vec();
+    }
+
     fn reference(&self, z: &[&[Dual]], input: &LossInput<'_>) -> Dual {
         let PuConfig { surrogate, beta, gamma, unlabelled_includes_positives: all, .. } = self.config;
         let class = |class: usize| {

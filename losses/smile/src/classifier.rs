@@ -185,7 +185,7 @@ impl MultiLabelLoss for Smile {
         let factor = factor(reduction, input);
         let kernel = Kernel {
             targets: Targets::new(mu, p),
-            weight: f32x8::splat(self.weight(input.classes)? as f32),
+            weight: f32x8::splat(self.weight(input.all_classes())? as f32),
             inverse: f32x8::splat((1.0 / temperature) as f32),
             guard: f32x8::splat(log_epsilon as f32),
             scale: f32x8::splat((factor / temperature) as f32),
@@ -198,7 +198,7 @@ impl MultiLabelLoss for Smile {
 
     fn reference(&self, z: &[&[Dual]], input: &LossInput<'_>) -> Dual {
         let SmileConfig { mu, p, temperature, log_epsilon, reduction, .. } = self.config;
-        let rest = self.weight(input.classes).unwrap_or(f64::NAN);
+        let rest = self.weight(input.all_classes()).unwrap_or(f64::NAN);
         let cell = |(i, &z): (usize, &Dual)| {
             let label = input.targets.labels[i];
             let d1 = match input.targets.soft {

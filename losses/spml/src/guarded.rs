@@ -186,10 +186,10 @@ impl MultiLabelLoss for GuardedBce {
 
     fn evaluate(&mut self, input: &LossInput<'_>, grad: LossGrad<'_, '_>) -> Result<f32, LossError> {
         let name = self.info().name;
-        if self.kind == Kind::Wan && input.classes == 1 {
+        if self.kind == Kind::Wan && input.all_classes() == 1 {
             return Err(LossError::Classes { loss: name, needed: 2, found: 1 });
         }
-        let weights = self.weights(input.classes);
+        let weights = self.weights(input.all_classes());
         let guard = f32x8::splat(self.config.log_epsilon as f32);
         let (guarded, smooth) = (self.config.log_epsilon > 0.0, weights.both_logarithms());
         let reduction = self.config.reduction;
@@ -208,7 +208,7 @@ impl MultiLabelLoss for GuardedBce {
 
     fn reference(&self, z: &[&[Dual]], input: &LossInput<'_>) -> Dual {
         let entry = |(&z, &label)| {
-            reference::guarded_bce(z, label, self.kind, input.classes, self.config.log_epsilon)
+            reference::guarded_bce(z, label, self.kind, input.all_classes(), self.config.log_epsilon)
         };
         let sum = Real::sum(z[0].iter().zip(input.targets.labels).map(entry));
         sum * Dual::of(self.config.reduction.factor(&input.targets))

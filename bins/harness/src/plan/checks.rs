@@ -25,7 +25,7 @@ pub(super) fn try_out(choice: &LossChoice, train: &TrainSet<'_>) -> Result<(), T
             logits: &logits,
             rows: ids.len(),
             classes,
-            targets: Targets { labels, soft: None, mix },
+            targets: Targets { labels, soft: None, mix, whole: None },
             sample_ids: ids,
             epoch: 0,
             step: 0,

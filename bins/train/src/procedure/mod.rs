@@ -283,7 +283,7 @@ fn record_loss(
             logits,
             rows,
             classes,
-            targets: Targets { labels: batch.labels, soft: None, mix },
+            targets: Targets { labels: batch.labels, soft: None, mix, whole: None },
             sample_ids: batch.ids,
             epoch: at.epoch,
             step: at.step,

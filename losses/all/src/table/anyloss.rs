@@ -10,13 +10,16 @@ pub(super) const ROWS: &[LossRow] = &[
     }),
     row(Metric::FBeta { beta: 1.0 }.info(), Reduction::Mean, LabelNeeds::Complete, |given| {
         any_loss(Metric::FBeta { beta: given.get("beta")? }, given)
-    }),
+    })
+    .across_columns(),
     row(Metric::GMean { root: true }.info(), Reduction::Mean, LabelNeeds::Complete, |given| {
         any_loss(Metric::GMean { root: given.get("root")? == 1.0 }, given)
-    }),
+    })
+    .across_columns(),
     row(Metric::BalancedAccuracy.info(), Reduction::Mean, LabelNeeds::Complete, |given| {
         any_loss(Metric::BalancedAccuracy, given)
-    }),
+    })
+    .across_columns(),
 ];
 
 fn any_loss(metric: Metric, given: &Given<'_>) -> Result<Box<dyn MultiLabelLoss>, LossError> {

@@ -24,12 +24,14 @@ pub(super) const ROWS: &[LossRow] = &[
             gamma: given.get("gamma")?,
             reduction: given.reduction(),
         })?))
-    }),
+    })
+    .across_columns(),
     row(SoftBootstrap::INFO, Reduction::Mean, LabelNeeds::SinglePositive, |given| {
         let config = SoftBootstrapConfig { beta: given.get("beta")?, reduction: given.reduction() };
         Ok(Box::new(SoftBootstrap::new(config)?))
     }),
     row(MultiLabelLogistic::INFO, Reduction::Mean, LabelNeeds::SinglePositiveOneNegative, |given| {
         Ok(Box::new(MultiLabelLogistic::new(given.reduction())))
-    }),
+    })
+    .across_columns(),
 ];

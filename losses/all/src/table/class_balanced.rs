@@ -12,9 +12,11 @@ pub(super) const ROWS: &[LossRow] = &[
     class_row(LdamSoftmax::INFO, Reduction::Mean, LabelNeeds::SinglePositive, |given| {
         let (max_m, s, reduction) = (given.get("max_m")?, given.get("s")?, given.reduction());
         Ok(Box::new(LdamSoftmax::new(LdamConfig { max_m, s, reduction }, given.train()?)?))
-    }),
+    })
+    .across_columns(),
     class_row(DropLoss::INFO, Reduction::Mean, LabelNeeds::SinglePositive, |given| {
         let config = DropLossConfig { rare_below: given.get("rare_below")?, reduction: given.reduction() };
         Ok(Box::new(DropLoss::new(config, given.train()?)?))
-    }),
+    })
+    .across_columns(),
 ];

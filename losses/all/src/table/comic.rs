@@ -19,7 +19,8 @@ pub(super) const ROWS: &[LossRow] = &[
     class_row(Mfm::INFO, Reduction::Sum, LabelNeeds::SinglePositive, |given| {
         Ok(Box::new(Mfm::new(mfm(MfmConfig::with_attention(), given)?, given.train()?)?))
     })
-    .with_co_occurrence(),
+    .with_co_occurrence()
+    .across_columns(),
     class_row(Mfm::INFO_BY_CLASS, Reduction::Sum, LabelNeeds::SinglePositive, |given| {
         Ok(Box::new(Mfm::new(mfm(MfmConfig::by_class(), given)?, given.train()?)?))
     }),
@@ -32,7 +33,8 @@ pub(super) const ROWS: &[LossRow] = &[
             mfm: mfm(MfmConfig::by_class(), given)?,
         };
         Ok(Box::new(Rlc::new(config, given.train()?)?))
-    }),
+    })
+    .across_columns(),
     class_row(HeadTailBalancer::INFO, Reduction::Sum, LabelNeeds::SinglePositive, |given| {
         let config = HtbConfig { alpha: given.get("alpha")?, mfm: mfm(MfmConfig::with_attention(), given)? };
         Ok(Box::new(HeadTailBalancer::new(config, given.train()?)?))

@@ -13,13 +13,16 @@ pub(super) const ROWS: &[LossRow] = &[
     }),
     row(Mode::Normalised.info(), Reduction::Sum, LabelNeeds::SinglePositiveOneNegative, |given| {
         csl(Mode::Normalised, given)
-    }),
+    })
+    .across_columns(),
     row(Mode::Selective.info(), Reduction::Sum, LabelNeeds::SinglePositive, |given| {
         csl(Mode::Selective, given)
-    }),
+    })
+    .across_columns(),
     class_row(Mode::SELECTIVE_PRIOR, Reduction::Sum, LabelNeeds::SinglePositive, |given| {
         csl(Mode::Selective, given)
-    }),
+    })
+    .across_columns(),
 ];
 
 fn csl(mode: Mode, given: &Given<'_>) -> Result<Box<dyn MultiLabelLoss>, LossError> {

@@ -9,37 +9,45 @@ use crate::{LossError, MultiLabelLoss, Reduction};
 pub(super) const ROWS: &[LossRow] = &[
     class_row(Variant::RBce.info_for(Preset::Coco), Reduction::Mean, LabelNeeds::SinglePositive, |given| {
         resample(Variant::RBce, Preset::Coco, given)
-    }),
+    })
+    .across_columns(),
     class_row(Variant::RBce.info_for(Preset::Voc), Reduction::Mean, LabelNeeds::SinglePositive, |given| {
         resample(Variant::RBce, Preset::Voc, given)
-    }),
+    })
+    .across_columns(),
     class_row(
         Variant::RBceFocal.info_for(Preset::Coco),
         Reduction::Mean,
         LabelNeeds::SinglePositive,
         |given| resample(Variant::RBceFocal, Preset::Coco, given),
-    ),
+    )
+    .across_columns(),
     class_row(
         Variant::RBceFocal.info_for(Preset::Voc),
         Reduction::Mean,
         LabelNeeds::SinglePositive,
         |given| resample(Variant::RBceFocal, Preset::Voc, given),
-    ),
+    )
+    .across_columns(),
     class_row(Variant::Db.info_for(Preset::Coco), Reduction::Mean, LabelNeeds::SinglePositive, |given| {
         resample(Variant::Db, Preset::Coco, given)
-    }),
+    })
+    .across_columns(),
     class_row(Variant::Db.info_for(Preset::Voc), Reduction::Mean, LabelNeeds::SinglePositive, |given| {
         resample(Variant::Db, Preset::Voc, given)
-    }),
+    })
+    .across_columns(),
     class_row(
         Variant::DbFocal.info_for(Preset::Coco),
         Reduction::Mean,
         LabelNeeds::SinglePositive,
         |given| resample(Variant::DbFocal, Preset::Coco, given),
-    ),
+    )
+    .across_columns(),
     class_row(Variant::DbFocal.info_for(Preset::Voc), Reduction::Mean, LabelNeeds::SinglePositive, |given| {
         resample(Variant::DbFocal, Preset::Voc, given)
-    }),
+    })
+    .across_columns(),
     class_row(Variant::RwInverse.info(), Reduction::Mean, LabelNeeds::SinglePositive, |given| {
         resample(Variant::RwInverse, Preset::Coco, given)
     }),

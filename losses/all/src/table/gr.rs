@@ -22,16 +22,20 @@ pub(super) const ROWS: &[LossRow] = &[
     }),
     row(GprPreset::Voc.info(), Reduction::Mean, LabelNeeds::SinglePositive, |given| {
         gpr(GprPreset::Voc, given)
-    }),
+    })
+    .across_columns(),
     row(GprPreset::Coco.info(), Reduction::Mean, LabelNeeds::SinglePositive, |given| {
         gpr(GprPreset::Coco, given)
-    }),
+    })
+    .across_columns(),
     row(GprPreset::Nus.info(), Reduction::Mean, LabelNeeds::SinglePositive, |given| {
         gpr(GprPreset::Nus, given)
-    }),
+    })
+    .across_columns(),
     row(GprPreset::Cub.info(), Reduction::Mean, LabelNeeds::SinglePositive, |given| {
         gpr(GprPreset::Cub, given)
-    }),
+    })
+    .across_columns(),
 ];
 
 fn schedule(given: &Given<'_>) -> Result<Confidence, LossError> {

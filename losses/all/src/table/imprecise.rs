@@ -11,4 +11,5 @@ pub(super) const ROWS: &[LossRow] =
             strength: given.get("strength")?,
             reduction: given.reduction(),
         })?))
-    })];
+    })
+    .across_columns()];

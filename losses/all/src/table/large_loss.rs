@@ -7,13 +7,16 @@ use crate::{LossError, MultiLabelLoss, Reduction};
 pub(super) const ROWS: &[LossRow] = &[
     row(Scheme::Reject.info(), Reduction::Mean, LabelNeeds::SinglePositive, |given| {
         large_loss(Scheme::Reject, given)
-    }),
+    })
+    .across_columns(),
     row(Scheme::Correct.info(), Reduction::Mean, LabelNeeds::SinglePositive, |given| {
         large_loss(Scheme::Correct, given)
-    }),
+    })
+    .across_columns(),
     row(Scheme::CorrectForGood.info(), Reduction::Mean, LabelNeeds::SinglePositive, |given| {
         large_loss(Scheme::CorrectForGood, given)
-    }),
+    })
+    .across_columns(),
 ];
 
 fn large_loss(scheme: Scheme, given: &Given<'_>) -> Result<Box<dyn MultiLabelLoss>, LossError> {

@@ -17,7 +17,8 @@ pub(super) const ROWS: &[LossRow] = &[
         let counts = train.nonzero(given.row.info.name)?;
         let priors: Vec<f64> = counts.iter().map(|n| n / train.rows()).collect();
         Ok(Box::new(LogitAdjustSoftmax::new(config, &priors)?))
-    }),
+    })
+    .across_columns(),
 ];
 
 fn logit_adjust(form: Form, given: &Given<'_>) -> Result<Box<dyn MultiLabelLoss>, LossError> {

@@ -40,6 +40,9 @@ pub struct LossRow {
     pub statistics: Statistics,
     /// What it is evaluated on besides observed labels.
     pub takes: Takes,
+    /// Whether the gradient at (row, class) looks at no other column of logits and labels, so that tasks may train a slice
+    /// of the classes each. Labels that the loss writes are then decided within a column as well.
+    pub by_column: bool,
     make: Make,
 }
 
@@ -47,7 +50,15 @@ type Make = fn(&Given<'_>) -> Result<Box<dyn MultiLabelLoss>, LossError>;
 
 /// A row, as the files of this folder write it.
 const fn row(info: &'static LossInfo, reduction: Reduction, needs: LabelNeeds, make: Make) -> LossRow {
-    LossRow { info, reduction, needs, statistics: Statistics::None, takes: Takes::Logits, make }
+    LossRow {
+        info,
+        reduction,
+        needs,
+        statistics: Statistics::None,
+        takes: Takes::Logits,
+        by_column: true,
+        make,
+    }
 }
 
 /// A row that is built from the class frequencies of a training set.
@@ -175,9 +186,14 @@ impl LossRow {
         Self { statistics: Statistics::CoOccurrence, ..self }
     }
 
+    /// This row, whose gradient at a cell looks at other columns.
+    const fn across_columns(self) -> Self {
+        Self { by_column: false, ..self }
+    }
+
     /// This row, evaluated on something else than the logits of a batch.
     const fn taking(self, takes: Takes) -> Self {
-        Self { takes, ..self }
+        Self { takes, by_column: false, ..self }
     }
 
     /// Place among the groups in which losses are listed.

@@ -27,10 +27,12 @@ pub(super) const ROWS: &[LossRow] = &[
     }),
     row(Epr::INFO, Reduction::Mean, LabelNeeds::SinglePositive, |given| {
         Ok(Box::new(Epr::new(expected_positives(given)?)?))
-    }),
+    })
+    .across_columns(),
     row(PairwiseRank::INFO, Reduction::Mean, LabelNeeds::SinglePositive, |given| {
         Ok(Box::new(PairwiseRank::new(given.reduction())))
-    }),
+    })
+    .across_columns(),
     row(Role::INFO, Reduction::Mean, LabelNeeds::SinglePositive, |given| {
         Ok(Box::new(Role::new(expected_positives(given)?)?))
     })

@@ -9,4 +9,5 @@ pub(super) const ROWS: &[LossRow] =
         let config =
             TwoWayConfig { tp: given.get("tp")?, tn: given.get("tn")?, reduction: given.reduction() };
         Ok(Box::new(TwoWay::new(config)?))
-    })];
+    })
+    .across_columns()];
