@@ -15,6 +15,7 @@ mod imprecise;
 mod label_set;
 mod large_loss;
 mod logit_adjust;
+mod presence;
 mod propensity;
 mod pu;
 mod pu_mlc;
@@ -117,6 +118,7 @@ families! {
     comic: lacuna_comic,
     label_set: lacuna_label_set,
     two_way: lacuna_two_way,
+    presence: lacuna_presence,
 }
 
 /// Every loss, in the order in which losses are listed: those of their options alone, those of the statistics of a

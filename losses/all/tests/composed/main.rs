@@ -15,6 +15,7 @@ mod hill;
 mod imprecise;
 mod label_set;
 mod large_loss;
+mod presence;
 mod pu;
 mod spml;
 mod two_way;
@@ -44,6 +45,7 @@ const FORMULAS: &[&[(&str, Formula)]] = &[
     imprecise::FORMULAS,
     label_set::FORMULAS,
     large_loss::FORMULAS,
+    presence::FORMULAS,
     pu::FORMULAS,
     spml::FORMULAS,
     two_way::FORMULAS,

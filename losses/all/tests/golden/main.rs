@@ -22,6 +22,7 @@ mod logit_adjust;
 mod longtail;
 mod loss;
 mod metrics;
+mod presence;
 mod propensity;
 mod pu;
 mod pu_mlc;
@@ -150,6 +151,14 @@ const METHODS: &[(&str, Adapter)] = &[
     ("crisp", pu::crisp),
     ("dist_pu", pu::dist_pu),
     ("bbe_prior", pu::bbe),
+    ("presence_an_full", presence::an_full),
+    ("presence_an_full_me", presence::an_full),
+    ("presence_an_slds", presence::an_slds),
+    ("presence_an_slds_me", presence::an_slds),
+    ("presence_an_ssdl", presence::an_ssdl),
+    ("presence_an_ssdl_me", presence::an_ssdl),
+    ("presence_full_weighted", presence::full_weighted),
+    ("presence_class_weight", presence::class_weight),
 ];
 
 /// What an adapter says; a panic is the failure of one case and not of all that follow.
