@@ -19,6 +19,8 @@ pub struct SplitDataset {
     pub train: FeatureSet,
     /// A second extraction of the features of the training rows.
     pub strong: Option<Features>,
+    /// Background rows, which have no labels.
+    pub background: Option<Features>,
     /// Test rows.
     pub test: FeatureSet,
     /// Channels, height and width of a row, where the features are pictures.
@@ -89,7 +91,8 @@ impl SplitDataset {
         protocol: &ProtocolSpec,
         rows: &[LabelledRow],
     ) -> Result<(Self, Vec<LabelsKey>), HarnessError> {
-        let Dataset { name, caveat, train, strong, test, notes, files, source: resolved } = source.open()?;
+        let Dataset { name, caveat, train, strong, background, test, notes, files, source: resolved } =
+            source.open()?;
         let given = source.given();
         let Some(test) = test else {
             return Err(HarnessError::Setting(format!(
@@ -172,8 +175,13 @@ impl SplitDataset {
             observed,
             refused,
             mask,
-            fingerprint: lacuna_source::with_strong(examination.fingerprint, strong.as_ref()),
+            fingerprint: lacuna_source::with_further(
+                examination.fingerprint,
+                strong.as_ref(),
+                background.as_ref(),
+            ),
             strong,
+            background,
             notes,
             findings: examination.findings,
             files,
