@@ -19,6 +19,8 @@ pub struct SplitDataset {
     pub train: FeatureSet,
     /// A second extraction of the features of the training rows.
     pub strong: Option<Features>,
+    /// Background rows, which have no labels.
+    pub background: Option<Features>,
     /// Test rows.
     pub test: FeatureSet,
     /// Channels, height and width of a row, where the features are pictures.
@@ -72,6 +74,7 @@ pub(crate) struct Opened {
     caveat: Option<&'static str>,
     train: FeatureSet,
     strong: Option<Features>,
+    background: Option<Features>,
     test: FeatureSet,
     image: Option<[usize; 3]>,
     fingerprint: String,
@@ -84,7 +87,8 @@ pub(crate) struct Opened {
 impl Opened {
     /// Reads all files of a source, whose labels have to be complete.
     pub(crate) fn new(source: &DataSource) -> Result<Self, HarnessError> {
-        let Dataset { name, caveat, train, strong, test, notes, files, source: resolved } = source.open()?;
+        let Dataset { name, caveat, train, strong, background, test, notes, files, source: resolved } =
+            source.open()?;
         let Some(test) = test else {
             return Err(HarnessError::Setting(format!(
                 "{} has no test rows: name them with --test FILE",
@@ -95,10 +99,24 @@ impl Opened {
         let image = train.image;
         let unlisted = source.unlisted.is_some();
         let (train, test) = (complete(train, "train", unlisted)?, complete(test, "test", unlisted)?);
-        let fingerprint = lacuna_source::with_strong(examination.fingerprint, strong.as_ref());
+        let fingerprint =
+            lacuna_source::with_further(examination.fingerprint, strong.as_ref(), background.as_ref());
         let findings = examination.findings;
         let source = resolved;
-        Ok(Self { name, caveat, train, strong, test, image, fingerprint, notes, findings, files, source })
+        Ok(Self {
+            name,
+            caveat,
+            train,
+            strong,
+            background,
+            test,
+            image,
+            fingerprint,
+            notes,
+            findings,
+            files,
+            source,
+        })
     }
 }
 
@@ -136,7 +154,7 @@ impl SplitDataset {
         protocol: &ProtocolSpec,
         rows: &[LabelledRow],
     ) -> Result<(Self, Vec<LabelsKey>), HarnessError> {
-        let Opened { train, test, strong, image, .. } = opened;
+        let Opened { train, test, strong, background, image, .. } = opened;
         let given = opened.source.given();
         let mask = match (protocol.mask, &train.observed) {
             (MaskSource::File, None) => {
@@ -212,6 +230,7 @@ impl SplitDataset {
             mask,
             fingerprint: opened.fingerprint,
             strong,
+            background,
             notes: opened.notes,
             findings: opened.findings,
             files: opened.files,

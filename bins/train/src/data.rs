@@ -13,6 +13,8 @@ pub struct TrainSet<'a> {
     pub features: &'a Features,
     /// A second extraction of the same rows with stronger augmentation, where there is one.
     pub strong: Option<&'a Features>,
+    /// Background rows, which have no labels: any number of points of the space of the features.
+    pub background: Option<&'a Features>,
     /// Observed labels of the same rows as the features.
     pub observed: &'a ObservedLabels,
     /// The rows that train. Samplers that keep the order keep this one.

@@ -60,7 +60,7 @@ fn a_steady_step_allocates_nothing() {
             Takes::Branches => vec![(Head::Cosine, None)],
             // Two products a layer, one without a gradient for the features.
             takes => {
-                let passes = if takes == Takes::MixedRows { 2 } else { 1 };
+                let passes = if matches!(takes, Takes::MixedRows | Takes::Background) { 2 } else { 1 };
                 vec![
                     (Head::Linear, Some(2 * passes)),
                     (Head::Mlp(MlpSpec::plain(vec![64])), Some(5 * passes)),

@@ -16,6 +16,8 @@ pub struct Dataset {
     pub train: Table,
     /// A second extraction of the features of the training rows, in their order.
     pub strong: Option<Features>,
+    /// Background rows: points of the space of the features, without labels.
+    pub background: Option<Features>,
     /// The test rows.
     pub test: Option<Table>,
     /// Notes of the reader, one sentence each.
@@ -31,18 +33,27 @@ impl Dataset {
     /// depend on where the files lie.
     pub fn fingerprint(&self) -> String {
         let fingerprint = lacuna_checks::fingerprint(&self.train, self.test.as_ref());
-        with_strong(fingerprint, self.strong.as_ref())
+        with_further(fingerprint, self.strong.as_ref(), self.background.as_ref())
     }
 }
 
-/// A fingerprint of data with a second extraction of its features, where there is one, taken in.
-pub fn with_strong(fingerprint: String, strong: Option<&Features>) -> String {
-    let Some(strong) = strong else { return fingerprint };
-    let mut hash = blake3::Hasher::new();
-    hash.update(fingerprint.as_bytes());
-    for row in 0..strong.rows() {
-        let bytes: Vec<u8> = strong.row(row).iter().flat_map(|x| x.to_le_bytes()).collect();
-        hash.update(&bytes);
+/// A fingerprint of data with further features, where there are some, taken in: a second extraction, and background rows.
+pub fn with_further(
+    mut fingerprint: String,
+    strong: Option<&Features>,
+    background: Option<&Features>,
+) -> String {
+    // The role of background rows is part of the hash, so that the same file in either role differs.
+    for (role, features) in [("", strong), ("background", background)] {
+        let Some(features) = features else { continue };
+        let mut hash = blake3::Hasher::new();
+        hash.update(fingerprint.as_bytes());
+        hash.update(role.as_bytes());
+        for row in 0..features.rows() {
+            let bytes: Vec<u8> = features.row(row).iter().flat_map(|x| x.to_le_bytes()).collect();
+            hash.update(&bytes);
+        }
+        fingerprint = hash.finalize().to_hex().to_string();
     }
-    hash.finalize().to_hex().to_string()
+    fingerprint
 }

@@ -28,6 +28,6 @@ mod source;
 mod strong;
 
 pub use choices::{Convention, Match, Missing, Unlisted};
-pub use dataset::{Dataset, with_strong};
+pub use dataset::{Dataset, with_further};
 pub use error::SourceError;
 pub use source::DataSource;

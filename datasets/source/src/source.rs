@@ -40,6 +40,9 @@ pub struct DataSource {
     /// A second extraction of the features of the training rows, under stronger augmentation.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub strong: Option<String>,
+    /// Background rows: features of points without labels, which the procedure `presence` draws from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub background: Option<String>,
     /// Test rows in a separate file.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub test: Option<String>,
@@ -123,6 +126,7 @@ impl DataSource {
             names: text(&other.names, &self.names),
             by: other.by.or(self.by),
             strong: text(&other.strong, &self.strong),
+            background: text(&other.background, &self.background),
             test: text(&other.test, &self.test),
             test_labels: text(&other.test_labels, &self.test_labels),
             test_names: text(&other.test_names, &self.test_names),
@@ -152,6 +156,7 @@ impl DataSource {
             ("names", self.names.is_some()),
             ("match", self.by.is_some()),
             ("strong", self.strong.is_some()),
+            ("background", self.background.is_some()),
             ("test", self.test.is_some()),
             ("test-labels", self.test_labels.is_some()),
             ("test-names", self.test_names.is_some()),
@@ -183,6 +188,11 @@ impl DataSource {
         if let Some(path) = &self.strong {
             let (features, files) = strong::read(Path::new(path), &data.train)?;
             data.strong = Some(features);
+            data.files.extend(files);
+        }
+        if let Some(path) = &self.background {
+            let (features, files) = strong::background(Path::new(path), &data.train)?;
+            data.background = Some(features);
             data.files.extend(files);
         }
         if let Some(expected) = &self.fingerprint {
@@ -218,6 +228,7 @@ impl DataSource {
             caveat: Some(entry.caveat),
             train: table(set.train),
             strong: None,
+            background: None,
             test: Some(table(set.test)),
             notes: Vec::new(),
             files: Vec::new(),
@@ -367,7 +378,17 @@ impl DataSource {
         let format = self.format.clone().or_else(|| recognised(path).map(|format| format.name.to_string()));
         let features = self.features.clone().or(chosen);
         let resolved = Self { format, features, ..self.clone() };
-        Dataset { name, caveat: None, train, strong: None, test, notes, files, source: resolved }
+        Dataset {
+            name,
+            caveat: None,
+            train,
+            strong: None,
+            background: None,
+            test,
+            notes,
+            files,
+            source: resolved,
+        }
     }
 }
 

@@ -34,7 +34,7 @@ pub enum LabelUse {
     KnownOnly,
     /// Unknown cells take part in a way of their own.
     UnknownAsUnknown,
-    /// Every row has exactly one positive and the classes exclude each other; everything else is read as negative.
+    /// Every row has exactly one positive; everything else is read as negative.
     OnePositive,
 }
 

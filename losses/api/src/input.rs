@@ -167,7 +167,7 @@ impl<'a> LossInput<'a> {
     pub fn check_one_positive(&self, loss: &'static str) -> Result<(), LossError> {
         for (row, labels) in self.targets.labels.chunks(self.classes).enumerate() {
             let mut positives = (0..labels.len()).filter(|&class| labels[class].is_positive());
-            let why = "the classes exclude each other, so that a row has exactly one positive";
+            let why = "every row has exactly one positive";
             let error = |class: usize| LossError::Label { loss, row, class, label: labels[class], why };
             match (positives.next(), positives.next()) {
                 (Some(_), None) => {}

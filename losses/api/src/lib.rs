@@ -56,7 +56,7 @@ mod takes;
 pub use error::LossError;
 pub use info::{Interval, LabelUse, LossInfo, ParamInfo};
 pub use input::{LossGrad, LossInput, Mix, Reduction, Targets, Whole};
-pub use lacuna_kernels::{Dual, Real, f32x8, gamma, lanes, math};
+pub use lacuna_kernels::{Dual, Real, f32x8, gamma, lanes, math, random};
 pub use lacuna_labels::Label;
 pub use reference::{Gradients, differentiate};
 pub use statistics::ClassStatistics;
@@ -158,6 +158,11 @@ pub trait MultiLabelLoss: Send {
     /// Whether the last logit matrix belongs to mixed rows, which [`Targets::mix`] describes.
     fn mixes(&self) -> bool {
         self.takes() == Takes::MixedRows
+    }
+
+    /// Whether the loss draws at random which classes of a row it looks at. Classes in another order are then other draws.
+    fn draws_classes(&self) -> bool {
+        false
     }
 
     /// Called before the first batch of every epoch (counted from 0).

@@ -28,6 +28,7 @@ pub(super) struct Transformed {
     transform: Transform,
     train: Features,
     strong: Option<Features>,
+    background: Option<Features>,
     test: Features,
 }
 
@@ -74,6 +75,7 @@ impl Arrays {
                 Ok(Transformed {
                     train: transform.apply(&data.train.features),
                     strong: data.strong.as_ref().map(|strong| transform.apply(strong)),
+                    background: data.background.as_ref().map(|rows| transform.apply(rows)),
                     test: transform.apply(&data.test.features),
                     transform,
                 })
@@ -108,11 +110,11 @@ impl Arrays {
         key: LabelsKey,
         training: &Training,
     ) -> TrainSet<'a> {
-        let (features, strong) = match self.transformed(training) {
-            Some(parts) => (&parts.train, parts.strong.as_ref()),
-            None => (&data.train.features, data.strong.as_ref()),
+        let (features, strong, background) = match self.transformed(training) {
+            Some(parts) => (&parts.train, parts.strong.as_ref(), parts.background.as_ref()),
+            None => (&data.train.features, data.strong.as_ref(), data.background.as_ref()),
         };
-        TrainSet { features, strong, observed: data.labels(key), rows: &self.train_rows }
+        TrainSet { features, strong, background, observed: data.labels(key), rows: &self.train_rows }
     }
 
     /// Everything that a run looks at.

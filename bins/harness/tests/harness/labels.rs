@@ -3,7 +3,7 @@
 use crate::spec;
 use lacuna_formats::{NpyArray, NpyData};
 use lacuna_harness::{HarnessError, MaskSource, Overrides, Plan};
-use lacuna_losses::{LOSSES, LabelNeeds, LossRow, Statistics, Takes};
+use lacuna_losses::{LOSSES, LabelNeeds, LabelUse, LossRow, Statistics, Takes};
 use lacuna_source::{Convention, DataSource};
 use std::fs;
 use std::path::Path;
@@ -84,9 +84,8 @@ fn losses_that_need_negatives_are_refused_and_not_given_drawn_ones() {
 fn every_loss_without_needs_beyond_positives_sees_the_labels_of_the_file() {
     let dir = positives_only();
     let names: Vec<&str> = trained()
-        .filter(|row| row.needs == LabelNeeds::SinglePositive)
+        .filter(|row| row.needs == LabelNeeds::SinglePositive && row.info.labels != LabelUse::OnePositive)
         .map(|row| row.info.name)
-        .filter(|name| !["ldam-softmax", "logit-adjust-softmax"].contains(name))
         .collect();
     let plan = plan(dir.path(), &names, None).unwrap();
     let data = plan.data();
@@ -202,9 +201,8 @@ fn a_class_without_positives_stops_no_loss_and_is_named_in_the_record() {
     let dir = folder(|cell, label| if cell % CLASSES == 3 { 0 } else { label });
     let names: Vec<&str> = trained()
         .filter(|row| row.statistics != Statistics::None)
-        .filter(|row| row.needs == LabelNeeds::SinglePositive)
+        .filter(|row| row.needs == LabelNeeds::SinglePositive && row.info.labels != LabelUse::OnePositive)
         .map(|row| row.info.name)
-        .filter(|name| !["ldam-softmax", "logit-adjust-softmax"].contains(name))
         .collect();
     assert!(names.len() > 15, "{names:?}");
     let plan = plan(dir.path(), &names, None).unwrap();
@@ -212,4 +210,45 @@ fn a_class_without_positives_stops_no_loss_and_is_named_in_the_record() {
     assert!(said.contains("1 class has none and count as often as the rarest"), "{said}");
     let report = plan.run(lacuna_harness::RunOptions::jobs(2), &|_| {}).unwrap();
     assert!(!report.has_failures(), "{}", report.markdown());
+}
+
+/// Background rows are drawn from the file that the data names; the file is part of the fingerprint, and has to fit.
+#[test]
+fn background_rows_come_from_their_file() {
+    let dir = positives_only();
+    let columns = |columns: usize, scale: f32| {
+        let points = (0..10 * columns).map(|i| scale * (i as f32).cos()).collect();
+        let name = format!("background_{columns}_{scale}.npy");
+        save(dir.path(), &name, &[10, columns], NpyData::F32(points));
+        dir.path().join(name).to_string_lossy().into_owned()
+    };
+    let run = |background: Option<String>| {
+        let data = DataSource {
+            label_convention: Some(Convention::Spml),
+            background,
+            ..DataSource::named(dir.path()).unwrap()
+        };
+        let losses = Some(vec!["presence-an-full".to_string()]);
+        let overrides = Overrides {
+            data: Some(data),
+            losses,
+            batch: Some(8),
+            epochs: Some(1),
+            seeds: Some(1),
+            ..Overrides::default()
+        };
+        let plan = Plan::new(&spec(), &overrides)?;
+        let fingerprint = plan.data().fingerprint.clone();
+        let mut report = plan.run(lacuna_harness::RunOptions::jobs(1), &|_| {})?;
+        let losses = report.runs.remove(0).result.finished().unwrap().epoch_losses.clone();
+        Ok::<_, HarnessError>((fingerprint, losses))
+    };
+    let results = [None, Some(columns(8, 1.0)), Some(columns(8, 30.0))].map(|file| run(file).unwrap());
+    for (i, a) in results.iter().enumerate() {
+        for b in &results[..i] {
+            assert!(a.0 != b.0 && a.1 != b.1, "{a:?} and {b:?}");
+        }
+    }
+    let error = run(Some(columns(7, 1.0))).unwrap_err().to_string();
+    assert!(error.contains("7 features, expected 8"), "{error}");
 }

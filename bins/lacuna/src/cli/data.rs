@@ -32,6 +32,9 @@ pub struct DataArgs {
     /// view
     #[arg(long, value_name = "FILE")]
     pub strong: Option<PathBuf>,
+    /// Features of background rows, which nobody labelled, for losses of presence-only data
+    #[arg(long, value_name = "FILE")]
+    pub background: Option<PathBuf>,
     /// Test rows in a separate file
     #[arg(long, value_name = "FILE")]
     pub test: Option<PathBuf>,
@@ -158,6 +161,7 @@ impl DataArgs {
                 By::Row => Match::Row,
             }),
             strong: text(&self.strong)?,
+            background: text(&self.background)?,
             test: text(&self.test)?,
             test_labels: text(&self.test_labels)?,
             test_names: text(&self.test_names)?,

@@ -9,6 +9,7 @@ mod estimator;
 mod mixup;
 mod one_head;
 mod plain;
+mod presence;
 mod relabel;
 mod semi;
 mod two_phase;
@@ -234,6 +235,7 @@ pub static PROCEDURES: &[ProcedureRow] = &[
     relabel::PERCENTILE,
     semi::ROW,
     two_phase::ROW,
+    presence::ROW,
 ];
 
 /// The procedure `named`. `auto` is the one that hands the loss what it takes: `plain` for the logits of one

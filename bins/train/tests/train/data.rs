@@ -69,8 +69,13 @@ impl Set {
     }
 
     pub(crate) fn data(&self) -> Data<'_> {
-        let train =
-            TrainSet { features: &self.features, strong: None, observed: &self.observed, rows: &self.rows };
+        let train = TrainSet {
+            features: &self.features,
+            strong: None,
+            background: None,
+            observed: &self.observed,
+            rows: &self.rows,
+        };
         let labels = EvalLabels::Complete(&self.val_truth);
         let val = EvalSet { features: &self.features, labels, rows: EvalRows::Some(&self.val) };
         let labels = EvalLabels::Complete(&self.truth);
@@ -137,6 +142,11 @@ pub(crate) fn procedures() -> Vec<Case> {
         case("relabel-cap", Known::Half, "bce", base.clone()),
         case("relabel-percentile", Known::Half, "bce", base.clone()),
         case("semi", Known::Rows, "bce", Training { batch: 16, ..base.clone() }),
+        case("presence", Known::Positive, "presence-an-full", base.clone()),
+        Case {
+            training: Training { procedure: Named::new("presence").set("sphere", 1.0), ..base.clone() },
+            ..case("presence", Known::Positive, "presence-full-weighted", base.clone())
+        },
         Case { name: "two-phase".to_string(), set: Set::new(Known::Half), training: two_phases, loss: "bce" },
     ]
 }

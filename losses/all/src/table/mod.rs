@@ -16,6 +16,7 @@ mod label_set;
 mod lac;
 mod large_loss;
 mod logit_adjust;
+mod presence;
 mod propensity;
 mod pu;
 mod pu_mlc;
@@ -132,6 +133,7 @@ families! {
     two_way: lacuna_two_way,
     lac: lacuna_lac,
     smile: lacuna_smile,
+    presence: lacuna_presence,
 }
 
 /// Every loss, in the order in which losses are listed: those of their options alone, those of the statistics of a

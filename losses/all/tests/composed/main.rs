@@ -16,6 +16,7 @@ mod imprecise;
 mod label_set;
 mod lac;
 mod large_loss;
+mod presence;
 mod pu;
 mod smile;
 mod spml;
@@ -47,6 +48,7 @@ const FORMULAS: &[&[(&str, Formula)]] = &[
     label_set::FORMULAS,
     lac::FORMULAS,
     large_loss::FORMULAS,
+    presence::FORMULAS,
     pu::FORMULAS,
     smile::FORMULAS,
     spml::FORMULAS,

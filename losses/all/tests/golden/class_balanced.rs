@@ -36,5 +36,5 @@ pub(crate) fn ldam_softmax(case: &Case) -> Result<(), String> {
     let train = ClassStatistics::new(counts.iter().sum(), counts).map_err(|e| e.to_string())?;
     let loss = LdamSoftmax::new(config, &train).map_err(|e| e.to_string())?;
     case.check("margins", loss.margins())?;
-    one_positive(case, Box::new(loss))?.check(case)
+    one_positive(case, Box::new(loss), &[])?.check(case)
 }

@@ -38,5 +38,5 @@ pub(crate) fn logit_adjust_softmax(case: &Case) -> Result<(), String> {
     let config = LogitAdjustConfig { tau: case.number("params", "tau")?, ..Default::default() };
     let priors = case.numbers("inputs", "prior")?;
     let loss = LogitAdjustSoftmax::new(config, &priors).map_err(|e| e.to_string())?;
-    one_positive(case, Box::new(loss))?.check(case)
+    one_positive(case, Box::new(loss), &[])?.check(case)
 }

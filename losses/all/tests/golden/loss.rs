@@ -96,8 +96,12 @@ pub(crate) fn run(case: &Case, method: &Method) -> Result<Batch, String> {
     Ok(batch)
 }
 
-/// The batch of a case whose rows have one class each, `class_index`.
-pub(crate) fn one_positive(case: &Case, loss: Box<dyn MultiLabelLoss>) -> Result<Batch, String> {
+/// The batch of a case whose rows have one class each, `class_index`, with further logit matrices.
+pub(crate) fn one_positive(
+    case: &Case,
+    loss: Box<dyn MultiLabelLoss>,
+    further: &[(&str, &'static str)],
+) -> Result<Batch, String> {
     let logits = case.matrix("inputs", "logits")?;
     let index = case.numbers("inputs", "class_index")?;
     if index.len() != logits.rows || index.iter().any(|&c| c < 0.0 || c as usize >= logits.columns) {
@@ -107,8 +111,13 @@ pub(crate) fn one_positive(case: &Case, loss: Box<dyn MultiLabelLoss>) -> Result
     for (row, class) in index.iter().enumerate() {
         labels[row * logits.columns + *class as usize] = Label::Positive;
     }
-    let (rows, classes, z) = (logits.rows, logits.columns, vec![logits.data]);
-    Ok(Batch { loss, rows, classes, z, gradients: vec!["grad_logits"], labels, epoch: 0 })
+    let (rows, classes, mut z) = (logits.rows, logits.columns, vec![logits.data]);
+    let mut gradients = vec!["grad_logits"];
+    for (matrix, gradient) in further {
+        z.push(case.matrix("inputs", matrix)?.data);
+        gradients.push(gradient);
+    }
+    Ok(Batch { loss, rows, classes, z, gradients, labels, epoch: 0 })
 }
 
 impl Batch {

@@ -24,6 +24,7 @@ mod logit_adjust;
 mod longtail;
 mod loss;
 mod metrics;
+mod presence;
 mod propensity;
 mod pu;
 mod pu_mlc;
@@ -161,6 +162,14 @@ const METHODS: &[(&str, Adapter)] = &[
     ("smile_classifier", smile::classifier),
     ("smile_beta_kl", smile::beta_kl),
     ("smile_encoder", smile::encoder),
+    ("presence_an_full", presence::an_full),
+    ("presence_an_full_me", presence::an_full),
+    ("presence_an_slds", presence::an_slds),
+    ("presence_an_slds_me", presence::an_slds),
+    ("presence_an_ssdl", presence::an_ssdl),
+    ("presence_an_ssdl_me", presence::an_ssdl),
+    ("presence_full_weighted", presence::full_weighted),
+    ("presence_class_weight", presence::class_weight),
 ];
 
 /// What an adapter says; a panic is the failure of one case and not of all that follow.

@@ -17,6 +17,8 @@ pub(super) struct Batch {
     pub(super) classes: usize,
     pub(super) z: Vec<Vec<f32>>,
     pub(super) labels: Vec<Label>,
+    /// Index of every row in a training set.
+    pub(super) ids: Vec<u32>,
     pub(super) epoch: usize,
     /// First and second row of every mixed row, for losses that mix.
     pub(super) mix: Option<[Vec<u32>; 2]>,
@@ -49,7 +51,8 @@ impl Batch {
             let first = (0..half as u32).rev().collect();
             [first, (rows as u32 - half as u32..rows as u32).collect()]
         });
-        let mut batch = Self { rows, classes, z, labels, epoch: 0, mix };
+        let ids = (0..rows as u32).collect();
+        let mut batch = Self { rows, classes, z, labels, ids, epoch: 0, mix };
         if loss.info().labels == LabelUse::OnePositive {
             batch.one_positive();
         }
@@ -71,7 +74,7 @@ impl Batch {
     pub(super) fn with_input<T>(&self, f: impl FnOnce(&LossInput<'_>) -> T) -> T {
         let logits: Vec<&[f32]> = self.z.iter().map(Vec::as_slice).collect();
         let mut input = LossInput::new(&logits, self.rows, self.classes, &self.labels);
-        input.epoch = self.epoch;
+        (input.epoch, input.sample_ids) = (self.epoch, &self.ids);
         input.targets.mix = self.mix.as_ref().map(|[first, second]| Mix { first, second, lambda: 0.3 });
         f(&input)
     }

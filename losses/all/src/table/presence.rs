@@ -1,0 +1,46 @@
+//! Presence-only losses.
+
+use super::{Given, LabelNeeds, LossRow, class_row, row};
+use crate::presence::{
+    AnFull, AnSlds, AnSsdl, ClassWeighting, FullWeighted, FullWeightedConfig, OtherClass, PresenceConfig,
+    class_weights,
+};
+use crate::{LossError, Reduction, Takes};
+
+pub(super) const ROWS: &[LossRow] = &[
+    row(AnFull::INFO, Reduction::Mean, LabelNeeds::SinglePositive, |given| {
+        let pos_weight = given.get("pos_weight")?;
+        Ok(Box::new(AnFull::new(PresenceConfig { pos_weight, ..config(given)? })?))
+    })
+    .taking(Takes::Background),
+    row(AnSlds::INFO, Reduction::Mean, LabelNeeds::SinglePositive, |given| {
+        let seed = given.get("seed")? as u64;
+        Ok(Box::new(AnSlds::new(config(given)?, OtherClass::Drawn { seed })?))
+    }),
+    row(AnSsdl::INFO, Reduction::Mean, LabelNeeds::SinglePositive, |given| {
+        Ok(Box::new(AnSsdl::new(config(given)?)?))
+    })
+    .taking(Takes::Background),
+    class_row(FullWeighted::INFO, Reduction::Mean, LabelNeeds::SinglePositive, |given| {
+        let weighting = ClassWeighting::ALL[given.get("weighting")? as usize];
+        let train = given.train()?;
+        let config = FullWeightedConfig {
+            lambda_1: given.get("lambda_1")?,
+            lambda_2: given.get("lambda_2")?,
+            log_epsilon: given.get("log_epsilon")?,
+            reduction: given.reduction(),
+        };
+        Ok(Box::new(FullWeighted::new(config, &class_weights(train.rows(), train.positives(), weighting))?))
+    })
+    .taking(Takes::Background),
+];
+
+/// What the losses of SINR have in common.
+fn config(given: &Given<'_>) -> Result<PresenceConfig, LossError> {
+    Ok(PresenceConfig {
+        entropy: given.get("entropy")? == 1.0,
+        log_epsilon: given.get("log_epsilon")?,
+        reduction: given.reduction(),
+        ..PresenceConfig::default()
+    })
+}
