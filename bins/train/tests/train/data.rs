@@ -137,6 +137,8 @@ pub(crate) fn procedures() -> Vec<Case> {
         case("relabel-cap", Known::Half, "bce", base.clone()),
         case("relabel-percentile", Known::Half, "bce", base.clone()),
         case("semi", Known::Rows, "bce", Training { batch: 16, ..base.clone() }),
+        case("smile", Known::Positive, "smile", base.clone()),
+        case("semi", Known::Positive, "plc", base.clone()),
         Case { name: "two-phase".to_string(), set: Set::new(Known::Half), training: two_phases, loss: "bce" },
     ]
 }
