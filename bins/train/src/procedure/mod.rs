@@ -6,6 +6,7 @@
 
 mod branches;
 mod estimator;
+mod mime;
 mod mixup;
 mod one_head;
 mod plain;
@@ -237,6 +238,7 @@ pub static PROCEDURES: &[ProcedureRow] = &[
     semi::ROW,
     two_phase::ROW,
     smile::ROW,
+    mime::ROW,
 ];
 
 /// The procedure `named`. `auto` is the one that hands the loss what it takes: `plain` for the logits of one

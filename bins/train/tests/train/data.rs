@@ -110,7 +110,11 @@ pub(crate) fn procedures() -> Vec<Case> {
     let case = |name: &str, known: Known, loss: &'static str, training: Training| Case {
         name: name.to_string(),
         set: Set::new(known),
-        training: Training { procedure: Named::new(name), ..training },
+        training: match training.procedure.name == name {
+            // With settings of its own.
+            true => training,
+            false => Training { procedure: Named::new(name), ..training },
+        },
         loss,
     };
     let two_phases = toml::from_str::<Training>(
@@ -139,6 +143,12 @@ pub(crate) fn procedures() -> Vec<Case> {
         case("semi", Known::Rows, "bce", Training { batch: 16, ..base.clone() }),
         case("smile", Known::Positive, "smile", base.clone()),
         case("semi", Known::Positive, "plc", base.clone()),
+        case(
+            "mime",
+            Known::Positive,
+            "an",
+            Training { procedure: Named::new("mime").set("z", 9.0).set("theta", 0.6), ..base.clone() },
+        ),
         Case { name: "two-phase".to_string(), set: Set::new(Known::Half), training: two_phases, loss: "bce" },
     ]
 }

@@ -184,3 +184,34 @@ fn label_distributions_enter_by_their_share() {
     assert!(one[2..].iter().zip(&nine[2..]).all(|(a, b)| a != b));
     assert_eq!(report, [("rows with a label distribution", 96.0)]);
 }
+
+/// The parts of MIME can be left out: beta = 0 takes the divergence off the loss, theta = 1 writes nothing.
+#[test]
+fn the_parts_of_mime_can_be_left_out() {
+    let train = |beta: f64, theta: f64| {
+        let mut case = procedures().into_iter().find(|case| case.name == "mime").unwrap();
+        case.training.procedure =
+            Named::new("mime").set("z", 9.0).set("beta", beta).set("theta", theta).set("warm_up", 3.0);
+        case.training.epochs = 8;
+        let mut run =
+            Run::new(case.set.data(), &case.training, &case.evaluation(), case.choice(), 0).unwrap();
+        let mut losses: Vec<f64> = vec![];
+        while !run.is_done() {
+            losses.push(run.epoch().unwrap().loss);
+        }
+        let report = run.finish().unwrap().report;
+        assert_eq!(report[0].0, "labels written");
+        (losses, report[0].1)
+    };
+    let (plain, none) = train(0.0, 1.0);
+    assert_eq!(none, 0.0);
+    // The same steps up to the end of the third epoch, whatever is written then.
+    let (written, some) = train(0.0, 0.4);
+    assert!(some > 0.0);
+    assert_eq!(plain[..3], written[..3]);
+    assert!(plain[3..].iter().zip(&written[3..]).all(|(a, b)| a != b));
+    // The divergence is positive, and the draws are the same.
+    let (held, none) = train(0.05, 1.0);
+    assert_eq!(none, 0.0);
+    assert!(held[0] > plain[0], "{held:?} {plain:?}");
+}

@@ -24,6 +24,7 @@ mod logit_adjust;
 mod longtail;
 mod loss;
 mod metrics;
+mod mime;
 mod propensity;
 mod pu;
 mod pu_mlc;
@@ -156,6 +157,9 @@ const METHODS: &[(&str, Adapter)] = &[
     ("smile_classifier", smile::classifier),
     ("smile_beta_kl", smile::beta_kl),
     ("smile_encoder", smile::encoder),
+    ("mime", mime::mime),
+    ("mime_kl", mime::divergence),
+    ("mime_relabel", mime::relabel),
 ];
 
 /// What an adapter says; a panic is the failure of one case and not of all that follow.
