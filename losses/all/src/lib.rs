@@ -23,9 +23,10 @@
 mod options;
 mod table;
 
-// CAP makes labels for other losses and has no row.
+// CAP and MIME make labels for other losses and have no row.
 pub use lacuna_cap as cap;
 pub use lacuna_loss_api::*;
+pub use lacuna_mime as mime;
 pub use options::{Context, Options};
 pub use table::crates::*;
 pub use table::{LOSSES, LabelNeeds, LossRow, Statistics, find};

@@ -6,13 +6,16 @@
 
 mod branches;
 mod estimator;
+mod mime;
 mod mixup;
 mod one_head;
 mod plain;
 mod presence;
 mod relabel;
 mod semi;
+mod smile;
 mod two_phase;
+mod views;
 
 use crate::named::{NamedRow, SettingInfo, Values};
 use crate::{Batch, Feed, Head, Named, StateError, TrainError, TrainSet};
@@ -236,11 +239,13 @@ pub static PROCEDURES: &[ProcedureRow] = &[
     semi::ROW,
     two_phase::ROW,
     presence::ROW,
+    smile::ROW,
+    mime::ROW,
 ];
 
 /// The procedure `named`. `auto` is the one that hands the loss what it takes: `plain` for the logits of one
 /// head, `estimator` for label estimates beside them, `mixup` for mixed rows, `branches` for three heads, `presence` for
-/// background rows, `views` for two views of the features.
+/// background rows, `semi` for two views of the features. The loss `smile` has a procedure of its own.
 ///
 /// # Errors
 /// [`TrainError::Setting`].
@@ -251,12 +256,13 @@ pub(crate) fn resolved(named: &Named, loss: &LossChoice) -> Result<Named, TrainE
     }
     let loss = loss.build()?;
     let name = match loss.takes() {
+        Takes::Logits if loss.info().name == lacuna_losses::smile::Smile::INFO.name => "smile",
         Takes::Logits => "plain",
         Takes::Estimates => "estimator",
         Takes::MixedRows => "mixup",
         Takes::Branches => "branches",
         Takes::Background => "presence",
-        Takes::Views => "views",
+        Takes::Views => "semi",
     };
     Ok(Named { name: name.to_string(), settings: named.settings.clone() })
 }
@@ -279,13 +285,32 @@ fn record_loss(
     mix: Option<Mix<'_>>,
     at: At,
 ) -> Result<Var, LossError> {
+    record_loss_on(
+        tape,
+        loss,
+        logits,
+        Targets { labels: batch.labels, soft: None, mix, whole: None },
+        batch,
+        at,
+    )
+}
+
+/// The same with targets of the caller's own.
+fn record_loss_on(
+    tape: &mut Tape,
+    loss: &mut dyn MultiLabelLoss,
+    logits: &[Var],
+    targets: Targets<'_>,
+    batch: &Batch<'_>,
+    at: At,
+) -> Result<Var, LossError> {
     let (rows, classes) = (batch.rows(), batch.train.classes());
     tape.fused_loss(logits, |logits, grads| {
         let input = LossInput {
             logits,
             rows,
             classes,
-            targets: Targets { labels: batch.labels, soft: None, mix, whole: None },
+            targets,
             sample_ids: batch.ids,
             epoch: at.epoch,
             step: at.step,

@@ -142,6 +142,36 @@ impl Relabel {
     }
 }
 
+/// Name of the labels of every sample in a state.
+const WRITTEN: &str = "written";
+
+/// Labels of every sample as an entry of a state.
+pub(super) fn labels_state(written: &[Label]) -> StateEntry {
+    let values = written.iter().map(|label| f64::from(*label as i8)).collect();
+    StateEntry { name: WRITTEN.to_string(), values }
+}
+
+/// Restores them.
+pub(super) fn restore_labels(written: &mut [Label], entries: &[StateEntry]) -> Result<(), StateError> {
+    let mut found = entries.iter().filter(|entry| entry.name == WRITTEN);
+    let (Some(entry), None) = (found.next(), found.next()) else {
+        return Err(StateError::Missing(WRITTEN.to_string()));
+    };
+    let unfit = |problem: &str| StateError::Unfit { name: entry.name.clone(), problem: problem.to_string() };
+    if entry.values.len() != written.len() {
+        return Err(unfit("has another size"));
+    }
+    for (label, value) in written.iter_mut().zip(&entry.values) {
+        *label = match *value {
+            1.0 => Label::Positive,
+            0.0 => Label::Unknown,
+            -1.0 => Label::Negative,
+            _ => return Err(unfit("has an invalid label")),
+        };
+    }
+    Ok(())
+}
+
 impl Procedure for Relabel {
     fn feeds(&self) -> &[Feed] {
         self.plain.feeds()
@@ -191,28 +221,13 @@ impl Procedure for Relabel {
 
     fn state(&self) -> Vec<StateEntry> {
         let mut entries = self.plain.state();
-        let values = self.written.iter().map(|label| f64::from(*label as i8)).collect();
-        entries.push(StateEntry { name: "written".to_string(), values });
+        entries.push(labels_state(&self.written));
         entries
     }
 
     fn restore(&mut self, entries: &[StateEntry]) -> Result<(), StateError> {
-        let (written, rest): (Vec<_>, Vec<_>) =
-            entries.iter().cloned().partition(|entry| entry.name == "written");
-        let [entry] = &written[..] else { return Err(StateError::Missing("written".to_string())) };
-        let unfit =
-            |problem: &str| StateError::Unfit { name: entry.name.clone(), problem: problem.to_string() };
-        if entry.values.len() != self.written.len() {
-            return Err(unfit("has another size"));
-        }
-        for (label, value) in self.written.iter_mut().zip(&entry.values) {
-            *label = match *value {
-                1.0 => Label::Positive,
-                0.0 => Label::Unknown,
-                -1.0 => Label::Negative,
-                _ => return Err(unfit("has an invalid label")),
-            };
-        }
+        restore_labels(&mut self.written, entries)?;
+        let rest: Vec<StateEntry> = entries.iter().filter(|entry| entry.name != WRITTEN).cloned().collect();
         self.plain.restore(&rest)
     }
 

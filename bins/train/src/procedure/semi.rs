@@ -13,9 +13,11 @@ use lacuna_nn::{Layer, Mode};
 pub(super) const ROW: ProcedureRow = ProcedureRow {
     name: "semi",
     doc: "Before every epoch the averaged weights score the rows without labels; thresholds of each class make pseudo-labels \
-          of the scores, which are trained on beside the labelled rows. Needs a loss that leaves unknown cells out.",
+          of the scores, which are trained on beside the labelled rows. Needs a loss that leaves unknown cells out. A loss that \
+          takes two views (plc) makes its own pseudo-labels and gets the weak and the strong view of every batch instead.",
     source: "Xie et al. (CAP), NeurIPS 2023; milkxie/SSMLL-CAP@b7dd8075d61b. Batches are in the order of the set, labelled ones \
-             starting again every epoch",
+             starting again every epoch. Two views: Xie et al. (LAC), NeurIPS 2022; dropout of the features in place of augmented \
+             images is ours",
     settings: &[
         setting("labelled_batch", 8.0, Interval::whole_from(1.0), "labelled rows of a step"),
         setting(
@@ -23,6 +25,12 @@ pub(super) const ROW: ProcedureRow = ProcedureRow {
             0.5,
             Interval::closed(0.0, 0.999),
             "dropout of the features in place of the strong view if the data has no second extraction; 0 for none",
+        ),
+        setting(
+            "weak",
+            0.1,
+            Interval::closed(0.0, 0.999),
+            "of a loss that takes two views: the same in place of the weak view",
         ),
         setting(
             "weight",
@@ -48,7 +56,20 @@ pub(super) const ROW: ProcedureRow = ProcedureRow {
             "one threshold in place of those of the classes: every cell is trained on",
         ),
     ],
-    build: |parts| Ok(Box::new(Semi::new(parts)?)),
+    build: |parts| {
+        let (views, other): (bool, &[&str]) = match parts.loss.row.takes {
+            Takes::Views => (true, &["labelled_batch", "weight", "pos_per", "neg_per", "fixed"]),
+            _ => (false, &["weak"]),
+        };
+        if let Some(name) = other.iter().find(|name| !parts.values.list(name).is_empty()) {
+            return Err(TrainError::Setting(format!(
+                "procedure semi: {name} has no effect with {}, which takes {}",
+                parts.loss.row.info.name,
+                super::in_words(parts.loss.row.takes)
+            )));
+        }
+        if views { super::views::build(parts) } else { Ok(Box::new(Semi::new(parts)?)) }
+    },
 };
 
 /// A head and a loss over labelled and pseudo-labelled rows.

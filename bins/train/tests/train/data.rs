@@ -115,7 +115,11 @@ pub(crate) fn procedures() -> Vec<Case> {
     let case = |name: &str, known: Known, loss: &'static str, training: Training| Case {
         name: name.to_string(),
         set: Set::new(known),
-        training: Training { procedure: Named::new(name), ..training },
+        training: match training.procedure.name == name {
+            // With settings of its own.
+            true => training,
+            false => Training { procedure: Named::new(name), ..training },
+        },
         loss,
     };
     let two_phases = toml::from_str::<Training>(
@@ -147,6 +151,14 @@ pub(crate) fn procedures() -> Vec<Case> {
             training: Training { procedure: Named::new("presence").set("sphere", 1.0), ..base.clone() },
             ..case("presence", Known::Positive, "presence-full-weighted", base.clone())
         },
+        case("smile", Known::Positive, "smile", base.clone()),
+        case("semi", Known::Positive, "plc", base.clone()),
+        case(
+            "mime",
+            Known::Positive,
+            "an",
+            Training { procedure: Named::new("mime").set("z", 9.0).set("theta", 0.6), ..base.clone() },
+        ),
         Case { name: "two-phase".to_string(), set: Set::new(Known::Half), training: two_phases, loss: "bce" },
     ]
 }

@@ -136,3 +136,82 @@ fn a_metric_by_which_no_epoch_can_be_told_from_another_is_refused() {
     data.val = Some(lacuna_train::EvalSet { labels: lacuna_train::EvalLabels::Observed(&observed), ..set });
     assert!(refused(data, "map").contains("have no known negative or no known positive"));
 }
+
+#[test]
+fn settings_without_effect_and_losses_that_do_not_fit_are_refused() {
+    let error = |loss: &str, change: &dyn Fn(&mut Training)| {
+        let mut case = procedures().into_iter().find(|case| case.loss == loss).unwrap();
+        change(&mut case.training);
+        let run = Run::new(case.set.data(), &case.training, &case.evaluation(), case.choice(), 0);
+        run.err().map(|error| error.to_string()).unwrap_or_default()
+    };
+    let set = |name: &'static str, setting: &'static str, value: f64| {
+        move |t: &mut Training| t.procedure = Named::new(name).set(setting, value)
+    };
+    assert_eq!(
+        error("plc", &set("semi", "labelled_batch", 4.0)),
+        "procedure semi: labelled_batch has no effect with plc, which takes the logits of the weak and of the strong view \
+         of the rows"
+    );
+    assert!(error("bce", &set("semi", "weak", 0.2)).contains("weak has no effect with bce"));
+    assert_eq!(error("plc", &set("semi", "weak", 0.2)), "");
+    assert!(error("plc", &|t| t.procedure = Named::new("plain")).contains("the procedure plain gives it"));
+    assert_eq!(error("plc", &|t| t.procedure = Named::new("auto")), "");
+    assert_eq!(error("smile", &|t| t.procedure = Named::new("auto").set("k", 5.0)), "");
+    assert!(error("an", &|t| t.procedure = Named::new("smile")).contains("read by smile alone"));
+    assert!(error("smile", &set("smile", "k", 96.0)).contains("96 neighbours of each of 96 rows"));
+}
+
+/// mu = 0 leaves the label distributions out: the number of neighbours changes nothing then, and something otherwise.
+#[test]
+fn label_distributions_enter_by_their_share() {
+    let train = |mu: f64, k: f64| {
+        let mut case = procedures().into_iter().find(|case| case.loss == "smile").unwrap();
+        case.training.procedure = Named::new("smile").set("k", k).set("warm_up", 2.0);
+        let mut choice = case.choice();
+        choice.options = choice.options.set("mu", mu);
+        let mut run = Run::new(case.set.data(), &case.training, &case.evaluation(), choice, 0).unwrap();
+        let mut losses: Vec<f64> = vec![];
+        while !run.is_done() {
+            losses.push(run.epoch().unwrap().loss);
+        }
+        (losses, run.finish().unwrap().report)
+    };
+    let (few, report) = train(0.0, 1.0);
+    assert_eq!(few, train(0.0, 9.0).0);
+    let (one, nine) = (train(0.5, 1.0).0, train(0.5, 9.0).0);
+    assert_eq!(one[..2], nine[..2], "the warm-up knows no neighbours");
+    assert!(one[2..].iter().zip(&nine[2..]).all(|(a, b)| a != b));
+    assert_eq!(report, [("rows with a label distribution", 96.0)]);
+}
+
+/// The parts of MIME can be left out: beta = 0 takes the divergence off the loss, theta = 1 writes nothing.
+#[test]
+fn the_parts_of_mime_can_be_left_out() {
+    let train = |beta: f64, theta: f64| {
+        let mut case = procedures().into_iter().find(|case| case.name == "mime").unwrap();
+        case.training.procedure =
+            Named::new("mime").set("z", 9.0).set("beta", beta).set("theta", theta).set("warm_up", 3.0);
+        case.training.epochs = 8;
+        let mut run =
+            Run::new(case.set.data(), &case.training, &case.evaluation(), case.choice(), 0).unwrap();
+        let mut losses: Vec<f64> = vec![];
+        while !run.is_done() {
+            losses.push(run.epoch().unwrap().loss);
+        }
+        let report = run.finish().unwrap().report;
+        assert_eq!(report[0].0, "labels written");
+        (losses, report[0].1)
+    };
+    let (plain, none) = train(0.0, 1.0);
+    assert_eq!(none, 0.0);
+    // The same steps up to the end of the third epoch, whatever is written then.
+    let (written, some) = train(0.0, 0.4);
+    assert!(some > 0.0);
+    assert_eq!(plain[..3], written[..3]);
+    assert!(plain[3..].iter().zip(&written[3..]).all(|(a, b)| a != b));
+    // The divergence is positive, and the draws are the same.
+    let (held, none) = train(0.05, 1.0);
+    assert_eq!(none, 0.0);
+    assert!(held[0] > plain[0], "{held:?} {plain:?}");
+}

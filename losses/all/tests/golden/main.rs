@@ -24,6 +24,7 @@ mod logit_adjust;
 mod longtail;
 mod loss;
 mod metrics;
+mod mime;
 mod presence;
 mod propensity;
 mod pu;
@@ -170,6 +171,9 @@ const METHODS: &[(&str, Adapter)] = &[
     ("presence_an_ssdl_me", presence::an_ssdl),
     ("presence_full_weighted", presence::full_weighted),
     ("presence_class_weight", presence::class_weight),
+    ("mime", mime::mime),
+    ("mime_kl", mime::divergence),
+    ("mime_relabel", mime::relabel),
 ];
 
 /// What an adapter says; a panic is the failure of one case and not of all that follow.

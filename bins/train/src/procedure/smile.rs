@@ -1,0 +1,152 @@
+//! Soft labels from the predictions of the nearest neighbours: SMILE without its encoder.
+
+use super::one_head::BoxedHead;
+use super::{
+    At, Build, LossChoice, Procedure, ProcedureRow, prefixed, record_loss, record_loss_on, restore_loss,
+};
+use crate::named::setting;
+use crate::{Batch, Feed, StateError, TrainError};
+use lacuna_engine::{Exec, Tape, Var};
+use lacuna_losses::smile::Smile as SmileLoss;
+use lacuna_losses::{Interval, MultiLabelLoss, Options, StateEntry, Takes, Targets, TrainPass};
+use lacuna_nn::{Mode, NeighbourGraph};
+
+pub(super) const ROW: ProcedureRow = ProcedureRow {
+    name: "smile",
+    doc: "Warm-up epochs that read unknown as negative; then each row's label distribution d1, the mean of what the head \
+          predicts for its nearest neighbours, is made once and kept, and the head is trained on with the loss smile.",
+    source: "after Xu et al., NeurIPS 2022; palm-ml/smile@49405dbc. Ours, light: there d1 comes from a variational encoder of graph \
+             convolutions, which is trained beside a classifier of its own; here it is a mean over the same graph, there is one \
+             head and no encoder. The authors' head is mlp = [C] with as many hidden units as classes",
+    settings: &[
+        setting("k", 3.0, Interval::whole_from(1.0), "nearest neighbours of a row among the training rows"),
+        setting(
+            "warm_up",
+            2.0,
+            Interval::whole_from(1.0),
+            "epochs of the assume-negative loss, after which d1 is made",
+        ),
+    ],
+    build: |parts| Ok(Box::new(Smile::new(parts)?)),
+};
+
+/// A head with its two losses, and d1 of every sample.
+struct Smile {
+    head: BoxedHead,
+    warm_up: Box<dyn MultiLabelLoss>,
+    loss: Box<dyn MultiLabelLoss>,
+    feeds: [Feed; 1],
+    epochs: usize,
+    graph: NeighbourGraph,
+    /// Label distributions, `[N, C]`; empty during warm-up.
+    d1: Vec<f32>,
+    /// Memory of a batch.
+    soft: Vec<f32>,
+}
+
+impl Smile {
+    fn new(parts: &mut Build<'_, '_>) -> Result<Self, TrainError> {
+        let loss = parts.loss.build()?;
+        parts.takes(&*loss, "smile", Takes::Logits)?;
+        if loss.info().name != SmileLoss::INFO.name {
+            return Err(TrainError::Setting(format!(
+                "procedure smile: the loss is {}, and label distributions beside observed labels are read by smile alone",
+                loss.info().name
+            )));
+        }
+        let options = Options { reduction: parts.loss.options.reduction, ..Options::default() };
+        let warm_up = LossChoice::new("an", options, &parts.train)?.build()?;
+        let head = parts.head()?;
+        let (train, k) = (parts.train, parts.values.get("k") as usize);
+        let (rows, columns) = (train.len(), train.features.columns());
+        let features: Vec<f32> = (0..rows as u32).flat_map(|id| train.features_of(id)).copied().collect();
+        let graph = NeighbourGraph::nearest(&features, rows, columns, k, Exec::Serial)
+            .map_err(|error| TrainError::Setting(format!("procedure smile: {error}")))?;
+        Ok(Self {
+            head,
+            warm_up,
+            loss,
+            feeds: [parts.feed.clone()],
+            epochs: parts.values.get("warm_up") as usize,
+            graph,
+            d1: vec![],
+            soft: Vec::with_capacity(parts.feed.batch.min(rows) * train.classes()),
+        })
+    }
+}
+
+impl Procedure for Smile {
+    fn feeds(&self) -> &[Feed] {
+        &self.feeds
+    }
+
+    fn begin_epoch(&mut self, at: At, _: Option<&TrainPass<'_>>) -> Result<(), TrainError> {
+        self.warm_up.begin_epoch(at.epoch);
+        self.loss.begin_epoch(at.epoch);
+        Ok(())
+    }
+
+    fn step(&mut self, tape: &mut Tape, batches: &[Batch<'_>], at: At) -> Result<Var, TrainError> {
+        let batch = &batches[0];
+        let x = batch.x(tape);
+        let z = tape.scope("head", |tape| self.head.forward(tape, x, at.mode()));
+        if self.d1.is_empty() {
+            return Ok(record_loss(tape, &mut *self.warm_up, &[z], batch, None, at)?);
+        }
+        let classes = batch.train.classes();
+        self.soft.clear();
+        for id in batch.ids {
+            self.soft.extend_from_slice(&self.d1[*id as usize * classes..][..classes]);
+        }
+        let targets = Targets { labels: batch.labels, soft: Some(&self.soft), mix: None, whole: None };
+        Ok(record_loss_on(tape, &mut *self.loss, &[z], targets, batch, at)?)
+    }
+
+    fn predict(&self, tape: &mut Tape, x: Var) -> Var {
+        self.head.forward(tape, x, Mode::Eval)
+    }
+
+    fn wants_train_pass(&self, epoch: usize) -> bool {
+        epoch + 1 == self.epochs
+    }
+
+    fn end_epoch(&mut self, pass: &TrainPass<'_>) -> Result<(), TrainError> {
+        pass.check()?;
+        let p: Vec<f32> = pass.logits.iter().map(|z| 1.0 / (1.0 + (-z).exp())).collect();
+        self.d1.resize(p.len(), 0.0);
+        self.graph.means(&p, &mut self.d1);
+        // A mean of numbers up to 1 may round to one above.
+        self.d1.iter_mut().for_each(|d1| *d1 = d1.min(1.0));
+        Ok(())
+    }
+
+    fn state(&self) -> Vec<StateEntry> {
+        let values = self.d1.iter().map(|d1| f64::from(*d1)).collect();
+        let d1 = StateEntry { name: "d1".to_string(), values };
+        prefixed("loss.", self.loss.state()).chain([d1]).collect()
+    }
+
+    fn restore(&mut self, entries: &[StateEntry]) -> Result<(), StateError> {
+        let entry = entries.iter().find(|entry| entry.name == "d1");
+        let entry = entry.ok_or_else(|| StateError::Missing("d1".to_string()))?;
+        let unfit =
+            |problem: &str| StateError::Unfit { name: entry.name.clone(), problem: problem.to_string() };
+        let classes = entry.values.len() / self.graph.rows();
+        if entry.values.len() != self.graph.rows() * classes {
+            return Err(unfit("has another size"));
+        }
+        if entry.values.iter().any(|d1| !(0.0..=1.0).contains(d1)) {
+            return Err(unfit("has a number outside [0, 1]"));
+        }
+        self.d1.clear();
+        self.d1.extend(entry.values.iter().map(|d1| *d1 as f32));
+        restore_loss(&mut *self.loss, "loss.", entries)
+    }
+
+    fn report(&self) -> Vec<(&'static str, f64)> {
+        vec![(
+            "rows with a label distribution",
+            if self.d1.is_empty() { 0.0 } else { self.graph.rows() as f64 },
+        )]
+    }
+}
