@@ -2,6 +2,7 @@
 
 use lacuna_engine::{Shape, Tensor};
 use rand::Rng;
+use std::ops::Range;
 
 /// Numbers uniform in [-bound, bound), drawn in the order of the elements.
 ///
@@ -16,11 +17,36 @@ use rand::Rng;
 /// ```
 pub fn uniform(shape: impl Into<Shape>, bound: f32, rng: &mut impl Rng) -> Tensor {
     let shape = shape.into();
-    let draw = |_| {
-        let k = rng.next_u32() >> 8;
-        (k as f32 / (1 << 23) as f32 - 1.0) * bound
-    };
-    Tensor::new(shape, (0..shape.len()).map(draw).collect())
+    Tensor::new(shape, (0..shape.len()).map(|_| draw(bound, rng)).collect())
+}
+
+/// Columns `classes` of [`uniform`] numbers of the shape `[rows, all]`: every number of the whole is drawn and those of other
+/// columns are forgotten, so that tasks with a slice of the columns each start where one task with all of them would.
+///
+/// # Panics
+/// If there are not so many columns.
+pub fn uniform_columns(
+    [rows, all]: [usize; 2],
+    classes: Range<usize>,
+    bound: f32,
+    rng: &mut impl Rng,
+) -> Tensor {
+    assert!(classes.end <= all, "columns {classes:?} of {all}");
+    let mut data = Vec::with_capacity(rows * classes.len());
+    for _ in 0..rows {
+        for class in 0..all {
+            let x = draw(bound, rng);
+            if classes.contains(&class) {
+                data.push(x);
+            }
+        }
+    }
+    Tensor::new([rows, classes.len()], data)
+}
+
+fn draw(bound: f32, rng: &mut impl Rng) -> f32 {
+    let k = rng.next_u32() >> 8;
+    (k as f32 / (1 << 23) as f32 - 1.0) * bound
 }
 
 /// Numbers of the normal distribution with mean 0, drawn in pairs in the order of the elements.
@@ -141,6 +167,23 @@ pub fn default_bound(features: usize) -> f32 {
 mod tests {
     use super::*;
     use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
+
+    #[test]
+    fn columns_are_those_of_the_whole() {
+        let rng = || ChaCha8Rng::seed_from_u64(5);
+        let whole = uniform([7, 11], 0.3, &mut rng());
+        for classes in [0..11, 0..4, 4..5, 5..11] {
+            let mut after = rng();
+            let part = uniform_columns([7, 11], classes.clone(), 0.3, &mut after);
+            let expected: Vec<f32> =
+                whole.data().chunks(11).flat_map(|row| &row[classes.clone()]).copied().collect();
+            assert_eq!(part.data(), expected);
+            // What is drawn next is the same as well.
+            let mut all = rng();
+            uniform([7, 11], 0.3, &mut all);
+            assert_eq!(after.next_u32(), all.next_u32());
+        }
+    }
 
     #[test]
     fn draws_are_spread_and_repeatable() {

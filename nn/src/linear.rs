@@ -2,8 +2,9 @@
 
 use crate::layer::join;
 use crate::{Layer, Mode, init};
-use lacuna_engine::{Tape, Var};
+use lacuna_engine::{Tape, Tensor, Var};
 use rand::Rng;
+use std::ops::Range;
 
 /// z = x W + b, with x `[B, D]`, W `[D, C]`, b `[C]` and z `[B, C]`.
 ///
@@ -28,6 +29,32 @@ impl Linear {
         let bound = init::default_bound(features);
         let weight = init::uniform([features, classes], bound, rng);
         let bias = init::uniform([classes], bound, rng);
+        Self {
+            weight: tape.param(&join(name, "weight"), weight),
+            bias: tape.param(&join(name, "bias"), bias),
+        }
+    }
+}
+
+impl Linear {
+    /// The columns `columns` of a layer with `classes` of them: its first weights are those that [`Linear::new`] draws for
+    /// these classes.
+    ///
+    /// # Panics
+    /// As [`Linear::new`], and if there are not so many classes.
+    #[track_caller]
+    pub fn columns(
+        tape: &mut Tape,
+        name: &str,
+        features: usize,
+        classes: usize,
+        columns: Range<usize>,
+        rng: &mut impl Rng,
+    ) -> Self {
+        let bound = init::default_bound(features);
+        let weight = init::uniform_columns([features, classes], columns.clone(), bound, rng);
+        let bias = init::uniform_columns([1, classes], columns.clone(), bound, rng);
+        let bias = Tensor::new([columns.len()], bias.data().to_vec());
         Self {
             weight: tape.param(&join(name, "weight"), weight),
             bias: tape.param(&join(name, "bias"), bias),

@@ -1,12 +1,13 @@
 //! The data of a benchmark, split and masked, shared by all of its runs.
 
-use crate::{HarnessError, LabelCounts, MaskSource, ProtocolSpec, Stage, Unknown, Validation};
+use crate::{ClassTask, HarnessError, LabelCounts, MaskSource, ProtocolSpec, Stage, Unknown, Validation};
 use lacuna_checks::Finding;
-use lacuna_formats::{Limits, Table, shown};
+use lacuna_formats::{LabelTable, Limits, Table, shown};
 use lacuna_labels::{FeatureSet, Features, Label, LabelMatrix, ObservedLabels};
 use lacuna_losses::{LabelNeeds, LossRow};
 use lacuna_protocols::{Holdout, Split, Subject};
 use lacuna_source::{DataSource, Dataset};
+use std::ops::Range;
 
 /// Training, validation and test rows, and the observed labels that the losses need.
 #[derive(Debug)]
@@ -49,6 +50,8 @@ pub struct SplitDataset {
     pub files: Vec<std::path::PathBuf>,
     /// The opened source, with format and features filled in.
     pub source: DataSource,
+    /// Which classes the labels are of, where they were cut.
+    pub(crate) cut: Option<Cut>,
 }
 
 /// Which labels a row of the table uses: the needs of its loss, and the number of the protocol that draws them,
@@ -82,20 +85,57 @@ pub(crate) struct Opened {
     findings: Vec<Finding>,
     files: Vec<std::path::PathBuf>,
     source: DataSource,
+    cut: Option<Cut>,
+}
+
+/// The slice of the classes that labels were cut to while they were lists.
+#[derive(Clone, Debug)]
+pub(crate) struct Cut {
+    /// The classes.
+    pub(crate) classes: Range<usize>,
+    /// Number of all classes.
+    pub(crate) all: usize,
+    /// Known labels of each training row, over all classes.
+    pub(crate) known: Vec<u32>,
+    /// Mean number of positives of a training row, over all classes.
+    expected_positives: f64,
+}
+
+impl Cut {
+    /// Cuts the labels of both parts to the classes of a task, if those of the training rows are lists; `None` if they are not.
+    fn of(train: &mut Table, test: &mut Table, task: ClassTask) -> Option<Self> {
+        let Some(LabelTable::Lists(lists)) = &train.labels else { return None };
+        if train.observed.is_some() {
+            return None;
+        }
+        let (rows, all) = (lists.rows(), train.classes.len());
+        let known = (0..rows).map(|row| lists.known(row) as u32).collect();
+        let positives = |row| lists.row(row).filter(|(_, label)| label.is_positive()).count();
+        let expected_positives = (0..rows).map(positives).sum::<usize>() as f64 / rows.max(1) as f64;
+        let classes = task.classes(all);
+        for part in [train, test] {
+            part.labels = part.labels.take().map(|labels| labels.columns(classes.clone()));
+            part.classes =
+                (classes.clone()).map(|class| part.classes[class].to_string()).collect::<Vec<_>>().into();
+        }
+        Some(Self { classes, all, known, expected_positives })
+    }
 }
 
 impl Opened {
-    /// Reads all files of a source, whose labels have to be complete.
-    pub(crate) fn new(source: &DataSource) -> Result<Self, HarnessError> {
-        let Dataset { name, caveat, train, strong, background, test, notes, files, source: resolved } =
+    /// Reads all files of a source, whose labels have to be complete; those of a task's classes alone, if they are lists.
+    pub(crate) fn new(source: &DataSource, task: Option<ClassTask>) -> Result<Self, HarnessError> {
+        let Dataset { name, caveat, mut train, strong, background, test, notes, files, source: resolved } =
             source.open()?;
-        let Some(test) = test else {
+        let Some(mut test) = test else {
             return Err(HarnessError::Setting(format!(
                 "{} has no test rows: name them with --test FILE",
                 source.given()
             )));
         };
         let examination = lacuna_checks::examine(&train, Some(&test));
+        // Before they are dense: the labels of 100,000 classes are few, and their cells are not.
+        let cut = task.and_then(|task| Cut::of(&mut train, &mut test, task));
         let image = train.image;
         let unlisted = source.unlisted.is_some();
         let (train, test) = (complete(train, "train", unlisted)?, complete(test, "test", unlisted)?);
@@ -116,6 +156,7 @@ impl Opened {
             findings,
             files,
             source,
+            cut,
         })
     }
 }
@@ -145,7 +186,7 @@ impl SplitDataset {
         protocol: &ProtocolSpec,
         rows: &[LabelledRow],
     ) -> Result<(Self, Vec<LabelsKey>), HarnessError> {
-        Self::of(Opened::new(source)?, protocol, rows)
+        Self::of(Opened::new(source, None)?, protocol, rows)
     }
 
     /// Splits rows that were read and makes the labels that the rows of the table need.
@@ -214,7 +255,8 @@ impl SplitDataset {
             }
             keys.push(key);
         }
-        let expected_positives = train.truth.mean_positives_per_row();
+        let of_all = opened.cut.as_ref().map(|cut| cut.expected_positives);
+        let expected_positives = of_all.unwrap_or_else(|| train.truth.mean_positives_per_row());
         let benchmark = Self {
             name: opened.name,
             caveat: opened.caveat,
@@ -235,13 +277,14 @@ impl SplitDataset {
             findings: opened.findings,
             files: opened.files,
             source: opened.source,
+            cut: opened.cut,
         };
         Ok((benchmark, keys))
     }
 
     /// Number of classes.
     pub fn classes(&self) -> usize {
-        self.train.truth.classes()
+        self.cut.as_ref().map_or_else(|| self.train.truth.classes(), |cut| cut.all)
     }
 
     /// The labels of all training rows for a need that some loss had when loading, as the protocol of the specification

@@ -50,13 +50,13 @@ pub use error::HarnessError;
 pub use labels::LabelCounts;
 pub use lacuna_train::{CnnSpec, Evaluation, Head, MetricValue, Training};
 pub use overrides::Overrides;
-pub use plan::{Plan, Progress, RunOptions};
+pub use plan::{ClassTask, Plan, Progress, RunOptions};
 pub use record::{Failed, Finished, Provenance, RunRecord, RunResult, results_digest, run_id};
 pub use report::{Cells, LossReport, MetricReport, Report};
 pub use spec::{
     LabelsSpec, LossSpec, MaskSource, ProtocolSpec, Published, Spec, Stage, Unknown, Validation, Variant,
 };
-pub use store::Store;
+pub use store::{Store, TaskFolder};
 pub use sweep::{
     Collected, CollectedRow, Holder, Point, Status, Sweep, SweepFolder, SweepOptions, SweepOutcome,
     SweepPlan, SweepProgress, SweepRun, SweepSpec, collect, status,

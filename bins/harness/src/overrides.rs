@@ -67,6 +67,8 @@ impl Overrides {
             spec.data = match spec.data.fingerprint {
                 // A specification that was resolved stays one of the same data, wherever its files lie now.
                 Some(_) => spec.data.updated(data),
+                // Options without data are about that of the specification.
+                None if data.embedded.is_none() && data.path.is_none() => spec.data.updated(data),
                 None => data.clone(),
             };
         }

@@ -6,6 +6,7 @@
 //! | `results.jsonl` | a line for each run when it ends, forced to the disk | [`RunRecord`]s in the order in which runs end |
 //! | `table.md` | at the end, derived from the two | the table with its conventions |
 //! | `checkpoints/ID/` | while a run lasts, the last two kept | [`Checkpoint`](lacuna_train::Checkpoint)s of the run |
+//! | `classes/I-of-N/ID/` | by tasks that train some of the classes | weights of their classes at the end of epochs |
 //! | `models/ID/` | when a run ends, where it was asked for | `head.safetensors` and `head.json` of a [`Model`](lacuna_train::Model) |
 //!
 //! A folder is locked while a process writes into it. One with the same runs is continued: runs that are there are not
@@ -13,7 +14,7 @@
 
 mod lock;
 
-use crate::{HarnessError, Report, RunRecord, Spec};
+use crate::{ClassTask, HarnessError, Report, RunRecord, Spec};
 use lacuna_formats::{Destination, same_file, sweep_temporary_files, write_atomic};
 use lacuna_train::CheckpointFolder;
 use lock::Lock;
@@ -29,6 +30,7 @@ const RESULTS: &str = "results.jsonl";
 const TABLE: &str = "table.md";
 const CHECKPOINTS: &str = "checkpoints";
 const MODELS: &str = "models";
+const CLASSES: &str = "classes";
 
 /// Largest stored specification, and largest file of results, that is read back.
 const LARGEST: u64 = 1 << 30;
@@ -89,6 +91,38 @@ impl Store {
             }
         }
         unreachable!("some number is free")
+    }
+
+    /// Prepares the folder `path` for tasks that each train a slice of the classes: `spec.toml` is written unless it is there,
+    /// and the folder of this task is locked until what is returned is dropped.
+    ///
+    /// # Errors
+    /// As for [`Store::at`].
+    pub fn for_task(path: &Path, spec: &Spec, task: ClassTask) -> Result<TaskFolder, HarnessError> {
+        let classes = path.join(CLASSES);
+        let folder = task.folder(&classes);
+        make_folders(&folder)?;
+        let other = |problem: String| HarnessError::OtherRun { folder: path.into(), problem };
+        let file = path.join(SPEC);
+        let text = spec.to_toml()?;
+        match write_atomic(Destination::new(&file), |file: &mut dyn Write| file.write_all(text.as_bytes())) {
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+                let stored = String::from_utf8(read(&file)?).ok().and_then(|text| Spec::parse(&text).ok());
+                if stored.map(|stored| stored.run_ids()).transpose()? != Some(spec.run_ids()?) {
+                    return Err(other(format!("its {SPEC} describes other runs")));
+                }
+            }
+            Err(source) => return Err(HarnessError::Write { path: file, source }),
+            Ok(()) => {}
+        }
+        let lock = Lock::take(&folder)?;
+        sweep_temporary_files(&folder);
+        Ok(TaskFolder { classes, lock: Some(lock) })
+    }
+
+    /// Where tasks keep the classes that they have trained.
+    pub fn classes(&self) -> PathBuf {
+        self.folder.join(CLASSES)
     }
 
     fn locked(folder: PathBuf, made: Vec<PathBuf>, spec: &Spec, force: bool) -> Result<Self, HarnessError> {
@@ -298,6 +332,28 @@ impl Store {
         }
         self.lock.release();
         remove_folders(&self.made);
+    }
+}
+
+/// The folder of the classes of all tasks, with that of one of them locked.
+#[derive(Debug)]
+pub struct TaskFolder {
+    classes: PathBuf,
+    lock: Option<Lock>,
+}
+
+impl TaskFolder {
+    /// Where all tasks keep the classes that they have trained.
+    pub fn classes(&self) -> &Path {
+        &self.classes
+    }
+}
+
+impl Drop for TaskFolder {
+    fn drop(&mut self) {
+        if let Some(lock) = self.lock.take() {
+            lock.release();
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use anyhow::{Context, bail};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use lacuna::cli::screen::WIDTH;
 use lacuna::cli::{DataArgs, exit};
-use lacuna_harness::{MaskSource, Overrides};
+use lacuna_harness::{ClassTask, MaskSource, Overrides};
 use lacuna_source::DataSource;
 use std::path::PathBuf;
 
@@ -36,6 +36,7 @@ const EXAMPLES: &str = "Examples:
   repro run spml-linear --data features/ --json > losses.jsonl
   repro run spml-linear --data x.npy --labels y.csv --match row \\
       --test x_test.npy --test-labels y_test.csv --loss an
+  repro run --spec big.toml --out big/ --classes 0/100        one of 100 tasks
   repro run --spec runs/spml-linear-features-001/spec.toml     once more";
 
 #[derive(Subcommand)]
@@ -62,6 +63,9 @@ pub(crate) enum Command {
         args: Box<RunArgs>,
     },
     /// Runs a benchmark and prints its table
+    ///
+    /// With --classes I/N, trains a slice of the classes in place of naming columns: that of task I, from 0, of N. It is for linear
+    /// heads and losses whose gradient at a class looks at no other; `repro collect` joins what all tasks have trained.
     Run {
         /// Name of the benchmark, e.g. spml-linear
         #[arg(required_unless_present = "spec", conflicts_with = "spec")]
@@ -70,6 +74,16 @@ pub(crate) enum Command {
         args: Box<RunArgs>,
     },
     Sweep(Box<SweepArgs>),
+    /// Joins the slices of classes that `repro run --classes I/N` has trained, and prints the table
+    ///
+    /// The head is, bit for bit, that of one run over all classes; it is saved as FOLDER/models/ID.
+    Collect {
+        /// Folder of the tasks: their --out
+        folder: PathBuf,
+        /// Prints one JSON line for each loss
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 #[derive(Subcommand)]
@@ -114,7 +128,7 @@ pub(crate) struct SpecArgs {
 #[derive(Args, Default)]
 pub(crate) struct RunArgs {
     #[command(flatten)]
-    changes: SpecArgs,
+    pub(crate) changes: SpecArgs,
     /// Runs a specification again: a file such as runs/X/spec.toml in place of the name of a benchmark
     #[arg(long, value_name = "FILE")]
     pub(crate) spec: Option<PathBuf>,
@@ -242,6 +256,27 @@ enum Mask {
 }
 
 impl RunArgs {
+    /// The task of `--classes I/N`, which then names no columns of a table.
+    ///
+    /// # Errors
+    /// For a number of a task that there is not, and without `--out`.
+    pub(crate) fn take_class_task(&mut self) -> anyhow::Result<Option<ClassTask>> {
+        let classes = &mut self.changes.data.classes;
+        let is_number = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+        let text = match classes.as_deref() {
+            Some([text]) if text.split('/').count() == 2 && text.split('/').all(is_number) => text.clone(),
+            _ => return Ok(None),
+        };
+        *classes = None;
+        let task = text.parse().map_err(|problem| anyhow::anyhow!("--classes {text}: {problem}"))?;
+        if self.out.is_none() {
+            bail!(
+                "--classes {text}: tasks that train some of the classes share a folder: name it with --out"
+            );
+        }
+        Ok(Some(task))
+    }
+
     /// The overrides of the command line.
     pub(crate) fn overrides(&self) -> anyhow::Result<Overrides> {
         self.changes.overrides(self.spec.is_some())

@@ -1,5 +1,6 @@
 //! Reproduces the missing-label benchmarks on precomputed features.
 
+mod classes;
 mod cli;
 mod list;
 mod losses;
@@ -14,7 +15,7 @@ use clap::Parser;
 use cli::{Cli, Command, ConfigCommand, RunArgs};
 use lacuna::cli::{exit, screen};
 use lacuna_formats::FormatError;
-use lacuna_harness::{HarnessError, Plan, Progress, Report, RunOptions, Spec, Store};
+use lacuna_harness::{ClassTask, HarnessError, Plan, Progress, Report, RunOptions, Spec, Store};
 use lacuna_source::SourceError;
 use signals::Signals;
 use std::path::Path;
@@ -25,7 +26,7 @@ fn main() {
     lacuna_kernels::cpu::check_or_exit();
     let cli = Cli::parse();
     exit::finish(match cli.command {
-        None => run(Some("spml-linear"), &RunArgs::default()),
+        None => run(Some("spml-linear"), RunArgs::default()),
         Some(Command::List) => list::text().and_then(|text| screen::out(&text)).map(|()| exit::DONE),
         Some(Command::Losses(args)) => {
             losses::text(&args).and_then(|text| screen::out(&text)).map(|()| exit::DONE)
@@ -33,19 +34,35 @@ fn main() {
         Some(Command::Mask(args)) => lacuna::cli::mask::run(&args).map(|()| exit::DONE),
         Some(Command::Config { command: ConfigCommand::Check { what } }) => check(&what),
         Some(Command::Verify { names, args }) => verify(&names, &args),
-        Some(Command::Run { name, args }) => run(name.as_deref(), &args),
+        Some(Command::Run { name, args }) => run(name.as_deref(), *args),
         Some(Command::Sweep(args)) => sweep::command(&args),
+        Some(Command::Collect { folder, json }) => classes::collect(folder, json),
     })
 }
 
-/// Runs a benchmark, keeps every run when it ends, and shows the table.
-fn run(name: Option<&str>, args: &RunArgs) -> anyhow::Result<i32> {
+/// Runs a benchmark, or some of its classes.
+fn run(name: Option<&str>, mut args: RunArgs) -> anyhow::Result<i32> {
+    let task = args.take_class_task()?;
+    let plan = planned(name, &args, task)?;
+    match task {
+        Some(task) => classes::train(&plan, task, &args),
+        None => run_all(&plan, &args, false),
+    }
+}
+
+/// The benchmark of a name or a file, checked with its data.
+fn planned(name: Option<&str>, args: &RunArgs, task: Option<ClassTask>) -> anyhow::Result<Plan> {
     let spec = match (name, &args.spec) {
         (_, Some(file)) => read_spec(file)?,
         (Some(name), None) => specs::find(name)?,
         (None, None) => unreachable!("clap asks for one of them"),
     };
-    let plan = match Plan::new(&spec, &args.overrides()?) {
+    let overrides = args.overrides()?;
+    let plan = match task {
+        Some(task) => Plan::for_classes(&spec, &overrides, task),
+        None => Plan::new(&spec, &overrides),
+    };
+    let plan = match plan {
         Err(error) if args.spec.is_some() && names_no_file(&error) => {
             return Err(error).context(
                 "the paths of a specification are relative to the folder in which it was run; give the new paths \
@@ -54,6 +71,12 @@ fn run(name: Option<&str>, args: &RunArgs) -> anyhow::Result<i32> {
         }
         plan => plan?,
     };
+    Ok(plan)
+}
+
+/// Runs everything, or joins classes that were trained, keeps every run when it ends, and shows the table.
+fn run_all(plan: &Plan, args: &RunArgs, joining: bool) -> anyhow::Result<i32> {
+    let spec = plan.spec();
     let jobs = jobs(args.jobs);
     // From here on a signal leaves a tidy folder.
     let signals = Signals::new()?;
@@ -74,18 +97,20 @@ fn run(name: Option<&str>, args: &RunArgs) -> anyhow::Result<i32> {
             store.folder().display()
         ));
     }
-    let progress = view::Progress::new(&plan, &store, jobs);
+    let progress = view::Progress::new(plan, &store, jobs);
     // The first thing that could not be kept; the runs go on, and the table is shown.
     let lost: Mutex<Option<HarnessError>> = Mutex::new(None);
     let checkpoints = store.checkpoints();
     let every = Duration::from_secs_f64(args.checkpoint_every);
     let models = store.models();
+    let classes = store.classes();
     let options = RunOptions {
         jobs,
         stop: &signals.stop,
         checkpoints: Some((&checkpoints, every)),
         models: args.save_models.then_some(models.as_path()),
         kept: store.kept(),
+        classes: joining.then_some(classes.as_path()),
     };
     let report = plan.run(options, &|event| {
         if let Progress::Run(run) = &event

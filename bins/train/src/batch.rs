@@ -3,6 +3,7 @@
 use crate::TrainSet;
 use lacuna_engine::{MaskKey, Tape, Var};
 use lacuna_labels::Label;
+use lacuna_losses::Whole;
 use lacuna_nn::Mode;
 
 /// Rows of one step, by sample id, with their observed labels.
@@ -24,6 +25,13 @@ impl Batch<'_> {
     /// Number of rows B.
     pub fn rows(&self) -> usize {
         self.ids.len()
+    }
+
+    /// The size of the batch over all classes, where the labels are those of some.
+    pub(crate) fn whole(&self) -> Option<Whole> {
+        let slice = self.train.slice?;
+        let known = |id: &u32| slice.known[self.train.rows[*id as usize] as usize] as usize;
+        Some(Whole { cells: self.rows() * slice.all, known: self.ids.iter().map(known).sum() })
     }
 
     /// The features of the rows as an input of the tape, `[B, D]`.

@@ -139,6 +139,29 @@ impl Checkpoint {
         Self { tensors, metadata: metadata.into_iter().collect() }
     }
 
+    /// The weights of a run at the end of an epoch, and their averages, without what a continued run needs.
+    pub(crate) fn weights_of(run: &Run<'_>) -> Self {
+        let Self { mut tensors, metadata } = Self::of(run);
+        tensors.retain(|name, _| ["entry/", "ema/", "history/"].iter().any(|kept| name.starts_with(kept)));
+        Self { tensors, metadata }
+    }
+
+    /// The numbers of a tensor in f32, `None` where it has no such tensor.
+    pub(crate) fn numbers(&self, name: &str) -> Option<&[f32]> {
+        match self.tensors.get(name) {
+            Some(Values::F32(values)) => Some(values),
+            _ => None,
+        }
+    }
+
+    /// Losses of all epochs.
+    pub(crate) fn losses(&self) -> &[f64] {
+        match self.tensors.get("history/loss") {
+            Some(Values::F64(values)) => values,
+            _ => &[],
+        }
+    }
+
     /// Epochs of all phases that are over.
     pub fn epochs_done(&self) -> usize {
         match self.tensors.get("history/loss") {

@@ -19,6 +19,19 @@ pub struct TrainSet<'a> {
     pub observed: &'a ObservedLabels,
     /// The rows that train. Samplers that keep the order keep this one.
     pub rows: &'a [u32],
+    /// Which classes the labels are of, where they are a slice of all.
+    pub slice: Option<ClassSlice<'a>>,
+}
+
+/// Some of the classes of a set, which a task trains while others train the rest.
+#[derive(Clone, Copy, Debug)]
+pub struct ClassSlice<'a> {
+    /// The first class.
+    pub first: usize,
+    /// Number of all classes.
+    pub all: usize,
+    /// Known labels of each row of the features, over all classes.
+    pub known: &'a [u32],
 }
 
 impl<'a> TrainSet<'a> {

@@ -324,6 +324,7 @@ mod tests {
             features: &features,
             strong: None,
             background: None,
+            slice: None,
             observed: &observed,
             rows: &rows,
         };
@@ -348,6 +349,7 @@ mod tests {
             features: &features,
             strong: None,
             background: None,
+            slice: None,
             observed: &observed,
             rows: &rows,
         };

@@ -20,7 +20,7 @@
 //! });
 //! let observed: ObservedLabels = LabelMatrix::new(40, 1, cells.collect())?.into();
 //! let rows: Vec<u32> = (0..40).collect();
-//! let train = TrainSet { features: &features, strong: None, background: None, observed: &observed, rows: &rows };
+//! let train = TrainSet { features: &features, strong: None, background: None, slice: None, observed: &observed, rows: &rows };
 //!
 //! let data = Data { train, val: None, test: None };
 //! let training = Training { lr: 0.1, batch: 10, epochs: 30, ..Training::default() };
@@ -54,13 +54,14 @@ mod phase;
 mod procedure;
 mod run;
 mod settings;
+mod slices;
 mod sources;
 mod transform;
 
 pub use audit::{Audit, AuditOptions, Candidate, audit};
 pub use batch::Batch;
 pub use checkpoint::{Checkpoint, CheckpointFolder};
-pub use data::{Data, EvalLabels, EvalRows, EvalSet, TrainSet};
+pub use data::{ClassSlice, Data, EvalLabels, EvalRows, EvalSet, TrainSet};
 pub use error::{StateError, TrainError};
 pub use feed::{Feed, Pool, SAMPLERS, SamplerRow};
 pub use fit::Fit;
@@ -74,5 +75,6 @@ pub use outcome::{EpochRecord, Outcome, Weights};
 pub use procedure::{At, Build, LossChoice, PROCEDURES, Procedure, ProcedureRow};
 pub use run::Run;
 pub use settings::{Also, Evaluation, LastBatch, MOST, On, Rows, Start, Training, merge};
+pub use slices::{EpochWeights, JoinedEpochs};
 pub use sources::{FeatureSource, LabelSource};
 pub use transform::{TRANSFORMS, Transform, TransformRow};

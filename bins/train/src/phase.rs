@@ -3,6 +3,7 @@
 use crate::feed::Source;
 use crate::optimizers::{Length, Stepper, optimizer, schedule};
 use crate::procedure::{self, Build, LossChoice, Procedure};
+use crate::slices;
 use crate::{Data, Feed, Head, LastBatch, Named, Pool, Rows, TrainError, Training};
 use lacuna_engine::{EntryKind, Exec, Tape};
 use lacuna_nn::{ModelEma, ParamGroup, Schedule};
@@ -53,6 +54,9 @@ pub(crate) fn start_phase(
     };
     if train.features.columns() == 0 {
         return Err(TrainError::Setting("the training rows have no features".to_string()));
+    }
+    if train.slice.is_some() {
+        slices::trainable(&head, &named, loss, phase)?;
     }
     let whole = phase.optimizer.name == "lbfgs";
     let mut feed = Feed {

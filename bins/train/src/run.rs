@@ -3,6 +3,7 @@
 use crate::optimizers::Stepper;
 use crate::phase::{Best, Current, MOST_FEEDS, start_phase};
 use crate::procedure::{At, LossChoice};
+use crate::slices;
 use crate::{
     Also, Batch, Checkpoint, Data, EpochRecord, EvalLabels, EvalSet, Evaluation, MetricRow, MetricValue,
     Outcome, Scored, Start, TrainError, Training, Weights, metric,
@@ -72,6 +73,9 @@ impl<'a> Run<'a> {
         training.check()?;
         evaluation.check()?;
         let phases = training.phases()?;
+        if data.train.slice.is_some() {
+            slices::alone(&phases, evaluation)?;
+        }
         let select = match evaluation.select.as_str() {
             "last" => None,
             name => Some(metric(name)?),
@@ -245,6 +249,16 @@ impl<'a> Run<'a> {
             let ended = self.current.procedure.end_epoch(&pass);
             ended.map_err(|source| self.failed(source))?;
         }
+        self.judge(loss)
+    }
+
+    /// Whether an epoch is chosen on validation rows.
+    pub(crate) fn chooses(&self) -> bool {
+        self.select.is_some() && self.data.val.is_some()
+    }
+
+    /// Measures the weights at the end of an epoch on the validation rows.
+    pub(crate) fn judge(&mut self, loss: f64) -> Result<EpochRecord, TrainError> {
         self.at.epoch += 1;
         let (mut val, mut val_averaged) = (None, None);
         if let (Some(select), Some(set)) = (self.select, self.data.val) {

@@ -2,6 +2,7 @@
 
 use crate::{Annotations, FormatError, LabelConvention, LabelLists, Limits, SparseFeatures, Strings, shown};
 use lacuna_labels::{FeatureSet, Features, Label, LabelMatrix, ObservedLabels, TrueLabels};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -174,6 +175,19 @@ impl LabelTable {
         match self {
             LabelTable::Dense(labels) => Ok(labels.clone()),
             LabelTable::Lists(labels) => labels.to_observed(path, limits),
+        }
+    }
+}
+
+impl LabelTable {
+    /// The labels of some of the classes.
+    ///
+    /// # Panics
+    /// For a class that is not there.
+    pub fn columns(&self, classes: Range<usize>) -> Self {
+        match self {
+            LabelTable::Dense(labels) => LabelTable::Dense(labels.columns(classes)),
+            LabelTable::Lists(labels) => LabelTable::Lists(labels.columns(classes)),
         }
     }
 }

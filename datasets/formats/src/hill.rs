@@ -74,13 +74,14 @@ pub(crate) fn parse(reader: impl BufRead, path: &Path, options: &ReadOptions) ->
         return Err(FormatError::Empty { path: path.into(), what: "rows" });
     }
     unique(path, &names)?;
-    let counted = || match classes as u64 <= options.limits.entries {
+    let limit = options.limits.unnamed(std::fs::metadata(path).map_or(0, |file| file.len()));
+    let counted = || match classes as u64 <= limit {
         true => numbered_classes(path, classes as usize),
         false => Err(FormatError::Limit {
             path: path.into(),
             what: "classes without names",
             found: classes.into(),
-            limit: options.limits.entries,
+            limit,
         }),
     };
     lists.classes = options.classes.clone().map_or_else(counted, Ok)?;

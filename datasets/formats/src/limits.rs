@@ -33,6 +33,14 @@ pub struct Limits {
     pub map_from: u64,
 }
 
+impl Limits {
+    /// Classes that a file of so many bytes may have without naming them: names are made up for each, and a large number in a
+    /// small file must not make many.
+    pub(crate) fn unnamed(&self, bytes: u64) -> u64 {
+        self.entries.max(bytes / 8)
+    }
+}
+
 impl Default for Limits {
     fn default() -> Self {
         Self {

@@ -2,6 +2,7 @@
 
 use crate::Label;
 use std::fmt;
+use std::ops::Range;
 
 /// Labels of `rows` x `classes`, row-major.
 #[derive(Clone, PartialEq, Eq)]
@@ -143,6 +144,15 @@ impl LabelMatrix {
     pub fn select(&self, rows: &[usize]) -> Self {
         let cells = rows.iter().flat_map(|&r| self.row(r)).copied().collect();
         Self { rows: rows.len(), classes: self.classes, cells }
+    }
+
+    /// The columns of some of the classes.
+    ///
+    /// # Panics
+    /// For a class that is not there.
+    pub fn columns(&self, classes: Range<usize>) -> Self {
+        let cells = (0..self.rows).flat_map(|row| &self.row(row)[classes.clone()]).copied().collect();
+        Self { rows: self.rows, classes: classes.len(), cells }
     }
 
     /// How many positives each class has, `[classes]`.

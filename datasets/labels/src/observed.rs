@@ -1,7 +1,7 @@
 //! Labels as they were observed: what losses train on.
 
 use crate::{Label, LabelMatrix, TrueLabels};
-use std::ops::Deref;
+use std::ops::{Deref, Range};
 
 /// Observed labels: any cell may be unknown. Losses take these.
 ///
@@ -27,6 +27,14 @@ impl ObservedLabels {
             .collect();
         let matrix = LabelMatrix::new(self.rows(), self.classes(), cells).expect("the size is unchanged");
         TrueLabels::try_from(matrix).expect("no cell is unknown")
+    }
+
+    /// The labels of some of the classes.
+    ///
+    /// # Panics
+    /// For a class that is not there.
+    pub fn columns(&self, classes: Range<usize>) -> Self {
+        Self(self.0.columns(classes))
     }
 
     /// The rows named by `rows`, in that order.

@@ -286,6 +286,10 @@ impl DataSource {
             let numbers = train.absolute && is_numbered(classes);
             !classes.is_empty() && !numbers
         });
+        // As many classes without names as the training rows have may be in a smaller file of test rows.
+        let mut limits = plain.limits;
+        limits.entries = limits.entries.max(train.classes.len() as u64);
+        let (plain, listed) = (ReadOptions { limits, ..plain }, ReadOptions { limits, ..listed });
         let test_options = ReadOptions { classes, labels: true, features: None, ..listed.clone() };
         let test = match test {
             Some(path) => {

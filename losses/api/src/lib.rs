@@ -56,7 +56,7 @@ mod takes;
 pub use error::LossError;
 pub use info::{Interval, LabelUse, LossInfo, ParamInfo};
 pub use input::{LossGrad, LossInput, Mix, Reduction, Targets, Whole};
-pub use lacuna_kernels::{Dual, Real, f32x8, gamma, lanes, math, random};
+pub use lacuna_kernels::{Dual, Real, f32x8, gamma, lanes, math, random, special};
 pub use lacuna_labels::Label;
 pub use reference::{Gradients, differentiate};
 pub use statistics::ClassStatistics;

@@ -4,7 +4,7 @@ use crate::data::LabelsKey;
 use crate::{HarnessError, SplitDataset, ValRows};
 use lacuna_labels::{Features, ObservedLabels, TrueLabels};
 use lacuna_train::{
-    Data, EvalLabels, EvalRows, EvalSet, Evaluation, Named, On, TrainSet, Training, Transform,
+    ClassSlice, Data, EvalLabels, EvalRows, EvalSet, Evaluation, Named, On, TrainSet, Training, Transform,
 };
 use std::sync::Arc;
 
@@ -114,7 +114,18 @@ impl Arrays {
             Some(parts) => (&parts.train, parts.strong.as_ref(), parts.background.as_ref()),
             None => (&data.train.features, data.strong.as_ref(), data.background.as_ref()),
         };
-        TrainSet { features, strong, background, observed: data.labels(key), rows: &self.train_rows }
+        TrainSet {
+            features,
+            strong,
+            background,
+            slice: data.cut.as_ref().map(|cut| ClassSlice {
+                first: cut.classes.start,
+                all: cut.all,
+                known: &cut.known,
+            }),
+            observed: data.labels(key),
+            rows: &self.train_rows,
+        }
     }
 
     /// Everything that a run looks at.

@@ -2,7 +2,7 @@
 
 use super::arrays::{Arrays, Transformed};
 use crate::data::{LabelledRow, LabelsKey, Opened};
-use crate::{HarnessError, ProtocolSpec, SplitDataset};
+use crate::{ClassTask, HarnessError, ProtocolSpec, SplitDataset};
 use lacuna_source::DataSource;
 use lacuna_train::{Evaluation, Named, Training};
 use std::sync::Arc;
@@ -10,6 +10,8 @@ use std::sync::Arc;
 /// Data by what decides it. The points of a sweep differ in few keys, and most of them in none about data.
 #[derive(Debug, Default)]
 pub(crate) struct DataCache {
+    /// The task whose classes alone are kept of labels that are lists.
+    task: Option<ClassTask>,
     opened: Vec<(DataSource, Opened)>,
     split: Vec<(SplitKey, Arc<Split>)>,
     arrays: Vec<(ArraysKey, Arc<Arrays>)>,
@@ -26,6 +28,11 @@ type ArraysKey = (usize, Evaluation, Vec<Named>);
 type TransformKey = (usize, Named);
 
 impl DataCache {
+    /// For a task that trains some of the classes.
+    pub(super) fn of_task(task: Option<ClassTask>) -> Self {
+        Self { task, ..Self::default() }
+    }
+
     /// The split data for these rows of a table, and its number.
     pub(super) fn split(
         &mut self,
@@ -40,7 +47,7 @@ impl DataCache {
         let opened = match self.opened.iter().find(|(known, _)| known == source) {
             Some((_, opened)) => opened.clone(),
             None => {
-                let opened = Opened::new(source)?;
+                let opened = Opened::new(source, self.task)?;
                 self.opened.push((source.clone(), opened.clone()));
                 opened
             }

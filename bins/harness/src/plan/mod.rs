@@ -4,6 +4,7 @@ mod arrays;
 mod cache;
 mod checks;
 mod conventions;
+mod slices;
 
 use crate::data::{LabelledRow, LabelsKey};
 use crate::{
@@ -16,10 +17,11 @@ use checks::{comparable, memory_for, try_out};
 use lacuna_losses::{Context, LabelNeeds, LossError, LossRow, Options};
 use lacuna_source::DataSource;
 use lacuna_train::{
-    CheckpointFolder, Fingerprints, LossChoice, Model, ModelParts, Outcome, Run, TrainError, TrainedWith,
-    Training,
+    CheckpointFolder, Data, Evaluation, Fingerprints, LossChoice, Model, ModelParts, Outcome, Run,
+    TrainError, TrainedWith, Training,
 };
 use rayon::prelude::*;
+pub use slices::ClassTask;
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
@@ -59,6 +61,8 @@ pub struct RunOptions<'a> {
     pub models: Option<&'a Path>,
     /// Runs that are there already. Those that ran to their end are not repeated.
     pub kept: &'a [RunRecord],
+    /// Where the weights are that tasks have trained for a slice of the classes each: they are joined, and nothing is trained.
+    pub classes: Option<&'a Path>,
 }
 
 /// Nobody stops a run.
@@ -67,7 +71,7 @@ static NEVER: AtomicBool = AtomicBool::new(false);
 impl RunOptions<'static> {
     /// All runs, so many at the same time.
     pub fn jobs(jobs: usize) -> Self {
-        Self { jobs, stop: &NEVER, checkpoints: None, models: None, kept: &[] }
+        Self { jobs, stop: &NEVER, checkpoints: None, models: None, kept: &[], classes: None }
     }
 }
 
@@ -113,6 +117,23 @@ impl Plan {
     /// [`HarnessError`] for whatever would keep the benchmark from running to its end.
     pub fn new(spec: &Spec, overrides: &Overrides) -> Result<Self, HarnessError> {
         Self::sharing(spec, overrides, &mut DataCache::default())
+    }
+
+    /// As [`new`](Self::new), for a task that [trains some of the classes](Self::train_classes): where labels are lists, and
+    /// neither a protocol nor a loss looks at all of them, only the classes of the task are made dense.
+    ///
+    /// # Errors
+    /// As for [`new`](Self::new).
+    pub fn for_classes(spec: &Spec, overrides: &Overrides, task: ClassTask) -> Result<Self, HarnessError> {
+        let resolved = overrides.apply(spec)?;
+        let looks_at_all = |loss: &LossSpec| {
+            let row = lacuna_losses::find(&loss.name)?;
+            let drawn = resolved.protocol_of(loss)?.name != "none";
+            Ok::<bool, HarnessError>(drawn || row.statistics != lacuna_losses::Statistics::None)
+        };
+        let all = resolved.losses.iter().map(looks_at_all).collect::<Result<Vec<bool>, _>>()?;
+        let task = (!all.contains(&true)).then_some(task);
+        Self::sharing(spec, overrides, &mut DataCache::of_task(task))
     }
 
     /// As [`new`](Self::new), with data that other plans may have read already.
@@ -169,7 +190,9 @@ impl Plan {
             };
             let options = Options { params: loss.params.clone(), reduction, context };
             let train = arrays.train(data, *labels, &training);
+            let cut = data.cut.as_ref().map(|cut| cut.classes.clone());
             let tried = LossChoice::new(row.info.name, options, &train)
+                .map(|choice| LossChoice { cut, ..choice })
                 .and_then(|choice| Ok((try_out(&choice, &train)?, choice).1));
             match tried {
                 Ok(choice) => {
@@ -177,7 +200,11 @@ impl Plan {
                     let set = arrays.data(data, *labels, &training);
                     if refused.iter().all(|(loss, _)| loss != name) {
                         memory_for(&training, data)?;
-                        Run::new(set, &training, &spec.evaluation, choice.clone(), 0)
+                        let evaluation = match data.cut {
+                            Some(_) => slices::evaluation(&spec.evaluation),
+                            None => spec.evaluation.clone(),
+                        };
+                        Run::new(set, &training, &evaluation, choice.clone(), 0)
                             .map_err(|error| within(error, name, &rows))?;
                     }
                     planned.push(PlannedRow { name: name.to_string(), labels: *labels, choice, training });
@@ -317,6 +344,11 @@ impl Plan {
         columns
     }
 
+    /// The identity of a run.
+    fn id(&self, row: usize, seed: u64) -> Result<String, HarnessError> {
+        self.spec.run_id(&self.spec.losses[row], seed)
+    }
+
     /// One run, or the record of it that is there. `None` where the run was stopped.
     pub(crate) fn run_one(
         &self,
@@ -327,7 +359,7 @@ impl Plan {
         progress: &(dyn Fn(Progress) + Sync),
     ) -> Result<Option<RunRecord>, HarnessError> {
         let spec = &self.spec;
-        let id = spec.run_id(&spec.losses[row], seed)?;
+        let id = self.id(row, seed)?;
         // A run whose model was not saved runs again where one is asked for; the result is the same.
         let has_model = options.models.is_none_or(|folder| folder.join(&id).join("head.json").exists());
         if let Some(run) = kept.get(id.as_str()).filter(|_| has_model) {
@@ -339,7 +371,10 @@ impl Plan {
         let start = Instant::now();
         let folder =
             options.checkpoints.map(|(folder, every)| (CheckpointFolder::new(folder.join(&id)), every));
-        let outcome = self.train(row, seed, &id, folder.as_ref(), options.stop, progress);
+        let outcome = match options.classes {
+            Some(classes) => self.join(row, seed, classes).map(Some),
+            None => self.train(row, seed, &id, folder.as_ref(), options.stop, progress),
+        };
         let row = &self.rows[row];
         let result = match outcome {
             Ok(Some(outcome)) => {
@@ -369,6 +404,8 @@ impl Plan {
             Ok(None) => return Ok(None),
             // A checkpoint could not be written, which says nothing about the run.
             Err(error @ (TrainError::Write { .. } | TrainError::Format(_))) => return Err(error.into()),
+            // Nor does a slice of the classes that is missing.
+            Err(error) if options.classes.is_some() => return Err(error.into()),
             Err(error) => {
                 RunResult::Failed(Failed { loss: row.name.clone(), seed, failed: error.to_string() })
             }
@@ -425,8 +462,49 @@ impl Plan {
     ) -> Result<Option<Outcome>, TrainError> {
         let PlannedRow { name, labels, choice, training } = &self.rows[row];
         let (data, evaluation) = (self.arrays.data(self.data(), *labels, training), &self.spec.evaluation);
+        let mut run = self.begun(
+            data,
+            &self.rows[row],
+            evaluation,
+            choice.clone(),
+            seed,
+            (id, folder.map(|(folder, _)| folder)),
+            progress,
+        )?;
+        let mut written = Instant::now();
+        while !run.is_done() {
+            let record = run.epoch()?;
+            let (epoch, val) = (run.epochs_done(), record.val);
+            progress(Progress::Epoch { loss: name.clone(), seed, epoch, val });
+            let stopped = stop.load(Ordering::Relaxed) && !run.is_done();
+            if let Some((folder, every)) = folder
+                && (stopped || written.elapsed() >= *every)
+                && !run.is_done()
+            {
+                folder.write(&run.checkpoint().with("id", id))?;
+                written = Instant::now();
+            }
+            if stopped {
+                return Ok(None);
+            }
+        }
+        run.finish().map(Some)
+    }
+
+    /// A run at its start, or where its newest checkpoint left it.
+    #[allow(clippy::too_many_arguments, reason = "everything that a run is made of")]
+    fn begun<'d>(
+        &self,
+        data: Data<'d>,
+        PlannedRow { name, training, .. }: &PlannedRow,
+        evaluation: &Evaluation,
+        choice: LossChoice,
+        seed: u64,
+        (id, folder): (&str, Option<&CheckpointFolder>),
+        progress: &(dyn Fn(Progress) + Sync),
+    ) -> Result<Run<'d>, TrainError> {
         let mut run = None;
-        if let Some((folder, _)) = folder {
+        if let Some(folder) = folder {
             let (newest, notes) = folder.newest();
             let next = if newest.is_some() { "the one before it is used" } else { "the run starts again" };
             if !notes.is_empty() {
@@ -446,31 +524,14 @@ impl Plan {
                 }
             }
         }
-        let mut run = match run {
+        let run = match run {
             Some(run) => run,
-            None => Run::new(data, training, evaluation, choice.clone(), seed)?,
+            None => Run::new(data, training, evaluation, choice, seed)?,
         };
         for _ in 0..run.epochs_done() {
             progress(Progress::Epoch { loss: name.clone(), seed, epoch: 0, val: None });
         }
-        let mut written = Instant::now();
-        while !run.is_done() {
-            let record = run.epoch()?;
-            let (epoch, val) = (run.epochs_done(), record.val);
-            progress(Progress::Epoch { loss: name.clone(), seed, epoch, val });
-            let stopped = stop.load(Ordering::Relaxed) && !run.is_done();
-            if let Some((folder, every)) = folder
-                && (stopped || written.elapsed() >= *every)
-                && !run.is_done()
-            {
-                folder.write(&run.checkpoint().with("id", id))?;
-                written = Instant::now();
-            }
-            if stopped {
-                return Ok(None);
-            }
-        }
-        run.finish().map(Some)
+        Ok(run)
     }
 }
 

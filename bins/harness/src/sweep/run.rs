@@ -268,6 +268,7 @@ impl Worker<'_> {
             checkpoints: Some((&checkpoints, self.options.checkpoint_every)),
             models: self.options.save_models.then_some(models.as_path()),
             kept: &[],
+            classes: None,
         };
         let lost = Mutex::new(None);
         let plan = &self.sweep.plans[run.point];

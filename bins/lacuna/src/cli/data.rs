@@ -53,7 +53,8 @@ pub struct DataArgs {
     /// Separator of the labels in a cell with several, e.g. "|"
     #[arg(long, value_name = "TEXT")]
     pub label_separator: Option<String>,
-    /// The columns of a table that are classes, by comma [default: all but the first]
+    /// The columns of a table that are classes, by comma [default: all but the first]; for `repro run`, I/N is a slice of the
+    /// classes
     #[arg(long, value_name = "A,B", value_delimiter = ',')]
     pub classes: Option<Vec<String>>,
     /// Columns of a table that are not classes, by comma

@@ -2,6 +2,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a test says what it skipped")]
 
 mod cases;
+mod class_slices;
 mod data_args;
 mod kept;
 mod overwriting;

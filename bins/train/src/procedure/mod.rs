@@ -24,8 +24,9 @@ use lacuna_losses::{
     ClassStatistics, LossError, LossGrad, LossInput, LossRow, Mix, MultiLabelLoss, Options, StateEntry,
     Takes, Targets, TrainPass,
 };
-use lacuna_nn::{Layer, Mode, ParamGroup};
+use lacuna_nn::{Layer, Linear, Mode, ParamGroup};
 use lacuna_protocols::Stream;
+use std::ops::Range;
 
 /// The position of a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -119,6 +120,8 @@ pub struct LossChoice {
     pub options: Options,
     /// Class frequencies of the rows that train, where the loss is built from them.
     pub statistics: Option<ClassStatistics>,
+    /// The classes that the loss is shown, of those that it is built for; all of them without it.
+    pub cut: Option<Range<usize>>,
 }
 
 impl LossChoice {
@@ -129,7 +132,7 @@ impl LossChoice {
     pub fn new(name: &str, options: Options, train: &TrainSet<'_>) -> Result<Self, TrainError> {
         let row = lacuna_losses::find(name)?;
         let statistics = row.statistics_of(train.labels().cells(), train.classes())?;
-        Ok(Self { row, options, statistics })
+        Ok(Self { row, options, statistics, cut: None })
     }
 
     /// The loss.
@@ -137,10 +140,14 @@ impl LossChoice {
     /// # Errors
     /// [`TrainError::Loss`] for parameters out of their range.
     pub fn build(&self) -> Result<Box<dyn MultiLabelLoss>, TrainError> {
-        Ok(match &self.statistics {
+        let mut loss = match &self.statistics {
             Some(statistics) => self.row.build_for(&self.options, statistics)?,
             None => self.row.build(&self.options)?,
-        })
+        };
+        if let Some(classes) = &self.cut {
+            loss.cut(classes.clone());
+        }
+        Ok(loss)
     }
 }
 
@@ -176,6 +183,10 @@ impl Build<'_, '_> {
     fn head(&mut self) -> Result<Box<dyn Layer + Send + Sync>, TrainError> {
         let (features, classes) = (self.train.features.columns(), self.train.classes());
         let rng = &mut self.first_weights();
+        if let Some(slice) = self.train.slice {
+            let columns = slice.first..slice.first + classes;
+            return Ok(Box::new(Linear::columns(self.tape, "", features, slice.all, columns, rng)));
+        }
         self.head.build(self.tape, features, classes, rng)
     }
 
@@ -310,7 +321,7 @@ fn record_loss_on(
             logits,
             rows,
             classes,
-            targets,
+            targets: Targets { whole: batch.whole(), ..targets },
             sample_ids: batch.ids,
             epoch: at.epoch,
             step: at.step,

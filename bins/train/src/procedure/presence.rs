@@ -126,6 +126,7 @@ mod tests {
             features: &features,
             strong: None,
             background: None,
+            slice: None,
             observed: &observed,
             rows: &[0, 1],
         };

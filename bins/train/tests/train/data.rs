@@ -73,6 +73,7 @@ impl Set {
             features: &self.features,
             strong: None,
             background: None,
+            slice: None,
             observed: &self.observed,
             rows: &self.rows,
         };

@@ -4,6 +4,7 @@ use crate::chunks::Chunks;
 use crate::memory::{reserved, zeros};
 use crate::{FormatError, Limits, Strings};
 use lacuna_labels::{Label, LabelMatrix, ObservedLabels};
+use std::ops::Range;
 use std::path::Path;
 
 /// Labels of rows that say something about few of their classes, as most files have them.
@@ -248,6 +249,30 @@ impl LabelLists {
             }
         }
         Ok(matrix.into())
+    }
+
+    /// The lists of some of the classes, which are numbered from 0 again.
+    ///
+    /// # Panics
+    /// For a class that is not there.
+    pub fn columns(&self, classes: Range<usize>) -> Self {
+        let mut names = Strings::new();
+        for class in classes.clone() {
+            assert!(names.push(&self.classes[class]), "fewer names than before");
+        }
+        let mut cut = Self::new(names, self.unlisted);
+        for row in 0..self.rows() {
+            let kept = self.row(row).filter(|(class, _)| classes.contains(class));
+            kept.for_each(|(class, label)| cut.push(class - classes.start, label));
+            cut.end_row();
+        }
+        cut
+    }
+
+    /// Number of known labels of a row, over all classes.
+    pub fn known(&self, row: usize) -> usize {
+        let listed = |wanted: bool| self.row(row).filter(|(_, label)| label.is_known() == wanted).count();
+        if self.unlisted.is_known() { self.classes.len() - listed(false) } else { listed(true) }
     }
 
     /// The rows named by `rows`, in that order.

@@ -357,8 +357,8 @@ impl<'a> Rows<'a> {
                 return Err(FormatError::text(path, 1, 1, problem));
             }
             (_, None) => {
-                // Names are made up for every label, and a large number in a small file must not make many.
-                let allowed = self.options.limits.entries.max(rows);
+                let bytes = std::fs::metadata(path).map_or(0, |file| file.len());
+                let allowed = self.options.limits.unnamed(bytes).max(rows);
                 FormatError::within(path, "labels without names", labels, allowed)?;
                 numbered_classes(path, labels as usize)?
             }

@@ -154,6 +154,8 @@ fn fold(exec: Exec, write: Write, layout: Layout, full: &[f32], shape: Shape, ou
         Layout::Full => map::unary(exec, write, full, out, |g| g),
         Layout::Row => reduce::columns(write, full, out),
         Layout::Column => reduce::rows(write, full, shape.matrix("broadcasting").1, out),
+        // The bias of one class: a column is summed in one order, however many stand beside it.
+        Layout::Number if matches!(shape.sizes(), [_, 1]) => reduce::columns(write, full, out),
         Layout::Number => {
             let s = reduce::sum(exec, full) as f32;
             out[0] = if write == Write::Set { s } else { out[0] + s };

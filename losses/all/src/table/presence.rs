@@ -16,7 +16,8 @@ pub(super) const ROWS: &[LossRow] = &[
     row(AnSlds::INFO, Reduction::Mean, LabelNeeds::SinglePositive, |given| {
         let seed = given.get("seed")? as u64;
         Ok(Box::new(AnSlds::new(config(given)?, OtherClass::Drawn { seed })?))
-    }),
+    })
+    .across_columns(),
     row(AnSsdl::INFO, Reduction::Mean, LabelNeeds::SinglePositive, |given| {
         Ok(Box::new(AnSsdl::new(config(given)?)?))
     })

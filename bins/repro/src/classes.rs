@@ -1,0 +1,68 @@
+//! `repro run --classes I/N` and `repro collect`: classes that are trained by several tasks.
+
+use crate::cli::RunArgs;
+use crate::signals::Signals;
+use crate::{jobs, planned, run_all, view};
+use lacuna::cli::exit;
+use lacuna::cli::screen;
+use lacuna_formats::shown;
+use lacuna_harness::{ClassTask, Plan, RunOptions, Store};
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Trains the classes of one task.
+pub(crate) fn train(plan: &Plan, task: ClassTask, args: &RunArgs) -> anyhow::Result<i32> {
+    let out = args.out.as_ref().expect("clap asks for it");
+    for (option, given) in [
+        ("--save-models", args.save_models),
+        ("--json", args.json),
+        ("--force", args.force),
+        ("--resume", args.resume),
+    ] {
+        anyhow::ensure!(
+            !given,
+            "{option}: a task that trains some of the classes has no table and no head of its own"
+        );
+    }
+    let signals = Signals::new()?;
+    let folder = Store::for_task(out, plan.spec(), task)?;
+    let classes = task.classes(plan.data().classes());
+    screen::err(&format!(
+        "{}: {} runs of the classes {} to {} of {}; results: {}",
+        shown(&plan.data().name),
+        plan.runs(),
+        classes.start,
+        classes.end.saturating_sub(1),
+        plan.data().classes(),
+        out.display()
+    ));
+    plan.notes().iter().for_each(|note| screen::err(&format!("note: {note}")));
+    let bar = view::Progress::bar(plan);
+    let every = Duration::from_secs_f64(args.checkpoint_every);
+    let checkpoints = folder.classes().to_path_buf();
+    let options = RunOptions {
+        stop: &signals.stop,
+        checkpoints: Some((&checkpoints, every)),
+        ..RunOptions::jobs(jobs(args.jobs))
+    };
+    let (trained, whole) = plan.train_classes(task, folder.classes(), options, &|event| bar.show(event))?;
+    bar.finish();
+    if !whole {
+        screen::err(&format!("interrupted: {trained} runs were trained; the same command goes on"));
+        return Ok(signals.code());
+    }
+    screen::err(&format!(
+        "{} runs, {trained} of them trained now; `repro collect {}` joins the classes of all {} tasks",
+        plan.runs(),
+        out.display(),
+        task.tasks
+    ));
+    Ok(exit::DONE)
+}
+
+/// Joins the classes of all tasks.
+pub(crate) fn collect(folder: PathBuf, json: bool) -> anyhow::Result<i32> {
+    let spec = folder.join("spec.toml");
+    let args = RunArgs { spec: Some(spec), out: Some(folder), save_models: true, json, ..RunArgs::default() };
+    run_all(&planned(None, &args, None)?, &args, true)
+}
