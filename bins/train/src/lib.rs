@@ -57,7 +57,7 @@ mod settings;
 mod sources;
 mod transform;
 
-pub use audit::{Audit, AuditOptions, Candidate, audit};
+pub use audit::{Audit, AuditOptions, Candidate, HiddenPositives, audit};
 pub use batch::Batch;
 pub use checkpoint::{Checkpoint, CheckpointFolder};
 pub use data::{Data, EvalLabels, EvalRows, EvalSet, TrainSet};
