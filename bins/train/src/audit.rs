@@ -163,9 +163,8 @@ impl AuditOptions {
             })?;
             let p = model.predict(&joined.features.select(&held))?;
             for (i, &row) in held.iter().enumerate() {
-                for class in 0..classes {
+                for (class, (rest, positives)) in scores.iter_mut().enumerate() {
                     let (label, score) = (joined.observed.get(row, class), p.get(i, class));
-                    let (rest, positives) = &mut scores[class];
                     if label == Label::Positive {
                         positives.push(f64::from(score));
                     } else {
