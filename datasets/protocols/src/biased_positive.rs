@@ -113,6 +113,9 @@ pub enum BoxBias {
 /// Weights of cells `[rows, classes]` from the annotations of pictures; `sizes` has the width and height of each row. The weights of
 /// several objects of a class add up.
 ///
+/// The reader of COCO keeps numbers by class: its `areas` weigh as [`BoxBias::Size`] does, but for the rounding of sums to 32 bits;
+/// its `inverse_distances` weigh by the nearest object of a class alone.
+///
 /// As in the script, a distance of 0 counts as 0.0005, and weights by location are divided by the sum of the inverse distances from
 /// (width, height), which changes their scale alone.
 ///
@@ -228,6 +231,33 @@ mod tests {
             let found = box_weights(BoxBias::Size, &[annotation], &sizes, 3);
             assert!(matches!(found, Err(ProtocolError::Setting { .. })), "{found:?}");
         }
+    }
+
+    /// The areas that the reader of COCO keeps give the mask of the annotations themselves.
+    #[test]
+    fn areas_of_a_reader_weigh_as_annotations_do() {
+        let (truth, mut annotations) = (truth(), vec![]);
+        let mut read = lacuna_formats::Annotations::new(vec!["a", "b", "c", "d", "e", "f"].into());
+        for row in 0..9 {
+            for class in (0..6).filter(|&class| truth.get(row, class).is_positive()) {
+                let area = (1 + row * 7 + class * 13) as f64;
+                // Two objects of the class.
+                for share in [0.25, 0.75] {
+                    annotations.push(Annotation { row, class, area: share * area, bbox: [0.0; 4] });
+                }
+                read.push(class, area as f32, 1.0);
+            }
+            read.end_row();
+        }
+        let weights = box_weights(BoxBias::Size, &annotations, &[[10.0; 2]; 9], 6).unwrap();
+        let draw = |weights: &[f64]| {
+            let random = &mut PythonRandom::new(10);
+            (0..20).map(|_| biased_positive(random, &truth, KeptWeights::Cells(weights)).unwrap()).collect()
+        };
+        let (found, expected): (Vec<ObservedLabels>, Vec<ObservedLabels>) =
+            (draw(&read.areas()), draw(&weights));
+        assert_eq!(found, expected);
+        assert!(found.windows(2).any(|pair| pair[0] != pair[1]));
     }
 
     #[test]
