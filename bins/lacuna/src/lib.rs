@@ -40,7 +40,7 @@
 //! - [`Fit`]: training on them, or on [`Features`] and [`ObservedLabels`] from anywhere else; [`Fit::explain`] and
 //!   [`Model::notes`] say what was chosen and why.
 //! - [`Model`]: predictions, `head.safetensors` for `torch.nn`, and back.
-//! - [`audit()`]: cells that are unknown or negative and probably positive.
+//! - [`audit()`]: cells that are unknown or negative and probably positive, and how many such cells each class has.
 //!
 //! # Outside the workspace
 //!
@@ -69,6 +69,7 @@ pub mod read;
 pub use lacuna_formats::FormatError;
 pub use lacuna_labels::{FeatureError, Features, Label, LabelError, LabelMatrix, ObservedLabels};
 pub use lacuna_train::{
-    Audit, AuditOptions, Candidate, CnnSpec, FeatureSource, Fingerprints, Fit, Head, Input, LabelSource,
-    MlpSpec, Model, ModelError, Named, Predictions, TrainError, TrainedWith, Transform, Weights, audit,
+    Audit, AuditOptions, Candidate, CnnSpec, FeatureSource, Fingerprints, Fit, Head, HiddenPositives, Input,
+    LabelSource, MlpSpec, Model, ModelError, Named, Predictions, TrainError, TrainedWith, Transform, Weights,
+    audit,
 };

@@ -58,7 +58,7 @@ mod slices;
 mod sources;
 mod transform;
 
-pub use audit::{Audit, AuditOptions, Candidate, audit};
+pub use audit::{Audit, AuditOptions, Candidate, HiddenPositives, audit};
 pub use batch::Batch;
 pub use checkpoint::{Checkpoint, CheckpointFolder};
 pub use data::{ClassSlice, Data, EvalLabels, EvalRows, EvalSet, TrainSet};

@@ -70,6 +70,39 @@ impl Annotations {
         })
     }
 
+    /// The annotated area of every row and class, `[rows, classes]`: what a mask that keeps large objects weighs positives by.
+    ///
+    /// ```
+    /// use lacuna_formats::Annotations;
+    ///
+    /// let mut annotations = Annotations::new(vec!["cat", "dog"].into());
+    /// annotations.push(1, 350.5, 10.0);
+    /// annotations.end_row();
+    /// assert_eq!(annotations.areas(), [0.0, 350.5]);
+    /// assert_eq!(annotations.inverse_distances(), [0.0, 0.1]);
+    /// ```
+    pub fn areas(&self) -> Vec<f64> {
+        self.cells(|area, _| f64::from(area))
+    }
+
+    /// One over the distance of every row and class, `[rows, classes]`: what a mask that keeps central objects weighs positives by.
+    /// The nearest object of a class counts, and a distance of 0 as 0.0005.
+    pub fn inverse_distances(&self) -> Vec<f64> {
+        self.cells(|_, distance| 1.0 / if distance == 0.0 { 0.0005 } else { f64::from(distance) })
+    }
+
+    /// A number for every row and class, 0 without an annotation.
+    fn cells(&self, of: impl Fn(f32, f32) -> f64) -> Vec<f64> {
+        let classes = self.classes.len();
+        let mut cells = vec![0.0; self.rows() * classes];
+        for row in 0..self.rows() {
+            for (class, area, distance) in self.row(row) {
+                cells[row * classes + class] = of(area, distance);
+            }
+        }
+        cells
+    }
+
     /// The rows named by `rows`, in that order.
     ///
     /// # Panics

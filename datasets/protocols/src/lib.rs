@@ -5,7 +5,8 @@
 //! crate gives the published masks bit for bit and gives new ones that never change:
 //!
 //! * [`SinglePositive`] and [`KnownCells`] hide labels, [`Holdout`] splits rows. All three follow the
-//!   scripts the papers published, on [`NumpyLegacy`], NumPy's `RandomState` stream.
+//!   scripts the papers published, on [`NumpyLegacy`], NumPy's `RandomState` stream. [`biased_positive`] does so on
+//!   [`PythonRandom`].
 //! * [`Stream`] is the project's own seeded stream, for shuffling, initial weights and synthetic
 //!   data. Its bits depend on the seed and on the stream's purpose alone, not on a library version.
 //! * [`PROTOCOLS`] lists what there is, with where it comes from.
@@ -31,6 +32,7 @@
 //! # Ok::<(), lacuna_protocols::ProtocolError>(())
 //! ```
 
+mod biased_positive;
 mod cell_drop;
 mod csl;
 mod false_positives;
@@ -42,6 +44,7 @@ mod labelled_share;
 mod long_tail;
 mod numpy_legacy;
 mod propensity_drop;
+mod python_random;
 mod random_drop;
 pub mod samplers;
 mod semi_supervised;
@@ -52,6 +55,7 @@ mod stream;
 mod summary;
 mod table;
 
+pub use biased_positive::{Annotation, BoxBias, KeptWeights, biased_positive, box_weights};
 pub use cell_drop::CellDrop;
 pub use csl::{FixedPerClass, RandomPerSample};
 pub use false_positives::FalsePositives;
@@ -63,6 +67,7 @@ pub use labelled_share::LabelledShare;
 pub use long_tail::{LongTail, PartialLongTail};
 pub use numpy_legacy::NumpyLegacy;
 pub use propensity_drop::PropensityDrop;
+pub use python_random::PythonRandom;
 pub use random_drop::RandomDrop;
 pub use semi_supervised::SemiSupervised;
 pub use single_positive::SinglePositive;

@@ -40,6 +40,31 @@ impl NumpyLegacy {
         Self { key, position: WORDS }
     }
 
+    /// The generator seeded by an array of words, the reference's `init_by_array`: what Python seeds by.
+    pub(crate) fn by_array(words: &[u32]) -> Self {
+        let mut generator = Self::new(19_650_218);
+        let key = &mut generator.key;
+        let before = |key: &[u32; WORDS], i: usize| key[i - 1] ^ (key[i - 1] >> 30);
+        let mut i = 1;
+        let mut step = |key: &mut [u32; WORDS], multiplier: u32, add: &dyn Fn(usize) -> u32| {
+            key[i] = (key[i] ^ before(key, i).wrapping_mul(multiplier)).wrapping_add(add(i));
+            i += 1;
+            if i == WORDS {
+                key[0] = key[WORDS - 1];
+                i = 1;
+            }
+        };
+        for k in 0..WORDS.max(words.len()) {
+            let j = k % words.len();
+            step(key, 1_664_525, &|_| words[j].wrapping_add(j as u32));
+        }
+        for _ in 1..WORDS {
+            step(key, 1_566_083_941, &|i| (i as u32).wrapping_neg());
+        }
+        key[0] = 0x8000_0000;
+        generator
+    }
+
     /// The next 32 bits.
     pub fn next_u32(&mut self) -> u32 {
         if self.position == WORDS {

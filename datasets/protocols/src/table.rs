@@ -1,9 +1,11 @@
 //! The table of protocols: adding one is a file and a row here.
 
+use crate::biased_positive::frequency_weights;
 use crate::{
-    CellDrop, FalsePositives, FixedPerClass, GeometricLongTail, InstanceDrop, KeepShare, KnownCells,
-    LabelledShare, LongTail, PUBLISHED_SEED, PartialLongTail, PropensityDrop, ProtocolError, RandomDrop,
-    RandomPerSample, SemiSupervised, SinglePositive, class_mean_evidence,
+    CellDrop, FalsePositives, FixedPerClass, GeometricLongTail, InstanceDrop, KeepShare, KeptWeights,
+    KnownCells, LabelledShare, LongTail, PUBLISHED_SEED, PartialLongTail, PropensityDrop, ProtocolError,
+    PythonRandom, RandomDrop, RandomPerSample, SemiSupervised, SinglePositive, biased_positive,
+    class_mean_evidence,
 };
 use lacuna_labels::{Features, ObservedLabels, TrueLabels};
 
@@ -271,6 +273,28 @@ pub const PROTOCOLS: &[Protocol] = &[
         }),
     },
     Protocol {
+        name: "biased-positive",
+        role: Role::Mask,
+        doc: "Experimental: one positive of every row is observed, drawn with a power of the frequency of its class as weight.",
+        source: "Arroyo, Perona and Cole, 2023, for the draw; their weights are not numbers of a class alone: `biased_positive` takes them",
+        settings: &[Setting {
+            name: "exponent",
+            default: 1.0,
+            doc: "of the number of positives of a class: 1 keeps frequent classes, -1 rare ones, 0 any",
+        }],
+        seed: 10,
+        apply: Some(|subject, seed, values| {
+            let exponent = values[0];
+            if !exponent.is_finite() {
+                let wanted = "a finite number";
+                return Err(ProtocolError::Setting { what: "exponent", value: exponent, wanted });
+            }
+            let weights = frequency_weights(subject.truth, exponent);
+            let random = &mut PythonRandom::new(seed);
+            all(biased_positive(random, subject.truth, KeptWeights::Classes(&weights))?)
+        }),
+    },
+    Protocol {
         name: "false-positives",
         role: Role::Noise,
         doc: "Adds false positives, 5 for every 100 true ones, and hides nothing.",
@@ -400,8 +424,14 @@ mod tests {
                 let hides = !seen.is_known() || seen == real;
                 assert!(hides || row.role == Role::Noise, "{} changes a label", row.name);
             }
-            let never_empty =
-                ["single-positive", "keep-share", "random-drop", "instance-drop", "partial-long-tail"];
+            let never_empty = [
+                "single-positive",
+                "biased-positive",
+                "keep-share",
+                "random-drop",
+                "instance-drop",
+                "partial-long-tail",
+            ];
             if never_empty.contains(&row.name) {
                 assert_eq!(summary.rows_emptied, 0, "{}", row.name);
             }

@@ -21,7 +21,8 @@ pub struct Options {
 pub struct Context {
     /// Number of classes.
     pub classes: Option<usize>,
-    /// Expected number of positives of a row, default of the parameter `expected_positives`.
+    /// Expected number of positives of a row, default of the parameter `expected_positives`: counted in true labels, or
+    /// estimated ([`pu::expected_positives`](crate::pu::expected_positives)).
     pub expected_positives: Option<f64>,
 }
 

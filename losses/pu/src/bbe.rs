@@ -139,6 +139,20 @@ pub fn class_priors(pass: &TrainPass<'_>, config: BbeConfig) -> Result<Vec<BbePr
         .collect()
 }
 
+/// Expected number of positives of a row: the sum of the class priors, each clamped to [0, 1].
+///
+/// It is the parameter `expected_positives` of EPR, ROLE and `imprecise` where no count of true labels is at hand.
+///
+/// ```
+/// use lacuna_pu::{BbePrior, expected_positives};
+///
+/// let prior = |prior| BbePrior { prior, candidates: 9, ..BbePrior::default() };
+/// assert_eq!(expected_positives(&[prior(0.5), prior(0.25), prior(1.2)]), 1.75);
+/// ```
+pub fn expected_positives(priors: &[BbePrior]) -> f64 {
+    priors.iter().map(|prior| prior.prior.clamp(0.0, 1.0)).sum()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

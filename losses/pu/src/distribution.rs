@@ -30,8 +30,8 @@ static CRISP: LossInfo = LossInfo {
     params: &[
         KEPT,
         warm_up(
-            1.0,
-            "epochs of assume-negative cross-entropy before the risk. The method has some; 1 is our choice",
+            5.0,
+            "epochs of assume-negative cross-entropy before the risk. The method has some; 5 is our choice",
         ),
         every(
             1.0,

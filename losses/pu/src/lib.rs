@@ -23,7 +23,7 @@ mod pu;
 pub mod reference;
 mod vpu;
 
-pub use bbe::{BbeConfig, BbePrior, bbe_prior, class_priors};
+pub use bbe::{BbeConfig, BbePrior, bbe_prior, class_priors, expected_positives};
 pub use distribution::{Alignment, LabelDistribution, LabelDistributionConfig};
 pub use priors::Estimation;
 pub use pu::{Pu, PuConfig, Risk, Surrogate};
