@@ -38,6 +38,7 @@
 pub mod clip;
 mod conv;
 pub mod cosine;
+mod direction;
 mod dropout;
 pub mod ema;
 mod gaussian;
@@ -55,6 +56,7 @@ mod sequential;
 pub use clip::clip_grad_norm;
 pub use conv::Conv2d;
 pub use cosine::{CosineClassifier, MovingVector, MovingVectorError};
+pub use direction::Direction;
 pub use dropout::Dropout;
 pub use ema::ModelEma;
 pub use gaussian::reparametrise;
