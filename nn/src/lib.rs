@@ -47,6 +47,7 @@ pub mod init;
 mod layer;
 mod linear;
 mod mlp;
+mod nested_dropout;
 mod norm;
 pub mod optim;
 mod pooling;
@@ -64,6 +65,7 @@ pub use graph::{GraphConv, GraphError, NeighbourGraph};
 pub use layer::{Activation, Layer, Mode};
 pub use linear::Linear;
 pub use mlp::{Mlp, MlpConfig, MlpInit};
+pub use nested_dropout::NestedDropout;
 pub use norm::{BatchNorm, BatchNorm1d, BatchNorm2d, LayerNorm};
 pub use optim::{
     Adam, AdamConfig, Decay, Lbfgs, LbfgsConfig, LbfgsProgress, LbfgsState, Matches, Optimizer,

@@ -285,7 +285,7 @@ mod tests {
     fn rows_with_wrong_labels_have_no_weight_and_nothing_moves() {
         const ROWS: usize = 40;
         let is_right = |row: usize| row >= 30 || !row.is_multiple_of(3);
-        let side = |row: usize| if row % 2 == 0 { 1.0 } else { -1.0 };
+        let side = |row: usize| if row.is_multiple_of(2) { 1.0 } else { -1.0 };
         let features = (0..ROWS).flat_map(|row| [side(row), 0.1 * (row % 7) as f32 - 0.3]).collect();
         let features = Features::new(ROWS, 2, features).unwrap();
         let cells = (0..ROWS).map(|row| match (side(row) > 0.0) == is_right(row) {
