@@ -98,6 +98,14 @@ impl L2b {
         }
         Stream::new(parts.seed, "held-out rows of l2b").shuffle(&mut known);
         known.truncate(count);
+        for (label, word) in [(Label::Positive, "positive"), (Label::Negative, "negative")] {
+            if !known.iter().any(|id| train.labels_of(*id).contains(&label)) {
+                return wrong(format!(
+                    "the {count} rows that are set aside have no known {word} label, so that a constant fits them; labels of both kinds \
+                     tell rows apart"
+                ));
+            }
+        }
         let mut is_held = vec![false; train.len()];
         known.iter().for_each(|id| is_held[*id as usize] = true);
         Ok(Self {
@@ -337,11 +345,13 @@ mod tests {
     #[test]
     fn what_leaves_nothing_to_train_on_is_refused() {
         let features = Features::new(4, 1, vec![0.0; 4]).unwrap();
-        let cells = vec![Label::Positive, Label::Unknown, Label::Unknown, Label::Unknown];
-        let observed: ObservedLabels = LabelMatrix::new(4, 1, cells).unwrap().into();
+        let labels = |first: [Label; 2]| -> ObservedLabels {
+            let cells = [&first[..], &[Label::Unknown; 6]].concat();
+            LabelMatrix::new(4, 2, cells).unwrap().into()
+        };
         let rows = [0, 1, 2, 3];
-        let train = TrainSet { features: &features, strong: None, observed: &observed, rows: &rows };
-        let refused = |loss: &str, named: Named| {
+        let refused_on = |observed: &ObservedLabels, loss: &str, named: Named| {
+            let train = TrainSet { features: &features, strong: None, observed, rows: &rows };
             let loss = LossChoice::new(loss, Options::default(), &train).unwrap();
             let (_, values) = named.find(PROCEDURES).unwrap();
             let feed = Feed { sampler: Named::new("fixed"), pool: Pool::All, batch: 2, keep_last: true };
@@ -358,8 +368,17 @@ mod tests {
             });
             built.err().map(|error| error.to_string()).unwrap_or_default()
         };
+        let both = labels([Label::Positive, Label::Negative]);
+        let refused = |loss: &str, named: Named| refused_on(&both, loss, named);
         let l2b = || Named::new("l2b").set("held", 0.9);
         assert_eq!(refused("bce", l2b()), "");
+        let positive = labels([Label::Positive, Label::Unknown]);
+        assert!(
+            refused_on(&positive, "an", l2b())
+                .contains("1 rows that are set aside have no known negative label")
+        );
+        let negative = labels([Label::Unknown, Label::Negative]);
+        assert!(refused_on(&negative, "an", l2b()).contains("no known positive label"));
         assert!(
             refused("bce", Named::new("l2b"))
                 .contains("held = 0.1 sets 0 of 1 rows with a known label aside")
