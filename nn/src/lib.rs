@@ -38,6 +38,7 @@
 pub mod clip;
 mod conv;
 pub mod cosine;
+mod direction;
 mod dropout;
 pub mod ema;
 mod gaussian;
@@ -46,6 +47,7 @@ pub mod init;
 mod layer;
 mod linear;
 mod mlp;
+mod nested_dropout;
 mod norm;
 pub mod optim;
 mod pooling;
@@ -55,6 +57,7 @@ mod sequential;
 pub use clip::clip_grad_norm;
 pub use conv::Conv2d;
 pub use cosine::{CosineClassifier, MovingVector, MovingVectorError};
+pub use direction::Direction;
 pub use dropout::Dropout;
 pub use ema::ModelEma;
 pub use gaussian::reparametrise;
@@ -62,6 +65,7 @@ pub use graph::{GraphConv, GraphError, NeighbourGraph};
 pub use layer::{Activation, Layer, Mode};
 pub use linear::Linear;
 pub use mlp::{Mlp, MlpConfig, MlpInit};
+pub use nested_dropout::NestedDropout;
 pub use norm::{BatchNorm, BatchNorm1d, BatchNorm2d, LayerNorm};
 pub use optim::{
     Adam, AdamConfig, Decay, Lbfgs, LbfgsConfig, LbfgsProgress, LbfgsState, Matches, Optimizer,

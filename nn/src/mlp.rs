@@ -1,7 +1,7 @@
 //! Multi-layer perceptrons.
 
 use crate::layer::join;
-use crate::{Activation, BatchNorm1d, Dropout, Layer, Linear, Mode, init};
+use crate::{Activation, BatchNorm1d, Dropout, Layer, Linear, Mode, NestedDropout, init};
 use lacuna_engine::{Tape, Tensor, Var};
 use rand::Rng;
 
@@ -41,6 +41,8 @@ pub struct MlpConfig {
     pub batch_norm: bool,
     /// Dropout probability after each hidden layer, after the activation; 0 leaves the dropout module out.
     pub dropout: f32,
+    /// Decay of a [`NestedDropout`] after the last hidden layer, behind everything else; 0 leaves the module out.
+    pub nested_dropout: f32,
     /// Distribution of the initial weights and biases.
     pub init: MlpInit,
 }
@@ -52,6 +54,7 @@ impl Default for MlpConfig {
             activation: Some(Activation::Relu),
             batch_norm: false,
             dropout: 0.0,
+            nested_dropout: 0.0,
             init: MlpInit::Default,
         }
     }
@@ -74,6 +77,7 @@ enum Module {
     BatchNorm(BatchNorm1d),
     Activation(Activation),
     Dropout(Dropout),
+    NestedDropout(NestedDropout),
 }
 
 impl Module {
@@ -83,6 +87,7 @@ impl Module {
             Module::BatchNorm(layer) => layer,
             Module::Activation(layer) => layer,
             Module::Dropout(layer) => layer,
+            Module::NestedDropout(layer) => layer,
         }
     }
 }
@@ -148,6 +153,7 @@ impl Mlp {
     ///     activation: None,
     ///     batch_norm: true,
     ///     dropout: 0.5,
+    ///     nested_dropout: 0.0,
     ///     init: MlpInit::DistributionBalanced,
     /// };
     /// Mlp::with(&mut tape, 8, 3, &config, &mut rng); // Linear, BatchNorm, Dropout, Linear
@@ -157,7 +163,8 @@ impl Mlp {
     /// ```
     ///
     /// # Panics
-    /// If the tape is sealed or has these names, or the dropout probability is not in [0, 1).
+    /// If the tape is sealed or has these names, or the dropout probability is not in [0, 1), or the decay of the nested one not in
+    /// [0, 1].
     #[track_caller]
     pub fn with(
         tape: &mut Tape,
@@ -167,6 +174,11 @@ impl Mlp {
         rng: &mut impl Rng,
     ) -> Self {
         assert!((0.0..1.0).contains(&config.dropout), "a dropout probability of {}", config.dropout);
+        assert!(
+            (0.0..=1.0).contains(&config.nested_dropout),
+            "a nested dropout of {}",
+            config.nested_dropout
+        );
         let mut modules = Vec::new();
         let mut width = inputs;
         for (layer, &outputs) in config.hidden.iter().enumerate() {
@@ -181,6 +193,11 @@ impl Mlp {
                 modules.push(Module::Dropout(Dropout { p: config.dropout, layer: layer as u32 }));
             }
             width = outputs;
+        }
+        if config.nested_dropout > 0.0 && !config.hidden.is_empty() {
+            // Beyond the numbers of the hidden layers.
+            let layer = (1 << 16) + config.hidden.len() as u32;
+            modules.push(Module::NestedDropout(NestedDropout { decay: config.nested_dropout, layer }));
         }
         let name = modules.len().to_string();
         modules.push(Module::Linear(config.init.linear(tape, &name, [width, classes], true, rng)));

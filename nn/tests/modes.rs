@@ -13,6 +13,7 @@ fn config() -> MlpConfig {
         activation: Some(Activation::Relu),
         batch_norm: true,
         dropout: 0.4,
+        nested_dropout: 0.0,
         init: MlpInit::Default,
     }
 }
@@ -113,6 +114,7 @@ fn initial_weights_of_the_distribution_balanced_head() {
         activation: None,
         batch_norm: true,
         dropout: 0.5,
+        nested_dropout: 0.0,
         init: MlpInit::DistributionBalanced,
     };
     Mlp::with(&mut tape, 300, 200, &config, &mut ChaCha8Rng::seed_from_u64(7));

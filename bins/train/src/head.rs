@@ -44,6 +44,9 @@ pub struct MlpSpec {
     pub batch_norm: bool,
     /// Probability with which a hidden number is 0 in training.
     pub dropout: f64,
+    /// Nested dropout after the last hidden layer (experimental): in training every row keeps its first b units, with
+    /// probabilities of b in proportion to this number to the power b; 1 is uniform, 0 leaves it out.
+    pub nested_dropout: f64,
     /// First weights: `default`, or `distribution-balanced` for those of that paper's repository.
     pub init: String,
 }
@@ -56,6 +59,7 @@ impl MlpSpec {
             activation: "relu".to_string(),
             batch_norm: false,
             dropout: 0.0,
+            nested_dropout: 0.0,
             init: "default".to_string(),
         }
     }
@@ -67,6 +71,12 @@ impl MlpSpec {
         }
         if !(0.0..1.0).contains(&self.dropout) {
             return wrong(format!("dropout = {}: expected a probability from 0 to below 1", self.dropout));
+        }
+        if !(0.0..=1.0).contains(&self.nested_dropout) {
+            return wrong(format!(
+                "nested_dropout = {}: expected the decay of its indices, above 0 and at most 1, or 0 for none",
+                self.nested_dropout
+            ));
         }
         let activation = match self.activation.as_str() {
             "relu" => Some(Activation::Relu),
@@ -87,8 +97,14 @@ impl MlpSpec {
                 return wrong(format!("init = \"{other}\": expected default or distribution-balanced"));
             }
         };
-        let dropout = self.dropout as f32;
-        Ok(MlpConfig { hidden: self.hidden.clone(), activation, batch_norm: self.batch_norm, dropout, init })
+        Ok(MlpConfig {
+            hidden: self.hidden.clone(),
+            activation,
+            batch_norm: self.batch_norm,
+            dropout: self.dropout as f32,
+            nested_dropout: self.nested_dropout as f32,
+            init,
+        })
     }
 }
 
@@ -103,8 +119,15 @@ struct MlpTable {
     batch_norm: bool,
     #[serde(default)]
     dropout: f64,
+    // Left out where it is 0: it decides the identity of runs that were stored before there was one.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    nested_dropout: f64,
     #[serde(default = "default_init")]
     init: String,
+}
+
+fn is_zero(x: &f64) -> bool {
+    *x == 0.0
 }
 
 fn relu() -> String {
@@ -120,8 +143,8 @@ impl Serialize for MlpSpec {
         if *self == Self::plain(self.hidden.clone()) {
             return self.hidden.serialize(serializer);
         }
-        let Self { hidden, activation, batch_norm, dropout, init } = self.clone();
-        MlpTable { hidden, activation, batch_norm, dropout, init }.serialize(serializer)
+        let Self { hidden, activation, batch_norm, dropout, nested_dropout, init } = self.clone();
+        MlpTable { hidden, activation, batch_norm, dropout, nested_dropout, init }.serialize(serializer)
     }
 }
 
@@ -131,7 +154,7 @@ impl<'de> Deserialize<'de> for MlpSpec {
         #[serde(
             untagged,
             expecting = "a list of hidden sizes, or a table with `hidden`, `activation`, \
-            `batch_norm`, `dropout` and `init`"
+            `batch_norm`, `dropout`, `nested_dropout` and `init`"
         )]
         enum Form {
             List(Vec<usize>),
@@ -139,8 +162,8 @@ impl<'de> Deserialize<'de> for MlpSpec {
         }
         Ok(match Form::deserialize(deserializer)? {
             Form::List(hidden) => Self::plain(hidden),
-            Form::Table(MlpTable { hidden, activation, batch_norm, dropout, init }) => {
-                Self { hidden, activation, batch_norm, dropout, init }
+            Form::Table(MlpTable { hidden, activation, batch_norm, dropout, nested_dropout, init }) => {
+                Self { hidden, activation, batch_norm, dropout, nested_dropout, init }
             }
         })
     }
@@ -173,6 +196,9 @@ impl fmt::Display for Head {
                 }
                 if mlp.dropout > 0.0 {
                     write!(f, ", dropout {}", mlp.dropout)?;
+                }
+                if mlp.nested_dropout > 0.0 {
+                    write!(f, ", nested dropout {}", mlp.nested_dropout)?;
                 }
                 if mlp.init != plain.init {
                     write!(f, ", first weights {}", mlp.init)?;

@@ -145,7 +145,7 @@ fn searchable(head: &Head, procedure: &Named, phase: &Training) -> Result<(), Tr
     }
     let what = match head {
         Head::Mlp(mlp) if mlp.batch_norm => "batch norm, whose statistics move",
-        Head::Mlp(mlp) if mlp.dropout > 0.0 => "dropout, which draws new masks",
+        Head::Mlp(mlp) if mlp.dropout > 0.0 || mlp.nested_dropout > 0.0 => "dropout, which draws new masks",
         _ => return Ok(()),
     };
     refuse(format!("the head has {what}; adam, adamw and sgd train it"))

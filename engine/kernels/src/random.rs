@@ -45,6 +45,17 @@ fn words(key: MaskKey, block: u32) -> [u32; 4] {
     philox4x32([block, key.layer, low, high], halves(key.seed))
 }
 
+/// Number `i` of a sequence that is uniform in [0, 1), as a function of the key and of i: 32 bits of it.
+///
+/// It shares its bits with the mask of a dropout of the same key, so that the two need keys of their own.
+///
+/// # Panics
+/// For i of 2^34 and more.
+pub fn uniform(key: MaskKey, i: u64) -> f64 {
+    let block = u32::try_from(i / 4).expect("a sequence has at most 2^34 numbers");
+    f64::from(words(key, block)[(i % 4) as usize]) / 4_294_967_296.0
+}
+
 /// A dropout mask: 0 with probability `p`, else 1 / (1 - p). Element i depends on (key, i) alone.
 ///
 /// # Panics
@@ -103,6 +114,18 @@ mod tests {
         let kept: Vec<u8> = mask.iter().map(|m| u8::from(*m == 2.0)).collect();
         assert_eq!(kept, PINNED, "masks of earlier runs would change");
         assert!(mask.iter().all(|m| *m == 0.0 || *m == 2.0));
+    }
+
+    #[test]
+    fn uniform_numbers_are_those_of_the_masks() {
+        let key = MaskKey { seed: 9, step: 1 << 33, layer: 4 };
+        for p in [0.1, 0.5, 0.75] {
+            let mut mask = [0.0; 103];
+            dropout_mask(Exec::Serial, key, p, &mut mask);
+            for (i, mask) in mask.iter().enumerate() {
+                assert_eq!(uniform(key, i as u64) < f64::from(p), *mask == 0.0, "{i}");
+            }
+        }
     }
 
     const PINNED: [u8; 16] = [1, 1, 0, 1, 1, 1, 0, 0, 1, 0, 0, 1, 0, 0, 1, 1];

@@ -23,8 +23,9 @@
 mod options;
 mod table;
 
-// CAP and MIME make labels for other losses and have no row.
+// CAP and MIME make labels for other losses, L2B weights of rows; they have no row.
 pub use lacuna_cap as cap;
+pub use lacuna_l2b as l2b;
 pub use lacuna_loss_api::*;
 pub use lacuna_mime as mime;
 pub use options::{Context, Options};

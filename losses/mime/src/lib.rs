@@ -6,7 +6,7 @@
 //! |---|---|
 //! | [`GaussianKl`] | beta times the mean divergence of N(mu, sigma^2) from N(0, 1) |
 //! | [`write_positives`] | cells with p > theta become positives for good |
-//! | [`reference`] | both, and the logits of drawn representations |
+//! | [`mod@reference`] | both, and the logits of drawn representations |
 //!
 //! The loss over the logits is AN with the guard 1e-5, `an` of the table of losses.
 //!

@@ -34,6 +34,7 @@ fn models(x: &Features, y: &ObservedLabels) -> Vec<Model> {
         (Head::Cosine, pca),
         (cnn.clone(), Named::new("none")),
         (cnn, Named::new("standardise")),
+        (Head::Mlp(MlpSpec { nested_dropout: 0.5, ..MlpSpec::plain(vec![6]) }), Named::new("none")),
     ];
     let fit = |(head, transform)| {
         let fit = Fit::new("bce").head(head).transform(transform).epochs(3).batch(16);
@@ -172,6 +173,9 @@ fn names_and_modules_are_those_of_sequential() {
          torch.nn.MaxPool2d(2), torch.nn.Flatten(), torch.nn.Linear(4, 2))"
     );
     assert_eq!(names(&models[7]), ["1.weight", "1.bias", "5.weight", "5.bias"]);
+    let nested = models[9].torch_module();
+    assert!(nested.ends_with("ReLU(), torch.nn.Identity(), torch.nn.Linear(6, 2))"), "{nested}");
+    assert_eq!(names(&models[9]), ["0.weight", "0.bias", "3.weight", "3.bias"]);
 }
 
 #[test]

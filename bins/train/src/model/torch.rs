@@ -44,6 +44,10 @@ pub(super) fn module(head: &Head, features: usize, classes: usize) -> String {
                 }
                 width = hidden;
             }
+            if mlp.nested_dropout > 0.0 {
+                // Of training alone, and torch has none.
+                modules.push("torch.nn.Identity()".to_string());
+            }
             modules.push(format!("torch.nn.Linear({width}, {classes})"));
             format!("torch.nn.Sequential({})", modules.join(", "))
         }

@@ -6,6 +6,7 @@
 
 mod branches;
 mod estimator;
+mod l2b;
 mod mime;
 mod mixup;
 mod one_head;
@@ -252,6 +253,7 @@ pub static PROCEDURES: &[ProcedureRow] = &[
     presence::ROW,
     smile::ROW,
     mime::ROW,
+    l2b::ROW,
 ];
 
 /// The procedure `named`. `auto` is the one that hands the loss what it takes: `plain` for the logits of one

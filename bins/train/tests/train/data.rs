@@ -160,6 +160,22 @@ pub(crate) fn procedures() -> Vec<Case> {
             "an",
             Training { procedure: Named::new("mime").set("z", 9.0).set("theta", 0.6), ..base.clone() },
         ),
+        case("l2b", Known::Half, "bce", Training { head: mlp(true, 0.2), ..base.clone() }),
+        case(
+            "l2b",
+            Known::Half,
+            "an",
+            Training { procedure: Named::new("l2b").set("pseudo", 0.0).set("held", 0.3), ..base.clone() },
+        ),
+        case(
+            "plain",
+            Known::Positive,
+            "an-ls",
+            Training {
+                head: Head::Mlp(MlpSpec { nested_dropout: 0.9, ..MlpSpec::plain(vec![16]) }),
+                ..base.clone()
+            },
+        ),
         Case { name: "two-phase".to_string(), set: Set::new(Known::Half), training: two_phases, loss: "bce" },
     ]
 }

@@ -159,6 +159,14 @@ fn settings_without_effect_and_losses_that_do_not_fit_are_refused() {
     assert_eq!(error("plc", &|t| t.procedure = Named::new("auto")), "");
     assert_eq!(error("smile", &|t| t.procedure = Named::new("auto").set("k", 5.0)), "");
     assert!(error("an", &|t| t.procedure = Named::new("smile")).contains("read by smile alone"));
+    let nested = |nested_dropout: f64| {
+        move |t: &mut Training| {
+            let mlp = lacuna_train::MlpSpec { nested_dropout, ..lacuna_train::MlpSpec::plain(vec![8]) };
+            t.head = lacuna_train::Head::Mlp(mlp);
+        }
+    };
+    assert_eq!(error("an", &nested(1.0)), "");
+    assert!(error("an", &nested(1.5)).starts_with("head: nested_dropout = 1.5: expected the decay"));
     assert!(error("smile", &set("smile", "k", 96.0)).contains("96 neighbours of each of 96 rows"));
 }
 

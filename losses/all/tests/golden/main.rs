@@ -18,6 +18,7 @@ mod focal;
 mod gr;
 mod graph;
 mod hill;
+mod l2b;
 mod lac;
 mod large_loss;
 mod logit_adjust;
@@ -174,6 +175,7 @@ const METHODS: &[(&str, Adapter)] = &[
     ("mime", mime::mime),
     ("mime_kl", mime::divergence),
     ("mime_relabel", mime::relabel),
+    ("meta_inner_product", l2b::inner_product),
 ];
 
 /// What an adapter says; a panic is the failure of one case and not of all that follow.
