@@ -44,6 +44,7 @@ mod report;
 mod spec;
 mod store;
 mod sweep;
+mod tensorboard;
 
 pub use data::{SplitDataset, ValRows};
 pub use error::HarnessError;
@@ -61,3 +62,4 @@ pub use sweep::{
     Collected, CollectedRow, Holder, Point, Status, Sweep, SweepFolder, SweepOptions, SweepOutcome,
     SweepPlan, SweepProgress, SweepRun, SweepSpec, collect, status,
 };
+pub use tensorboard::TensorBoard;

@@ -16,6 +16,7 @@ pub(crate) fn train(plan: &Plan, task: ClassTask, args: &RunArgs) -> anyhow::Res
     for (option, given) in [
         ("--save-models", args.save_models),
         ("--json", args.json),
+        ("--tensorboard", args.tensorboard.is_some()),
         ("--force", args.force),
         ("--resume", args.resume),
     ] {
@@ -27,7 +28,7 @@ pub(crate) fn train(plan: &Plan, task: ClassTask, args: &RunArgs) -> anyhow::Res
     let signals = Signals::new()?;
     let folder = Store::for_task(out, plan.spec(), task)?;
     let classes = task.classes(plan.data().classes());
-    screen::err(&format!(
+    screen::info(&format!(
         "{}: {} runs of the classes {} to {} of {}; results: {}",
         shown(&plan.data().name),
         plan.runs(),
@@ -51,7 +52,7 @@ pub(crate) fn train(plan: &Plan, task: ClassTask, args: &RunArgs) -> anyhow::Res
         screen::err(&format!("interrupted: {trained} runs were trained; the same command goes on"));
         return Ok(signals.code());
     }
-    screen::err(&format!(
+    screen::info(&format!(
         "{} runs, {trained} of them trained now; `repro collect {}` joins the classes of all {} tasks",
         plan.runs(),
         out.display(),

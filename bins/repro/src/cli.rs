@@ -33,6 +33,7 @@ const EXAMPLES: &str = "Examples:
   repro run spml-linear --set training.schedule=cosine --set training.epochs=50
   repro config check my-benchmark.toml
   repro sweep learning-rates.toml --data features/ --jobs 8 --out rates/
+  repro run spml-linear --tensorboard events/ --quiet     then: tensorboard --logdir events
   repro run spml-linear --data features/ --json > losses.jsonl
   repro run spml-linear --data x.npy --labels y.csv --match row \\
       --test x_test.npy --test-labels y_test.csv --loss an
@@ -152,6 +153,13 @@ pub(crate) struct RunArgs {
     /// Saves the head of every run as OUT/models/ID/head.safetensors, which torch.nn loads, and head.json
     #[arg(long)]
     pub(crate) save_models: bool,
+    /// Writes losses, learning rates and metrics as event files for TensorBoard, in a folder of DIR for each run; a resumed run
+    /// adds what is missing. Once the runs have begun, events that cannot be written give a note and no other exit code
+    #[arg(long, value_name = "DIR")]
+    pub(crate) tensorboard: Option<PathBuf>,
+    /// No progress and no settings on standard error, only errors and what changes the meaning of the data
+    #[arg(long, short)]
+    pub(crate) quiet: bool,
     /// Prints one JSON line for each loss on standard output instead of the table
     #[arg(long)]
     pub(crate) json: bool,
@@ -209,6 +217,13 @@ pub(crate) struct SweepArgs {
     /// Saves the head of every run as OUT/models/ID/head.safetensors, which torch.nn loads, and head.json
     #[arg(long)]
     pub(crate) save_models: bool,
+    /// Writes losses, learning rates and metrics as event files for TensorBoard, in a folder of DIR for each run; a resumed run
+    /// adds what is missing. Once the runs have begun, events that cannot be written give a note and no other exit code
+    #[arg(long, value_name = "DIR")]
+    pub(crate) tensorboard: Option<PathBuf>,
+    /// No progress and no settings on standard error, only errors and what changes the meaning of the data
+    #[arg(long, short)]
+    pub(crate) quiet: bool,
     /// Prints one JSON line for each row and point on standard output instead of the table
     #[arg(long)]
     pub(crate) json: bool,
@@ -218,6 +233,7 @@ const SWEEPS: &str = "Examples:
   repro sweep lr.toml --data features/ --jobs 8 --out lr/
   repro sweep lr.toml --out lr/ --task $SLURM_ARRAY_TASK_ID --tasks 100
   seq 0 7 | parallel -j 8 repro sweep lr.toml --out lr/ --jobs 1 --task {} --tasks 8
+  repro sweep lr.toml --out lr/ --tensorboard lr/events --quiet
   repro sweep status lr/
   repro sweep collect lr/
 Files for Slurm arrays and Kubernetes indexed jobs are in bins/repro/examples.";

@@ -15,7 +15,7 @@ use clap::Parser;
 use cli::{Cli, Command, ConfigCommand, RunArgs};
 use lacuna::cli::{exit, screen};
 use lacuna_formats::FormatError;
-use lacuna_harness::{ClassTask, HarnessError, Plan, Progress, Report, RunOptions, Spec, Store};
+use lacuna_harness::{ClassTask, HarnessError, Plan, Progress, Report, RunOptions, Spec, Store, TensorBoard};
 use lacuna_source::SourceError;
 use signals::Signals;
 use std::path::Path;
@@ -42,6 +42,7 @@ fn main() {
 
 /// Runs a benchmark, or some of its classes.
 fn run(name: Option<&str>, mut args: RunArgs) -> anyhow::Result<i32> {
+    screen::set_quiet(args.quiet);
     let task = args.take_class_task()?;
     let plan = planned(name, &args, task)?;
     match task {
@@ -92,11 +93,18 @@ fn run_all(plan: &Plan, args: &RunArgs, joining: bool) -> anyhow::Result<i32> {
         }
     };
     if args.resume && store.kept().is_empty() && !store.has_checkpoints() {
-        screen::err(&format!(
+        screen::info(&format!(
             "note: {} has no results to resume; all runs start from the beginning",
             store.folder().display()
         ));
     }
+    let events = match args.tensorboard.as_deref().map(TensorBoard::at).transpose() {
+        Ok(events) => events,
+        Err(error) => {
+            store.close();
+            return Err(error).context("--tensorboard");
+        }
+    };
     let progress = view::Progress::new(plan, &store, jobs);
     // The first thing that could not be kept; the runs go on, and the table is shown.
     let lost: Mutex<Option<HarnessError>> = Mutex::new(None);
@@ -117,6 +125,9 @@ fn run_all(plan: &Plan, args: &RunArgs, joining: bool) -> anyhow::Result<i32> {
             && let Err(error) = store.append(run)
         {
             lost.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).get_or_insert(error);
+        }
+        if let Some(note) = events.as_ref().and_then(|events| events.write(None, &event)) {
+            progress.show(Progress::Note(note));
         }
         progress.show(event);
     });
@@ -177,7 +188,7 @@ fn show(report: &Report, json: bool, folder: Option<&Path>) -> anyhow::Result<()
         for line in &report.losses {
             screen::json(&format!("{}\n", serde_json::to_string(line).context("a report turns into JSON")?))?;
         }
-        place.iter().for_each(|place| screen::err(place));
+        place.iter().for_each(|place| screen::info(place));
         return Ok(());
     }
     if !report.has_results() && !report.has_failures() {
@@ -218,6 +229,7 @@ fn folder_name(benchmark: &str, data: &str) -> String {
 
 /// Runs benchmarks and compares their numbers with the references.
 fn verify(names: &[String], args: &RunArgs) -> anyhow::Result<i32> {
+    screen::set_quiet(args.quiet);
     let names: Vec<String> = match names {
         [] => specs::all()?
             .into_iter()
@@ -230,6 +242,7 @@ fn verify(names: &[String], args: &RunArgs) -> anyhow::Result<i32> {
         ("--out", args.out.is_some()),
         ("--save-models", args.save_models),
         ("--json", args.json),
+        ("--tensorboard", args.tensorboard.is_some()),
         ("--spec", args.spec.is_some()),
     ];
     if let Some((option, _)) = kept.iter().find(|(_, given)| *given) {

@@ -3,10 +3,13 @@
 use crate::cli::{SweepArgs, SweepCommand};
 use crate::signals::Signals;
 use crate::{folder_name, jobs, read_spec, view};
+use anyhow::Context;
 use lacuna::cli::exit;
 use lacuna::cli::screen::{self, wrapped};
 use lacuna_formats::shown;
-use lacuna_harness::{Collected, Sweep, SweepFolder, SweepOptions, SweepPlan, collect, status};
+use lacuna_harness::{
+    Collected, Progress, Sweep, SweepFolder, SweepOptions, SweepPlan, TensorBoard, collect, status,
+};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -27,6 +30,7 @@ pub(crate) fn command(args: &SweepArgs) -> anyhow::Result<i32> {
 }
 
 fn run(file: &Path, args: &SweepArgs) -> anyhow::Result<i32> {
+    screen::set_quiet(args.quiet);
     let task = args.task()?;
     let spec = read_spec(file)?;
     let sweep = Sweep::new(&spec, &args.overrides()?)?;
@@ -37,12 +41,13 @@ fn run(file: &Path, args: &SweepArgs) -> anyhow::Result<i32> {
     });
     let signals = Signals::new()?;
     let folder = SweepFolder::at(&out, sweep.plan(), sweep.spec())?;
+    let events = args.tensorboard.as_deref().map(TensorBoard::at).transpose().context("--tensorboard")?;
     let jobs = jobs(args.jobs);
     let runs = sweep.runs_of(task);
     let of_task = task.map_or_else(String::new, |(task, tasks)| {
         format!(", of which task {task} of {tasks} has {}", runs.len())
     });
-    screen::err(&format!(
+    screen::info(&format!(
         "{}: {} points, {} runs{of_task}, {} at a time; results: {}",
         shown(&first.data().name),
         sweep.plan().points.len(),
@@ -50,9 +55,9 @@ fn run(file: &Path, args: &SweepArgs) -> anyhow::Result<i32> {
         jobs.min(runs.len().max(1)),
         out.display()
     ));
-    screen::err(&format!("  Of the first point, {}:", sweep.plan().points[0]));
+    screen::info(&format!("  Of the first point, {}:", sweep.plan().points[0]));
     for line in first.conventions() {
-        screen::err(&wrapped(&format!("  {line}"), 4));
+        screen::info(&wrapped(&format!("  {line}"), 4));
     }
     for note in first.notes() {
         screen::err(&format!("note: {note}"));
@@ -78,6 +83,9 @@ fn run(file: &Path, args: &SweepArgs) -> anyhow::Result<i32> {
     };
     let outcome = sweep.run(&folder, options, &|run, event| {
         let point = run.map(|run| sweep.plan().points[run.point].to_string());
+        if let Some(note) = events.as_ref().and_then(|events| events.write(point.as_deref(), &event)) {
+            progress.show(Progress::Note(note));
+        }
         progress.show_at(point.as_deref(), event);
     })?;
     progress.finish();
@@ -93,7 +101,7 @@ fn run(file: &Path, args: &SweepArgs) -> anyhow::Result<i32> {
         ));
         return Ok(signals.code());
     }
-    screen::err(&format!(
+    screen::info(&format!(
         "{} runs: {} were there, {} were run here{took}, {others} by other processes",
         outcome.runs, outcome.kept, outcome.ran
     ));

@@ -137,6 +137,22 @@ impl<'a> Run<'a> {
         self.history.len()
     }
 
+    /// Every epoch that is over.
+    pub fn history(&self) -> &[EpochRecord] {
+        &self.history
+    }
+
+    /// Rows of the first feed that an epoch of the present phase trains on.
+    pub fn rows_per_epoch(&self) -> usize {
+        let source = &self.current.sources[0];
+        source.rows().min(source.batches() * source.batch_size())
+    }
+
+    /// The learning rate of the last step of the present phase, as its schedule has it.
+    pub fn learning_rate(&self) -> f64 {
+        self.current.schedule.learning_rate(self.at.step.saturating_sub(1))
+    }
+
     /// Steps of an epoch of the present phase.
     pub fn steps_per_epoch(&self) -> usize {
         self.current.steps_per_epoch()

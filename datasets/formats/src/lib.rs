@@ -82,3 +82,4 @@ pub use table::{FORMATS, Format, Truncation, format, open_data, recognised};
 pub use temporary::sweep_temporary_files;
 pub use text::shown::shown;
 pub use text::strings::Strings;
+pub use tfrecord::{TfRecord, TfRecords, tf_record};

@@ -17,8 +17,8 @@ use checks::{comparable, memory_for, try_out};
 use lacuna_losses::{Context, LabelNeeds, LossError, LossRow, Options};
 use lacuna_source::DataSource;
 use lacuna_train::{
-    CheckpointFolder, Data, Evaluation, Fingerprints, LossChoice, Model, ModelParts, Outcome, Run,
-    TrainError, TrainedWith, Training,
+    CheckpointFolder, Data, EpochRecord, Evaluation, Fingerprints, LossChoice, Model, ModelParts, Outcome,
+    Run, TrainError, TrainedWith, Training,
 };
 use rayon::prelude::*;
 pub use slices::ClassTask;
@@ -31,19 +31,26 @@ use std::time::{Duration, Instant};
 /// Progress of a plan.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Progress {
-    /// An epoch of a run is over.
+    /// An epoch of a run is over, here or before the run was resumed.
     Epoch {
+        /// Identity of the run.
+        id: String,
         /// Name of the loss.
         loss: String,
         /// Seed of the run.
         seed: u64,
-        /// The epoch, counted from 1.
+        /// The epoch, counted from 1 over all phases.
         epoch: usize,
-        /// The metric of selection on the validation rows.
-        val: Option<f64>,
+        /// The rows it trained on; 0 for one that was over before the run was resumed.
+        rows: usize,
+        /// What was measured, by name: `train/loss`, `train/learning_rate` of the last step, the metric of selection on the
+        /// validation rows as `val/NAME` and that of averaged weights as `val/NAME.averaged`.
+        scalars: Vec<(String, f64)>,
     },
-    /// A note.
+    /// A note: something that is not as it should be, and that no run ends for.
     Note(String),
+    /// So many runs of a sweep are with other processes, and nothing else is left.
+    Waiting(usize),
     /// A run is over: it ran to its end, or it failed.
     Run(Box<RunRecord>),
 }
@@ -474,8 +481,10 @@ impl Plan {
         let mut written = Instant::now();
         while !run.is_done() {
             let record = run.epoch()?;
-            let (epoch, val) = (run.epochs_done(), record.val);
-            progress(Progress::Epoch { loss: name.clone(), seed, epoch, val });
+            let mut scalars = scalars(&record, evaluation);
+            scalars.push(("train/learning_rate".to_string(), run.learning_rate()));
+            let (epoch, rows) = (run.epochs_done(), run.rows_per_epoch());
+            progress(Progress::Epoch { id: id.to_string(), loss: name.clone(), seed, epoch, rows, scalars });
             let stopped = stop.load(Ordering::Relaxed) && !run.is_done();
             if let Some((folder, every)) = folder
                 && (stopped || written.elapsed() >= *every)
@@ -528,11 +537,21 @@ impl Plan {
             Some(run) => run,
             None => Run::new(data, training, evaluation, choice, seed)?,
         };
-        for _ in 0..run.epochs_done() {
-            progress(Progress::Epoch { loss: name.clone(), seed, epoch: 0, val: None });
+        for (i, record) in run.history().iter().enumerate() {
+            let (id, loss, scalars) = (id.to_string(), name.clone(), scalars(record, evaluation));
+            progress(Progress::Epoch { id, loss, seed, epoch: i + 1, rows: 0, scalars });
         }
         Ok(run)
     }
+}
+
+/// What was measured at the end of an epoch.
+fn scalars(record: &EpochRecord, evaluation: &Evaluation) -> Vec<(String, f64)> {
+    let select = &evaluation.select;
+    let loss = Some(("train/loss".to_string(), record.loss));
+    let val = record.val.map(|value| (format!("val/{select}"), value));
+    let averaged = record.val_averaged.map(|value| (format!("val/{select}.averaged"), value));
+    [loss, val, averaged].into_iter().flatten().collect()
 }
 
 /// An error of a row, with its name where the text has none and there are several rows.

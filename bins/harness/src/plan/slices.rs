@@ -120,12 +120,14 @@ impl Plan {
                 let folder = task.folder(classes).join(self.id(row, seed)?);
                 let epochs = self.epochs_of(row);
                 if file(&folder, epochs).exists() {
-                    for _ in 0..epochs {
+                    for epoch in 1..=epochs {
                         progress(Progress::Epoch {
+                            id: self.id(row, seed)?,
                             loss: self.rows[row].name.clone(),
                             seed,
-                            epoch: 0,
-                            val: None,
+                            epoch,
+                            rows: 0,
+                            scalars: vec![],
                         });
                     }
                     continue;
@@ -180,9 +182,11 @@ impl Plan {
         let of_range = format!("{}..{} of {}", range.start, range.end, self.data().classes());
         let mut written = Instant::now();
         while !run.is_done() {
-            run.epoch()?;
-            let epoch = run.epochs_done();
-            progress(Progress::Epoch { loss: planned.name.clone(), seed, epoch, val: None });
+            let loss = run.epoch()?.loss;
+            let (epoch, rows) = (run.epochs_done(), run.rows_per_epoch());
+            let scalars = vec![("train/loss".to_string(), loss)];
+            let name = planned.name.clone();
+            progress(Progress::Epoch { id: id.clone(), loss: name, seed, epoch, rows, scalars });
             if run.is_done() || self.chooses() {
                 let number = epoch.to_string();
                 let facts = [("id", id.as_str()), ("classes", &of_range), ("epoch", &number)];

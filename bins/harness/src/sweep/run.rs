@@ -214,8 +214,7 @@ impl Worker<'_> {
             // Where everything that is left is with others, wait for them.
             if theirs > 0 && !self.stopped() {
                 if theirs == left.len() && !told {
-                    let note = format!("waiting for {theirs} runs of other processes");
-                    (self.progress)(None, Progress::Note(note));
+                    (self.progress)(None, Progress::Waiting(theirs));
                     told = true;
                 }
                 std::thread::sleep(LOOK_AGAIN);

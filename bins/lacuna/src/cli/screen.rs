@@ -12,6 +12,7 @@
 use anyhow::Context;
 use std::borrow::Cow;
 use std::io::{self, ErrorKind, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Columns of a terminal that tables and lists fit into.
 pub const WIDTH: usize = 80;
@@ -38,6 +39,27 @@ fn write(text: &str) -> anyhow::Result<()> {
     match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error).context("standard output"),
         _ => Ok(()),
+    }
+}
+
+/// Whether [`info`] writes nothing.
+static QUIET: AtomicBool = AtomicBool::new(false);
+
+/// From here on [`info`] writes nothing, or again something.
+pub fn set_quiet(quiet: bool) {
+    QUIET.store(quiet, Ordering::Relaxed);
+}
+
+/// Whether [`info`] writes nothing.
+pub fn is_quiet() -> bool {
+    QUIET.load(Ordering::Relaxed)
+}
+
+/// Writes a line about what is done to standard error, unless the program is to be quiet. Errors, and what changes the meaning
+/// of results, go to [`err`].
+pub fn info(line: &str) {
+    if !is_quiet() {
+        err(line);
     }
 }
 

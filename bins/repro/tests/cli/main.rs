@@ -13,6 +13,7 @@ mod records;
 mod resume;
 mod runs;
 mod sweeps;
+mod tensorboard;
 
 use assert_cmd::Command;
 use lacuna_formats::{Destination, NpyArray, NpyData};

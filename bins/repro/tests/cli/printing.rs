@@ -126,3 +126,52 @@ fn names_of_data_that_are_long_are_shortened_in_folders() {
     done(dir.path(), &[&["run", "spml-linear", "--data", &name][..], &QUICK].concat());
     assert_eq!(runs(dir.path()), format!("spml-linear-{}-001", "n".repeat(40)));
 }
+
+#[test]
+fn quiet_runs_write_the_table_and_nothing_beside_it() {
+    let dir = tempfile::tempdir().unwrap();
+    write_set(dir.path());
+    let run = |more: &[&str]| {
+        done(dir.path(), &[&["run", "spml-linear", "--data", "."][..], &QUICK, more].concat())
+    };
+    let (_, said) = run(&["--out", "said"]);
+    assert!(said.contains("samples/s") && !said.contains(['\u{1b}', '\r']), "{said:?}");
+    assert!(said.lines().filter(|line| line.contains(" s, ")).count() == 2, "{said}");
+    let (table, said) = run(&["--out", "quiet", "--quiet"]);
+    let lines: Vec<&str> = said.lines().filter(|line| !line.starts_with("warning: ")).collect();
+    assert!(lines.is_empty() && table.contains("splc"), "{said}");
+    assert_eq!(crate::results(&dir.path().join("said")), crate::results(&dir.path().join("quiet")));
+    // Errors are still said.
+    assert!(refused_anywhere(dir.path(), &["run", "spml-linear", "--data", "none", "-q"]).contains("none"));
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_terminal_has_a_bar_with_the_time_and_the_rate() {
+    let dir = tempfile::tempdir().unwrap();
+    write_set(dir.path());
+    let program = assert_cmd::cargo::cargo_bin("repro");
+    let on_terminal = |more: &str| {
+        let line = format!(
+            "{} run spml-linear --data . --seeds 1 --epochs 300 --batch 8 --loss an {more}",
+            program.display()
+        );
+        let mut command = std::process::Command::new("script");
+        command.current_dir(dir.path()).env("NO_COLOR", "1").env("TERM", "xterm");
+        let output = command.args(["-qec", &line, "/dev/null"]).stdin(std::process::Stdio::null()).output();
+        output.ok().map(|output| String::from_utf8_lossy(&output.stdout).into_owned())
+    };
+    let Some(text) = on_terminal("--out bar") else {
+        println!("skipped: no `script`");
+        return;
+    };
+    assert!(text.contains("/300 epochs") && text.contains("samples/s") && text.contains(" left"), "{text:?}");
+    // Codes that move the cursor and none that colour: those end with m.
+    for code in text.split('\u{1b}').skip(1) {
+        let end = code.trim_start_matches('[').find(|c: char| c.is_ascii_alphabetic());
+        let end = end.map(|at| &code.trim_start_matches('[')[at..=at]);
+        assert!(end != Some("m"), "{code:?}");
+    }
+    let quiet = on_terminal("--out quiet --quiet").unwrap();
+    assert!(!quiet.contains("epochs  ") && !quiet.contains("samples/s") && quiet.contains("an"), "{quiet:?}");
+}

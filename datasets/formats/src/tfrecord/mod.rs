@@ -13,7 +13,7 @@ use crate::memory::reserve;
 use crate::{Content, FeatureTable, FormatError, LabelLists, LabelTable, ReadOptions, Strings, Table, shown};
 use example::{Example, Value};
 use lacuna_labels::{Features, Label};
-use records::Records;
+pub use records::{TfRecord, TfRecords, tf_record};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -55,8 +55,8 @@ pub(crate) fn read(path: &Path, options: &ReadOptions) -> Result<Content, Format
         labelled: false,
     };
     for file in files {
-        let mut records = Records::open(&file, &options.limits)?;
-        while let Some(record) = records.next()? {
+        let mut records = TfRecords::open(&file, &options.limits)?;
+        while let Some(record) = records.next_record()? {
             let place = |problem: String| FormatError::bytes(&file, record.offset, problem);
             rows.push(&Example::parse(&record.bytes).map_err(place)?, &file, record.offset, options)?;
         }

@@ -8,13 +8,17 @@ use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
 
 /// One record.
-pub(super) struct Record {
-    pub(super) bytes: Vec<u8>,
-    /// Where it starts.
-    pub(super) offset: u64,
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TfRecord {
+    /// Its data.
+    pub bytes: Vec<u8>,
+    /// Where it starts in the file.
+    pub offset: u64,
 }
 
-pub(super) struct Records {
+/// The records of a TFRecord file, whose checksums are verified one by one.
+#[derive(Debug)]
+pub struct TfRecords {
     file: BufReader<File>,
     path: PathBuf,
     length: u64,
@@ -22,14 +26,22 @@ pub(super) struct Records {
     most: u64,
 }
 
-impl Records {
-    pub(super) fn open(path: &Path, limits: &Limits) -> Result<Self, FormatError> {
+impl TfRecords {
+    /// Opens a file.
+    ///
+    /// # Errors
+    /// [`FormatError::Io`].
+    pub fn open(path: &Path, limits: &Limits) -> Result<Self, FormatError> {
         let file = open_buffered(path)?;
         let length = file.get_ref().metadata().map_err(FormatError::io(path))?.len();
         Ok(Self { file, path: path.into(), length, offset: 0, most: limits.line })
     }
 
-    pub(super) fn next(&mut self) -> Result<Option<Record>, FormatError> {
+    /// The next record; `None` at the end of the file.
+    ///
+    /// # Errors
+    /// [`FormatError`] for a file that ends inside a record, a wrong checksum, or a record longer than [`Limits::line`].
+    pub fn next_record(&mut self) -> Result<Option<TfRecord>, FormatError> {
         let offset = self.offset;
         let left = self.length - offset;
         if left == 0 {
@@ -63,16 +75,30 @@ impl Records {
             return Err(FormatError::bytes(&self.path, offset, problem));
         }
         self.offset = offset + 16 + length;
-        Ok(Some(Record { bytes, offset }))
+        Ok(Some(TfRecord { bytes, offset }))
     }
 }
 
-/// CRC-32C (Castagnoli), rotated and shifted, as the format has it.
+/// A record as it stands in a file: the length with its checksum, the data with theirs.
+///
+/// ```
+/// let record = lacuna_formats::tf_record(b"abc");
+/// assert_eq!(record.len(), 8 + 4 + 3 + 4);
+/// assert_eq!(record[..8], [3, 0, 0, 0, 0, 0, 0, 0]);
+/// ```
+pub fn tf_record(data: &[u8]) -> Vec<u8> {
+    let length = (data.len() as u64).to_le_bytes();
+    [&length[..], &masked(&length).to_le_bytes(), data, &masked(data).to_le_bytes()].concat()
+}
+
+/// CRC-32C, rotated and shifted, as the format has it.
 pub(super) fn masked(bytes: &[u8]) -> u32 {
-    let crc = !bytes
-        .iter()
-        .fold(!0_u32, |crc, &byte| TABLE[((crc ^ u32::from(byte)) & 0xff) as usize] ^ (crc >> 8));
-    crc.rotate_right(15).wrapping_add(0xa282_ead8)
+    crc32c(bytes).rotate_right(15).wrapping_add(0xa282_ead8)
+}
+
+/// CRC-32C (Castagnoli).
+fn crc32c(bytes: &[u8]) -> u32 {
+    !bytes.iter().fold(!0_u32, |crc, &byte| TABLE[((crc ^ u32::from(byte)) & 0xff) as usize] ^ (crc >> 8))
 }
 
 /// Remainders of every byte by the reversed polynomial.
@@ -98,10 +124,13 @@ mod tests {
 
     #[test]
     fn the_checksum_is_the_published_one() {
-        // RFC 3720, B.4: 32 bytes of zeros, of ones, and rising.
-        let crc = |bytes: &[u8]| masked(bytes).wrapping_sub(0xa282_ead8).rotate_left(15);
-        assert_eq!(crc(&[0; 32]), 0x8a91_36aa);
-        assert_eq!(crc(&[0xff; 32]), 0x62a8_ab43);
-        assert_eq!(crc(&(0..32).collect::<Vec<u8>>()), 0x46dd_794e);
+        // RFC 3720, B.4: 32 bytes of zeros, of ones, and rising; the check value of the CRC catalogues.
+        assert_eq!(crc32c(&[0; 32]), 0x8a91_36aa);
+        assert_eq!(crc32c(&[0xff; 32]), 0x62a8_ab43);
+        assert_eq!(crc32c(&(0..32).collect::<Vec<u8>>()), 0x46dd_794e);
+        assert_eq!(crc32c(b"123456789"), 0xe306_9283);
+        // The mask undone gives the checksum again.
+        let crc = masked(b"123456789").wrapping_sub(0xa282_ead8).rotate_left(15);
+        assert_eq!(crc, 0xe306_9283);
     }
 }

@@ -1,4 +1,4 @@
-use super::records::masked;
+use super::records::tf_record as record;
 use super::*;
 use lacuna_labels::Label::{Negative as N, Positive as P};
 
@@ -29,11 +29,6 @@ fn example(id: &str, labels: &[u64], lists: &[Vec<u8>]) -> Vec<u8> {
     let all =
         [entry("id", 1, &field(1, id.as_bytes())), entry("labels", 3, &field(1, &packed)), lists.concat()];
     field(1, &all.concat())
-}
-
-fn record(data: &[u8]) -> Vec<u8> {
-    let length = (data.len() as u64).to_le_bytes();
-    [&length[..], &masked(&length).to_le_bytes(), data, &masked(data).to_le_bytes()].concat()
 }
 
 fn read_bytes(bytes: &[u8], features: Option<&str>) -> Result<Table, String> {
