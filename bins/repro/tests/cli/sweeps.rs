@@ -230,7 +230,7 @@ fn what_is_no_sweep_is_refused() {
     refused(&sweep(&["--task", "3", "--tasks", "3"]), "tasks are counted from 0, so the last one is 2");
     refused(&sweep(&["--task", "3"]), "--tasks");
     refused(&sweep(&["--stalled", "1"]), "from 6 to 1e9");
-    refused(&["sweep", "status", "out"], "it has no plan.json");
+    refused(&["sweep", "status", "out"], "there is no such folder");
     let keys = |keys: &str| fs::write(dir.path().join("sweep.toml"), spec("data", 3, 2, keys)).unwrap();
     keys("training.lt = [1e-3]\n");
     refused(&SWEEP, "did you mean `lr`?");

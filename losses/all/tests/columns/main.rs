@@ -18,7 +18,7 @@ fn build(row: &'static LossRow, reduction: Reduction) -> Box<dyn MultiLabelLoss>
     let together = (0..CLASSES * CLASSES).map(|i| {
         let (a, b) = (counts[i / CLASSES], counts[i % CLASSES]);
         // Some pairs of classes occur together more often than others.
-        let more = if (i / CLASSES + i % CLASSES) % 3 == 0 { 1.9 } else { 0.3 };
+        let more = if (i / CLASSES + i % CLASSES).is_multiple_of(3) { 1.9 } else { 0.3 };
         if i % (CLASSES + 1) == 0 { a } else { more * a * b / 1000.0 }
     });
     let together = together.collect();
