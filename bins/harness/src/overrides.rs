@@ -118,7 +118,16 @@ impl Spec {
             if loss.row().is_empty() {
                 return Err(HarnessError::Setting(format!("losses, number {}: `row` is empty", i + 1)));
             }
-            let info = lacuna_losses::find(&loss.name)?.info;
+            let row = lacuna_losses::find(&loss.name).map_err(|error| {
+                match lacuna_train::PROCEDURES.iter().any(|procedure| procedure.name == loss.name) {
+                    true => HarnessError::Setting(format!(
+                        "there is no loss `{0}`: it is a procedure, and training.procedure = \"{0}\" trains another loss with it",
+                        loss.name
+                    )),
+                    false => error.into(),
+                }
+            })?;
+            let info = row.info;
             for (name, value) in &loss.params {
                 if info.param(name).is_none() {
                     let near = lacuna_losses::suggest(name, info.params.iter().map(|param| param.name));

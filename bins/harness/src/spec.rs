@@ -252,7 +252,19 @@ impl Spec {
     /// # Errors
     /// [`HarnessError::Spec`] with line and column of what is wrong, and the key that may be meant.
     pub fn parse(text: &str) -> Result<Self, HarnessError> {
-        toml::from_str(text).map_err(|e| HarnessError::Spec(with_suggestion(e.to_string().trim_end())))
+        toml::from_str(text).map_err(|error: toml::de::Error| {
+            let problem = with_suggestion(error.message());
+            // Of what is missing the reader names the table, whose place says nothing.
+            match error.span().filter(|_| !problem.starts_with("missing field")) {
+                Some(span) => {
+                    let before = &text[..span.start.min(text.len())];
+                    let line = before.matches('\n').count() + 1;
+                    let column = before.chars().rev().take_while(|c| *c != '\n').count() + 1;
+                    HarnessError::Spec(format!("line {line}, column {column}: {problem}"))
+                }
+                None => HarnessError::Spec(problem),
+            }
+        })
     }
 
     /// A specification from the values of a file.

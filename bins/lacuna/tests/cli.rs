@@ -160,6 +160,80 @@ fn masks_are_written_whole_in_every_form() {
 }
 
 #[test]
+fn one_positive_is_kept_by_the_size_or_the_place_of_its_objects_or_by_weights_of_a_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    // In each picture the cat is large and at the edge, the dog small and in the middle.
+    let images: Vec<String> = (1..=60)
+        .map(|id| format!(r#"{{"id":{id},"file_name":"{id:03}.jpg","width":100,"height":100}}"#))
+        .collect();
+    let objects: Vec<String> = (1..=60)
+        .flat_map(|id| {
+            [
+                format!(r#"{{"image_id":{id},"category_id":1,"area":990,"bbox":[0,0,33,30]}}"#),
+                format!(r#"{{"image_id":{id},"category_id":2,"area":10,"bbox":[48,49,5,2]}}"#),
+            ]
+        })
+        .collect();
+    let json = format!(
+        r#"{{"images":[{}],"annotations":[{}],"categories":[{{"id":1,"name":"cat"}},{{"id":2,"name":"dog"}}]}}"#,
+        images.join(","),
+        objects.join(",")
+    );
+    fs::write(path.join("instances.json"), json).unwrap();
+    let cats = |weights: &str| {
+        let args = [
+            "mask",
+            "instances.json",
+            "--format",
+            "coco",
+            "--unlisted",
+            "negative",
+            "--protocol",
+            "biased-positive",
+            "--weights",
+            weights,
+            "--out",
+            "seen.npy",
+            "--force",
+        ];
+        let (code, text, error) = lacuna(path, &args);
+        assert_eq!(code, 0, "{text}{error}");
+        assert!(text.contains(&format!("weights={weights}")), "{text}");
+        let seen = NpyArray::open(path.join("seen.npy")).unwrap();
+        let NpyData::I8(cells) = seen.data() else { panic!("labels are of 8 bits") };
+        assert!(cells.chunks(2).all(|row| row.iter().sum::<i8>() == 1), "one positive a row");
+        cells.iter().step_by(2).filter(|cell| **cell == 1).count()
+    };
+    // 99 % of the area; and a distance of about 48 against one of .5, so about 1 % of the weight.
+    assert!(cats("size") > 50 && cats("location") < 10);
+    let weights = |shape: &[usize], weights: Vec<f64>| {
+        let array = NpyArray::new(shape.to_vec(), NpyData::F64(weights)).unwrap();
+        array.save(Destination::replacing(&path.join("weights.npy"))).unwrap();
+    };
+    weights(&[2], vec![0.0, 1.0]);
+    assert_eq!(cats("weights.npy"), 0);
+    weights(&[60, 2], (0..120).map(|i| f64::from(u8::from(i % 2 == 0))).collect());
+    assert_eq!(cats("weights.npy"), 60);
+
+    let refused = |args: &[&str], text: &str| {
+        let (code, _, error) = lacuna(path, &[&["mask"], args, &["--out", "no.npy"]].concat());
+        assert_eq!(code, 2, "{error}");
+        assert!(error.contains(text) && !path.join("no.npy").exists(), "{error}");
+    };
+    let coco = ["instances.json", "--format", "coco", "--unlisted", "negative"];
+    refused(&[&coco[..], &["--weights", "size"]].concat(), "single-positive has no weights");
+    let biased = [&coco[..], &["--protocol", "biased-positive", "--weights"]].concat();
+    weights(&[3], vec![0.0, 1.0, 2.0]);
+    refused(&[&biased[..], &["weights.npy"]].concat(), "its shape is [3], and [60, 2] or [2] is needed");
+    weights(&[2], vec![-1.0, 1.0]);
+    refused(&[&biased[..], &["weights.npy"]].concat(), "weight");
+    refused(&[&biased[..], &["size", "--set", "exponent=1"]].concat(), "exponent is of the frequencies");
+    write_set(path);
+    refused(&[".", "--protocol", "biased-positive", "--weights", "size"], "has no boxes of objects");
+}
+
+#[test]
 fn what_cannot_be_done_is_one_sentence_and_exit_code_2() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path();

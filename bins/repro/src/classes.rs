@@ -2,7 +2,7 @@
 
 use crate::cli::RunArgs;
 use crate::signals::Signals;
-use crate::{jobs, planned, run_all, view};
+use crate::{count, jobs, planned, run_all, view};
 use lacuna::cli::exit;
 use lacuna::cli::screen;
 use lacuna_formats::shown;
@@ -25,16 +25,18 @@ pub(crate) fn train(plan: &Plan, task: ClassTask, args: &RunArgs) -> anyhow::Res
             "{option}: a task that trains some of the classes has no table and no head of its own"
         );
     }
+    // What cannot be trained so is refused before anything is written.
+    plan.check_classes(task)?;
     let signals = Signals::new()?;
     let folder = Store::for_task(out, plan.spec(), task)?;
     let classes = task.classes(plan.data().classes());
     screen::info(&format!(
-        "{}: {} runs of the classes {} to {} of {}; results: {}",
+        "{}: {} of {} of {} classes, from number {} on; results: {}",
         shown(&plan.data().name),
-        plan.runs(),
-        classes.start,
-        classes.end.saturating_sub(1),
+        count(plan.runs(), "run"),
+        classes.len(),
         plan.data().classes(),
+        classes.start,
         out.display()
     ));
     plan.notes().iter().for_each(|note| screen::err(&format!("note: {note}")));
@@ -49,12 +51,12 @@ pub(crate) fn train(plan: &Plan, task: ClassTask, args: &RunArgs) -> anyhow::Res
     let (trained, whole) = plan.train_classes(task, folder.classes(), options, &|event| bar.show(event))?;
     bar.finish();
     if !whole {
-        screen::err(&format!("interrupted: {trained} runs were trained; the same command goes on"));
+        screen::err(&format!("interrupted: {} trained; the same command goes on", count(trained, "run")));
         return Ok(signals.code());
     }
     screen::info(&format!(
-        "{} runs, {trained} of them trained now; `repro collect {}` joins the classes of all {} tasks",
-        plan.runs(),
+        "{}, {trained} of them trained now; `repro collect {}` joins the classes of all {} tasks",
+        count(plan.runs(), "run"),
         out.display(),
         task.tasks
     ));

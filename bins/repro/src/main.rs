@@ -227,6 +227,11 @@ fn folder_name(benchmark: &str, data: &str) -> String {
     format!("{benchmark}-{short}")
 }
 
+/// `1 run`, `2 runs`.
+fn count(n: usize, one: &str) -> String {
+    if n == 1 { format!("{n} {one}") } else { format!("{n} {one}s") }
+}
+
 /// Runs benchmarks and compares their numbers with the references.
 fn verify(names: &[String], args: &RunArgs) -> anyhow::Result<i32> {
     screen::set_quiet(args.quiet);
@@ -286,7 +291,6 @@ fn check(what: &str) -> anyhow::Result<i32> {
     spec.check().with_context(|| name.clone())?;
     let rows = spec.losses.len();
     let phases = spec.training.phases()?.len();
-    let count = |n: usize, one: &str| if n == 1 { format!("{n} {one}") } else { format!("{n} {one}s") };
     let points = match &spec.sweep {
         Some(sweep) => format!(", {}", count(sweep.points()?.len(), "point")),
         None => String::new(),

@@ -2,7 +2,7 @@
 
 use crate::cli::{SweepArgs, SweepCommand};
 use crate::signals::Signals;
-use crate::{folder_name, jobs, read_spec, view};
+use crate::{count, folder_name, jobs, read_spec, view};
 use anyhow::Context;
 use lacuna::cli::exit;
 use lacuna::cli::screen::{self, wrapped};
@@ -102,8 +102,10 @@ fn run(file: &Path, args: &SweepArgs) -> anyhow::Result<i32> {
         return Ok(signals.code());
     }
     screen::info(&format!(
-        "{} runs: {} were there, {} were run here{took}, {others} by other processes",
-        outcome.runs, outcome.kept, outcome.ran
+        "{}: {} were there, {} were run here{took}, {others} by other processes",
+        count(outcome.runs, "run"),
+        outcome.kept,
+        outcome.ran
     ));
     if task.is_some() {
         return Ok(if outcome.failed > 0 { exit::FOUND } else { exit::DONE });

@@ -276,7 +276,7 @@ pub const PROTOCOLS: &[Protocol] = &[
         name: "biased-positive",
         role: Role::Mask,
         doc: "Experimental: one positive of every row is observed, drawn with a power of the frequency of its class as weight.",
-        source: "Arroyo, Perona and Cole, 2023, for the draw; their weights are not numbers of a class alone: `biased_positive` takes them",
+        source: "Arroyo, Perona and Cole, 2023, for the draw; their weights by size and location of objects are lacuna mask --weights",
         settings: &[Setting {
             name: "exponent",
             default: 1.0,

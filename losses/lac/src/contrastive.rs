@@ -56,6 +56,12 @@ impl Contrastive {
         Ok(Self { temperature, similarities: Vec::new(), used: Vec::new() })
     }
 
+    /// Memory for so many embeddings that are not empty, so that no later call with as many allocates.
+    pub fn reserve(&mut self, embeddings: usize) {
+        self.similarities.reserve(embeddings * embeddings);
+        self.used.reserve(embeddings);
+    }
+
     /// The loss of embeddings `[labels.len(), views, dimension]`; overwrites `grad`, of the same size, with its
     /// derivatives.
     ///

@@ -8,13 +8,13 @@
 //! A file is written for every epoch if an epoch is chosen on validation rows, which needs the scores of all classes, and else
 //! for the last one alone.
 
-use super::{Plan, Progress, RunOptions};
+use super::{Plan, PlannedRow, Progress, RunOptions};
 use crate::data::LabelsKey;
 use crate::{HarnessError, ValRows};
 use lacuna_labels::{Label, LabelMatrix, ObservedLabels};
 use lacuna_train::{
-    CheckpointFolder, ClassSlice, Data, EpochWeights, Evaluation, JoinedEpochs, Outcome, Run, TrainError,
-    TrainSet,
+    CheckpointFolder, ClassSlice, Data, EpochWeights, Evaluation, JoinedEpochs, LossChoice, Outcome, Run,
+    TrainError, TrainSet,
 };
 use std::fmt;
 use std::fs;
@@ -92,6 +92,50 @@ fn file(folder: &Path, epoch: usize) -> PathBuf {
 }
 
 impl Plan {
+    /// Refuses losses and training in which the classes of a task do not stand on their own.
+    ///
+    /// # Errors
+    /// [`HarnessError::Setting`].
+    pub fn check_classes(&self, task: ClassTask) -> Result<(), HarnessError> {
+        let range = self.classes_of(task)?;
+        let (sliced, evaluation) = (self.sliced(&range), evaluation(&self.spec.evaluation));
+        for planned in &self.rows {
+            let choice = LossChoice { cut: Some(range.clone()), ..planned.choice.clone() };
+            let data = self.data_of(planned, &sliced, &range);
+            Run::new(data, &planned.training, &evaluation, choice, 0)?;
+        }
+        Ok(())
+    }
+
+    /// The classes of a task, at least one.
+    fn classes_of(&self, task: ClassTask) -> Result<Range<usize>, HarnessError> {
+        let all = self.data().classes();
+        let range = task.classes(all);
+        match range.is_empty() {
+            true => Err(HarnessError::Setting(format!(
+                "--classes {task}: there are {all} classes, and so at most {all} tasks"
+            ))),
+            false => Ok(range),
+        }
+    }
+
+    /// The labels of these classes, for each key. None where labels were cut when they were read: those are of the slice already.
+    fn sliced(&self, classes: &Range<usize>) -> Vec<Sliced> {
+        let is_cut = self.data().cut.is_some();
+        let each = self.data().each_observed().filter(|_| !is_cut);
+        each.map(|(key, labels)| Sliced::of(key, labels, classes)).collect()
+    }
+
+    /// What a run of these classes looks at.
+    fn data_of<'a>(&'a self, planned: &PlannedRow, sliced: &'a [Sliced], classes: &Range<usize>) -> Data<'a> {
+        let mut train = self.arrays.data(self.data(), planned.labels, &planned.training).train;
+        if let Some(labels) = sliced.iter().find(|sliced| sliced.key == planned.labels) {
+            let slice = ClassSlice { first: classes.start, all: self.data().classes(), known: &labels.known };
+            train = TrainSet { observed: &labels.observed, slice: Some(slice), ..train };
+        }
+        Data { train, val: None, test: None }
+    }
+
     /// Trains the classes of one task in every run that it has not trained yet, one run after the other, below the folder
     /// `classes`. Returns how many runs it trained, and whether all are there.
     ///
@@ -104,16 +148,8 @@ impl Plan {
         options: RunOptions<'_>,
         progress: &(dyn Fn(Progress) + Sync),
     ) -> Result<(usize, bool), HarnessError> {
-        let all = self.data().classes();
-        let range = task.classes(all);
-        if range.is_empty() {
-            return Err(HarnessError::Setting(format!(
-                "--classes {task}: there are {all} classes, and so at most {all} tasks"
-            )));
-        }
-        let is_cut = self.data().cut.is_some();
-        let each = self.data().each_observed().filter(|_| !is_cut);
-        let sliced: Vec<Sliced> = each.map(|(key, labels)| Sliced::of(key, labels, &range)).collect();
+        let range = self.classes_of(task)?;
+        let sliced = self.sliced(&range);
         let mut trained = 0;
         for row in 0..self.rows.len() {
             for seed in 0..self.spec.training.seeds {
@@ -155,14 +191,8 @@ impl Plan {
         progress: &(dyn Fn(Progress) + Sync),
     ) -> Result<bool, HarnessError> {
         let planned = &self.rows[row];
-        let mut train = self.arrays.data(self.data(), planned.labels, &planned.training).train;
-        // Labels that were cut when they were read are those of the slice already.
-        if let Some(labels) = sliced.iter().find(|sliced| sliced.key == planned.labels) {
-            let slice = ClassSlice { first: range.start, all: self.data().classes(), known: &labels.known };
-            train = TrainSet { observed: &labels.observed, slice: Some(slice), ..train };
-        }
-        let data = Data { train, val: None, test: None };
-        let choice = lacuna_train::LossChoice { cut: Some(range.clone()), ..planned.choice.clone() };
+        let data = self.data_of(planned, sliced, range);
+        let choice = LossChoice { cut: Some(range.clone()), ..planned.choice.clone() };
         let evaluation = evaluation(&self.spec.evaluation);
         let id = self.id(row, seed)?;
         let folder = task.folder(classes).join(&id);

@@ -97,7 +97,10 @@ impl SweepFolder {
     /// [`HarnessError::OtherSweep`] where it is none.
     pub fn open(path: &Path) -> Result<Self, HarnessError> {
         if !path.join(PLAN).is_file() {
-            let problem = format!("it has no {PLAN}: `repro sweep FILE --out {}` makes it", path.display());
+            let problem = match path.is_dir() {
+                true => format!("it is not the folder of a sweep: it has no {PLAN}"),
+                false => "there is no such folder: it is the --out of `repro sweep FILE`".to_string(),
+            };
             return Err(HarnessError::OtherSweep { folder: path.into(), problem });
         }
         Ok(Self { folder: path.to_path_buf() })

@@ -5,11 +5,13 @@ use super::{Input, Outputs, screen};
 use anyhow::{Context, bail};
 use clap::{Args, ValueEnum};
 use lacuna_formats::{
-    CsvLayout, FeatureTable, LabelSheet, Limits, NpyArray, NpyData, Part, SpmlFolder, Strings,
+    Annotations, CsvLayout, FeatureTable, LabelSheet, Limits, NpyArray, NpyData, Part, SpmlFolder, Strings,
     write_label_list, write_labels_csv, write_labels_jsonl,
 };
 use lacuna_labels::TrueLabels;
-use lacuna_protocols::{MissingnessSummary, Outcome, PROTOCOLS, Subject, protocol};
+use lacuna_protocols::{
+    KeptWeights, MissingnessSummary, Outcome, PROTOCOLS, PythonRandom, Subject, biased_positive, protocol,
+};
 use std::path::{Path, PathBuf};
 
 /// Hides labels by a protocol, writes the observed labels and prints a summary of the missing ones
@@ -27,6 +29,10 @@ pub struct MaskArgs {
     /// Sets a number of the protocol, e.g. rate=0.4; may be given several times
     #[arg(long, value_name = "NAME=VALUE")]
     set: Vec<String>,
+    /// Weights of positives for the protocol biased-positive, in place of the frequencies of classes: `size` or `location` of a
+    /// COCO file's objects, or a .npy file of rows x classes or of classes
+    #[arg(long, value_name = "size|location|FILE")]
+    weights: Option<String>,
     /// Which part: the training rows or the test rows
     #[arg(long, value_enum, default_value = "train")]
     part: WhichPart,
@@ -43,6 +49,7 @@ const EXAMPLES: &str = "Examples:
   lacuna mask features/ --out features/     the published mask, into the folder
   lacuna mask features/ --protocol keep-share --set divisor=5 --out left40.csv
   lacuna mask labels.csv --protocol random-drop --set rate=0.3 --out seen.npy
+  lacuna mask instances.json --protocol biased-positive --weights size --out seen.csv
   lacuna mask --protocol list               protocols and their settings";
 
 /// A part of a data set.
@@ -108,7 +115,25 @@ pub fn run(args: &MaskArgs) -> anyhow::Result<()> {
     };
     let subject = Subject { truth: &truth, features: features.as_ref() };
     let seed = args.seed.unwrap_or(row.seed);
-    let outcome = row.apply(subject, seed, &values)?;
+    let outcome = match &args.weights {
+        Some(weights) => {
+            if row.name != "biased-positive" {
+                bail!("--weights {weights}: {} has no weights; biased-positive has", row.name);
+            }
+            if !args.set.is_empty() {
+                bail!("--weights {weights}: exponent is of the frequencies that these weights replace");
+            }
+            let weights =
+                weights_of(weights, table.annotations.as_deref(), (truth.rows(), &table.classes), &path)?;
+            let kept = match weights.len() == truth.classes() {
+                true => KeptWeights::Classes(&weights),
+                false => KeptWeights::Cells(&weights),
+            };
+            let observed = biased_positive(&mut PythonRandom::new(seed), &truth, kept)?;
+            Outcome { rows: (0..truth.rows()).collect(), observed, order: None }
+        }
+        None => row.apply(subject, seed, &values)?,
+    };
     let Some(out) = &args.out else {
         let given = args.input.given().display();
         match outcome.rows.len() == truth.rows() {
@@ -123,18 +148,52 @@ pub fn run(args: &MaskArgs) -> anyhow::Result<()> {
     let labels = Labels { outcome: &outcome, names: table.names, classes: &table.classes };
     let written = write(out, args.part, &outputs, &truth, labels)?;
 
-    let settings: Vec<String> = row
-        .settings
-        .iter()
-        .zip(&values)
-        .map(|(setting, value)| format!("{}={value}", setting.name))
-        .collect();
+    let settings: Vec<String> = match &args.weights {
+        Some(weights) => vec![format!("weights={weights}")],
+        None => row
+            .settings
+            .iter()
+            .zip(&values)
+            .map(|(setting, value)| format!("{}={value}", setting.name))
+            .collect(),
+    };
     let summary = MissingnessSummary::of(&truth.select(&outcome.rows), &outcome.observed);
     screen::out(&format!(
         "{} {} seed {seed}\n{summary}written          {written}\n",
         row.name,
         settings.join(" ")
     ))
+}
+
+/// Weights of cells or classes: of annotated objects, or of a file.
+fn weights_of(
+    given: &str,
+    annotations: Option<&Annotations>,
+    (rows, classes): (usize, &Strings),
+    path: &Path,
+) -> anyhow::Result<Vec<f64>> {
+    if !["size", "location"].contains(&given) {
+        let array = NpyArray::open(given)?;
+        let sizes = array.shape().to_vec();
+        if ![vec![classes.len()], vec![rows, classes.len()]].contains(&sizes) {
+            bail!(
+                "--weights {given}: its shape is {sizes:?}, and [{rows}, {0}] or [{0}] is needed",
+                classes.len()
+            );
+        }
+        return Ok(match array.into_data() {
+            NpyData::F64(weights) => weights,
+            NpyData::F32(weights) => weights.into_iter().map(f64::from).collect(),
+            _ => bail!("--weights {given}: expected 32-bit or 64-bit floats"),
+        });
+    }
+    let Some(annotations) = annotations else {
+        bail!("--weights {given}: {} has no boxes of objects; a COCO file of instances has", path.display());
+    };
+    if annotations.classes() != classes {
+        bail!("--weights {given}: {}: its classes are not those of its boxes", path.display());
+    }
+    Ok(if given == "size" { annotations.areas() } else { annotations.inverse_distances() })
 }
 
 /// The labels to write.

@@ -102,6 +102,13 @@ fn show(args: &ShowArgs) -> anyhow::Result<String> {
     for (line, p) in parameters(info).iter().zip(info.params) {
         writeln!(out, "{}\n{}", wrapped(&format!("  {line}"), 4), wrapped(&format!("      {}", p.doc), 6))?;
     }
+    let classes = match row.by_column {
+        true => {
+            "by column: the gradient at a class looks at no other, so tasks may train some of the classes (--classes I/N)"
+        }
+        false => "not by column: the gradient at a class looks at others",
+    };
+    writeln!(out, "\n{}", wrapped(&format!("  {classes}"), 4))?;
     writeln!(out, "\n{}", plot::panels(&probe))?;
     if let Some(path) = &args.svg {
         let picture = svg::picture(&format!("{} ({}, {})", info.title, info.name, info.year), &probe)?;

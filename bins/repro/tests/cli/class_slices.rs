@@ -122,6 +122,7 @@ fn what_looks_across_classes_is_refused() {
         let error = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(2), "{error}");
         assert!(error.contains(text), "{error}");
+        assert!(!dir.path().join("out").exists(), "something was left behind");
     };
     let plain = spec(2, "");
     let with = |more: &'static str| run("out", &["--classes", "0/2", "--set", more]);

@@ -230,7 +230,7 @@ fn what_is_no_sweep_is_refused() {
     refused(&sweep(&["--task", "3", "--tasks", "3"]), "tasks are counted from 0, so the last one is 2");
     refused(&sweep(&["--task", "3"]), "--tasks");
     refused(&sweep(&["--stalled", "1"]), "from 6 to 1e9");
-    refused(&["sweep", "status", "out"], "it has no plan.json");
+    refused(&["sweep", "status", "out"], "there is no such folder");
     let keys = |keys: &str| fs::write(dir.path().join("sweep.toml"), spec("data", 3, 2, keys)).unwrap();
     keys("training.lt = [1e-3]\n");
     refused(&SWEEP, "did you mean `lr`?");
@@ -295,6 +295,43 @@ fn a_sweep_that_is_killed_five_times_ends_with_the_results_of_an_undisturbed_one
         said.lines().last().unwrap()
     );
     assert!(left_behind > 0 && said.contains("taken over"), "no kill came while a run was claimed: {said}");
+    assert_eq!(results(&out), expected);
+    no_traces(&out);
+}
+
+/// A process that sleeps for longer than --stalled loses its run, and notices when it wakes. Takes about fifteen seconds.
+#[test]
+#[ignore = "slow: waits until a process counts as stalled"]
+fn a_process_that_slept_too_long_leaves_its_run_to_the_one_that_took_it_over() {
+    let dir = folder(1);
+    let keys = "hill.lambda = [1.0, 1.5]\n";
+    let text = spec("data", 30_000, 1, keys)
+        .replace("[[losses]]\nname = \"hill\"", "[[losses]]\nname = \"hill\"\nrow = \"h\"");
+    fs::write(dir.path().join("sweep.toml"), text.replace("hill.lambda", "h.lambda")).unwrap();
+    let expected = undisturbed(dir.path());
+    let out = dir.path().join("out");
+    let args = sweep(&["--jobs", "1", "--stalled", "6"]);
+    let every_epoch = sweep(&["--jobs", "1", "--checkpoint-every", "0"]);
+    let mut sleeper = command(dir.path(), &every_epoch).spawn().unwrap();
+    let has_state = || fs::read_dir(out.join("checkpoints")).is_ok_and(|mut runs| runs.next().is_some());
+    wait_for(&mut sleeper, "no run has state", has_state);
+    signal(&sleeper, "-STOP");
+    let mut other = command(dir.path(), &args).spawn().unwrap();
+    let taken_over = || {
+        let claims = fs::read_dir(out.join("claims")).into_iter().flatten().flatten();
+        claims.into_iter().any(|claim| claim.file_name().to_string_lossy().ends_with(".1"))
+    };
+    wait_for(&mut other, "the run was not taken over", taken_over);
+    signal(&sleeper, "-CONT");
+    let said = |child: Child| {
+        let output = child.wait_with_output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.success(), "{said}");
+        said
+    };
+    let (other, sleeper) = (said(other), said(sleeper));
+    assert!(other.contains("1 of them taken over"), "{other}");
+    assert!(sleeper.contains("was taken over by another process, and is stopped here"), "{sleeper}");
     assert_eq!(results(&out), expected);
     no_traces(&out);
 }

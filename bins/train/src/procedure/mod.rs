@@ -7,6 +7,7 @@
 mod branches;
 mod estimator;
 mod l2b;
+mod label_contrast;
 mod mime;
 mod mixup;
 mod one_head;

@@ -29,6 +29,16 @@ pub(super) trait LossInputs: Send {
         vec![]
     }
 
+    /// As [`Procedure::state`], beside that of the loss.
+    fn state(&self) -> Vec<StateEntry> {
+        vec![]
+    }
+
+    /// As [`Procedure::restore`].
+    fn restore(&mut self, _entries: &[StateEntry]) -> Result<(), StateError> {
+        Ok(())
+    }
+
     /// As [`Procedure::predicts_with`].
     fn predicts_with<'a>(&self, entry: &'a str) -> Option<&'a str> {
         Some(entry)
@@ -85,11 +95,12 @@ impl<I: LossInputs> Procedure for OneHead<I> {
     }
 
     fn state(&self) -> Vec<StateEntry> {
-        prefixed("loss.", self.loss.state()).collect()
+        prefixed("loss.", self.loss.state()).chain(self.inputs.state()).collect()
     }
 
     fn restore(&mut self, entries: &[StateEntry]) -> Result<(), StateError> {
-        restore_loss(&mut *self.loss, "loss.", entries)
+        restore_loss(&mut *self.loss, "loss.", entries)?;
+        self.inputs.restore(entries)
     }
 
     fn groups(&self) -> Vec<ParamGroup> {

@@ -14,10 +14,11 @@ pub(super) const ROW: ProcedureRow = ProcedureRow {
     name: "semi",
     doc: "Before every epoch the averaged weights score the rows without labels; thresholds of each class make pseudo-labels \
           of the scores, which are trained on beside the labelled rows. Needs a loss that leaves unknown cells out. A loss that \
-          takes two views (plc) makes its own pseudo-labels and gets the weak and the strong view of every batch instead.",
+          takes two views (plc) makes its own pseudo-labels and gets the weak and the strong view of every batch instead; `lac` adds the \
+          contrastive loss over embeddings of the cells that are pseudo-positive.",
     source: "Xie et al. (CAP), NeurIPS 2023; milkxie/SSMLL-CAP@b7dd8075d61b. Batches are in the order of the set, labelled ones \
              starting again every epoch. Two views: Xie et al. (LAC), NeurIPS 2022; dropout of the features in place of augmented \
-             images is ours",
+             images and embeddings made of a linear head are ours",
     settings: &[
         setting("labelled_batch", 8.0, Interval::whole_from(1.0), "labelled rows of a step"),
         setting(
@@ -32,6 +33,25 @@ pub(super) const ROW: ProcedureRow = ProcedureRow {
             Interval::closed(0.0, 0.999),
             "of a loss that takes two views: the same in place of the weak view",
         ),
+        setting(
+            "lac",
+            0.0,
+            Interval::at_least(0.0),
+            "of a loss that takes two views, with a linear head: weight of the contrastive loss over label-wise embeddings",
+        ),
+        setting(
+            "queue",
+            512.0,
+            Interval { high: 8192.0, ..Interval::whole_from(1.0) },
+            "cells that it remembers",
+        ),
+        setting(
+            "embedding",
+            128.0,
+            Interval { high: 4096.0, ..Interval::whole_from(1.0) },
+            "numbers of an embedding",
+        ),
+        setting("temperature", 0.5, Interval::above(0.0), "what similarities are divided by"),
         setting(
             "weight",
             1.0,
@@ -59,7 +79,7 @@ pub(super) const ROW: ProcedureRow = ProcedureRow {
     build: |parts| {
         let (views, other): (bool, &[&str]) = match parts.loss.row.takes {
             Takes::Views => (true, &["labelled_batch", "weight", "pos_per", "neg_per", "fixed"]),
-            _ => (false, &["weak"]),
+            _ => (false, &["weak", "lac", "queue", "embedding", "temperature"]),
         };
         if let Some(name) = other.iter().find(|name| !parts.values.list(name).is_empty()) {
             return Err(TrainError::Setting(format!(

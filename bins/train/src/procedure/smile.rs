@@ -5,11 +5,11 @@ use super::{
     At, Build, LossChoice, Procedure, ProcedureRow, prefixed, record_loss, record_loss_on, restore_loss,
 };
 use crate::named::setting;
-use crate::{Batch, Feed, StateError, TrainError};
+use crate::{Batch, Feed, StateError, TrainError, TrainSet};
 use lacuna_engine::{Exec, Tape, Var};
 use lacuna_losses::smile::Smile as SmileLoss;
 use lacuna_losses::{Interval, MultiLabelLoss, Options, StateEntry, Takes, Targets, TrainPass};
-use lacuna_nn::{Mode, NeighbourGraph};
+use lacuna_nn::{GraphError, Mode, NeighbourGraph};
 
 pub(super) const ROW: ProcedureRow = ProcedureRow {
     name: "smile",
@@ -37,7 +37,11 @@ struct Smile {
     loss: Box<dyn MultiLabelLoss>,
     feeds: [Feed; 1],
     epochs: usize,
-    graph: NeighbourGraph,
+    k: usize,
+    rows: usize,
+    /// Made in the first step of the last warm-up epoch: it takes rows^2 distances, and neither a run that is only tried nor one
+    /// that goes on from label distributions needs it.
+    graph: Option<NeighbourGraph>,
     /// Label distributions, `[N, C]`; empty during warm-up.
     d1: Vec<f32>,
     /// Memory of a batch.
@@ -58,21 +62,42 @@ impl Smile {
         let warm_up = LossChoice::new("an", options, &parts.train)?.build()?;
         let head = parts.head()?;
         let (train, k) = (parts.train, parts.values.get("k") as usize);
-        let (rows, columns) = (train.len(), train.features.columns());
-        let features: Vec<f32> = (0..rows as u32).flat_map(|id| train.features_of(id)).copied().collect();
-        let graph = NeighbourGraph::nearest(&features, rows, columns, k, Exec::Serial)
-            .map_err(|error| TrainError::Setting(format!("procedure smile: {error}")))?;
+        let rows = train.len();
+        if k >= rows {
+            return Err(refused(GraphError::Neighbours { k, rows }));
+        }
         Ok(Self {
             head,
             warm_up,
             loss,
             feeds: [parts.feed.clone()],
             epochs: parts.values.get("warm_up") as usize,
-            graph,
+            k,
+            rows,
+            graph: None,
             d1: vec![],
             soft: Vec::with_capacity(parts.feed.batch.min(rows) * train.classes()),
         })
     }
+}
+
+fn refused(error: GraphError) -> TrainError {
+    TrainError::Setting(format!("procedure smile: {error}"))
+}
+
+/// The nearest neighbours of every sample.
+fn neighbours(train: &TrainSet<'_>, k: usize) -> Result<NeighbourGraph, TrainError> {
+    let (rows, columns) = (train.len(), train.features.columns());
+    // Rows that lie side by side are read where they are.
+    let gathered: Vec<f32>;
+    let features = match train.rows.iter().enumerate().all(|(i, row)| *row as usize == i) {
+        true => &train.features.values()[..rows * columns],
+        false => {
+            gathered = (0..rows as u32).flat_map(|id| train.features_of(id)).copied().collect();
+            &gathered[..]
+        }
+    };
+    NeighbourGraph::nearest(features, rows, columns, k, Exec::Serial).map_err(refused)
 }
 
 impl Procedure for Smile {
@@ -91,6 +116,9 @@ impl Procedure for Smile {
         let x = batch.x(tape);
         let z = tape.scope("head", |tape| self.head.forward(tape, x, at.mode()));
         if self.d1.is_empty() {
+            if self.graph.is_none() && at.epoch + 1 == self.epochs {
+                self.graph = Some(neighbours(&batch.train, self.k)?);
+            }
             return Ok(record_loss(tape, &mut *self.warm_up, &[z], batch, None, at)?);
         }
         let classes = batch.train.classes();
@@ -114,7 +142,8 @@ impl Procedure for Smile {
         pass.check()?;
         let p: Vec<f32> = pass.logits.iter().map(|z| 1.0 / (1.0 + (-z).exp())).collect();
         self.d1.resize(p.len(), 0.0);
-        self.graph.means(&p, &mut self.d1);
+        let graph = self.graph.take().expect("made in the steps of this epoch");
+        graph.means(&p, &mut self.d1);
         // A mean of numbers up to 1 may round to one above.
         self.d1.iter_mut().for_each(|d1| *d1 = d1.min(1.0));
         Ok(())
@@ -131,8 +160,8 @@ impl Procedure for Smile {
         let entry = entry.ok_or_else(|| StateError::Missing("d1".to_string()))?;
         let unfit =
             |problem: &str| StateError::Unfit { name: entry.name.clone(), problem: problem.to_string() };
-        let classes = entry.values.len() / self.graph.rows();
-        if entry.values.len() != self.graph.rows() * classes {
+        let classes = entry.values.len() / self.rows;
+        if entry.values.len() != self.rows * classes {
             return Err(unfit("has another size"));
         }
         if entry.values.iter().any(|d1| !(0.0..=1.0).contains(d1)) {
@@ -144,9 +173,6 @@ impl Procedure for Smile {
     }
 
     fn report(&self) -> Vec<(&'static str, f64)> {
-        vec![(
-            "rows with a label distribution",
-            if self.d1.is_empty() { 0.0 } else { self.graph.rows() as f64 },
-        )]
+        vec![("rows with a label distribution", if self.d1.is_empty() { 0.0 } else { self.rows as f64 })]
     }
 }

@@ -155,6 +155,15 @@ pub(crate) fn procedures() -> Vec<Case> {
         case("smile", Known::Positive, "smile", base.clone()),
         case("semi", Known::Positive, "plc", base.clone()),
         case(
+            "semi",
+            Known::Positive,
+            "plc",
+            Training {
+                procedure: Named::new("semi").set("lac", 1.0).set("queue", 32.0).set("embedding", 12.0),
+                ..base.clone()
+            },
+        ),
+        case(
             "mime",
             Known::Positive,
             "an",

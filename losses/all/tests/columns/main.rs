@@ -5,6 +5,7 @@ use lacuna_losses::{
     ClassStatistics, Context, LOSSES, Label, LabelUse, LossGrad, LossInput, LossRow, MultiLabelLoss, Options,
     Reduction, Takes, TrainPass, Whole,
 };
+use lacuna_protocols::Stream;
 use std::ops::Range;
 
 const ROWS: usize = 12;
@@ -12,25 +13,12 @@ const CLASSES: usize = 21;
 /// Longer than every warm-up.
 const EPOCHS: usize = 9;
 
-/// SplitMix64 (Steele, Lea and Flood, OOPSLA 2014), in [0, 1).
-struct Draws(u64);
-
-impl Draws {
-    fn unit(&mut self) -> f32 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut x = self.0;
-        x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((x ^ (x >> 31)) >> 40) as f32 / (1u32 << 24) as f32
-    }
-}
-
 fn build(row: &'static LossRow, reduction: Reduction) -> Box<dyn MultiLabelLoss> {
     let counts: Vec<f64> = (0..CLASSES).map(|c| 500.0 / (1 + c * 7 % CLASSES) as f64).collect();
     let together = (0..CLASSES * CLASSES).map(|i| {
         let (a, b) = (counts[i / CLASSES], counts[i % CLASSES]);
         // Some pairs of classes occur together more often than others.
-        let more = if (i / CLASSES + i % CLASSES) % 3 == 0 { 1.9 } else { 0.3 };
+        let more = if (i / CLASSES + i % CLASSES).is_multiple_of(3) { 1.9 } else { 0.3 };
         if i % (CLASSES + 1) == 0 { a } else { more * a * b / 1000.0 }
     });
     let together = together.collect();
@@ -53,10 +41,11 @@ fn build(row: &'static LossRow, reduction: Reduction) -> Box<dyn MultiLabelLoss>
 
 /// Logits and labels of a training set `[ROWS, CLASSES]`.
 fn data(seed: u64) -> (Vec<f32>, Vec<Label>) {
-    let mut draws = Draws(seed);
-    let z = (0..ROWS * CLASSES).map(|_| 6.0 * draws.unit() - 3.0).collect();
-    let offset = (draws.unit() * CLASSES as f32) as usize;
-    let label = |i: usize| match (i % CLASSES == (i / CLASSES + offset) % CLASSES, draws.unit()) {
+    let mut draws = Stream::new(seed, "logits and labels");
+    let mut draw = || draws.uniform_f64() as f32;
+    let z = (0..ROWS * CLASSES).map(|_| 6.0 * draw() - 3.0).collect();
+    let offset = (draw() * CLASSES as f32) as usize;
+    let label = |i: usize| match (i % CLASSES == (i / CLASSES + offset) % CLASSES, draw()) {
         (true, _) => Label::Positive,
         (false, draw) if draw < 0.3 => Label::Negative,
         (false, draw) if draw < 0.5 => Label::Positive,
