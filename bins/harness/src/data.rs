@@ -438,7 +438,10 @@ impl Drawn {
             return Ok(Self { rows, labels: None, order: None });
         }
         let row = lacuna_protocols::protocol(&protocol.name).expect("checked with the specification");
-        let (truth, features) = (train.truth.select(&rows), train.features.select(&rows));
+        // All rows in their order are the features themselves, which are not copied.
+        let all = rows.iter().copied().eq(0..train.rows());
+        let features = if all { train.features.clone() } else { train.features.select(&rows) };
+        let truth = train.truth.select(&rows);
         let subject = Subject { truth: &truth, features: Some(&features) };
         let outcome = row.apply(subject, protocol.seed.unwrap_or(row.seed), &protocol.values(row))?;
         let mut labels = LabelMatrix::filled(train.rows(), train.truth.classes(), Label::Unknown);

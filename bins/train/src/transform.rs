@@ -132,6 +132,18 @@ impl Transform {
         transformed.map_err(|error| TrainError::Setting(format!("the transform of the features: {error}")))
     }
 
+    /// Transformed features, in the memory of the given ones where nothing else shares it and the number of columns stays.
+    ///
+    /// # Errors
+    /// [`TrainError::Setting`] where one is beyond the range of 32-bit floats.
+    pub fn apply_in_place(&self, features: Features) -> Result<Features, TrainError> {
+        if !self.components.is_empty() {
+            return self.try_apply(&features);
+        }
+        let transformed = features.map_rows(|row| self.prepare(row));
+        transformed.map_err(|error| TrainError::Setting(format!("the transform of the features: {error}")))
+    }
+
     /// Appends the transformed row to `out`; `row` is changed.
     pub(crate) fn apply_row(&self, row: &mut [f32], out: &mut Vec<f32>) {
         self.prepare(row);
@@ -262,6 +274,10 @@ mod tests {
             let mean = values.iter().sum::<f64>() / 150.0;
             let variance = values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / 150.0;
             assert!(mean.abs() < 1e-5 && (variance - 1.0).abs() < 1e-5, "{column}: {mean} {variance}");
+        }
+        for named in ["l2", "standardise", "l2-standardise"] {
+            let transform = Transform::fit(&Named::new(named), &x, &rows).unwrap();
+            assert_eq!(transform.apply_in_place(x.clone()).unwrap(), transform.apply(&x), "{named}");
         }
         let l2 = Transform::fit(&Named::new("l2"), &x, &rows).unwrap().apply(&x);
         assert!((0..200).all(|row| (l2.row(row).iter().map(|x| x * x).sum::<f32>() - 1.0).abs() < 1e-5));

@@ -123,6 +123,29 @@ impl Features {
         }
     }
 
+    /// The matrix with every row changed: in place where no clone shares the values, in a copy where one does.
+    ///
+    /// ```
+    /// use lacuna_labels::Features;
+    ///
+    /// let features = Features::new(2, 1, vec![1.0, 2.0])?;
+    /// let doubled = features.map_rows(|row| row[0] *= 2.0)?;
+    /// assert_eq!(doubled.values(), [2.0, 4.0]);
+    /// # Ok::<(), lacuna_labels::FeatureError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`FeatureError::NotFinite`] where a changed value is not finite.
+    pub fn map_rows(self, change: impl FnMut(&mut [f32])) -> Result<Self, FeatureError> {
+        let Self { rows, columns, values } = self;
+        let mut values = match values {
+            Values::Owned(values) => Arc::unwrap_or_clone(values),
+            Values::Shared(values) => (*values).as_ref().to_vec(),
+        };
+        values.chunks_exact_mut(columns.max(1)).for_each(change);
+        Self::new(rows, columns, values)
+    }
+
     /// Number of rows.
     pub fn rows(&self) -> usize {
         self.rows
@@ -181,6 +204,17 @@ mod tests {
     fn a_value_that_is_not_finite_is_named() {
         let error = Features::new(2, 2, vec![0.0, 1.0, f32::INFINITY, f32::NAN]).unwrap_err();
         assert_eq!(error.to_string(), "the feature of row 1, column 0 (counted from 0) is inf");
+    }
+
+    #[test]
+    fn rows_are_changed_in_place_unless_a_clone_shares_them() {
+        let features = Features::new(2, 2, vec![1.0, 2.0, 3.0, 4.0]).unwrap();
+        let place = features.values().as_ptr();
+        let features = features.map_rows(|row| row[1] = 0.0).unwrap();
+        assert_eq!((features.values().as_ptr(), features.values()), (place, &[1.0, 0.0, 3.0, 0.0][..]));
+        let other = features.clone().map_rows(|row| row.fill(5.0)).unwrap();
+        assert_eq!((features.values()[0], other.values()[0]), (1.0, 5.0));
+        assert!(other.map_rows(|row| row[0] = f32::NAN).is_err());
     }
 
     #[test]

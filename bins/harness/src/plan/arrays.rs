@@ -38,6 +38,42 @@ pub(super) type Share<'s> = &'s mut dyn FnMut(
     &dyn Fn() -> Result<Transformed, HarnessError>,
 ) -> Result<Arc<Transformed>, HarnessError>;
 
+impl Transformed {
+    /// Replaces the features of a set that belongs to one plan alone by the transformed ones, row by row in their own memory,
+    /// where all rows of the table have the same transform and it keeps the number of columns. The plan looks at the features
+    /// through the transform from then on, so that a transformed set takes no more memory than it does untransformed.
+    pub(super) fn in_place(
+        data: &mut SplitDataset,
+        trainings: &[Training],
+    ) -> Result<Option<(Named, Self)>, HarnessError> {
+        let Some(named) = trainings.first().map(|training| training.transform.clone()) else {
+            return Ok(None);
+        };
+        if named.name == "none" || trainings.iter().any(|training| training.transform != named) {
+            return Ok(None);
+        }
+        let rows: Vec<u32> = data.split.train.iter().map(|&row| row as u32).collect();
+        let transform = Transform::fit(&named, &data.train.features, &rows)?;
+        if !transform.components.is_empty() {
+            return Ok(None);
+        }
+        let empty = || Features::new(0, 0, vec![]).expect("an empty matrix has no value that is not finite");
+        let further = [data.strong.as_mut(), data.background.as_mut()].into_iter().flatten();
+        for features in [&mut data.train.features, &mut data.test.features].into_iter().chain(further) {
+            // Taken out, so that nothing else shares the values.
+            *features = transform.apply_in_place(std::mem::replace(features, empty()))?;
+        }
+        let parts = Self {
+            transform,
+            train: data.train.features.clone(),
+            strong: data.strong.clone(),
+            background: data.background.clone(),
+            test: data.test.features.clone(),
+        };
+        Ok(Some((named, parts)))
+    }
+}
+
 impl Arrays {
     pub(super) fn new(
         data: &SplitDataset,

@@ -12,6 +12,8 @@ use std::sync::Arc;
 pub(crate) struct DataCache {
     /// The task whose classes alone are kept of labels that are lists.
     task: Option<ClassTask>,
+    /// Whether one plan alone uses the data, so that nothing is kept for others.
+    alone: bool,
     opened: Vec<(DataSource, Opened)>,
     split: Vec<(SplitKey, Arc<Split>)>,
     arrays: Vec<(ArraysKey, Arc<Arrays>)>,
@@ -28,9 +30,23 @@ type ArraysKey = (usize, Evaluation, Vec<Named>);
 type TransformKey = (usize, Named);
 
 impl DataCache {
-    /// For a task that trains some of the classes.
-    pub(super) fn of_task(task: Option<ClassTask>) -> Self {
-        Self { task, ..Self::default() }
+    /// For one plan alone; for a task that trains some of the classes, where one is given.
+    pub(super) fn alone(task: Option<ClassTask>) -> Self {
+        Self { task, alone: true, ..Self::default() }
+    }
+
+    /// Transforms the features of split data in place, where no other plan will look at them.
+    pub(super) fn transform_in_place(
+        &mut self,
+        number: usize,
+        split: &mut Arc<Split>,
+        trainings: &[Training],
+    ) -> Result<(), HarnessError> {
+        let Some((data, _)) = Arc::get_mut(split).filter(|_| self.alone) else { return Ok(()) };
+        if let Some((named, parts)) = Transformed::in_place(data, trainings)? {
+            self.transformed.push(((number, named), Arc::new(parts)));
+        }
+        Ok(())
     }
 
     /// The split data for these rows of a table, and its number.
@@ -43,6 +59,10 @@ impl DataCache {
         let key = (source.clone(), protocol.clone(), rows);
         if let Some(number) = self.split.iter().position(|(known, _)| *known == key) {
             return Ok((number, Arc::clone(&self.split[number].1)));
+        }
+        if self.alone {
+            let split = SplitDataset::of(Opened::new(source, self.task)?, protocol, &key.2)?;
+            return Ok((0, Arc::new(split)));
         }
         let opened = match self.opened.iter().find(|(known, _)| known == source) {
             Some((_, opened)) => opened.clone(),

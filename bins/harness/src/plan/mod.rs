@@ -123,7 +123,7 @@ impl Plan {
     /// # Errors
     /// [`HarnessError`] for whatever would keep the benchmark from running to its end.
     pub fn new(spec: &Spec, overrides: &Overrides) -> Result<Self, HarnessError> {
-        Self::sharing(spec, overrides, &mut DataCache::default())
+        Self::sharing(spec, overrides, &mut DataCache::alone(None))
     }
 
     /// As [`new`](Self::new), for a task that [trains some of the classes](Self::train_classes): where labels are lists, and
@@ -140,7 +140,7 @@ impl Plan {
         };
         let all = resolved.losses.iter().map(looks_at_all).collect::<Result<Vec<bool>, _>>()?;
         let task = (!all.contains(&true)).then_some(task);
-        Self::sharing(spec, overrides, &mut DataCache::of_task(task))
+        Self::sharing(spec, overrides, &mut DataCache::alone(task))
     }
 
     /// As [`new`](Self::new), with data that other plans may have read already.
@@ -166,8 +166,8 @@ impl Plan {
         let labelled: Vec<LabelledRow> =
             spec.losses.iter().zip(&rows).map(labelled).collect::<Result<_, HarnessError>>()?;
         let rows_of_table: Vec<String> = labelled.iter().map(|row| row.name.clone()).collect();
-        let (number, split) = cache.split(&spec.data, &spec.protocol, labelled)?;
-        let (data, keys) = &*split;
+        let (number, mut split) = cache.split(&spec.data, &spec.protocol, labelled)?;
+        let (data, _) = &*split;
         let mut notes = data.notes.clone();
         let columns = data.train.features.columns();
         resolve_heads(&mut spec, data)?;
@@ -183,6 +183,8 @@ impl Plan {
         }
         let trainings: Vec<Training> =
             spec.losses.iter().map(|loss| spec.training_of(loss)).collect::<Result<_, _>>()?;
+        cache.transform_in_place(number, &mut split, &trainings)?;
+        let (data, keys) = &*split;
         let arrays = cache.arrays(number, data, &spec.evaluation, &trainings)?;
 
         let context =
