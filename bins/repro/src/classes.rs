@@ -1,6 +1,6 @@
 //! `repro run --classes I/N` and `repro collect`: classes that are trained by several tasks.
 
-use crate::cli::RunArgs;
+use crate::cli::{RunArgs, WorkArgs};
 use crate::signals::Signals;
 use crate::{count, jobs, planned, run_all, view};
 use lacuna::cli::exit;
@@ -14,9 +14,9 @@ use std::time::Duration;
 pub(crate) fn train(plan: &Plan, task: ClassTask, args: &RunArgs) -> anyhow::Result<i32> {
     let out = args.out.as_ref().expect("clap asks for it");
     for (option, given) in [
-        ("--save-models", args.save_models),
+        ("--save-models", args.work.save_models),
         ("--json", args.json),
-        ("--tensorboard", args.tensorboard.is_some()),
+        ("--tensorboard", args.work.tensorboard.is_some()),
         ("--force", args.force),
         ("--resume", args.resume),
     ] {
@@ -41,12 +41,12 @@ pub(crate) fn train(plan: &Plan, task: ClassTask, args: &RunArgs) -> anyhow::Res
     ));
     plan.notes().iter().for_each(|note| screen::err(&format!("note: {note}")));
     let bar = view::Progress::bar(plan);
-    let every = Duration::from_secs_f64(args.checkpoint_every);
+    let every = Duration::from_secs_f64(args.work.checkpoint_every);
     let checkpoints = folder.classes().to_path_buf();
     let options = RunOptions {
         stop: &signals.stop,
         checkpoints: Some((&checkpoints, every)),
-        ..RunOptions::jobs(jobs(args.jobs))
+        ..RunOptions::jobs(jobs(args.work.jobs))
     };
     let (trained, whole) = plan.train_classes(task, folder.classes(), options, &|event| bar.show(event))?;
     bar.finish();
@@ -66,6 +66,12 @@ pub(crate) fn train(plan: &Plan, task: ClassTask, args: &RunArgs) -> anyhow::Res
 /// Joins the classes of all tasks.
 pub(crate) fn collect(folder: PathBuf, json: bool) -> anyhow::Result<i32> {
     let spec = folder.join("spec.toml");
-    let args = RunArgs { spec: Some(spec), out: Some(folder), save_models: true, json, ..RunArgs::default() };
+    let args = RunArgs {
+        spec: Some(spec),
+        out: Some(folder),
+        work: WorkArgs { save_models: true, ..WorkArgs::default() },
+        json,
+        ..RunArgs::default()
+    };
     run_all(&planned(None, &args, None)?, &args, true)
 }

@@ -126,27 +126,12 @@ pub(crate) struct SpecArgs {
     epochs: Option<usize>,
 }
 
+/// How runs are worked on, and what is kept and shown of them.
 #[derive(Args, Default)]
-pub(crate) struct RunArgs {
-    #[command(flatten)]
-    pub(crate) changes: SpecArgs,
-    /// Runs a specification again: a file such as runs/X/spec.toml in place of the name of a benchmark
-    #[arg(long, value_name = "FILE")]
-    pub(crate) spec: Option<PathBuf>,
+pub(crate) struct WorkArgs {
     /// Runs at the same time, at most one for each core [default: one for each core]
     #[arg(long, value_name = "N", value_parser = positive)]
     pub(crate) jobs: Option<usize>,
-    /// Folder for spec.toml, results.jsonl and table.md. A folder with results of the same runs is resumed; one with
-    /// results of other runs is an error [default: a new one under runs/]
-    #[arg(long, value_name = "DIR")]
-    pub(crate) out: Option<PathBuf>,
-    /// Discards results of other runs in the folder of --out
-    #[arg(long, requires = "out")]
-    pub(crate) force: bool,
-    /// Resumes the runs of --out from their last checkpoints, which is also the default; with this option an empty or missing
-    /// folder gives a note
-    #[arg(long, requires = "out")]
-    pub(crate) resume: bool,
     /// Seconds between checkpoints of a run, written at the end of an epoch; 0 for every epoch
     #[arg(long, value_name = "SECONDS", default_value_t = 10.0, value_parser = seconds)]
     pub(crate) checkpoint_every: f64,
@@ -160,6 +145,28 @@ pub(crate) struct RunArgs {
     /// No progress and no settings on standard error, only errors and what changes the meaning of the data
     #[arg(long, short)]
     pub(crate) quiet: bool,
+}
+
+#[derive(Args, Default)]
+pub(crate) struct RunArgs {
+    #[command(flatten)]
+    pub(crate) changes: SpecArgs,
+    /// Runs a specification again: a file such as runs/X/spec.toml in place of the name of a benchmark
+    #[arg(long, value_name = "FILE")]
+    pub(crate) spec: Option<PathBuf>,
+    /// Folder for spec.toml, results.jsonl and table.md. A folder with results of the same runs is resumed; one with
+    /// results of other runs is an error [default: a new one under runs/]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+    /// Discards results of other runs in the folder of --out
+    #[arg(long, requires = "out")]
+    pub(crate) force: bool,
+    /// Resumes the runs of --out from their last checkpoints, which is also the default; with this option an empty or missing
+    /// folder gives a note
+    #[arg(long, requires = "out")]
+    pub(crate) resume: bool,
+    #[command(flatten)]
+    pub(crate) work: WorkArgs,
     /// Prints one JSON line for each loss on standard output instead of the table
     #[arg(long)]
     pub(crate) json: bool,
@@ -192,9 +199,6 @@ pub(crate) struct SweepArgs {
     pub(crate) file: Option<PathBuf>,
     #[command(flatten)]
     changes: SpecArgs,
-    /// Runs at the same time, at most one for each core [default: one for each core]
-    #[arg(long, value_name = "N", value_parser = positive)]
-    pub(crate) jobs: Option<usize>,
     /// Number of this task, from 0: it runs every run whose number leaves I when divided by the number of tasks
     #[arg(long, value_name = "I", requires = "tasks")]
     task: Option<usize>,
@@ -211,19 +215,8 @@ pub(crate) struct SweepArgs {
     /// they are taken over at once
     #[arg(long, value_name = "SECONDS", default_value_t = 60.0, value_parser = silence)]
     pub(crate) stalled: f64,
-    /// Seconds between checkpoints of a run, written at the end of an epoch; 0 for every epoch
-    #[arg(long, value_name = "SECONDS", default_value_t = 10.0, value_parser = seconds)]
-    pub(crate) checkpoint_every: f64,
-    /// Saves the head of every run as OUT/models/ID/head.safetensors, which torch.nn loads, and head.json
-    #[arg(long)]
-    pub(crate) save_models: bool,
-    /// Writes losses, learning rates and metrics as event files for TensorBoard, in a folder of DIR for each run; a resumed run
-    /// adds what is missing. Once the runs have begun, events that cannot be written give a note and no other exit code
-    #[arg(long, value_name = "DIR")]
-    pub(crate) tensorboard: Option<PathBuf>,
-    /// No progress and no settings on standard error, only errors and what changes the meaning of the data
-    #[arg(long, short)]
-    pub(crate) quiet: bool,
+    #[command(flatten)]
+    pub(crate) work: WorkArgs,
     /// Prints one JSON line for each row and point on standard output instead of the table
     #[arg(long)]
     pub(crate) json: bool,

@@ -42,7 +42,7 @@ fn main() {
 
 /// Runs a benchmark, or some of its classes.
 fn run(name: Option<&str>, mut args: RunArgs) -> anyhow::Result<i32> {
-    screen::set_quiet(args.quiet);
+    screen::set_quiet(args.work.quiet);
     let task = args.take_class_task()?;
     let plan = planned(name, &args, task)?;
     match task {
@@ -78,7 +78,7 @@ fn planned(name: Option<&str>, args: &RunArgs, task: Option<ClassTask>) -> anyho
 /// Runs everything, or joins classes that were trained, keeps every run when it ends, and shows the table.
 fn run_all(plan: &Plan, args: &RunArgs, joining: bool) -> anyhow::Result<i32> {
     let spec = plan.spec();
-    let jobs = jobs(args.jobs);
+    let jobs = jobs(args.work.jobs);
     // From here on a signal leaves a tidy folder.
     let signals = Signals::new()?;
     // The folder first: better no run than a run whose results cannot be kept.
@@ -98,7 +98,7 @@ fn run_all(plan: &Plan, args: &RunArgs, joining: bool) -> anyhow::Result<i32> {
             store.folder().display()
         ));
     }
-    let events = match args.tensorboard.as_deref().map(TensorBoard::at).transpose() {
+    let events = match args.work.tensorboard.as_deref().map(TensorBoard::at).transpose() {
         Ok(events) => events,
         Err(error) => {
             store.close();
@@ -109,14 +109,14 @@ fn run_all(plan: &Plan, args: &RunArgs, joining: bool) -> anyhow::Result<i32> {
     // The first thing that could not be kept; the runs go on, and the table is shown.
     let lost: Mutex<Option<HarnessError>> = Mutex::new(None);
     let checkpoints = store.checkpoints();
-    let every = Duration::from_secs_f64(args.checkpoint_every);
+    let every = Duration::from_secs_f64(args.work.checkpoint_every);
     let models = store.models();
     let classes = store.classes();
     let options = RunOptions {
         jobs,
         stop: &signals.stop,
         checkpoints: Some((&checkpoints, every)),
-        models: args.save_models.then_some(models.as_path()),
+        models: args.work.save_models.then_some(models.as_path()),
         kept: store.kept(),
         classes: joining.then_some(classes.as_path()),
     };
@@ -234,7 +234,7 @@ fn count(n: usize, one: &str) -> String {
 
 /// Runs benchmarks and compares their numbers with the references.
 fn verify(names: &[String], args: &RunArgs) -> anyhow::Result<i32> {
-    screen::set_quiet(args.quiet);
+    screen::set_quiet(args.work.quiet);
     let names: Vec<String> = match names {
         [] => specs::all()?
             .into_iter()
@@ -245,9 +245,9 @@ fn verify(names: &[String], args: &RunArgs) -> anyhow::Result<i32> {
     };
     let kept = [
         ("--out", args.out.is_some()),
-        ("--save-models", args.save_models),
+        ("--save-models", args.work.save_models),
         ("--json", args.json),
-        ("--tensorboard", args.tensorboard.is_some()),
+        ("--tensorboard", args.work.tensorboard.is_some()),
         ("--spec", args.spec.is_some()),
     ];
     if let Some((option, _)) = kept.iter().find(|(_, given)| *given) {
@@ -263,7 +263,7 @@ fn verify(names: &[String], args: &RunArgs) -> anyhow::Result<i32> {
             screen::err(&format!("{name}: no reference numbers for this data under these settings"));
             continue;
         }
-        let options = RunOptions { stop: &signals.stop, ..RunOptions::jobs(jobs(args.jobs)) };
+        let options = RunOptions { stop: &signals.stop, ..RunOptions::jobs(jobs(args.work.jobs)) };
         let bar = view::Progress::bar(&plan);
         let report = plan.run(options, &|event| bar.show(event))?;
         bar.finish();

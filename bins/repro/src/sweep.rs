@@ -30,7 +30,7 @@ pub(crate) fn command(args: &SweepArgs) -> anyhow::Result<i32> {
 }
 
 fn run(file: &Path, args: &SweepArgs) -> anyhow::Result<i32> {
-    screen::set_quiet(args.quiet);
+    screen::set_quiet(args.work.quiet);
     let task = args.task()?;
     let spec = read_spec(file)?;
     let sweep = Sweep::new(&spec, &args.overrides()?)?;
@@ -41,8 +41,9 @@ fn run(file: &Path, args: &SweepArgs) -> anyhow::Result<i32> {
     });
     let signals = Signals::new()?;
     let folder = SweepFolder::at(&out, sweep.plan(), sweep.spec())?;
-    let events = args.tensorboard.as_deref().map(TensorBoard::at).transpose().context("--tensorboard")?;
-    let jobs = jobs(args.jobs);
+    let events =
+        args.work.tensorboard.as_deref().map(TensorBoard::at).transpose().context("--tensorboard")?;
+    let jobs = jobs(args.work.jobs);
     let runs = sweep.runs_of(task);
     let of_task = task.map_or_else(String::new, |(task, tasks)| {
         format!(", of which task {task} of {tasks} has {}", runs.len())
@@ -77,8 +78,8 @@ fn run(file: &Path, args: &SweepArgs) -> anyhow::Result<i32> {
         task,
         fresh: args.fresh,
         stop: &signals.stop,
-        checkpoint_every: Duration::from_secs_f64(args.checkpoint_every),
-        save_models: args.save_models,
+        checkpoint_every: Duration::from_secs_f64(args.work.checkpoint_every),
+        save_models: args.work.save_models,
         stalled_after: Duration::from_secs_f64(args.stalled),
     };
     let outcome = sweep.run(&folder, options, &|run, event| {

@@ -35,6 +35,11 @@ pub struct ClassSlice<'a> {
 }
 
 impl<'a> TrainSet<'a> {
+    /// These rows with all of their classes, and nothing beside them.
+    pub fn new(features: &'a Features, observed: &'a ObservedLabels, rows: &'a [u32]) -> Self {
+        Self { features, strong: None, background: None, observed, rows, slice: None }
+    }
+
     /// Number of rows.
     pub fn len(&self) -> usize {
         self.rows.len()

@@ -320,14 +320,7 @@ mod tests {
     fn pools_batches_and_cycles() {
         let (features, observed) = (Features::new(30, 1, vec![0.0; 30]).unwrap(), observed());
         let rows: Vec<u32> = (0..30).rev().collect();
-        let train = TrainSet {
-            features: &features,
-            strong: None,
-            background: None,
-            slice: None,
-            observed: &observed,
-            rows: &rows,
-        };
+        let train = TrainSet::new(&features, &observed, &rows);
         let mut source = Source::new(&feed("fixed", Pool::Unlabelled, 4, true), 0, &train, 1).unwrap();
         source.begin_epoch(1, 0);
         assert_eq!(source.batches(), 3);
@@ -345,14 +338,7 @@ mod tests {
     fn every_sampler_depends_on_seed_and_epoch_and_its_state() {
         let (features, observed) = (Features::new(30, 1, vec![0.0; 30]).unwrap(), observed());
         let rows: Vec<u32> = (0..30).collect();
-        let train = TrainSet {
-            features: &features,
-            strong: None,
-            background: None,
-            slice: None,
-            observed: &observed,
-            rows: &rows,
-        };
+        let train = TrainSet::new(&features, &observed, &rows);
         for row in SAMPLERS {
             let make = || Source::new(&feed(row.name, Pool::All, 5, true), 1, &train, 3).unwrap();
             let mut whole = make();

@@ -234,14 +234,7 @@ impl Fit {
             training.optimizer = training.optimizer.set("weight_decay", of_mean);
         }
 
-        let train = TrainSet {
-            features: &transformed,
-            strong: None,
-            background: None,
-            slice: None,
-            observed,
-            rows: &rows,
-        };
+        let train = TrainSet::new(&transformed, observed, &rows);
         let picked: Vec<usize> = held.iter().map(|&row| row as usize).collect();
         let of_held = observed.select(&picked);
         let negatives = of_held.cells().contains(&Label::Negative);

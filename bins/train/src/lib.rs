@@ -20,7 +20,7 @@
 //! });
 //! let observed: ObservedLabels = LabelMatrix::new(40, 1, cells.collect())?.into();
 //! let rows: Vec<u32> = (0..40).collect();
-//! let train = TrainSet { features: &features, strong: None, background: None, slice: None, observed: &observed, rows: &rows };
+//! let train = TrainSet::new(&features, &observed, &rows);
 //!
 //! let data = Data { train, val: None, test: None };
 //! let training = Training { lr: 0.1, batch: 10, epochs: 30, ..Training::default() };

@@ -4,6 +4,7 @@ use super::claim::{Claim, Claimed, Claims, HEARTBEAT};
 use super::folder::CLAIMS;
 use super::{Sweep, SweepFolder, SweepRun};
 use crate::{HarnessError, Progress, RunOptions};
+use lacuna_train::CheckpointFolder;
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -148,6 +149,10 @@ impl Sweep {
                 Some(record) => {
                     outcome.failed += usize::from(record.result.finished().is_none());
                     claims.clear(&run.id)?;
+                    // A process that was killed between its record and this may have left the state of the run.
+                    if claims.holder(&run.id)?.is_none() {
+                        CheckpointFolder::new(folder.within("checkpoints").join(&run.id)).clear();
+                    }
                 }
                 None => outcome.interrupted = true,
             }

@@ -302,14 +302,7 @@ mod tests {
         });
         let observed: ObservedLabels = LabelMatrix::new(ROWS, 1, cells.collect()).unwrap().into();
         let rows: Vec<u32> = (0..ROWS as u32).collect();
-        let train = TrainSet {
-            features: &features,
-            strong: None,
-            background: None,
-            slice: None,
-            observed: &observed,
-            rows: &rows,
-        };
+        let train = TrainSet::new(&features, &observed, &rows);
         let loss = LossChoice::new("bce", Options::default(), &train).unwrap();
         for (settings, parts) in [(Named::new("l2b").set("pseudo", 0.0), 1), (Named::new("l2b"), 2)] {
             let (_, values) = settings.find(PROCEDURES).unwrap();
@@ -358,14 +351,7 @@ mod tests {
         };
         let rows = [0, 1, 2, 3];
         let refused_on = |observed: &ObservedLabels, loss: &str, named: Named| {
-            let train = TrainSet {
-                features: &features,
-                strong: None,
-                background: None,
-                slice: None,
-                observed,
-                rows: &rows,
-            };
+            let train = TrainSet::new(&features, observed, &rows);
             let loss = LossChoice::new(loss, Options::default(), &train).unwrap();
             let (_, values) = named.find(PROCEDURES).unwrap();
             let feed = Feed { sampler: Named::new("fixed"), pool: Pool::All, batch: 2, keep_last: true };

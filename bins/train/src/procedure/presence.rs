@@ -122,14 +122,7 @@ mod tests {
         let labels = LabelMatrix::new(3, 1, vec![Label::Positive; 3]).unwrap();
         let observed = ObservedLabels::from(labels);
         let points = Features::new(2, 2, vec![7.0, 8.0, 9.0, 10.0]).unwrap();
-        let train = TrainSet {
-            features: &features,
-            strong: None,
-            background: None,
-            slice: None,
-            observed: &observed,
-            rows: &[0, 1],
-        };
+        let train = TrainSet::new(&features, &observed, &[0, 1]);
         let draws = |from: &Background, train: &TrainSet<'_>| -> Vec<[f32; 2]> {
             let stream = &mut Stream::numbered(1, "background rows", 0);
             let mut draw = || {

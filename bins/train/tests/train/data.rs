@@ -69,14 +69,7 @@ impl Set {
     }
 
     pub(crate) fn data(&self) -> Data<'_> {
-        let train = TrainSet {
-            features: &self.features,
-            strong: None,
-            background: None,
-            slice: None,
-            observed: &self.observed,
-            rows: &self.rows,
-        };
+        let train = TrainSet::new(&self.features, &self.observed, &self.rows);
         let labels = EvalLabels::Complete(&self.val_truth);
         let val = EvalSet { features: &self.features, labels, rows: EvalRows::Some(&self.val) };
         let labels = EvalLabels::Complete(&self.truth);
