@@ -7,7 +7,7 @@ use std::io::Read;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// Six losses with three seeds each.
 const RUN: [&str; 14] = [
@@ -63,18 +63,37 @@ fn ended(said: &str) -> Vec<(String, u64)> {
     said.lines().filter_map(run).collect()
 }
 
+/// Knuth's linear congruential generator of 64 bits.
+pub(crate) struct Random(pub(crate) u64);
+
+impl Random {
+    /// A number below this one.
+    pub(crate) fn below(&mut self, bound: u64) -> u64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % bound
+    }
+}
+
+/// Waits until a random number of the runs have ended, or the process has, and then for a moment within a run.
+pub(crate) fn wait_somewhere(child: &mut Child, out: &Path, runs: usize, random: &mut Random) {
+    let lines =
+        || fs::read(out.join("results.jsonl")).map_or(0, |text| text.iter().filter(|b| **b == b'\n').count());
+    let until = random.below(runs as u64) as usize;
+    while lines() < until && child.try_wait().unwrap().is_none() {
+        std::thread::yield_now();
+    }
+    std::thread::sleep(Duration::from_micros(random.below(2_000)));
+}
+
 /// 100 kills with SIGKILL: half of them at any moment, half right after the first file has got its name.
 #[test]
 fn a_killed_process_loses_no_finished_run() {
     let undisturbed = folder();
-    // How long a run takes says between which moments to kill one; no assertion depends on it.
-    let start = Instant::now();
     assert!(run(undisturbed.path()).status.success());
-    let whole = start.elapsed();
     let expected = results(&undisturbed.path().join("out"));
     assert_eq!(expected.len(), RUNS);
 
-    let mut random = 12_345_u64;
+    let mut random = Random(12_345);
     let (mut partial, mut kills) = (0, 0);
     for round in 0..100 {
         // Folders are used several times, so that what is continued is killed as well.
@@ -83,10 +102,7 @@ fn a_killed_process_loses_no_finished_run() {
         for _ in 0..1 + round % 2 {
             let mut child = command(dir.path(), &RUN).spawn().unwrap();
             if round % 4 < 2 {
-                random =
-                    random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-                let share = (random >> 33) as f64 / f64::from(1_u32 << 31);
-                std::thread::sleep(whole.mul_f64(1.2 * share));
+                wait_somewhere(&mut child, &out, RUNS, &mut random);
             } else {
                 while !out.join("spec.toml").exists() && child.try_wait().unwrap().is_none() {
                     std::thread::yield_now();

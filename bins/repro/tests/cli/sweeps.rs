@@ -1,7 +1,7 @@
 //! Sweeps: several processes, killed ones, tasks.
 #![cfg(unix)]
 
-use crate::kept::{command, signal, wait_for};
+use crate::kept::{Random, command, signal, wait_for};
 use crate::real_data::real_data;
 use crate::{done, records, write_set};
 use std::collections::BTreeMap;
@@ -262,11 +262,7 @@ fn a_sweep_that_is_killed_five_times_ends_with_the_results_of_an_undisturbed_one
 
     let out = dir.path().join("out");
     let ended = || fs::read_dir(out.join("results")).map_or(0, |entries| entries.count());
-    let mut random = 20_261_127_u64;
-    let mut draw = |below: u64| {
-        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (random >> 33) % below
-    };
+    let mut random = Random(20_261_127);
     let mut kills = 0;
     let mut left_behind = 0;
     for round in 0..5 {
@@ -276,9 +272,9 @@ fn a_sweep_that_is_killed_five_times_ends_with_the_results_of_an_undisturbed_one
         let mut child = start();
         let mut other: Option<Child> = (round >= 3).then(start);
         // So many further runs, then a moment within one.
-        let until = ended() + draw(8) as usize;
+        let until = ended() + random.below(8) as usize;
         wait_for(&mut child, "the sweep did not get on", || ended() >= until);
-        let moment = std::time::Duration::from_micros(draw(100_000));
+        let moment = std::time::Duration::from_micros(random.below(100_000));
         std::thread::sleep(moment);
         child.kill().unwrap();
         child.wait().unwrap();
