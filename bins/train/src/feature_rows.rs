@@ -6,8 +6,8 @@ use std::ops::Range;
 
 /// Rows of features as the head sees them: those of a matrix, or each through a transform when it is read.
 ///
-/// Features in memory are transformed once, before training. Those [on disk](Features::is_on_disk) have no room for transformed
-/// ones beside them, and are transformed each time; the numbers are the same.
+/// Most features are transformed once, before training. Where there is no room for transformed ones beside them, they are
+/// transformed [each time](Transform::is_applied_when_read); the numbers are the same.
 ///
 /// ```
 /// use lacuna_labels::Features;

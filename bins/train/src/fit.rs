@@ -223,7 +223,7 @@ impl Fit {
         let in_memory: Features;
         let transformed = if fitted.is_none() {
             features.into()
-        } else if features.is_on_disk() {
+        } else if fitted.is_applied_when_read(features) {
             let rows = FeatureRows::through(features, &fitted);
             rows.check()?;
             rows

@@ -27,6 +27,9 @@ impl NamedRow for TransformRow {
     }
 }
 
+/// Bytes from which on features are not copied to be transformed.
+const LARGE: usize = 192 << 20;
+
 /// Every transform of features.
 pub static TRANSFORMS: &[TransformRow] = &[
     TransformRow {
@@ -106,6 +109,14 @@ impl Transform {
     /// Number of features after it, of `columns` before.
     pub fn columns(&self, columns: usize) -> usize {
         if self.components.is_empty() { columns } else { self.components.len() / columns }
+    }
+
+    /// Whether rows had better be transformed each time they are read than all at once: where the features are
+    /// [on disk](Features::is_on_disk), and where a second matrix of them would be large, unless the transform is a projection,
+    /// which costs more than a step of training.
+    pub fn is_applied_when_read(&self, features: &Features) -> bool {
+        let bytes = 4 * features.rows() * features.columns();
+        features.is_on_disk() || (bytes >= LARGE && self.components.is_empty())
     }
 
     /// Transformed features.

@@ -37,24 +37,24 @@ pub(super) struct Transformed {
 #[derive(Debug)]
 enum Part {
     /// Transformed at once.
-    InMemory(Features),
-    /// As they are on disk, transformed when they are read.
-    OnDisk(Features),
+    AtOnce(Features),
+    /// As they were, transformed when they are read.
+    WhenRead(Features),
 }
 
 impl Part {
     fn new(features: &Features, transform: &Transform) -> Result<Self, HarnessError> {
-        if features.is_on_disk() {
+        if transform.is_applied_when_read(features) {
             FeatureRows::through(features, transform).check()?;
-            return Ok(Part::OnDisk(features.clone()));
+            return Ok(Part::WhenRead(features.clone()));
         }
-        Ok(Part::InMemory(transform.try_apply(features)?))
+        Ok(Part::AtOnce(transform.try_apply(features)?))
     }
 
     fn rows<'a>(&'a self, transform: &'a Transform) -> FeatureRows<'a> {
         match self {
-            Part::InMemory(features) => features.into(),
-            Part::OnDisk(features) => FeatureRows::through(features, transform),
+            Part::AtOnce(features) => features.into(),
+            Part::WhenRead(features) => FeatureRows::through(features, transform),
         }
     }
 }
@@ -91,7 +91,7 @@ impl Transformed {
             }
             // Taken out, so that nothing else shares the values.
             *features = transform.apply_in_place(std::mem::replace(features, empty()))?;
-            Ok(Part::InMemory(features.clone()))
+            Ok(Part::AtOnce(features.clone()))
         };
         let parts = Self {
             train: in_place(&mut data.train.features)?,
