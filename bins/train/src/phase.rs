@@ -117,7 +117,9 @@ pub(crate) fn start_phase(
         schedule: schedule(&phase.schedule, length)?,
         group_schedules,
         clip: phase.clip,
-        ema: phase.ema.map(|decay| ModelEma::new(&tape, decay)),
+        ema: phase
+            .ema
+            .map(|decay| ModelEma::of(&tape, decay, |entry| procedure.predicts_with(entry.name).is_some())),
         tape,
         procedure,
         sources,
@@ -205,6 +207,13 @@ fn start_from(
 impl Current {
     pub(crate) fn steps_per_epoch(&self) -> usize {
         self.sources[0].batches()
+    }
+
+    /// Moves rows of parameters by the steps that they miss, so that every number on the tape may be read.
+    pub(crate) fn catch_up(&mut self) {
+        if let Stepper::Batches(optimizer) = &mut self.stepper {
+            optimizer.catch_up(&mut self.tape);
+        }
     }
 
     /// Entries of the model that predicts: name within the model, shape and values.

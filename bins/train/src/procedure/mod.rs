@@ -65,6 +65,11 @@ pub trait Procedure: Send {
     /// [`TrainError`] where the predictions are refused.
     fn begin_epoch(&mut self, at: At, pass: Option<&TrainPass<'_>>) -> Result<(), TrainError>;
 
+    /// Says which rows of a parameter this [`step`](Self::step) will read by
+    /// [`gather_rows`](lacuna_engine::Tape::gather_rows), by calling `read`. The optimiser moves rows only when they are read
+    /// and refuses gradients of rows that were not named here. Nothing by default.
+    fn rows_read(&mut self, _batches: &[Batch<'_>], _at: At, _read: &mut dyn FnMut(Var, &[u32])) {}
+
     /// Records forward pass and loss of a step on a tape that was reset, one batch for each feed; returns the loss, a
     /// scalar.
     ///
