@@ -310,6 +310,7 @@ impl<'a> Run<'a> {
     /// # Errors
     /// [`TrainError::Metric`].
     pub fn finish(mut self) -> Result<Outcome, TrainError> {
+        self.current.catch_up();
         let last = self.current.weights();
         let last_averaged = self.current.ema.is_some().then(|| {
             self.swap_averages();
