@@ -39,7 +39,7 @@ impl Batch<'_> {
         let columns = self.train.features.columns();
         tape.input_with([self.rows(), columns], |x| {
             for (x, id) in x.chunks_exact_mut(columns).zip(self.ids) {
-                x.copy_from_slice(self.train.features_of(*id));
+                self.train.copy_features(*id, x);
             }
         })
     }
@@ -52,7 +52,7 @@ impl Batch<'_> {
             let columns = strong.columns();
             return tape.input_with([self.rows(), columns], |x| {
                 for (x, id) in x.chunks_exact_mut(columns).zip(self.ids) {
-                    x.copy_from_slice(strong.row(self.train.rows[*id as usize] as usize));
+                    strong.copy(self.train.rows[*id as usize] as usize, x);
                 }
             });
         }

@@ -1,6 +1,7 @@
 //! Data for training and evaluation: arrays without files, with true labels where they are known.
 
-use lacuna_labels::{Features, Label, ObservedLabels, TrueLabels};
+use crate::FeatureRows;
+use lacuna_labels::{Label, ObservedLabels, TrueLabels};
 use lacuna_metrics::Judged;
 
 /// Training rows.
@@ -10,11 +11,11 @@ use lacuna_metrics::Judged;
 #[derive(Clone, Copy, Debug)]
 pub struct TrainSet<'a> {
     /// Features, of which `rows` are used.
-    pub features: &'a Features,
+    pub features: FeatureRows<'a>,
     /// A second extraction of the same rows with stronger augmentation, where there is one.
-    pub strong: Option<&'a Features>,
+    pub strong: Option<FeatureRows<'a>>,
     /// Background rows, which have no labels: any number of points of the space of the features.
-    pub background: Option<&'a Features>,
+    pub background: Option<FeatureRows<'a>>,
     /// Observed labels of the same rows as the features.
     pub observed: &'a ObservedLabels,
     /// The rows that train. Samplers that keep the order keep this one.
@@ -36,8 +37,8 @@ pub struct ClassSlice<'a> {
 
 impl<'a> TrainSet<'a> {
     /// These rows with all of their classes, and nothing beside them.
-    pub fn new(features: &'a Features, observed: &'a ObservedLabels, rows: &'a [u32]) -> Self {
-        Self { features, strong: None, background: None, observed, rows, slice: None }
+    pub fn new(features: impl Into<FeatureRows<'a>>, observed: &'a ObservedLabels, rows: &'a [u32]) -> Self {
+        Self { features: features.into(), strong: None, background: None, observed, rows, slice: None }
     }
 
     /// Number of rows.
@@ -55,9 +56,9 @@ impl<'a> TrainSet<'a> {
         self.observed.classes()
     }
 
-    /// Features of a sample, `[D]`.
-    pub fn features_of(&self, id: u32) -> &'a [f32] {
-        self.features.row(self.rows[id as usize] as usize)
+    /// Copies the features of a sample to `x`, `[D]`.
+    pub fn copy_features(&self, id: u32, x: &mut [f32]) {
+        self.features.copy(self.rows[id as usize] as usize, x);
     }
 
     /// Observed labels of a sample, `[C]`.
@@ -87,7 +88,7 @@ impl<'a> TrainSet<'a> {
 #[derive(Clone, Copy, Debug)]
 pub struct EvalSet<'a> {
     /// Features, of which `rows` are used.
-    pub features: &'a Features,
+    pub features: FeatureRows<'a>,
     /// Labels of the rows in `rows`, in their order.
     pub labels: EvalLabels<'a>,
     /// The rows.
@@ -117,11 +118,11 @@ impl EvalSet<'_> {
         self.len() == 0
     }
 
-    /// Features of row i of the set.
-    pub(crate) fn row(&self, i: usize) -> &[f32] {
+    /// Copies the features of row i of the set to `x`.
+    pub(crate) fn copy(&self, i: usize, x: &mut [f32]) {
         match self.rows {
-            EvalRows::All => self.features.row(i),
-            EvalRows::Some(rows) => self.features.row(rows[i] as usize),
+            EvalRows::All => self.features.copy(i, x),
+            EvalRows::Some(rows) => self.features.copy(rows[i] as usize, x),
         }
     }
 }

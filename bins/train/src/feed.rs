@@ -5,7 +5,7 @@ use crate::{Named, StateError, TrainError, TrainSet};
 use lacuna_labels::{Label, LabelMatrix};
 use lacuna_losses::{Interval, StateEntry};
 use lacuna_protocols::Stream;
-use lacuna_protocols::samplers::{self, ClassAware, ClassAwareCycles};
+use lacuna_protocols::samplers::{self, BlockShuffle, ClassAware, ClassAwareCycles};
 
 /// Which rows a feed draws from.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -42,7 +42,25 @@ pub struct SamplerRow {
     /// The paper or the code it follows.
     pub source: &'static str,
     settings: &'static [SettingInfo],
-    build: fn(&LabelMatrix, &Values) -> Order,
+    build: fn(&PoolRows<'_>, &Values) -> Order,
+}
+
+/// The rows that a feed draws from.
+struct PoolRows<'a> {
+    train: TrainSet<'a>,
+    ids: &'a [u32],
+}
+
+impl PoolRows<'_> {
+    fn count(&self) -> usize {
+        self.ids.len()
+    }
+
+    /// A copy of their labels.
+    fn labels(&self) -> LabelMatrix {
+        let rows: Vec<usize> = self.ids.iter().map(|id| self.train.rows[*id as usize] as usize).collect();
+        self.train.observed.select(&rows).matrix().clone()
+    }
 }
 
 impl NamedRow for SamplerRow {
@@ -73,14 +91,14 @@ pub static SAMPLERS: &[SamplerRow] = &[
         doc: "Every row once, in a new random order each epoch.",
         source: "the usual one",
         settings: &[],
-        build: |labels, _| Order::Shuffled { rows: labels.rows() },
+        build: |rows, _| Order::Shuffled { rows: rows.count() },
     },
     SamplerRow {
         name: "fixed",
         doc: "Every row once, in the order of the set.",
         source: "milkxie/SSMLL-CAP@b7dd8075d61b, whose batches are never shuffled",
         settings: &[],
-        build: |labels, _| Order::Fixed { rows: labels.rows() },
+        build: |rows, _| Order::Fixed { rows: rows.count() },
     },
     SamplerRow {
         name: "class-aware",
@@ -88,16 +106,16 @@ pub static SAMPLERS: &[SamplerRow] = &[
               over the epochs.",
         source: CLASS_AWARE_SOURCE,
         settings: CLASS_AWARE,
-        build: |labels, values| Order::ClassAware(ClassAwareCycles::new(labels, class_aware(values))),
+        build: |rows, values| Order::ClassAware(ClassAwareCycles::new(&rows.labels(), class_aware(values))),
     },
     SamplerRow {
         name: "shuffled-class-aware-length",
         doc: "Every row once and again, each time in a new random order, truncated to the rows of a class-aware epoch.",
         source: "a control of the number of updates",
         settings: CLASS_AWARE,
-        build: |labels, values| Order::Repeated {
-            rows: labels.rows(),
-            length: class_aware(values).length(&labels.positives_per_class()),
+        build: |rows, values| Order::Repeated {
+            rows: rows.count(),
+            length: class_aware(values).length(&rows.labels().positives_per_class()),
         },
     },
     SamplerRow {
@@ -105,14 +123,28 @@ pub static SAMPLERS: &[SamplerRow] = &[
         doc: "A class at random, then one of its rows; as many draws as rows, with replacement.",
         source: "wannature/COMIC@1de14e5cfb20, balanced branch",
         settings: &[],
-        build: |labels, _| Order::ByClass { labels: labels.clone(), draw: samplers::balanced },
+        build: |rows, _| Order::ByClass { labels: rows.labels(), draw: samplers::balanced },
     },
     SamplerRow {
         name: "reversed",
         doc: "A class with probability in proportion to 1 / n_c, then one of its rows; as many draws as rows, with replacement.",
         source: "wannature/COMIC@1de14e5cfb20, tail branch",
         settings: &[],
-        build: |labels, _| Order::ByClass { labels: labels.clone(), draw: samplers::reversed },
+        build: |rows, _| Order::ByClass { labels: rows.labels(), draw: samplers::reversed },
+    },
+    SamplerRow {
+        name: "blocks",
+        doc: "Every row once: blocks of consecutive rows in a random order, and the rows of a few blocks at a time shuffled among \
+              each other. For features on disk, of which only those few blocks are then read at a time.",
+        source: "the usual one for data larger than memory",
+        settings: &[
+            setting("block", 512.0, Interval::whole_from(1.0), "consecutive rows that are read together"),
+            setting("blocks", 16.0, Interval::whole_from(1.0), "blocks whose rows are shuffled together"),
+        ],
+        build: |rows, values| Order::Blocks {
+            rows: rows.count(),
+            of: BlockShuffle { block: values.get("block") as usize, blocks: values.get("blocks") as usize },
+        },
     },
 ];
 
@@ -127,6 +159,7 @@ enum Order {
     Repeated { rows: usize, length: usize },
     ClassAware(ClassAwareCycles),
     ByClass { labels: LabelMatrix, draw: fn(&LabelMatrix, u64, u64) -> Vec<usize> },
+    Blocks { rows: usize, of: BlockShuffle },
 }
 
 impl Order {
@@ -151,6 +184,9 @@ impl Order {
             Order::ClassAware(cycles) => {
                 order.extend(cycles.epoch(seed, epoch).into_iter().map(|row| row as u32));
             }
+            Order::Blocks { rows, of } => {
+                order.extend(of.epoch(*rows, seed, epoch).into_iter().map(|row| row as u32));
+            }
             Order::ByClass { labels, draw } => {
                 order.extend(draw(labels, seed, epoch).into_iter().map(|row| row as u32));
             }
@@ -167,6 +203,8 @@ pub(crate) struct Source {
     order_of: Order,
     order: Vec<u32>,
     labels: Vec<Label>,
+    /// Rows of the features that are about to be read.
+    soon: Vec<u32>,
 }
 
 impl Source {
@@ -188,7 +226,13 @@ impl Source {
             Pool::Labelled => all.clone().filter(|id| is_labelled(id)).collect(),
             Pool::Unlabelled => all.clone().filter(|id| !is_labelled(id)).collect(),
         };
-        let ids: Vec<u32> = if feed.pool == Pool::All { all.collect() } else { pool.clone() };
+        let everything: Vec<u32>;
+        let ids = if feed.pool == Pool::All {
+            everything = all.collect();
+            &everything
+        } else {
+            &pool
+        };
         if ids.is_empty() {
             let what = match feed.pool {
                 Pool::All => "no training rows",
@@ -199,31 +243,33 @@ impl Source {
             };
             return Err(TrainError::Setting(format!("there is {what}")));
         }
-        let rows: Vec<usize> = ids.iter().map(|id| train.rows[*id as usize] as usize).collect();
-        let order_of = (row.build)(train.observed.select(&rows).matrix(), &values);
+        let of_pool = PoolRows { train: *train, ids };
+        let [drawn, order_of] = [(); 2].map(|()| (row.build)(&of_pool, &values));
         // The first feed has the name that plain training always had.
         let purpose = if index == 0 { "row order".to_string() } else { format!("row order of feed {index}") };
-        let mut source = Self { feed: feed.clone(), purpose, pool, order_of, order: vec![], labels: vec![] };
+        let feed = feed.clone();
+        let (order, labels, soon) = (vec![], vec![], vec![]);
+        let mut source = Self { feed, purpose, pool, order_of: drawn, order, labels, soon };
         // How long an epoch is depends on the sampler alone: one is drawn and thrown away.
         source.order_of.fill(&source.purpose, seed, 0, &mut source.order);
         if source.order.is_empty() {
             return Err(TrainError::Setting(format!(
                 "the sampler {} has no rows: no label is positive",
-                feed.sampler.name
+                source.feed.sampler.name
             )));
         }
         if source.batches() == 0 {
             return Err(TrainError::Setting(format!(
                 "batch = {}: there are only {} training rows{}, and incomplete batches are dropped",
-                feed.batch,
+                source.feed.batch,
                 source.order.len(),
-                match feed.sampler.name.as_str() {
+                match source.feed.sampler.name.as_str() {
                     "shuffled" | "fixed" => String::new(),
                     sampler => format!(" in an epoch of the sampler {sampler}"),
                 }
             )));
         }
-        source.order_of = (row.build)(train.observed.select(&rows).matrix(), &values);
+        source.order_of = order_of;
         Ok(source)
     }
 
@@ -261,12 +307,35 @@ impl Source {
     /// Sample ids and labels of batch `step` of the epoch; a feed with fewer batches starts again.
     pub(crate) fn batch(&mut self, train: &TrainSet<'_>, step: usize) -> (&[u32], &[Label]) {
         let start = step % self.batches() * self.feed.batch;
+        self.announce(train, start);
         let ids = &self.order[start..(start + self.feed.batch).min(self.order.len())];
         self.labels.clear();
         for id in ids {
             self.labels.extend_from_slice(train.labels_of(*id));
         }
         (ids, &self.labels)
+    }
+
+    /// Says which rows are read next, where they come from disk in blocks: those of the first blocks at the start of an epoch,
+    /// and those of the next blocks when the present ones are begun.
+    fn announce(&mut self, train: &TrainSet<'_>, start: usize) {
+        let Order::Blocks { of: BlockShuffle { block, blocks }, .. } = self.order_of else { return };
+        let window = block.saturating_mul(blocks);
+        // Rows start to start + batch: whether some window begins among them.
+        let begun = start.next_multiple_of(window);
+        if !train.features.are_on_disk() || begun >= start + self.feed.batch {
+            return;
+        }
+        let end = self.order.len();
+        let from = if start == 0 { 0 } else { begun.saturating_add(window) }.min(end);
+        let to = begun.saturating_add(window).saturating_add(window).min(end);
+        self.soon.clear();
+        self.soon.extend(self.order[from..to].iter().map(|id| train.rows[*id as usize]));
+        self.soon.sort_unstable();
+        // Rows of a block that do not train, such as those that validate, leave gaps, which are read over.
+        for run in self.soon.chunk_by(|a, b| (b - a) as usize <= block) {
+            train.features.will_read(run[0] as usize..run[run.len() - 1] as usize + 1);
+        }
     }
 
     /// The state to save in addition to the seed and the epoch.

@@ -7,13 +7,12 @@ use counts::Counts;
 use crate::model::{Fingerprints, ModelParts, TrainedWith};
 use crate::sources::{Joined, join};
 use crate::{
-    Data, EvalLabels, EvalRows, EvalSet, Evaluation, FeatureSource, Head, LabelSource, LastBatch, LossChoice,
-    Model, Named, On, Run, TrainError, TrainSet, Training, Transform,
+    Data, EvalLabels, EvalRows, EvalSet, Evaluation, FeatureRows, FeatureSource, Head, LabelSource,
+    LastBatch, LossChoice, Model, Named, On, Run, TrainError, TrainSet, Training, Transform,
 };
 use lacuna_labels::{Features, Label, ObservedLabels, TrueLabels};
 use lacuna_losses::{LabelNeeds, Options};
 use lacuna_protocols::Stream;
-use std::borrow::Cow;
 
 /// Losses of the logits alone that are smooth and the same in every step, so that L-BFGS can minimise their mean over all
 /// rows.
@@ -221,26 +220,33 @@ impl Fit {
         let held = if whole { None } else { self.held_out(observed, &mut notes) };
         let (rows, held) = held.unwrap_or((all, vec![]));
         let fitted = Transform::fit(&transform, features, &rows)?;
-        let transformed = match fitted.is_none() {
-            true => Cow::Borrowed(features),
-            false => Cow::Owned(fitted.try_apply(features)?),
+        let in_memory: Features;
+        let transformed = if fitted.is_none() {
+            features.into()
+        } else if fitted.is_applied_when_read(features) {
+            let rows = FeatureRows::through(features, &fitted);
+            rows.check()?;
+            rows
+        } else {
+            in_memory = fitted.try_apply(features)?;
+            (&in_memory).into()
         };
         let head = training.head.on(transformed.columns(), observed.classes(), joined.image)?;
         let mut training = Training { head: head.clone(), ..training };
         if whole {
-            let decay = self.decay.unwrap_or_else(|| mean_square(&transformed) / LOGIT_DEVIATION.powi(2));
+            let decay = self.decay.unwrap_or_else(|| mean_square(transformed) / LOGIT_DEVIATION.powi(2));
             notes.push(format!("penalty {decay:.4}/2 |W|^2 beside the sum of the loss over all cells"));
             let of_mean = decay / observed.cells().len() as f64;
             training.optimizer = training.optimizer.set("weight_decay", of_mean);
         }
 
-        let train = TrainSet::new(&transformed, observed, &rows);
+        let train = TrainSet::new(transformed, observed, &rows);
         let picked: Vec<usize> = held.iter().map(|&row| row as usize).collect();
         let of_held = observed.select(&picked);
         let negatives = of_held.cells().contains(&Label::Negative);
         let assumed: TrueLabels = of_held.assume_negative();
         let val = (!held.is_empty()).then_some(EvalSet {
-            features: &transformed,
+            features: transformed,
             labels: if negatives { EvalLabels::Observed(&of_held) } else { EvalLabels::Complete(&assumed) },
             rows: EvalRows::Some(&held),
         });
@@ -424,8 +430,13 @@ const POSITIVES_ONLY: &str = "wan";
 const LOGIT_DEVIATION: f64 = 4.0;
 
 /// Mean of |x|^2 over the rows; the number of features where they are standardised.
-fn mean_square(features: &Features) -> f64 {
-    let sum: f64 = features.values().iter().map(|x| f64::from(*x) * f64::from(*x)).sum();
+fn mean_square(features: FeatureRows<'_>) -> f64 {
+    let (mut sum, mut x) = (0.0, vec![0.0; features.columns()]);
+    for row in 0..features.rows() {
+        features.copy(row, &mut x);
+        // One value after the other, whatever the rows are.
+        sum = x.iter().fold(sum, |sum: f64, x| sum + f64::from(*x) * f64::from(*x));
+    }
     sum / features.rows().max(1) as f64
 }
 
@@ -438,9 +449,9 @@ fn fingerprints(features: &Features, observed: &ObservedLabels) -> Fingerprints 
     };
     let mut bytes = Vec::new();
     let mut of_features = sized(features.rows(), features.columns());
-    for values in features.values().chunks(1 << 14) {
+    for row in 0..features.rows() {
         bytes.clear();
-        values.iter().for_each(|value| bytes.extend(value.to_le_bytes()));
+        features.row(row).iter().for_each(|value| bytes.extend(value.to_le_bytes()));
         of_features.update(&bytes);
     }
     let mut of_labels = sized(observed.rows(), observed.classes());

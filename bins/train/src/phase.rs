@@ -282,12 +282,12 @@ impl Current {
         });
     }
 
-    /// Logits of `count` rows, `[count, C]`, in evaluation mode.
-    pub(crate) fn predict<'f>(
+    /// Logits of `count` rows that `copy` writes, `[count, C]`, in evaluation mode.
+    pub(crate) fn predict(
         &mut self,
         count: usize,
         columns: usize,
-        row: impl Fn(usize) -> &'f [f32],
+        copy: impl Fn(usize, &mut [f32]),
         out: &mut Vec<f32>,
     ) {
         out.clear();
@@ -296,7 +296,7 @@ impl Current {
             self.tape.reset();
             let x = self.tape.input_with([rows, columns], |x| {
                 for (i, x) in x.chunks_exact_mut(columns).enumerate() {
-                    x.copy_from_slice(row(from + i));
+                    copy(from + i, x);
                 }
             });
             let z = self.procedure.predict(&mut self.tape, x);

@@ -418,7 +418,8 @@ impl<'a> Run<'a> {
     fn predict_train(&mut self) {
         let train = self.data.train;
         let columns = train.features.columns();
-        self.current.predict(train.len(), columns, |i| train.features_of(i as u32), &mut self.logits);
+        let copy = |i: usize, x: &mut [f32]| train.copy_features(i as u32, x);
+        self.current.predict(train.len(), columns, copy, &mut self.logits);
     }
 
     /// One metric of a set with the weights on the tape.
@@ -446,7 +447,7 @@ impl<'a> Run<'a> {
 
     fn predict_set(&mut self, set: &EvalSet<'_>) {
         let columns = set.features.columns();
-        self.current.predict(set.len(), columns, |i| set.row(i), &mut self.logits);
+        self.current.predict(set.len(), columns, |i, x| set.copy(i, x), &mut self.logits);
     }
 
     fn failed(&self, source: TrainError) -> TrainError {

@@ -2,7 +2,7 @@
 
 use crate::named::{NamedRow, SettingInfo, Values, optional, setting};
 use crate::{Named, TrainError, pca};
-use lacuna_labels::Features;
+use lacuna_labels::{FeatureError, Features};
 use lacuna_losses::Interval;
 use serde::{Deserialize, Serialize};
 
@@ -26,6 +26,9 @@ impl NamedRow for TransformRow {
         self.settings
     }
 }
+
+/// Bytes from which on features are not copied to be transformed.
+const LARGE: usize = 192 << 20;
 
 /// Every transform of features.
 pub static TRANSFORMS: &[TransformRow] = &[
@@ -108,6 +111,14 @@ impl Transform {
         if self.components.is_empty() { columns } else { self.components.len() / columns }
     }
 
+    /// Whether rows had better be transformed each time they are read than all at once: where the features are
+    /// [on disk](Features::is_on_disk), and where a second matrix of them would be large, unless the transform is a projection,
+    /// which costs more than a step of training.
+    pub fn is_applied_when_read(&self, features: &Features) -> bool {
+        let bytes = 4 * features.rows() * features.columns();
+        features.is_on_disk() || (bytes >= LARGE && self.components.is_empty())
+    }
+
     /// Transformed features.
     ///
     /// # Panics
@@ -120,7 +131,7 @@ impl Transform {
     ///
     /// # Errors
     /// [`TrainError::Setting`] where one is beyond the range of 32-bit floats.
-    pub(crate) fn try_apply(&self, features: &Features) -> Result<Features, TrainError> {
+    pub fn try_apply(&self, features: &Features) -> Result<Features, TrainError> {
         let wide = self.columns(features.columns());
         let mut values = Vec::with_capacity(features.rows() * wide);
         let mut row = vec![0.0; features.columns()];
@@ -128,8 +139,16 @@ impl Transform {
             row.copy_from_slice(features.row(i));
             self.apply_row(&mut row, &mut values);
         }
-        let transformed = Features::new(features.rows(), wide, values);
-        transformed.map_err(|error| TrainError::Setting(format!("the transform of the features: {error}")))
+        Features::new(features.rows(), wide, values).map_err(Self::refused)
+    }
+
+    /// The error of a transformed feature that is not finite.
+    pub(crate) fn not_finite(row: usize, column: usize, value: f32) -> TrainError {
+        Self::refused(FeatureError::NotFinite { row, column, value })
+    }
+
+    fn refused(error: FeatureError) -> TrainError {
+        TrainError::Setting(format!("the transform of the features: {error}"))
     }
 
     /// Transformed features, in the memory of the given ones where nothing else shares it and the number of columns stays.
@@ -140,8 +159,7 @@ impl Transform {
         if !self.components.is_empty() {
             return self.try_apply(&features);
         }
-        let transformed = features.map_rows(|row| self.prepare(row));
-        transformed.map_err(|error| TrainError::Setting(format!("the transform of the features: {error}")))
+        features.map_rows(|row| self.prepare(row)).map_err(Self::refused)
     }
 
     /// Appends the transformed row to `out`; `row` is changed.
@@ -152,6 +170,19 @@ impl Transform {
         } else {
             let project = |w: &[f32]| w.iter().zip(&*row).map(|(w, x)| f64::from(w * x)).sum::<f64>() as f32;
             out.extend(self.components.chunks(row.len()).map(project));
+        }
+    }
+
+    /// Writes the transformed `row` to `out`, without memory of its own.
+    pub(crate) fn apply_to(&self, row: &[f32], out: &mut [f32]) {
+        if self.components.is_empty() {
+            out.copy_from_slice(row);
+            return self.prepare(out);
+        }
+        assert!(!self.l2 && self.scale.is_empty(), "components are of features that are centred alone");
+        for (out, w) in out.iter_mut().zip(self.components.chunks(row.len())) {
+            let products = w.iter().zip(row).zip(&self.mean).map(|((w, x), mean)| f64::from(w * (x - mean)));
+            *out = products.sum::<f64>() as f32;
         }
     }
 

@@ -31,6 +31,9 @@ pub struct Limits {
     pub cells: u64,
     /// Bytes from which on a `<f4` array of features is mapped into memory instead of being read.
     pub map_from: u64,
+    /// Bytes of a mapped array that are in memory at a time, in pieces of 64 KiB; what was read before is given back to the
+    /// system, which reads it again when it is needed.
+    pub resident: u64,
 }
 
 impl Limits {
@@ -54,6 +57,7 @@ impl Default for Limits {
             declared: 64 << 30,
             cells: 4 << 30,
             map_from: 1 << 30,
+            resident: 128 << 20,
         }
     }
 }

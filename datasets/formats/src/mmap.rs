@@ -3,11 +3,14 @@
 
 use crate::npy::MatrixFile;
 use crate::{ByteOrder, Dtype, FormatError, Kind};
+use lacuna_labels::Store;
 use memmap2::Mmap;
+use resident::Resident;
 use std::fs::File;
+use std::ops::Range;
 use std::path::Path;
 
-/// The `f32` elements of a file, mapped into memory.
+/// The `f32` elements of a file, mapped into memory, a bounded part of which is in memory at a time.
 ///
 /// The file is locked against writers that ask (an advisory lock), and it is as long as its header said when it was
 /// mapped. If another program shortens it all the same, the next access ends this one: with a sentence on standard error
@@ -21,6 +24,7 @@ pub(crate) struct MappedF32 {
     /// Byte at which the elements start; a multiple of 4.
     start: usize,
     count: usize,
+    resident: Resident,
     /// Holds the lock.
     _file: File,
 }
@@ -32,8 +36,8 @@ pub(crate) fn can_map(matrix: &MatrixFile) -> bool {
     kind == Kind::F32 && order == native && !matrix.fortran_order && matrix.start.is_multiple_of(4)
 }
 
-/// Maps the elements of a matrix for which [`can_map`] said yes.
-pub(crate) fn map(matrix: &MatrixFile, path: &Path) -> Result<MappedF32, FormatError> {
+/// Maps the elements of a matrix for which [`can_map`] said yes, at most `limit` bytes of which will be in memory at a time.
+pub(crate) fn map(matrix: &MatrixFile, path: &Path, limit: u64) -> Result<MappedF32, FormatError> {
     assert!(can_map(matrix));
     let file = matrix.file().try_clone().map_err(FormatError::io(path))?;
     // A lock that cannot be had (a file system without locks) is not an error: nothing here relies on it.
@@ -54,6 +58,7 @@ pub(crate) fn map(matrix: &MatrixFile, path: &Path) -> Result<MappedF32, FormatE
     Ok(MappedF32 {
         #[cfg(unix)]
         _watch: bus_error::watch(&map, path),
+        resident: Resident::new(map.as_ptr_range(), limit),
         map,
         start,
         count,
@@ -69,6 +74,131 @@ impl AsRef<[f32]> for MappedF32 {
         let (before, values, after) = unsafe { bytes.align_to::<f32>() };
         assert!(before.is_empty() && after.is_empty());
         values
+    }
+}
+
+impl MappedF32 {
+    /// The bytes of these elements within the map.
+    fn bytes(&self, values: Range<usize>) -> Range<usize> {
+        self.start + 4 * values.start..self.start + 4 * values.end
+    }
+}
+
+impl Store for MappedF32 {
+    fn reads(&self, values: Range<usize>) {
+        if self.resident.reads(self.bytes(values)) {
+            #[cfg(unix)]
+            // SAFETY: the map is shared and read-only, so that nothing is lost: whoever holds a slice of it finds the bytes of
+            // the file there again. An error (there is none for such a map) leaves more in memory, and no number changes.
+            let _ = unsafe { self.map.unchecked_advise(memmap2::UncheckedAdvice::DontNeed) };
+        }
+    }
+
+    fn will_read(&self, values: Range<usize>) {
+        #[cfg(unix)]
+        {
+            let bytes = self.bytes(values);
+            // A piece of advice: an error changes no number.
+            let _ = self.map.advise_range(memmap2::Advice::WillNeed, bytes.start, bytes.len());
+        }
+        #[cfg(not(unix))]
+        let _ = values;
+    }
+
+    fn is_on_disk(&self) -> bool {
+        true
+    }
+}
+
+/// How much of a map is in memory.
+///
+/// The memory of a map counts as that of the process from the first access to a page on, and the system takes it back only when
+/// memory is short. A first access brings in the pages around it that are read already, within an aligned piece of 64 KiB
+/// (`fault_around_bytes` of Linux). So the pieces that were touched are marked; when those of `limit` bytes are, the whole map
+/// is given back and all marks are cleared.
+mod resident {
+    use std::ops::Range;
+    use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+
+    /// log2 of the bytes of a piece.
+    const PIECE: u32 = 16;
+
+    pub(super) struct Resident {
+        /// Bytes from the start of the first piece to the map.
+        before: usize,
+        /// A bit for each piece.
+        touched: Box<[AtomicU64]>,
+        count: AtomicUsize,
+        /// Most pieces.
+        limit: usize,
+    }
+
+    impl Resident {
+        /// Nothing of a map with these addresses is in memory.
+        pub(super) fn new(map: Range<*const u8>, limit: u64) -> Self {
+            let (start, end) = (map.start.addr(), map.end.addr());
+            let before = start & ((1 << PIECE) - 1);
+            let pieces = (before + end - start).div_ceil(1 << PIECE);
+            Self {
+                before,
+                touched: (0..pieces.div_ceil(64)).map(|_| AtomicU64::new(0)).collect(),
+                count: AtomicUsize::new(0),
+                limit: usize::try_from(limit >> PIECE).unwrap_or(usize::MAX),
+            }
+        }
+
+        /// Marks bytes that are about to be read; `true` where the map is to be given back first.
+        ///
+        /// Threads may do this at the same time: the worst is that a mark of one is cleared by another before it reads, which
+        /// leaves its piece in memory, uncounted, until the map is given back the next time.
+        pub(super) fn reads(&self, bytes: Range<usize>) -> bool {
+            let mark = || {
+                let pieces =
+                    (self.before + bytes.start) >> PIECE..(self.before + bytes.end).div_ceil(1 << PIECE);
+                let mut new = 0;
+                for piece in pieces {
+                    let (word, bit) = (&self.touched[piece / 64], 1 << (piece % 64));
+                    // Nearly always it is marked, and looking is cheaper than writing.
+                    if word.load(Ordering::Relaxed) & bit == 0 {
+                        new += usize::from(word.fetch_or(bit, Ordering::Relaxed) & bit == 0);
+                    }
+                }
+                new
+            };
+            let new = mark();
+            if new == 0 || self.count.fetch_add(new, Ordering::Relaxed) + new <= self.limit {
+                return false;
+            }
+            self.touched.iter().for_each(|word| word.store(0, Ordering::Relaxed));
+            self.count.store(mark(), Ordering::Relaxed);
+            true
+        }
+    }
+
+    #[cfg(test)]
+    mod tests {
+        use super::*;
+
+        #[test]
+        fn pieces_are_counted_once_until_the_map_is_given_back() {
+            // The map starts in the middle of a piece.
+            let address = |at: usize| std::ptr::without_provenance::<u8>(at);
+            let resident = Resident::new(address(0x18000)..address(0x98000), 3 << PIECE);
+            assert_eq!(resident.touched.len(), 1);
+            // Bytes up to 0x8000 are of piece 0; a range that ends with a piece touches no other.
+            for (bytes, gives_back) in [
+                (0..0x8000, false),
+                (0x8000..0x8001, false),
+                (0x10000..0x18000, false),
+                (0x17fff..0x18001, false),
+                (0x7f000..0x80000, true),
+                (0x7f000..0x80000, false),
+                (0..0x1_8000, false),
+                (0x20000..0x20001, true),
+            ] {
+                assert_eq!(resident.reads(bytes.clone()), gives_back, "{bytes:x?}");
+            }
+        }
     }
 }
 
@@ -218,6 +348,47 @@ mod tests {
             format!("error: {}: the file was truncated while it was mapped into memory;", path.display());
         assert!(err.contains(&expected), "{err}");
         assert!(!out.contains("sum"), "{out}");
+    }
+
+    /// KiB of this process that a map of the file is in memory with.
+    #[cfg(target_os = "linux")]
+    fn kib_in_memory(path: &Path) -> usize {
+        let maps = std::fs::read_to_string("/proc/self/smaps").unwrap();
+        let of_file = maps.lines().skip_while(|line| !line.ends_with(path.to_str().unwrap()));
+        let size =
+            of_file.into_iter().find_map(|line| line.strip_prefix("Rss:")).expect("the file is mapped");
+        size.trim().trim_end_matches(" kB").parse().unwrap()
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn rows_in_any_order_leave_a_bounded_part_of_the_file_in_memory() {
+        let folder = tempfile::tempdir().unwrap();
+        let path =
+            folder.path().join("features.npy").canonicalize().unwrap_or(folder.path().join("features.npy"));
+        let (rows, columns) = (40_000, 256);
+        let value = |row: usize, column: usize| (row * 3 + column) as f32;
+        let values = (0..rows * columns).map(|i| value(i / columns, i % columns)).collect();
+        NpyArray::new(vec![rows, columns], NpyData::F32(values)).unwrap().save(&path).unwrap();
+        let limits = Limits { map_from: 1, resident: 4 << 20, ..Limits::default() };
+        let features = npy_features(&path, &limits).unwrap().0;
+        assert!(features.is_on_disk());
+        // The file has 40 MB, and was read once to find what is not finite.
+        let mut most = kib_in_memory(&path);
+        let sequential = 0..rows;
+        let scattered = (0..rows).map(|i| i * 7_919 % rows);
+        for (i, row) in sequential.chain(scattered).enumerate() {
+            assert_eq!(features.row(row)[255], value(row, 255));
+            if i % 97 == 0 {
+                most = most.max(kib_in_memory(&path));
+            }
+        }
+        assert!((1_000..=4 << 10).contains(&most), "{most} KiB");
+        features.will_read(10..rows);
+        assert!(kib_in_memory(&path) <= 4 << 10);
+        // Whoever looks at everything has everything in memory: the bound above is not the system's.
+        assert!(features.values().iter().sum::<f32>() > 0.0);
+        assert!(kib_in_memory(&path) > 30_000);
     }
 
     /// Runs as a child of the next test alone: a signal that is none of our maps'.

@@ -1,6 +1,7 @@
 //! A rows x columns matrix of features, what a head is trained on.
 
 use std::fmt;
+use std::ops::Range;
 use std::sync::Arc;
 
 /// Finite features of `rows` x `columns`, row-major. Clones share the values.
@@ -25,8 +26,34 @@ pub struct Features {
 #[derive(Clone)]
 enum Values {
     Owned(Arc<Vec<f32>>),
-    Shared(Arc<dyn AsRef<[f32]> + Send + Sync>),
+    Shared(Arc<dyn Store>),
 }
+
+/// Values that stay where they are, for [`Features::shared`]: an array of the caller, a file that is mapped into memory.
+///
+/// Arrays and vectors implement it with the defaults, which are those of memory. A store whose values are read from a file as
+/// they are looked at counts the looks, and gives memory back.
+pub trait Store: AsRef<[f32]> + Send + Sync {
+    /// Called before these values are read; a store may give back the memory of values that were read before, which is then
+    /// filled again when they are looked at.
+    fn reads(&self, values: Range<usize>) {
+        let _ = values;
+    }
+
+    /// Says that these values will be read soon, in any order.
+    fn will_read(&self, values: Range<usize>) {
+        let _ = values;
+    }
+
+    /// Whether the values are on disk, and only some of them in memory at a time.
+    fn is_on_disk(&self) -> bool {
+        false
+    }
+}
+
+impl Store for Vec<f32> {}
+impl Store for Box<[f32]> {}
+impl<const N: usize> Store for [f32; N] {}
 
 impl Values {
     fn as_slice(&self) -> &[f32] {
@@ -84,11 +111,11 @@ impl Features {
     /// [`FeatureError::Size`] unless there are exactly `rows * columns` values,
     /// [`FeatureError::NotFinite`] with the first value that is infinite or not a number.
     pub fn new(rows: usize, columns: usize, values: Vec<f32>) -> Result<Self, FeatureError> {
-        Self::check(rows, columns, &values)?;
-        Ok(Self { rows, columns, values: Values::Owned(Arc::new(values)) })
+        Self { rows, columns, values: Values::Owned(Arc::new(values)) }.checked()
     }
 
-    /// A matrix whose values stay where they are: a file that is mapped into memory, an array of the caller.
+    /// A matrix whose values stay where they are: a file that is mapped into memory, an array of the caller. They are read
+    /// once, to find those that are not finite.
     ///
     /// ```
     /// use lacuna_labels::Features;
@@ -101,26 +128,22 @@ impl Features {
     ///
     /// # Errors
     /// As for [`Features::new`].
-    pub fn shared(
-        rows: usize,
-        columns: usize,
-        values: Arc<dyn AsRef<[f32]> + Send + Sync>,
-    ) -> Result<Self, FeatureError> {
-        Self::check(rows, columns, (*values).as_ref())?;
-        Ok(Self { rows, columns, values: Values::Shared(values) })
+    pub fn shared(rows: usize, columns: usize, values: Arc<dyn Store>) -> Result<Self, FeatureError> {
+        Self { rows, columns, values: Values::Shared(values) }.checked()
     }
 
-    fn check(rows: usize, columns: usize, values: &[f32]) -> Result<(), FeatureError> {
-        if rows.checked_mul(columns) != Some(values.len()) {
-            return Err(FeatureError::Size { rows, columns, values: values.len() });
+    fn checked(self) -> Result<Self, FeatureError> {
+        let (rows, columns, values) = (self.rows, self.columns, self.values().len());
+        if rows.checked_mul(columns) != Some(values) {
+            return Err(FeatureError::Size { rows, columns, values });
         }
-        match values.iter().position(|v| !v.is_finite()) {
-            Some(i) => {
-                let (row, column) = (i / columns, i % columns);
-                Err(FeatureError::NotFinite { row, column, value: values[i] })
+        for row in 0..if columns == 0 { 0 } else { rows } {
+            let x = self.row(row);
+            if let Some(column) = x.iter().position(|x| !x.is_finite()) {
+                return Err(FeatureError::NotFinite { row, column, value: x[column] });
             }
-            None => Ok(()),
         }
+        Ok(self)
     }
 
     /// The matrix with every row changed: in place where no clone shares the values, in a copy where one does.
@@ -156,14 +179,35 @@ impl Features {
         self.columns
     }
 
-    /// All values, row-major.
+    /// All values, row-major. Of features [on disk](Self::is_on_disk), whoever goes through them this way brings them all into
+    /// memory; [`row`](Self::row) does not.
     pub fn values(&self) -> &[f32] {
         self.values.as_slice()
     }
 
     /// The features of one row, `[columns]`.
+    #[inline]
     pub fn row(&self, row: usize) -> &[f32] {
-        &self.values()[row * self.columns..(row + 1) * self.columns]
+        let range = row * self.columns..(row + 1) * self.columns;
+        if let Values::Shared(values) = &self.values {
+            values.reads(range.clone());
+        }
+        &self.values()[range]
+    }
+
+    /// Whether the values are on disk, and only those of some rows in memory at a time.
+    pub fn is_on_disk(&self) -> bool {
+        match &self.values {
+            Values::Owned(_) => false,
+            Values::Shared(values) => values.is_on_disk(),
+        }
+    }
+
+    /// Says that these rows will be read soon, in any order: they are read from disk in one go, if that is where they are.
+    pub fn will_read(&self, rows: Range<usize>) {
+        if let Values::Shared(values) = &self.values {
+            values.will_read(rows.start * self.columns..rows.end * self.columns);
+        }
     }
 
     /// The rows named by `rows`, in that order.

@@ -27,7 +27,7 @@ mod observed;
 mod set;
 mod truth;
 
-pub use features::{FeatureError, Features};
+pub use features::{FeatureError, Features, Store};
 pub use matrix::{LabelError, LabelMatrix};
 pub use observed::ObservedLabels;
 pub use set::FeatureSet;

@@ -1,7 +1,7 @@
 //! The supervised contrastive loss over embeddings of (row, class) cells.
 
 use lacuna_loss_api::pointwise::lane_sum;
-use lacuna_loss_api::{Interval, LossError, f32x8, lanes, math};
+use lacuna_loss_api::{Exec, Interval, LossError, Matrix, Write, f32x8, gemm, lanes, math};
 
 /// Label-aware contrastive loss.
 ///
@@ -36,6 +36,15 @@ pub struct Contrastive {
     similarities: Vec<f32>,
     /// The embeddings that are not empty.
     used: Vec<u32>,
+    /// Their classes.
+    classes: Vec<u32>,
+    /// Their numbers, `[M, dimension]`.
+    gathered: Vec<f32>,
+    /// G + G^T of the embeddings whose derivatives are wanted, and these derivatives.
+    both: Vec<f32>,
+    derivatives: Vec<f32>,
+    /// Number of embeddings of each class, by its number.
+    counts: Vec<u32>,
 }
 
 impl Contrastive {
@@ -53,17 +62,32 @@ impl Contrastive {
                 range,
             });
         }
-        Ok(Self { temperature, similarities: Vec::new(), used: Vec::new() })
+        Ok(Self {
+            temperature,
+            similarities: vec![],
+            used: vec![],
+            classes: vec![],
+            gathered: vec![],
+            both: vec![],
+            derivatives: vec![],
+            counts: vec![],
+        })
     }
 
-    /// Memory for so many embeddings that are not empty, so that no later call with as many allocates.
-    pub fn reserve(&mut self, embeddings: usize) {
+    /// Memory for so many embeddings that are not empty, `wanted` of which need derivatives, in `classes` classes, so that no later
+    /// call with as many allocates.
+    pub fn reserve(&mut self, embeddings: usize, wanted: usize, dimension: usize, classes: usize) {
         self.similarities.reserve(embeddings * embeddings);
         self.used.reserve(embeddings);
+        self.classes.reserve(embeddings);
+        self.gathered.reserve(embeddings * dimension);
+        self.both.reserve(wanted * embeddings);
+        self.derivatives.reserve(wanted * dimension);
+        self.counts.reserve(classes + 1);
     }
 
-    /// The loss of embeddings `[labels.len(), views, dimension]`; overwrites `grad`, of the same size, with its
-    /// derivatives.
+    /// The loss of embeddings `[labels.len(), views, dimension]`; overwrites `grad` with its derivatives by the first embeddings, as
+    /// many as it has room for: those of a memory queue, which stands at the end, are constants.
     ///
     /// # Errors
     /// [`LossError::Shape`] for sizes that do not fit, [`LossError::NonFinite`] for an embedding that is not finite; its
@@ -82,75 +106,99 @@ impl Contrastive {
         if features.len() != expected || expected == 0 {
             return shape("the embeddings", features.len());
         }
-        if let Some(grad) = grad.as_deref().filter(|grad| grad.len() != expected) {
+        let whole = |grad: &[f32]| grad.len() <= expected && grad.len().is_multiple_of(dimension);
+        if let Some(grad) = grad.as_deref().filter(|grad| !whole(grad)) {
             return shape("the gradient", grad.len());
         }
         if let Some(i) = features.iter().position(|x| !x.is_finite()) {
             let (row, class, value) = (i / dimension, i % dimension, features[i]);
             return Err(LossError::NonFinite { row, class, value });
         }
-        self.used.clear();
-        self.used.extend((0..rows).filter(|i| labels[i / views] > 0).map(|i| i as u32));
-        let used = &self.used;
-        let m = used.len();
+        self.gather(features, labels, views, dimension);
+        let m = self.used.len();
         self.similarities.resize(m * m, 0.0);
-        let row = |i: u32| &features[i as usize * dimension..][..dimension];
-        let class = |i: u32| labels[i as usize / views];
-        let by = (1.0 / self.temperature) as f32;
-        for (i, &a) in used.iter().enumerate() {
-            for (j, &b) in used.iter().enumerate().take(i) {
-                let s = by * dot(row(a), row(b));
-                self.similarities[i * m + j] = s;
-                self.similarities[j * m + i] = s;
-            }
-            // e^-inf is 0: an embedding is not compared with itself.
-            self.similarities[i * m + i] = f32::NEG_INFINITY;
+        if m > 0 {
+            let f = Matrix::new(&self.gathered, m, dimension);
+            gemm(Exec::Serial, Write::Set, f, f.transposed(), &mut self.similarities);
         }
-        let anchors = used.iter().filter(|a| used.iter().any(|b| b != *a && class(*b) == class(**a))).count();
+        let total = self.softmax();
+        let anchors = self.classes.iter().filter(|class| self.counts[**class as usize] > 1).count();
+        if let Some(grad) = grad {
+            self.differentiate(grad, dimension, anchors);
+        }
+        Ok((total / anchors.max(1) as f64) as f32)
+    }
+
+    /// Copies the embeddings that are not empty, and counts those of each class.
+    fn gather(&mut self, features: &[f32], labels: &[u32], views: usize, dimension: usize) {
+        let Self { used, classes, gathered, counts, .. } = self;
+        for list in [&mut *used, classes, counts] {
+            list.clear();
+        }
+        gathered.clear();
+        counts.resize(labels.iter().max().map_or(0, |label| *label as usize) + 1, 0);
+        for (i, x) in features.chunks_exact(dimension).enumerate() {
+            let label = labels[i / views];
+            if label > 0 {
+                used.push(i as u32);
+                classes.push(label);
+                gathered.extend_from_slice(x);
+                counts[label as usize] += 1;
+            }
+        }
+    }
+
+    /// Replaces the products f_i f_j by G_ij without its division by the number of anchors; the sum of the losses of all anchors.
+    fn softmax(&mut self) -> f64 {
+        let by = (1.0 / self.temperature) as f32;
+        let m = self.used.len();
         let mut total = 0.0;
-        for (&a, s) in used.iter().zip(self.similarities.chunks_mut(m.max(1))) {
-            let positives = used.iter().filter(|b| **b != a && class(**b) == class(a)).count();
+        for (i, (s, &class)) in self.similarities.chunks_mut(m.max(1)).zip(&self.classes).enumerate() {
+            let positives = self.counts[class as usize] - 1;
             if positives == 0 {
                 s.fill(0.0);
                 continue;
             }
-            let share = 1.0 / positives as f64;
-            let of_positives: f64 = (used.iter().zip(&*s))
-                .filter(|(b, _)| **b != a && class(**b) == class(a))
-                .map(|(_, s)| f64::from(*s))
+            // e^-inf is 0: an embedding is not compared with itself.
+            s.iter_mut().for_each(|s| *s *= by);
+            s[i] = f32::NEG_INFINITY;
+            let share = 1.0 / f64::from(positives);
+            let of_positives: f64 = (self.classes.iter().zip(&*s).enumerate())
+                .filter(|(j, (other, _))| **other == class && *j != i)
+                .map(|(_, (_, s))| f64::from(*s))
                 .sum();
             let largest = s.iter().copied().fold(f32::NEG_INFINITY, f32::max);
             let sum = exponentials(s, largest);
             total += f64::from(largest) + sum.ln() - share * of_positives;
-            for (s, &b) in s.iter_mut().zip(used) {
-                let target = if b != a && class(b) == class(a) { share } else { 0.0 };
-                *s = ((f64::from(*s) / sum - target) / anchors as f64) as f32;
+            let (by_sum, target) = ((1.0 / sum) as f32, share as f32);
+            for (s, &other) in s.iter_mut().zip(&self.classes) {
+                *s = *s * by_sum - if other == class { target } else { 0.0 };
             }
+            s[i] = 0.0;
         }
-        if let Some(grad) = grad {
-            grad.fill(0.0);
-            for (i, &a) in used.iter().enumerate() {
-                let out = &mut grad[a as usize * dimension..][..dimension];
-                for (j, &b) in used.iter().enumerate() {
-                    let g = by * (self.similarities[i * m + j] + self.similarities[j * m + i]);
-                    add_scaled(g, row(b), out);
-                }
-            }
-        }
-        Ok((total / anchors.max(1) as f64) as f32)
+        total
     }
-}
 
-fn dot(a: &[f32], b: &[f32]) -> f32 {
-    let products = a.chunks(8).zip(b.chunks(8));
-    let sum = products.fold(f32x8::splat(0.0), |sum, (a, b)| lanes::load(a).mul_add(lanes::load(b), sum));
-    lane_sum(sum) as f32
-}
-
-/// out += by x.
-fn add_scaled(by: f32, x: &[f32], out: &mut [f32]) {
-    for (x, out) in x.chunks(8).zip(out.chunks_mut(8)) {
-        lanes::store(lanes::load(x).mul_add(f32x8::splat(by), lanes::load(out)), out);
+    /// dL/df_i = (1/T) sum_j (G_ij + G_ji) f_j of the first embeddings.
+    fn differentiate(&mut self, grad: &mut [f32], dimension: usize, anchors: usize) {
+        grad.fill(0.0);
+        let m = self.used.len();
+        let wanted = self.used.iter().filter(|i| (**i as usize) < grad.len() / dimension).count();
+        if wanted == 0 || anchors == 0 {
+            return;
+        }
+        let by = (1.0 / (self.temperature * anchors as f64)) as f32;
+        let g = &self.similarities;
+        self.both.clear();
+        for i in 0..wanted {
+            self.both.extend((0..m).map(|j| by * (g[i * m + j] + g[j * m + i])));
+        }
+        self.derivatives.resize(wanted * dimension, 0.0);
+        let (both, f) = (Matrix::new(&self.both, wanted, m), Matrix::new(&self.gathered, m, dimension));
+        gemm(Exec::Serial, Write::Set, both, f, &mut self.derivatives);
+        for (&i, derivatives) in self.used.iter().zip(self.derivatives.chunks_exact(dimension)) {
+            grad[i as usize * dimension..][..dimension].copy_from_slice(derivatives);
+        }
     }
 }
 
@@ -190,6 +238,10 @@ mod tests {
             let mut grad = vec![f32::NAN; f.len()];
             let value = loss.evaluate(&f, labels, views, dimension, Some(&mut grad)).unwrap();
             assert_eq!(loss.evaluate(&f, labels, views, dimension, None), Ok(value));
+            // Without the last cell, as if it were of a queue.
+            let mut first = vec![f32::NAN; f.len() - views * dimension];
+            assert_eq!(loss.evaluate(&f, labels, views, dimension, Some(&mut first)), Ok(value));
+            assert_eq!(first, grad[..first.len()]);
             let mut duals: Vec<Dual> = f.iter().map(|&x| Dual::of(f64::from(x))).collect();
             for i in 0..f.len() {
                 duals[i] = Dual::variable(f64::from(f[i]));
@@ -209,8 +261,10 @@ mod tests {
         assert!(matches!(loss.evaluate(&[], &[], 2, 2, None), Err(LossError::Shape { .. })));
         let bad = loss.evaluate(&[0.0, 0.0, 0.0, f32::NAN], &[1], 2, 2, None);
         assert!(matches!(bad, Err(LossError::NonFinite { row: 1, class: 1, .. })));
-        let short = loss.evaluate(&[0.0; 4], &[1], 2, 2, Some(&mut [0.0; 3]));
-        assert!(matches!(short, Err(LossError::Shape { .. })));
+        for grad in [&mut [0.0; 3][..], &mut [0.0; 6]] {
+            let result = loss.evaluate(&[0.0; 4], &[1], 2, 2, Some(grad));
+            assert!(matches!(result, Err(LossError::Shape { .. })));
+        }
         for temperature in [0.0, -1.0, f64::NAN] {
             assert!(matches!(Contrastive::new(temperature), Err(LossError::Parameter { .. })));
         }

@@ -4,7 +4,8 @@ use crate::data::LabelsKey;
 use crate::{HarnessError, SplitDataset, ValRows};
 use lacuna_labels::{Features, ObservedLabels, TrueLabels};
 use lacuna_train::{
-    ClassSlice, Data, EvalLabels, EvalRows, EvalSet, Evaluation, Named, On, TrainSet, Training, Transform,
+    ClassSlice, Data, EvalLabels, EvalRows, EvalSet, Evaluation, FeatureRows, Named, On, TrainSet, Training,
+    Transform,
 };
 use std::sync::Arc;
 
@@ -26,10 +27,36 @@ pub(super) struct Arrays {
 #[derive(Debug)]
 pub(super) struct Transformed {
     transform: Transform,
-    train: Features,
-    strong: Option<Features>,
-    background: Option<Features>,
-    test: Features,
+    train: Part,
+    strong: Option<Part>,
+    background: Option<Part>,
+    test: Part,
+}
+
+/// One matrix of features after a transform.
+#[derive(Debug)]
+enum Part {
+    /// Transformed at once.
+    AtOnce(Features),
+    /// As they were, transformed when they are read.
+    WhenRead(Features),
+}
+
+impl Part {
+    fn new(features: &Features, transform: &Transform) -> Result<Self, HarnessError> {
+        if transform.is_applied_when_read(features) {
+            FeatureRows::through(features, transform).check()?;
+            return Ok(Part::WhenRead(features.clone()));
+        }
+        Ok(Part::AtOnce(transform.try_apply(features)?))
+    }
+
+    fn rows<'a>(&'a self, transform: &'a Transform) -> FeatureRows<'a> {
+        match self {
+            Part::AtOnce(features) => features.into(),
+            Part::WhenRead(features) => FeatureRows::through(features, transform),
+        }
+    }
 }
 
 /// Gives features after a transform that others may have made already, or makes them.
@@ -58,17 +85,20 @@ impl Transformed {
             return Ok(None);
         }
         let empty = || Features::new(0, 0, vec![]).expect("an empty matrix has no value that is not finite");
-        let further = [data.strong.as_mut(), data.background.as_mut()].into_iter().flatten();
-        for features in [&mut data.train.features, &mut data.test.features].into_iter().chain(further) {
+        let in_place = |features: &mut Features| {
+            if features.is_on_disk() {
+                return Part::new(features, &transform);
+            }
             // Taken out, so that nothing else shares the values.
             *features = transform.apply_in_place(std::mem::replace(features, empty()))?;
-        }
+            Ok(Part::AtOnce(features.clone()))
+        };
         let parts = Self {
+            train: in_place(&mut data.train.features)?,
+            strong: data.strong.as_mut().map(in_place).transpose()?,
+            background: data.background.as_mut().map(in_place).transpose()?,
+            test: in_place(&mut data.test.features)?,
             transform,
-            train: data.train.features.clone(),
-            strong: data.strong.clone(),
-            background: data.background.clone(),
-            test: data.test.features.clone(),
         };
         Ok(Some((named, parts)))
     }
@@ -108,11 +138,12 @@ impl Arrays {
             }
             let parts = share(named, &|| {
                 let transform = Transform::fit(named, &data.train.features, &train_rows)?;
+                let part = |features: &Features| Part::new(features, &transform);
                 Ok(Transformed {
-                    train: transform.apply(&data.train.features),
-                    strong: data.strong.as_ref().map(|strong| transform.apply(strong)),
-                    background: data.background.as_ref().map(|rows| transform.apply(rows)),
-                    test: transform.apply(&data.test.features),
+                    train: part(&data.train.features)?,
+                    strong: data.strong.as_ref().map(part).transpose()?,
+                    background: data.background.as_ref().map(part).transpose()?,
+                    test: part(&data.test.features)?,
                     transform,
                 })
             })?;
@@ -147,8 +178,14 @@ impl Arrays {
         training: &Training,
     ) -> TrainSet<'a> {
         let (features, strong, background) = match self.transformed(training) {
-            Some(parts) => (&parts.train, parts.strong.as_ref(), parts.background.as_ref()),
-            None => (&data.train.features, data.strong.as_ref(), data.background.as_ref()),
+            Some(parts) => {
+                let rows = |part: &'a Part| part.rows(&parts.transform);
+                (rows(&parts.train), parts.strong.as_ref().map(rows), parts.background.as_ref().map(rows))
+            }
+            None => {
+                let (strong, background) = (data.strong.as_ref(), data.background.as_ref());
+                ((&data.train.features).into(), strong.map(Into::into), background.map(Into::into))
+            }
         };
         TrainSet {
             features,
@@ -172,8 +209,8 @@ impl Arrays {
         training: &Training,
     ) -> Data<'a> {
         let (train_features, test_features) = match self.transformed(training) {
-            Some(parts) => (&parts.train, &parts.test),
-            None => (&data.train.features, &data.test.features),
+            Some(parts) => (parts.train.rows(&parts.transform), parts.test.rows(&parts.transform)),
+            None => ((&data.train.features).into(), (&data.test.features).into()),
         };
         let observed = self.val_observed.iter().find(|(known, _)| *known == key).map(|(_, labels)| labels);
         let val = self.val_truth.as_ref().map(|truth| EvalSet {

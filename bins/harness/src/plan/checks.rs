@@ -10,12 +10,14 @@ use lacuna_train::{LossChoice, TrainError, TrainSet, Training};
 pub(super) fn try_out(choice: &LossChoice, train: &TrainSet<'_>) -> Result<(), TrainError> {
     let mut loss = choice.build()?;
     let classes = train.classes();
-    let labels = train.labels();
+    let mut labels = Vec::with_capacity(TRIED_ROWS * classes);
     let zeros = vec![0.0; TRIED_ROWS * classes];
     let ids: Vec<u32> = (0..train.len() as u32).collect();
     let matrices = loss.logit_matrices();
     loss.begin_epoch(0);
-    for (labels, ids) in labels.cells().chunks(TRIED_ROWS * classes).zip(ids.chunks(TRIED_ROWS)) {
+    for ids in ids.chunks(TRIED_ROWS) {
+        labels.clear();
+        ids.iter().for_each(|id| labels.extend_from_slice(train.labels_of(*id)));
         let mut logits = vec![&zeros[..labels.len()]; matrices];
         let mix = loss.mixes().then_some(Mix { first: &[0], second: &[0], lambda: 0.5 });
         if mix.is_some() {
@@ -25,7 +27,7 @@ pub(super) fn try_out(choice: &LossChoice, train: &TrainSet<'_>) -> Result<(), T
             logits: &logits,
             rows: ids.len(),
             classes,
-            targets: Targets { labels, soft: None, mix, whole: None },
+            targets: Targets { labels: &labels, soft: None, mix, whole: None },
             sample_ids: ids,
             epoch: 0,
             step: 0,

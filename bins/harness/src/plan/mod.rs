@@ -109,6 +109,12 @@ struct PlannedRow {
 /// Rows that are shown to a loss at once when it is tried out.
 const TRIED_ROWS: usize = 256;
 
+/// Whether a training looks at rows far apart one after the other.
+fn reads_scattered_rows(training: &Training) -> bool {
+    let phases = training.phases().unwrap_or_default();
+    phases.iter().any(|phase| !["blocks", "fixed"].contains(&phase.sampler.name.as_str()))
+}
+
 /// The labels of a row of the table.
 fn need_of(loss: &LossSpec, row: &LossRow) -> LabelNeeds {
     match loss.labels {
@@ -183,6 +189,16 @@ impl Plan {
         }
         let trainings: Vec<Training> =
             spec.losses.iter().map(|loss| spec.training_of(loss)).collect::<Result<_, _>>()?;
+        if data.train.features.is_on_disk()
+            && let Some(training) = trainings.iter().find(|training| reads_scattered_rows(training))
+        {
+            notes.push(format!(
+                "the features are not copied into memory: they are read from {} row by row in the order of the sampler {}; with \
+                 training.sampler = \"blocks\" they are read ahead in blocks, which is faster",
+                spec.data.given(),
+                training.sampler.name
+            ));
+        }
         cache.transform_in_place(number, &mut split, &trainings)?;
         let (data, keys) = &*split;
         let arrays = cache.arrays(number, data, &spec.evaluation, &trainings)?;

@@ -12,6 +12,7 @@ mod real_data;
 mod records;
 mod resume;
 mod runs;
+mod size;
 mod sweeps;
 mod tensorboard;
 

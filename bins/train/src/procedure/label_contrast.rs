@@ -43,7 +43,6 @@ pub(super) struct LabelContrast {
     classes: Vec<u32>,
     /// The slot of the queue that is overwritten next.
     next: usize,
-    grad: Vec<f32>,
     /// Rows of both views, and classes, of the embeddings of a step.
     rows: Vec<u32>,
     columns: Vec<u32>,
@@ -77,7 +76,7 @@ impl LabelContrast {
         let tau =
             given.or_else(|| parts.loss.row.info.param("tau")?.default).expect("a loss of two views has it");
         let mut loss = Contrastive::new(parts.values.get("temperature")).expect("checked before");
-        loss.reserve((slots + queue) * VIEWS);
+        loss.reserve((slots + queue) * VIEWS, slots * VIEWS, embedding, classes);
         Some(Self {
             weight,
             tau: tau as f32,
@@ -89,7 +88,6 @@ impl LabelContrast {
             all: vec![0.0; (slots + queue) * VIEWS * embedding],
             classes: vec![0; slots + queue],
             next: 0,
-            grad: vec![0.0; (slots + queue) * VIEWS * embedding],
             rows: Vec::with_capacity(slots * VIEWS),
             columns: Vec::with_capacity(slots * VIEWS),
         })
@@ -134,14 +132,12 @@ impl LabelContrast {
             let projected = tape.matmul(products, self.projection);
             tape.l2_normalize(projected, LEAST_NORM)
         });
-        let Self { loss, all, classes, grad, embedding, .. } = self;
+        let Self { loss, all, classes, embedding, .. } = self;
         let of_step = tape.value(embeddings).len();
         let value = tape.fused_loss(&[embeddings], |inputs, grads| {
             all[..of_step].copy_from_slice(inputs[0]);
             // What is remembered is a constant.
-            let value = loss.evaluate(all, classes, VIEWS, *embedding, Some(grad))?;
-            grads[0].copy_from_slice(&grad[..of_step]);
-            Ok::<f32, lacuna_losses::LossError>(value)
+            loss.evaluate(all, classes, VIEWS, *embedding, Some(&mut *grads[0]))
         })?;
         self.remember(count);
         Ok(tape.scale(value, self.weight))

@@ -31,11 +31,15 @@ struct Mixup {
     permutation: Vec<u32>,
     first: Vec<u32>,
     second: Vec<u32>,
+    /// A row.
+    partner: Vec<f32>,
 }
 
 impl Mixup {
     fn new(parts: &mut Build<'_, '_>) -> Self {
-        Self { beta: parts.values.get("beta"), permutation: vec![], first: vec![], second: vec![] }
+        let beta = parts.values.get("beta");
+        let partner = vec![0.0; parts.train.features.columns()];
+        Self { beta, permutation: vec![], first: vec![], second: vec![], partner }
     }
 
     /// Draws which rows are mixed and with what share, from the seed and the step alone.
@@ -65,7 +69,7 @@ impl LossInputs for Mixup {
         let lambda = self.draw(batch.rows(), at);
         let x = batch.x(tape);
         let z = tape.scope("head", |tape| head.forward(tape, x, at.mode()));
-        let (first, second) = (&self.first, &self.second);
+        let (first, second, partner) = (&self.first, &self.second, &mut self.partner);
         let columns = batch.train.features.columns();
         if first.is_empty() {
             let problem = "mixup: a batch of one row has no rows to mix; the batch is too small";
@@ -74,9 +78,10 @@ impl LossInputs for Mixup {
         let (a, b) = (lambda as f32, (1.0 - lambda) as f32);
         let mixed = tape.input_with([first.len(), columns], |x| {
             for ((x, i), j) in x.chunks_exact_mut(columns).zip(first).zip(second) {
-                let row = |i: u32| batch.train.features_of(batch.ids[i as usize]);
-                for ((x, first), second) in x.iter_mut().zip(row(*i)).zip(row(*j)) {
-                    *x = a * first + b * second;
+                batch.train.copy_features(batch.ids[*i as usize], x);
+                batch.train.copy_features(batch.ids[*j as usize], partner);
+                for (x, second) in x.iter_mut().zip(&*partner) {
+                    *x = a * *x + b * second;
                 }
             }
         });

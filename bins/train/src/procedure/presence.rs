@@ -63,7 +63,7 @@ impl Background {
                     *x = (f64::from(low) + (f64::from(high) - f64::from(low)) * share) as f32;
                 }
             }
-            (Self::Rows, Some(rows)) => x.copy_from_slice(rows.row(stream.below(rows.rows()))),
+            (Self::Rows, Some(rows)) => rows.copy(stream.below(rows.rows()), x),
             // A normal vector points in every direction alike.
             _ => loop {
                 x.iter_mut().for_each(|x| *x = stream.normal() as f32);
@@ -80,8 +80,10 @@ impl Background {
 /// Smallest and largest value of each feature in the rows that train.
 fn bounds(train: &TrainSet<'_>) -> Vec<(f32, f32)> {
     let mut bounds = vec![(f32::INFINITY, f32::NEG_INFINITY); train.features.columns()];
+    let mut x = vec![0.0; bounds.len()];
     for id in 0..train.len() as u32 {
-        for ((low, high), &x) in bounds.iter_mut().zip(train.features_of(id)) {
+        train.copy_features(id, &mut x);
+        for ((low, high), &x) in bounds.iter_mut().zip(&x) {
             (*low, *high) = (low.min(x), high.max(x));
         }
     }
@@ -141,7 +143,7 @@ mod tests {
         assert!(on_sphere.iter().all(|x| ((x[0] * x[0] + x[1] * x[1]) - 1.0).abs() < 1e-6));
         let right = on_sphere.iter().filter(|x| x[0] > 0.0).count();
         assert!((150..250).contains(&right), "half of 400 are {right}");
-        let of_file = draws(&Background::Rows, &TrainSet { background: Some(&points), ..train });
+        let of_file = draws(&Background::Rows, &TrainSet { background: Some((&points).into()), ..train });
         assert!(of_file.contains(&[7.0, 8.0]) && of_file.contains(&[9.0, 10.0]));
         assert!(of_file.iter().all(|x| *x == [7.0, 8.0] || *x == [9.0, 10.0]));
     }

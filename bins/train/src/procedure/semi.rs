@@ -212,7 +212,7 @@ impl Procedure for Semi {
         let ids = || unlabelled.ids.iter().chain(labelled.ids);
         let x = tape.input_with([rows + labelled.rows(), columns], |x| {
             for (x, id) in x.chunks_exact_mut(columns).zip(ids()) {
-                x.copy_from_slice(wide.row(unlabelled.train.rows[*id as usize] as usize));
+                wide.copy(unlabelled.train.rows[*id as usize] as usize, x);
             }
         });
         let x = drop_features(tape, x, strong, at.mode());

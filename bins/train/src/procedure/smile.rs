@@ -89,11 +89,15 @@ fn refused(error: GraphError) -> TrainError {
 fn neighbours(train: &TrainSet<'_>, k: usize) -> Result<NeighbourGraph, TrainError> {
     let (rows, columns) = (train.len(), train.features.columns());
     // Rows that lie side by side are read where they are.
-    let gathered: Vec<f32>;
-    let features = match train.rows.iter().enumerate().all(|(i, row)| *row as usize == i) {
-        true => &train.features.values()[..rows * columns],
-        false => {
-            gathered = (0..rows as u32).flat_map(|id| train.features_of(id)).copied().collect();
+    let side_by_side = || train.rows.iter().enumerate().all(|(i, row)| *row as usize == i);
+    let mut gathered: Vec<f32>;
+    let features = match train.features.in_memory().filter(|_| side_by_side()) {
+        Some(features) => &features.values()[..rows * columns],
+        None => {
+            gathered = vec![0.0; rows * columns];
+            for (id, x) in gathered.chunks_exact_mut(columns).enumerate() {
+                train.copy_features(id as u32, x);
+            }
             &gathered[..]
         }
     };

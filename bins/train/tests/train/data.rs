@@ -71,9 +71,9 @@ impl Set {
     pub(crate) fn data(&self) -> Data<'_> {
         let train = TrainSet::new(&self.features, &self.observed, &self.rows);
         let labels = EvalLabels::Complete(&self.val_truth);
-        let val = EvalSet { features: &self.features, labels, rows: EvalRows::Some(&self.val) };
+        let val = EvalSet { features: (&self.features).into(), labels, rows: EvalRows::Some(&self.val) };
         let labels = EvalLabels::Complete(&self.truth);
-        let test = EvalSet { features: &self.features, labels, rows: EvalRows::All };
+        let test = EvalSet { features: (&self.features).into(), labels, rows: EvalRows::All };
         Data { train, val: Some(val), test: Some(test) }
     }
 }

@@ -2,6 +2,7 @@
 
 mod data;
 mod learning;
+mod on_disk;
 mod resume;
 mod steps;
 mod unchanged;

@@ -109,9 +109,9 @@ fn every_head_learns_after_every_transform() {
             };
             let case = Case { name: "plain".to_string(), set: Set::new(Known::All), training, loss: "bce" };
             let data = Data {
-                train: TrainSet { features: &features, ..data.train },
-                val: data.val.map(|val| EvalSet { features: &features, ..val }),
-                test: data.test.map(|test| EvalSet { features: &features, ..test }),
+                train: TrainSet { features: (&features).into(), ..data.train },
+                val: data.val.map(|val| EvalSet { features: (&features).into(), ..val }),
+                test: data.test.map(|test| EvalSet { features: (&features).into(), ..test }),
             };
             let started = Run::new(data, &case.training, &case.evaluation(), case.choice(), 0);
             if matches!(head, Head::Cnn(_)) && row.name == "pca" {

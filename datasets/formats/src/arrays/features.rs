@@ -24,7 +24,7 @@ pub(crate) fn npy_features(path: &Path, limits: &Limits) -> Result<(Features, Fe
         }
     }
     let features = if mmap::can_map(&matrix) && (rows * columns) as u64 * 4 >= limits.map_from {
-        Features::shared(rows, columns, Arc::new(mmap::map(&matrix, path)?))
+        Features::shared(rows, columns, Arc::new(mmap::map(&matrix, path, limits.resident)?))
     } else {
         let mut values = Vec::new();
         matrix.append_f32(&mut values).map_err(FormatError::npy(path))?;
