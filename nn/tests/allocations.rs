@@ -41,6 +41,7 @@ fn train(exec: Exec, features: usize, layer: impl Fn(&mut Tape, &mut ChaCha8Rng)
         });
         let z = tape.scope("head", |tape| layer.forward(tape, x, Mode::Train { seed: 0, step: step as u64 }));
         let rows: [u32; 16] = std::array::from_fn(|i| ((i * 31 + step * 16) % 500) as u32);
+        adam.catch_up_rows(&mut tape, table, &rows);
         let u = tape.gather_rows(table, &rows);
         let (l, u) = (tape.softplus(z), tape.softplus(u));
         let (l, u) = (tape.mean(l), tape.mean(u));

@@ -1,11 +1,14 @@
 //! Optimiser steps against their scalar references and against numbers from PyTorch.
 
-use lacuna_engine::{Exec, Tape, Tensor};
+use lacuna_engine::{Exec, Tape, Tensor, Var};
 use lacuna_nn::optim::reference::{AdamReference, SgdReference};
 use lacuna_nn::{
     Activation, Adam, AdamConfig, Decay, Layer, Matches, Mlp, Mode, Optimizer, ParamGroup, Sgd, SgdConfig,
 };
-use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
+use rand_chacha::{
+    ChaCha8Rng,
+    rand_core::{Rng, SeedableRng},
+};
 
 fn noise(n: usize, phase: f32) -> Vec<f32> {
     (0..n).map(|i| (i as f32 * 1.7 + phase).sin()).collect()
@@ -113,6 +116,10 @@ fn rows_without_a_gradient_move_as_if_it_were_zero() {
                 let rows = if (10..250).contains(&step) { [0u32, 1, 1] } else { [step % 6, 4, 4] };
                 let g = noise(3 * COLS, step as f32);
                 sparse.reset();
+                match step % 37 {
+                    5 => for_sparse.catch_up(&mut sparse),
+                    _ => for_sparse.catch_up_rows(&mut sparse, ws, &rows),
+                }
                 let picked = sparse.gather_rows(ws, &rows);
                 let weights = sparse.input([3, COLS], &g);
                 let product = sparse.mul(picked, weights);
@@ -134,11 +141,210 @@ fn rows_without_a_gradient_move_as_if_it_were_zero() {
                 with_gradient(&mut dense, wd, &full);
                 for_dense.step(&mut dense);
             }
+            for_sparse.catch_up(&mut sparse);
             for (i, (a, b)) in sparse.value(ws).iter().zip(dense.value(wd)).enumerate() {
                 assert!((a - b).abs() <= 1e-5 * (1.0 + b.abs()), "element {i}: {a} against {b}");
             }
         }
     }
+}
+
+/// A table of rows with gradients of single rows beside the same table with all gradients, under one optimiser each.
+struct Beside {
+    sparse: (Tape, Var, Box<dyn Optimizer>),
+    dense: (Tape, Var, Box<dyn Optimizer>),
+    shape: [usize; 2],
+}
+
+impl Beside {
+    fn new(shape: [usize; 2], make: &dyn Fn() -> Box<dyn Optimizer>) -> Self {
+        let table = || {
+            let mut tape = Tape::new();
+            // Numbers of very different size, whose last digits come to rest at very different times; and 0.
+            let size = |i: usize| [1.0, 1e-3, 50.0, 0.0, 1e-12][i % 5];
+            let numbers = noise(shape[0] * shape[1], 0.5).into_iter().enumerate().map(|(i, x)| size(i) * x);
+            let w = tape.param("table", Tensor::new(shape, numbers.collect()));
+            tape.seal();
+            (tape, w, make())
+        };
+        Self { sparse: table(), dense: table(), shape }
+    }
+
+    /// A step in which these rows, each named once, have this gradient; true if they were read with the same bits.
+    fn step(&mut self, rows: &[u32], g: &[f32], lr: f32, momentum: Option<f32>) -> bool {
+        let cols = self.shape[1];
+        let (tape, w, optimizer) = &mut self.sparse;
+        tape.reset();
+        optimizer.catch_up_rows(tape, *w, rows);
+        let read = tape.gather_rows(*w, rows);
+        let of_dense = |row: &u32| &self.dense.0.value(self.dense.1)[*row as usize * cols..][..cols];
+        let bits = |values: &[f32]| values.iter().map(|x| x.to_bits()).collect::<Vec<_>>();
+        let same =
+            tape.value(read).chunks_exact(cols).zip(rows).all(|(x, row)| bits(x) == bits(of_dense(row)));
+        let weights = tape.input([rows.len(), cols], g);
+        let product = tape.mul(read, weights);
+        let loss = tape.sum(product);
+        tape.backward(loss);
+        let mut full = vec![0.0; self.shape[0] * cols];
+        for (row, g) in rows.iter().zip(g.chunks_exact(cols)) {
+            full[*row as usize * cols..][..cols].copy_from_slice(g);
+        }
+        with_gradient(&mut self.dense.0, self.dense.1, &full);
+        for (tape, _, optimizer) in [&mut self.sparse, &mut self.dense] {
+            optimizer.set_learning_rate(lr);
+            if let Some(momentum) = momentum {
+                optimizer.set_momentum(momentum);
+            }
+            optimizer.step(tape);
+        }
+        same
+    }
+
+    /// The numbers of both tables, and everything that was kept for them.
+    fn all(&mut self) -> [Kept; 2] {
+        let (tape, w, optimizer) = &mut self.sparse;
+        optimizer.catch_up(tape);
+        let sparse = (tape.value(*w).to_vec(), optimizer.state().remove(0).arrays);
+        let (tape, w, optimizer) = &self.dense;
+        [sparse, (tape.value(*w).to_vec(), optimizer.state().remove(0).arrays)]
+    }
+}
+
+/// A table, and the arrays that an optimiser keeps for it.
+type Kept = (Vec<f32>, Vec<(String, Vec<f32>)>);
+type Make = Box<dyn Fn() -> Box<dyn Optimizer>>;
+
+fn optimisers_of_rows() -> Vec<(String, Make)> {
+    let mut all: Vec<(String, Make)> = Vec::new();
+    for weight_decay in [0.0, 0.01] {
+        for (beta1, beta2, decay) in [
+            (0.9, 0.999, Decay::L2),
+            (0.9, 0.999, Decay::Decoupled),
+            (0.5, 0.9, Decay::L2),
+            // Momentum outlives the second moment: updates grow.
+            (0.9, 0.5, Decay::L2),
+        ] {
+            let config = AdamConfig { weight_decay, beta1, beta2, decay, ..AdamConfig::default() };
+            let make: Make = Box::new(move || Box::new(Adam::new(config.clone())));
+            all.push((format!("Adam {beta1} {beta2} {decay:?}, decay {weight_decay}"), make));
+        }
+        for (momentum, nesterov) in [(0.0, false), (0.9, false), (0.9, true)] {
+            let config = SgdConfig { momentum, nesterov, weight_decay, ..SgdConfig::default() };
+            let make: Make = Box::new(move || Box::new(Sgd::new(config.clone())));
+            all.push((format!("SGD {momentum} {nesterov}, decay {weight_decay}"), make));
+        }
+    }
+    all
+}
+
+/// Rows that are touched at random, some often, some after hundreds of steps, at rates and momenta that change, have the
+/// bits of dense steps whenever they are read. Every row is touched before it has come to rest.
+#[test]
+fn rows_that_still_move_have_the_bits_of_dense_steps() {
+    const SHAPE: [usize; 2] = [40, 27];
+    for (name, make) in optimisers_of_rows() {
+        let mut draws = ChaCha8Rng::seed_from_u64(5);
+        let mut draw = |n: u32| draws.next_u32() % n;
+        let mut beside = Beside::new(SHAPE, &*make);
+        for step in 0..3000u32 {
+            // A row of 40 at any time, or two of the first four; each row in every 63 steps at the latest.
+            let mut rows = vec![step % 63, draw(4), draw(4), draw(40 * 10)];
+            rows.retain(|row| *row < 40);
+            rows.sort_unstable();
+            rows.dedup();
+            // Gradients of any size, and 0 in some columns.
+            let scale = [1.0, 1e-4, 1e3, 1e-20][draw(4) as usize];
+            let g: Vec<f32> = noise(rows.len() * SHAPE[1], step as f32)
+                .iter()
+                .map(|g| if draw(5) == 0 { 0.0 } else { g * scale })
+                .collect();
+            let lr = 0.01 * (1.0 + (step as f32 * 0.01).sin());
+            let momentum =
+                name.starts_with("Adam 0.9 0.999").then(|| 0.85 + 0.1 * (step % 100) as f32 / 100.0);
+            assert!(beside.step(&rows, &g, lr, momentum), "{name}, step {step}: {rows:?}");
+        }
+        let [sparse, dense] = beside.all();
+        assert!(sparse == dense, "{name}: the numbers at the end, moments and velocities included");
+    }
+}
+
+/// Rows that sleep for thousands of steps: bit for bit those of dense steps for as long as they were never woken from rest,
+/// moments included where they are not those of a row at rest. What a row at rest has forgotten of its second moment is a
+/// power in place of a product, so that from then on the numbers agree to 1e-5.
+#[test]
+fn rows_that_slept_agree_with_dense_steps() {
+    const SHAPE: [usize; 2] = [12, 19];
+    for (name, make) in optimisers_of_rows() {
+        let mut beside = Beside::new(SHAPE, &*make);
+        let decays = !name.ends_with("decay 0");
+        let row_zero = |step: u32| step < 30 || step.is_multiple_of(7);
+        for step in 0..6000u32 {
+            // Row 1 has one gradient, rows 2 to 11 have one every 1,000 to 4,000 steps, row 0 nearly always.
+            let mut rows = vec![];
+            if row_zero(step) {
+                rows.push(0);
+            }
+            if step == 3 {
+                rows.push(1);
+            }
+            rows.extend((2..12).filter(|row| step % (700 + 300 * row) == 10 * row));
+            let g = noise(rows.len() * SHAPE[1], step as f32);
+            let same = beside.step(&rows, &g, 0.01, None);
+            let first = rows.iter().all(|row| *row < 2 || step < 1000);
+            assert!(same || !(first || decays), "{name}, step {step}: {rows:?}");
+        }
+        let [(sparse, _), (dense, _)] = beside.all();
+        let bits = |values: &[f32]| values.iter().map(|x| x.to_bits()).collect::<Vec<_>>();
+        let exact = if decays { SHAPE[0] } else { 2 } * SHAPE[1];
+        assert_eq!(bits(&sparse[..exact]), bits(&dense[..exact]), "{name}");
+        for (i, (a, b)) in sparse.iter().zip(&dense).enumerate() {
+            assert!((a - b).abs() <= 1e-5 * (1.0 + b.abs()), "{name}, element {i}: {a} against {b}");
+        }
+    }
+}
+
+/// A table of three rows after a step in which row 1 had a gradient, and one in which row 2 had one.
+fn with_a_row_behind() -> (Tape, Var, Adam) {
+    let mut tape = Tape::new();
+    let table = tape.param("table", Tensor::zeros([3, 2]));
+    tape.seal();
+    let mut adam = Adam::new(AdamConfig::default());
+    for row in [1, 2] {
+        tape.reset();
+        adam.catch_up_rows(&mut tape, table, &[row]);
+        let read = tape.gather_rows(table, &[row]);
+        let loss = tape.sum(read);
+        tape.backward(loss);
+        adam.step(&mut tape);
+    }
+    (tape, table, adam)
+}
+
+#[test]
+#[should_panic(expected = "row 1 of `table` was read for a gradient and misses the steps after step 1")]
+fn a_gradient_of_a_row_that_is_behind_is_refused() {
+    let (mut tape, table, mut adam) = with_a_row_behind();
+    tape.reset();
+    let read = tape.gather_rows(table, &[0, 1]);
+    let loss = tape.sum(read);
+    tape.backward(loss);
+    adam.step(&mut tape);
+}
+
+#[test]
+#[should_panic(expected = "row 1 of `table` was read for a gradient and misses the steps after step 1")]
+fn a_dense_gradient_of_a_table_that_is_behind_is_refused() {
+    let (mut tape, table, mut adam) = with_a_row_behind();
+    tape.reset();
+    let loss = tape.sum(table);
+    tape.backward(loss);
+    adam.step(&mut tape);
+}
+
+#[test]
+#[should_panic(expected = "row 1 of `table` misses the steps after step 1 of 2: call `catch_up` before")]
+fn a_state_with_rows_behind_is_refused() {
+    with_a_row_behind().2.state();
 }
 
 #[test]

@@ -86,3 +86,15 @@ fn averages_come_back_from_what_was_saved() {
     assert!(other.restore([("w", &[1.0f32][..])]).is_err());
     assert_eq!(other, ema, "a restore that fails changes nothing");
 }
+
+#[test]
+fn what_is_not_averaged_is_left_alone() {
+    let (mut tape, w, table) = tape();
+    let mut ema = ModelEma::of(&tape, 0.75, |entry| entry.name != "w");
+    assert_eq!(ema.averages().map(|(name, _)| name).collect::<Vec<_>>(), ["table"]);
+    tape.update_entries(|_, entry| entry.value.fill(5.0));
+    ema.update(&tape);
+    ema.swap(&mut tape);
+    assert_eq!((tape.value(w), tape.value(table)), (&[5.0; 4][..], &[2.0; 6][..]));
+    assert!(ema.restore([("w", &[1.0f32; 4][..])]).unwrap_err().contains("no average of `w`"));
+}

@@ -2,10 +2,11 @@
 
 use crate::feed::Source;
 use crate::optimizers::{Length, Stepper, optimizer, schedule};
-use crate::procedure::{self, Build, LossChoice, Procedure};
+use crate::procedure::{self, Build, Layout, LossChoice, Procedure};
 use crate::slices;
 use crate::{Data, Feed, Head, LastBatch, Named, Pool, Rows, TrainError, Training};
-use lacuna_engine::{EntryKind, Exec, Tape};
+use lacuna_engine::{EntryKind, Exec, Shape, Tape};
+use lacuna_kernels::{Write, rows::transpose};
 use lacuna_nn::{ModelEma, ParamGroup, Schedule};
 
 /// Rows that are predicted at once.
@@ -54,6 +55,12 @@ pub(crate) fn start_phase(
     };
     if train.features.columns() == 0 {
         return Err(TrainError::Setting("the training rows have no features".to_string()));
+    }
+    if named.name == "sampled-negatives" && phase.ema.is_some() {
+        return Err(TrainError::Setting(
+            "procedure sampled-negatives: an average of the weights would read all classes in every step; remove training.ema"
+                .to_string(),
+        ));
     }
     if train.slice.is_some() {
         slices::trainable(&head, &named, loss, phase)?;
@@ -117,7 +124,9 @@ pub(crate) fn start_phase(
         schedule: schedule(&phase.schedule, length)?,
         group_schedules,
         clip: phase.clip,
-        ema: phase.ema.map(|decay| ModelEma::new(&tape, decay)),
+        ema: phase
+            .ema
+            .map(|decay| ModelEma::of(&tape, decay, |entry| procedure.predicts_with(entry.name).is_some())),
         tape,
         procedure,
         sources,
@@ -190,7 +199,7 @@ fn start_from(
     tape.update_entries(|_, entry| {
         let Some(name) = procedure.predicts_with(entry.name) else { return };
         match before.iter().find(|(known, values)| known == name && values.len() == entry.value.len()) {
-            Some((_, values)) => entry.value.copy_from_slice(values),
+            Some((_, values)) => procedure.layout(entry.name).import(entry.shape, values, entry.value),
             None => missing = Some(format!("`{name}` of {} numbers", entry.value.len())),
         }
     });
@@ -202,16 +211,54 @@ fn start_from(
     }
 }
 
+impl Layout {
+    /// The shape in the model of an entry of this shape.
+    fn shape(self, entry: Shape) -> Vec<usize> {
+        match (self, entry.sizes()) {
+            (Layout::Model, sizes) => sizes.to_vec(),
+            (Layout::Transposed, [rows, columns]) => vec![*columns, *rows],
+            (Layout::Column, [rows, 1]) => vec![*rows],
+            (layout, sizes) => panic!("an entry of shape {sizes:?} does not lie {layout:?}"),
+        }
+    }
+
+    /// Writes the numbers of an entry as the model has them.
+    fn export(self, entry: Shape, values: &[f32], out: &mut [f32]) {
+        match self {
+            Layout::Model | Layout::Column => out.copy_from_slice(values),
+            Layout::Transposed => transpose(Exec::Serial, Write::Set, values, entry.sizes()[1], out),
+        }
+    }
+
+    /// The way back.
+    fn import(self, entry: Shape, values: &[f32], out: &mut [f32]) {
+        match self {
+            Layout::Model | Layout::Column => out.copy_from_slice(values),
+            Layout::Transposed => transpose(Exec::Serial, Write::Set, values, entry.sizes()[0], out),
+        }
+    }
+}
+
 impl Current {
     pub(crate) fn steps_per_epoch(&self) -> usize {
         self.sources[0].batches()
+    }
+
+    /// Moves rows of parameters by the steps that they miss, so that every number on the tape may be read.
+    pub(crate) fn catch_up(&mut self) {
+        if let Stepper::Batches(optimizer) = &mut self.stepper {
+            optimizer.catch_up(&mut self.tape);
+        }
     }
 
     /// Entries of the model that predicts: name within the model, shape and values.
     pub(crate) fn entries(&self) -> impl Iterator<Item = (String, Vec<usize>, Vec<f32>)> + '_ {
         self.tape.entries().filter_map(|entry| {
             let name = self.procedure.predicts_with(entry.name)?;
-            Some((name.to_string(), entry.shape.sizes().to_vec(), entry.value.to_vec()))
+            let layout = self.procedure.layout(entry.name);
+            let mut values = vec![0.0; entry.value.len()];
+            layout.export(entry.shape, entry.value, &mut values);
+            Some((name.to_string(), layout.shape(entry.shape), values))
         })
     }
 
@@ -229,7 +276,8 @@ impl Current {
         let procedure = &*self.procedure;
         self.tape.update_entries(|_, entry| {
             if procedure.predicts_with(entry.name).is_some() {
-                entry.value.copy_from_slice(weights.next().expect("a value for each entry"));
+                let values = weights.next().expect("a value for each entry");
+                procedure.layout(entry.name).import(entry.shape, values, entry.value);
             }
         });
     }
@@ -262,10 +310,10 @@ impl Best {
         (self.epoch, self.value) = (epoch, value);
         let entries = current.tape.entries().filter(|e| current.procedure.predicts_with(e.name).is_some());
         for (i, entry) in entries.enumerate() {
-            match self.weights.get_mut(i) {
-                Some(kept) => kept.copy_from_slice(entry.value),
-                None => self.weights.push(entry.value.to_vec()),
+            if self.weights.len() == i {
+                self.weights.push(vec![0.0; entry.value.len()]);
             }
+            current.procedure.layout(entry.name).export(entry.shape, entry.value, &mut self.weights[i]);
         }
     }
 }

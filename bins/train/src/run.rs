@@ -15,7 +15,8 @@ use std::collections::BTreeMap;
 
 /// A run: phases of training, one epoch at a time.
 ///
-/// A step is: reset the tape, set the rates of the schedule, [`Procedure::step`](crate::Procedure::step), backward pass, clip, optimiser,
+/// A step is: reset the tape, bring the rows that the procedure reads up to date, set the rates of the schedule,
+/// [`Procedure::step`](crate::Procedure::step), backward pass, clip, optimiser,
 /// [`Tape::commit_state`](lacuna_engine::Tape::commit_state), average of the weights. After an epoch the model is measured on the validation rows, with its
 /// averaged weights too where weights are averaged. Everything that decides the next bits is a field of this struct and in
 /// its [`Checkpoint`].
@@ -220,6 +221,9 @@ impl<'a> Run<'a> {
         let value = match stepper {
             Stepper::Batches(optimizer) => {
                 tape.reset();
+                procedure.rows_read(batches, at, &mut |parameter, rows| {
+                    optimizer.catch_up_rows(tape, parameter, rows);
+                });
                 schedule.apply(at.step, &mut **optimizer);
                 for (group, schedule) in group_schedules {
                     optimizer.set_group_learning_rate(*group, schedule.learning_rate(at.step) as f32);
@@ -258,6 +262,7 @@ impl<'a> Run<'a> {
     /// As for [`Run::epoch`].
     pub fn end_epoch(&mut self, loss: f64) -> Result<EpochRecord, TrainError> {
         let epoch = self.at.epoch;
+        self.current.catch_up();
         if self.current.procedure.wants_train_pass(epoch) {
             self.predict_train();
             let labels = self.data.train.labels();
@@ -305,6 +310,7 @@ impl<'a> Run<'a> {
     /// # Errors
     /// [`TrainError::Metric`].
     pub fn finish(mut self) -> Result<Outcome, TrainError> {
+        self.current.catch_up();
         let last = self.current.weights();
         let last_averaged = self.current.ema.is_some().then(|| {
             self.swap_averages();
@@ -459,6 +465,9 @@ impl<'a> Run<'a> {
     }
 
     /// A checkpoint of everything that decides the next bits; taken between epochs.
+    ///
+    /// # Panics
+    /// Amid an epoch of a procedure that reads single rows of a parameter, when rows miss steps.
     pub fn checkpoint(&self) -> Checkpoint {
         Checkpoint::of(self)
     }

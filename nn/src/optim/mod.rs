@@ -2,7 +2,9 @@
 //!
 //! A parameter without a gradient is skipped, as in PyTorch. A parameter whose gradient holds single rows
 //! (see `gather_rows`) is treated as if the other rows had a gradient of zero, which with momentum is not
-//! the same as leaving them alone.
+//! the same as leaving them alone. They are moved when they are read again: whoever reads rows of such a parameter calls
+//! [`Optimizer::catch_up_rows`] before, whoever reads all of it [`Optimizer::catch_up`]. A gradient that was computed from
+//! rows that were behind is refused.
 //!
 //! A new optimiser that treats all elements alike is an implementation of [`Formula`]; [`SlotOptimizer`] has the
 //! rest. [`Lbfgs`] evaluates the loss itself, several times in an iteration, and is not an [`Optimizer`].
@@ -23,7 +25,7 @@ pub use sgd::{Sgd, SgdConfig, SgdStep};
 pub use slots::{Formula, SlotOptimizer};
 pub use state::{OptimizerStateError, RowsState, SlotState};
 
-use lacuna_engine::Tape;
+use lacuna_engine::{Tape, Var};
 
 /// Moves parameters along their gradients.
 ///
@@ -51,7 +53,21 @@ use lacuna_engine::Tape;
 /// ```
 pub trait Optimizer: Send {
     /// One step with the gradients of the last backward pass.
+    ///
+    /// Where a gradient holds single rows, the other rows of the parameter are left behind: they are moved by
+    /// [`catch_up_rows`](Self::catch_up_rows), with the bits that they would have now.
+    ///
+    /// # Panics
+    /// If a row with a gradient is behind: the gradient was computed from old numbers.
     fn step(&mut self, tape: &mut Tape);
+
+    /// Moves these rows of a parameter by the steps that they miss. To be called before `gather_rows` reads them; a row that is
+    /// up to date, and a parameter that never had a gradient of rows, cost nothing.
+    fn catch_up_rows(&mut self, tape: &mut Tape, parameter: Var, rows: &[u32]);
+
+    /// Moves every row of every parameter by the steps that it misses. To be called before a parameter with gradients of rows is
+    /// read as a whole, and before [`state`](Self::state).
+    fn catch_up(&mut self, tape: &mut Tape);
 
     /// The learning rate in force for parameters in no group.
     fn learning_rate(&self) -> f32;
@@ -71,6 +87,9 @@ pub trait Optimizer: Send {
 
     /// Everything that was kept for each parameter that ever had a gradient. With it, the same parameters, rates and
     /// momentum, the next steps have the same bits.
+    ///
+    /// # Panics
+    /// If rows of a parameter are behind: [`catch_up`](Self::catch_up) comes before.
     fn state(&self) -> Vec<SlotState>;
 
     /// Goes on from what [`state`](Self::state) gave, for the parameters of `tape`. A parameter that `slots` does not

@@ -85,6 +85,17 @@ impl Formula<1> for SgdConfig {
             None => step.apply(w, u, |_| 0.0),
         }
     }
+
+    fn replay(steps: &[SgdStep], w: &mut [f32], [u]: [&mut [f32]; 1]) {
+        // Without a velocity and weight decay nothing moves; what is not finite would become NaN.
+        let decays = steps.iter().any(|step| step.weight_decay != 0.0);
+        // Not `any`, which looks at one number at a time.
+        let moves = u.iter().zip(&*w).fold(decays, |moves, (u, w)| moves | (*u != 0.0) | !w.is_finite());
+        if !moves {
+            return;
+        }
+        steps.iter().for_each(|step| step.apply(w, u, |_| 0.0));
+    }
 }
 
 impl SgdStep {

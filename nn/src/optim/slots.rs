@@ -5,9 +5,9 @@
 
 use super::Optimizer;
 use super::groups::{GroupRates, ParamGroup, Rates};
-use super::rows::{RowState, Rows};
+use super::rows::{Behind, KEPT, RowState, Rows};
 use super::state::{OptimizerStateError, SlotState};
-use lacuna_engine::{EntryKind, EntryMut, Grad, Tape};
+use lacuna_engine::{EntryKind, EntryMut, Grad, Tape, Var};
 use std::ops::Range;
 
 /// An update that treats every element of a parameter alike, with N arrays of state of the parameter's size.
@@ -17,8 +17,9 @@ pub trait Formula<const N: usize>: Send {
     /// Names of the arrays, under which they are saved.
     const ARRAYS: [&'static str; N];
 
-    /// The constants of one step of one parameter.
-    type Step;
+    /// The constants of one step of one parameter. Those of some thousand steps are kept for parameters with gradients of
+    /// single rows.
+    type Step: Copy + Send;
 
     /// Learning rate, weight decay and parameter groups that the optimiser starts with.
     fn rates(&self) -> (f32, f32, Vec<ParamGroup>);
@@ -35,26 +36,35 @@ pub trait Formula<const N: usize>: Send {
     /// that state are left alone.
     fn apply(step: &Self::Step, w: &mut [f32], arrays: [&mut [f32]; N], g: Option<&[f32]>);
 
+    /// Updates elements and their state by several steps without a gradient, with the bits of [`apply`](Self::apply).
+    fn replay(steps: &[Self::Step], w: &mut [f32], mut arrays: [&mut [f32]; N]) {
+        for step in steps {
+            Self::apply(step, w, arrays.each_mut().map(|array| &mut **array), None);
+        }
+    }
+
     /// Does to the state of a row what `steps` steps without a gradient would have done, while its first array was 0.
     fn catch_up(_step: &Self::Step, _arrays: [&mut [f32]; N], _steps: u64) {}
 }
 
 /// An optimiser made of a [`Formula`]: [`Adam`](super::Adam) and [`Sgd`](super::Sgd).
-pub struct SlotOptimizer<F, const N: usize> {
+pub struct SlotOptimizer<F: Formula<N>, const N: usize> {
     formula: F,
     rates: GroupRates,
     /// By position of the parameter on the tape; `None` before its first gradient.
-    slots: Vec<Option<Slot<N>>>,
+    slots: Vec<Option<Slot<F, N>>>,
 }
 
 /// The state of one parameter.
-struct Slot<const N: usize> {
+struct Slot<F: Formula<N>, const N: usize> {
     parameter: String,
     group: Option<usize>,
     /// Steps so far.
     t: u64,
     arrays: [Vec<f32>; N],
     rows: Rows,
+    /// The constants of step s at place s % KEPT, for the last KEPT steps; empty for a parameter without gradients of rows.
+    steps: Vec<F::Step>,
 }
 
 impl<F: Formula<N>, const N: usize> SlotOptimizer<F, N> {
@@ -79,8 +89,31 @@ impl<F: Formula<N>, const N: usize> Optimizer for SlotOptimizer<F, N> {
                 t: 0,
                 arrays: std::array::from_fn(|_| vec![0.0; entry.value.len()]),
                 rows: Rows::default(),
+                steps: Vec::new(),
             });
-            slot.update::<F>(formula, rates.of(slot.group), entry, grad);
+            slot.update(formula, rates.of(slot.group), entry, grad);
+        });
+    }
+
+    fn catch_up_rows(&mut self, tape: &mut Tape, parameter: Var, rows: &[u32]) {
+        let Self { formula: _, rates, slots } = self;
+        tape.update_entry(parameter, |i, entry| {
+            if let Some(Some(slot)) = slots.get_mut(i) {
+                let decays = rates.of(slot.group).weight_decay != 0.0;
+                slot.catch_up(decays, entry, |t, bookkeeping, state| {
+                    rows.iter().for_each(|row| bookkeeping.catch_up(*row as usize, t, state));
+                });
+            }
+        });
+    }
+
+    fn catch_up(&mut self, tape: &mut Tape) {
+        let Self { formula: _, rates, slots } = self;
+        tape.update_entries(|i, entry| {
+            if let Some(Some(slot)) = slots.get_mut(i) {
+                let decays = rates.of(slot.group).weight_decay != 0.0;
+                slot.catch_up(decays, entry, |t, bookkeeping, state| bookkeeping.catch_up_all(t, state));
+            }
         });
     }
 
@@ -101,21 +134,30 @@ impl<F: Formula<N>, const N: usize> Optimizer for SlotOptimizer<F, N> {
     }
 
     fn state(&self) -> Vec<SlotState> {
-        let slot = |slot: &Slot<N>| SlotState {
-            parameter: slot.parameter.clone(),
-            steps: slot.t,
-            arrays: F::ARRAYS
-                .iter()
-                .zip(&slot.arrays)
-                .map(|(name, x)| (name.to_string(), x.clone()))
-                .collect(),
-            rows: slot.rows.state(),
+        let slot = |slot: &Slot<F, N>| {
+            if let Some(Behind { row, updated }) = slot.rows.behind(slot.t) {
+                panic!(
+                    "state of the optimiser: row {row} of `{}` misses the steps after step {updated} of {}: call `catch_up` \
+                     before",
+                    slot.parameter, slot.t
+                );
+            }
+            SlotState {
+                parameter: slot.parameter.clone(),
+                steps: slot.t,
+                arrays: F::ARRAYS
+                    .iter()
+                    .zip(&slot.arrays)
+                    .map(|(name, x)| (name.to_string(), x.clone()))
+                    .collect(),
+                rows: slot.rows.state(),
+            }
         };
         self.slots.iter().flatten().map(slot).collect()
     }
 
     fn restore(&mut self, slots: &[SlotState], tape: &Tape) -> Result<(), OptimizerStateError> {
-        let mut restored: Vec<Option<Slot<N>>> = Vec::new();
+        let mut restored: Vec<Option<Slot<F, N>>> = Vec::new();
         for state in slots {
             let parameter = state.parameter.clone();
             let mut entries = tape.entries().enumerate();
@@ -135,6 +177,7 @@ impl<F: Formula<N>, const N: usize> Optimizer for SlotOptimizer<F, N> {
                 t: state.steps,
                 arrays: std::array::from_fn(|array| state.arrays[array].1.clone()),
                 rows: Rows::restore(state, entry.shape)?,
+                steps: Vec::new(),
                 parameter,
             });
         }
@@ -143,27 +186,57 @@ impl<F: Formula<N>, const N: usize> Optimizer for SlotOptimizer<F, N> {
     }
 }
 
-impl<const N: usize> Slot<N> {
-    fn update<F: Formula<N>>(&mut self, formula: &F, rates: Rates, entry: EntryMut<'_>, grad: Grad<'_>) {
+impl<F: Formula<N>, const N: usize> Slot<F, N> {
+    fn update(&mut self, formula: &F, rates: Rates, entry: EntryMut<'_>, grad: Grad<'_>) {
         self.t += 1;
-        let step = formula.prepare(rates, self.t);
+        let (t, step) = (self.t, formula.prepare(rates, self.t));
         let mut arrays = self.arrays.each_mut().map(Vec::as_mut_slice);
-        match grad {
+        let behind = match grad {
             Grad::Dense(g) => {
                 let cols = entry.value.len() / entry.shape.sizes().first().unwrap_or(&1);
-                self.rows.wake_all(self.t, |row, slept| {
+                let woken = self.rows.wake_all(t, |row, slept| {
                     F::catch_up(&step, part(&mut arrays, row * cols..(row + 1) * cols), slept);
                 });
                 F::apply(&step, entry.value, arrays, Some(g));
+                woken
             }
             Grad::Rows { rows, data } => {
-                let count = entry.shape.sizes()[0];
+                if self.steps.is_empty() {
+                    self.steps = vec![step; KEPT as usize];
+                }
+                self.steps[(t % KEPT) as usize] = step;
+                let (count, decays) = (entry.shape.sizes()[0], rates.weight_decay != 0.0);
                 let cols = entry.value.len() / count;
-                let decays = rates.weight_decay != 0.0;
-                let mut state = SlotRows::<F, N> { step, decays, w: entry.value, arrays, data, cols };
-                self.rows.step(count, decays, rows, self.t, &mut state);
+                let mut state =
+                    SlotRows::<F, N> { steps: &self.steps, t, decays, w: entry.value, arrays, data, cols };
+                self.rows.step(count, decays, rows, t, &mut state)
             }
+        };
+        if let Err(Behind { row, updated }) = behind {
+            panic!(
+                "step {t} of the optimiser: row {row} of `{}` was read for a gradient and misses the steps after step \
+                 {updated}: call `catch_up_rows` before the rows are read by `gather_rows`, and `catch_up` before the \
+                 whole parameter {} is read",
+                self.parameter, entry.shape
+            );
         }
+    }
+
+    /// Moves rows by the steps that they miss; `which` says which.
+    fn catch_up(
+        &mut self,
+        decays: bool,
+        entry: EntryMut<'_>,
+        which: impl FnOnce(u64, &mut Rows, &mut SlotRows<'_, F, N>),
+    ) {
+        if self.rows.behind(self.t).is_none() {
+            return;
+        }
+        let arrays = self.arrays.each_mut().map(Vec::as_mut_slice);
+        let cols = entry.value.len() / entry.shape.sizes()[0];
+        let (steps, t) = (self.steps.as_slice(), self.t);
+        let mut state = SlotRows { steps, t, decays, w: entry.value, arrays, data: &[], cols };
+        which(t, &mut self.rows, &mut state);
     }
 }
 
@@ -174,7 +247,10 @@ fn part<'a, const N: usize>(arrays: &'a mut [&mut [f32]; N], at: Range<usize>) -
 
 /// A parameter with a gradient of rows.
 struct SlotRows<'a, F: Formula<N>, const N: usize> {
-    step: F::Step,
+    /// The constants of the last steps, as in [`Slot::steps`].
+    steps: &'a [F::Step],
+    /// The last step.
+    t: u64,
     /// Weight decay moves a row whether it has a gradient or not.
     decays: bool,
     w: &'a mut [f32],
@@ -185,13 +261,24 @@ struct SlotRows<'a, F: Formula<N>, const N: usize> {
 }
 
 impl<F: Formula<N>, const N: usize> RowState for SlotRows<'_, F, N> {
-    fn update(&mut self, rows: Range<usize>, has_gradient: bool, slept: u64) {
-        let at = rows.start * self.cols..rows.end * self.cols;
+    fn update(&mut self, row: usize, slept: u64) {
+        let at = row * self.cols..(row + 1) * self.cols;
+        let step = &self.steps[(self.t % KEPT) as usize];
         if slept > 0 {
-            F::catch_up(&self.step, part(&mut self.arrays, at.clone()), slept);
+            F::catch_up(step, part(&mut self.arrays, at.clone()), slept);
         }
-        let g = has_gradient.then(|| &self.data[at.clone()]);
-        F::apply(&self.step, &mut self.w[at.clone()], part(&mut self.arrays, at), g);
+        F::apply(step, &mut self.w[at.clone()], part(&mut self.arrays, at.clone()), Some(&self.data[at]));
+    }
+
+    fn replay(&mut self, row: usize, steps: Range<u64>) {
+        assert!(steps.end <= self.t + 1 && steps.start + KEPT > self.t, "steps {steps:?} of {}", self.t);
+        let at = row * self.cols..(row + 1) * self.cols;
+        // The places of the steps: a piece up to the end of the list, and one from its beginning on.
+        let (from, count) = ((steps.start % KEPT) as usize, (steps.end - steps.start) as usize);
+        let first = count.min(self.steps.len() - from);
+        for piece in [&self.steps[from..from + first], &self.steps[..count - first]] {
+            F::replay(piece, &mut self.w[at.clone()], part(&mut self.arrays, at.clone()));
+        }
     }
 
     fn is_at_rest(&self, row: usize) -> bool {

@@ -50,7 +50,7 @@ impl SlotState {
 pub struct RowsState {
     /// Step in which a row last had a gradient; 0 for never.
     pub touched: Vec<u64>,
-    /// Step in which a row was last updated.
+    /// The last step that is in a row's numbers.
     pub updated: Vec<u64>,
     /// Whether a row may move without a gradient, because its moments may be other than 0.
     pub alive: Vec<bool>,
@@ -103,8 +103,15 @@ pub enum OptimizerStateError {
         /// Sizes of `touched`, `updated` and `alive`.
         found: [usize; 3],
     },
-    /// A row was touched or updated in a step that the parameter has not had yet.
+    /// A row was updated in a step that the parameter has not had yet, or touched in one that is not in its numbers.
     RowStep {
+        /// Name of the parameter.
+        parameter: String,
+        /// The row.
+        row: usize,
+    },
+    /// A row may move without a gradient and misses steps, of which a state holds no learning rates.
+    RowBehind {
         /// Name of the parameter.
         parameter: String,
         /// The row.
@@ -137,7 +144,11 @@ impl fmt::Display for OptimizerStateError {
             ),
             Self::RowStep { parameter, row } => write!(
                 f,
-                "optimiser state of `{parameter}`: row {row} was updated in a step that has not happened yet"
+                "optimiser state of `{parameter}`: row {row} was touched or updated in a step that has not happened yet"
+            ),
+            Self::RowBehind { parameter, row } => write!(
+                f,
+                "optimiser state of `{parameter}`: row {row} is still moving and misses the last steps"
             ),
         }
     }

@@ -62,6 +62,10 @@ impl LossInputs for Estimates {
         Ok(record_loss(tape, loss, &[z, u], batch, None, at)?)
     }
 
+    fn rows_read(&mut self, batch: &Batch<'_>, read: &mut dyn FnMut(Var, &[u32])) {
+        read(self.estimates, batch.ids);
+    }
+
     fn groups(&self) -> Vec<ParamGroup> {
         let matches = Matches::Prefix(ESTIMATOR.to_string());
         vec![ParamGroup { matches, lr_factor: self.lr_factor, weight_decay: None }]

@@ -14,6 +14,7 @@ mod one_head;
 mod plain;
 mod presence;
 mod relabel;
+mod sampled_negatives;
 mod semi;
 mod smile;
 mod two_phase;
@@ -65,6 +66,11 @@ pub trait Procedure: Send {
     /// [`TrainError`] where the predictions are refused.
     fn begin_epoch(&mut self, at: At, pass: Option<&TrainPass<'_>>) -> Result<(), TrainError>;
 
+    /// Says which rows of a parameter this [`step`](Self::step) will read by
+    /// [`gather_rows`](lacuna_engine::Tape::gather_rows), by calling `read`. The optimiser moves rows only when they are read
+    /// and refuses gradients of rows that were not named here. Nothing by default.
+    fn rows_read(&mut self, _batches: &[Batch<'_>], _at: At, _read: &mut dyn FnMut(Var, &[u32])) {}
+
     /// Records forward pass and loss of a step on a tape that was reset, one batch for each feed; returns the loss, a
     /// scalar.
     ///
@@ -107,10 +113,27 @@ pub trait Procedure: Send {
         Some(entry)
     }
 
+    /// How such an entry lies on the tape. As in the model by default.
+    fn layout(&self, _entry: &str) -> Layout {
+        Layout::Model
+    }
+
     /// Numbers about what the procedure did, by name: cells that were corrected, labels that were written.
     fn report(&self) -> Vec<(&'static str, f64)> {
         vec![]
     }
+}
+
+/// How an entry lies on the tape, beside how the model that predicts has it. Entries of models are compared, saved and
+/// handed on as the model has them; checkpoints hold the tape.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Layout {
+    /// As in the model.
+    Model,
+    /// A matrix whose rows are the columns of the model's.
+    Transposed,
+    /// A column `[C, 1]`, where the model has a vector `[C]`.
+    Column,
 }
 
 /// A loss by name with everything it is built from.
@@ -255,6 +278,7 @@ pub static PROCEDURES: &[ProcedureRow] = &[
     smile::ROW,
     mime::ROW,
     l2b::ROW,
+    sampled_negatives::ROW,
 ];
 
 /// The procedure `named`. `auto` is the one that hands the loss what it takes: `plain` for the logits of one

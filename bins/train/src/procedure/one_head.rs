@@ -24,6 +24,9 @@ pub(super) trait LossInputs: Send {
         at: At,
     ) -> Result<Var, TrainError>;
 
+    /// As [`Procedure::rows_read`].
+    fn rows_read(&mut self, _batch: &Batch<'_>, _read: &mut dyn FnMut(Var, &[u32])) {}
+
     /// As [`Procedure::groups`].
     fn groups(&self) -> Vec<ParamGroup> {
         vec![]
@@ -76,6 +79,10 @@ impl<I: LossInputs> Procedure for OneHead<I> {
     fn begin_epoch(&mut self, at: At, _: Option<&TrainPass<'_>>) -> Result<(), TrainError> {
         self.loss.begin_epoch(at.epoch);
         Ok(())
+    }
+
+    fn rows_read(&mut self, batches: &[Batch<'_>], _: At, read: &mut dyn FnMut(Var, &[u32])) {
+        self.inputs.rows_read(&batches[0], read);
     }
 
     fn step(&mut self, tape: &mut Tape, batches: &[Batch<'_>], at: At) -> Result<Var, TrainError> {

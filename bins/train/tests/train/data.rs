@@ -178,6 +178,17 @@ pub(crate) fn procedures() -> Vec<Case> {
                 ..base.clone()
             },
         ),
+        case(
+            "sampled-negatives",
+            Known::Positive,
+            "an",
+            Training {
+                procedure: Named::new("sampled-negatives").set("sampled", 1.0),
+                batch: 3,
+                ema: None,
+                ..base.clone()
+            },
+        ),
         Case { name: "two-phase".to_string(), set: Set::new(Known::Half), training: two_phases, loss: "bce" },
     ]
 }

@@ -223,3 +223,50 @@ fn the_parts_of_mime_can_be_left_out() {
     assert_eq!(none, 0.0);
     assert!(held[0] > plain[0], "{held:?} {plain:?}");
 }
+
+/// With every class in each step, sampling is plain training but for the order of a few sums; and the head has the layout of every
+/// other, for the model and for the next phase.
+#[test]
+fn a_sample_of_all_classes_is_plain_training() {
+    let train = |training: &str| {
+        let mut case = procedures().remove(0);
+        case.training = toml::from_str::<Training>(training).unwrap();
+        let mut run =
+            Run::new(case.set.data(), &case.training, &case.evaluation(), case.choice(), 0).unwrap();
+        while !run.is_done() {
+            run.epoch().unwrap();
+        }
+        run.finish().unwrap()
+    };
+    let settings = "lr = 0.05\nbatch = 10\nepochs = 4\noptimizer = { name = \"sgd\", momentum = 0.9, weight_decay = 0.01 }\n";
+    let sampled = "procedure = { name = \"sampled-negatives\", sampled = 5 }\n";
+    let plain = train(settings);
+    let still = "lr = 1e-12\nepochs = 1\nstart = \"last\"\n";
+    for training in [
+        format!("{settings}{sampled}"),
+        // Plain, sampled and plain again, the last two without moving.
+        format!("{settings}[[phases]]\n[[phases]]\n{still}{sampled}[[phases]]\n{still}"),
+    ] {
+        let outcome = train(&training);
+        assert_eq!(outcome.weights.len(), 2);
+        for (ours, expected) in outcome.weights.iter().zip(&plain.weights) {
+            assert_eq!((&ours.name, &ours.shape), (&expected.name, &expected.shape));
+            for (i, (a, b)) in ours.values.iter().zip(&expected.values).enumerate() {
+                assert!((a - b).abs() <= 1e-4 * (0.1 + b.abs()), "{}, {i}: {a}, not {b}", ours.name);
+            }
+        }
+        let map = |outcome: &lacuna_train::Outcome| outcome.metrics["map"].value.unwrap();
+        assert!((map(&outcome) - map(&plain)).abs() < 0.01);
+    }
+    // And a sample is another run.
+    let other = train(&format!("{settings}{}", sampled.replace("= 5", "= 1")));
+    assert_ne!(other.weights[0].values, plain.weights[0].values);
+}
+
+#[test]
+fn averages_of_sampled_classes_are_refused() {
+    let mut case = procedures().into_iter().find(|case| case.name == "sampled-negatives").unwrap();
+    case.training.ema = Some(0.9);
+    let run = Run::new(case.set.data(), &case.training, &case.evaluation(), case.choice(), 0);
+    assert!(run.err().unwrap().to_string().contains("remove training.ema"));
+}

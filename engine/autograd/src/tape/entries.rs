@@ -97,20 +97,36 @@ impl Tape {
     /// Calls `update` for every parameter and piece of state, with its position, value and gradient.
     pub fn update_entries(&mut self, mut update: impl FnMut(usize, EntryMut<'_>)) {
         for i in 0..self.prefix_len() {
-            // The value is taken out for the moment, so that the rest of the tape can be read beside it.
-            let mut value = std::mem::take(&mut self.values[i]);
-            update(
-                i,
-                EntryMut {
-                    name: &self.names[i],
-                    kind: self.kind(i),
-                    shape: self.nodes[i].shape,
-                    value: value.get_mut(),
-                    grad: self.entry_grad(i),
-                },
-            );
-            self.values[i] = value;
+            self.update_at(i, &mut update);
         }
+    }
+
+    /// Calls `update` for one parameter or piece of state, with its position, value and gradient.
+    ///
+    /// # Panics
+    /// For any other value.
+    #[track_caller]
+    pub fn update_entry<T>(&mut self, var: Var, update: impl FnOnce(usize, EntryMut<'_>) -> T) -> T {
+        let i = self.id(var, "update_entry").index();
+        assert!(i < self.prefix_len(), "update_entry: neither a parameter nor state");
+        self.update_at(i, update)
+    }
+
+    fn update_at<T>(&mut self, i: usize, update: impl FnOnce(usize, EntryMut<'_>) -> T) -> T {
+        // The value is taken out for the moment, so that the rest of the tape can be read beside it.
+        let mut value = std::mem::take(&mut self.values[i]);
+        let updated = update(
+            i,
+            EntryMut {
+                name: &self.names[i],
+                kind: self.kind(i),
+                shape: self.nodes[i].shape,
+                value: value.get_mut(),
+                grad: self.entry_grad(i),
+            },
+        );
+        self.values[i] = value;
+        updated
     }
 
     /// Multiplies the gradient of every parameter with `factor`.
