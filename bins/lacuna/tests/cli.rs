@@ -224,13 +224,23 @@ fn one_positive_is_kept_by_the_size_or_the_place_of_its_objects_or_by_weights_of
     let coco = ["instances.json", "--format", "coco", "--unlisted", "negative"];
     refused(&[&coco[..], &["--weights", "size"]].concat(), "single-positive has no weights");
     let biased = [&coco[..], &["--protocol", "biased-positive", "--weights"]].concat();
+    let before = std::fs::read(path.join("weights.npy")).unwrap();
+    let over = [&biased[..], &["weights.npy"]].concat();
+    let (code, _, error) =
+        lacuna(path, &[&["mask"], &over[..], &["--out", "weights.npy", "--force"]].concat());
+    assert!(code == 2 && error.contains("has read the file and does not overwrite it"), "{error}");
+    assert_eq!(std::fs::read(path.join("weights.npy")).unwrap(), before);
     weights(&[3], vec![0.0, 1.0, 2.0]);
     refused(&[&biased[..], &["weights.npy"]].concat(), "its shape is [3], and [60, 2] or [2] is needed");
     weights(&[2], vec![-1.0, 1.0]);
-    refused(&[&biased[..], &["weights.npy"]].concat(), "weight");
+    let place = "--weights weights.npy: the weight of the positive in row 0, class 0 (counted from 0) is -1";
+    refused(&[&biased[..], &["weights.npy"]].concat(), place);
     refused(&[&biased[..], &["size", "--set", "exponent=1"]].concat(), "exponent is of the frequencies");
     write_set(path);
-    refused(&[".", "--protocol", "biased-positive", "--weights", "size"], "has no boxes of objects");
+    refused(
+        &[".", "--protocol", "biased-positive", "--weights", "size"],
+        "does not say of every object where it is",
+    );
 }
 
 #[test]

@@ -186,7 +186,7 @@ struct Numbers(Vec<f64>);
 impl<'de> Deserialize<'de> for Numbers {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         #[derive(Deserialize)]
-        #[serde(untagged)]
+        #[serde(untagged, expecting = "expected a number, true or false, or a list of numbers")]
         enum Form {
             Switch(bool),
             Number(f64),
@@ -217,14 +217,16 @@ impl<'de> Deserialize<'de> for Named {
                     if key == "name" {
                         name = Some(map.next_value::<String>()?);
                     } else {
-                        let Numbers(values) = map.next_value()?;
+                        let numbers = map.next_value::<Numbers>();
+                        let Numbers(values) =
+                            numbers.map_err(|error| A::Error::custom(format!("`{key}`: {error}")))?;
                         if values.is_empty() {
                             return Err(A::Error::custom(format!("`{key}` is an empty list")));
                         }
                         settings.insert(key, values);
                     }
                 }
-                let name = name.ok_or_else(|| A::Error::missing_field("name"))?;
+                let name = name.ok_or_else(|| A::Error::custom("the table has no `name`"))?;
                 Ok(Named { name, settings })
             }
         }

@@ -1,5 +1,6 @@
 //! Bringing rows of features and rows of labels together by name.
 
+use crate::error::printed;
 use crate::{FeatureTable, FormatError, LabelTable, Limits, Strings, Table, shown};
 use std::fmt;
 use std::path::Path;
@@ -205,7 +206,13 @@ pub fn join_tables(
     }
     let (f, l): (Vec<usize>, Vec<usize>) = join.pairs.iter().copied().unzip();
     table.names = Some(f.iter().map(|&row| &names[row]).collect());
-    table.features = Some(select_features(of_features, &f, &one, limits)?);
+    let is_on_disk = |features: &FeatureTable| matches!(features, FeatureTable::Dense(x) if x.is_on_disk());
+    let was_on_disk = is_on_disk(&of_features);
+    let joined = select_features(of_features, &f, &one, limits)?;
+    if was_on_disk && !is_on_disk(&joined) {
+        table.notes.push(copied(&one, &joined, "not all of its rows have labels"));
+    }
+    table.features = Some(joined);
     table.labels = Some(match of_labels {
         LabelTable::Dense(labels) => LabelTable::Dense(labels.select(&l)),
         LabelTable::Lists(labels) => LabelTable::Lists(labels.select(&l)),
@@ -213,6 +220,12 @@ pub fn join_tables(
     table.observed = labels.observed.map(|labels| labels.select(&l));
     table.annotations = labels.annotations.map(|annotations| annotations.select(&l).into());
     Ok((table, Some(join)))
+}
+
+/// A note that features of a large file take memory.
+pub(crate) fn copied(path: &Path, features: &FeatureTable, why: &str) -> String {
+    let bytes = 4.0 * features.rows() as f64 * features.columns() as f64;
+    format!("{}: {:.1} GB of features are copied into memory, because {why}", printed(path), bytes / 1e9)
 }
 
 /// Rows of features; all of them in their order are not copied, because they may be a mapped file.

@@ -38,8 +38,8 @@ pub enum KeptWeights<'a> {
 /// Julio-Arroyo/single-positive-multi-label@59960aabb807, `preproc/generate_biased_labels.py`.
 ///
 /// # Errors
-/// [`ProtocolError::Evidence`] unless there is a weight for each cell or class; [`ProtocolError::Setting`] for the weight of a positive that is
-/// below 0 or not finite, or where those of a row add up to infinity.
+/// [`ProtocolError::Evidence`] unless there is a weight for each cell or class; [`ProtocolError::Weight`] for the weight of a positive that is
+/// below 0 or not finite, [`ProtocolError::Setting`] where those of a row add up to infinity.
 pub fn biased_positive(
     random: &mut PythonRandom,
     truth: &TrueLabels,
@@ -66,8 +66,7 @@ pub fn biased_positive(
                 KeptWeights::Classes(weights) => weights[class],
             };
             if !(value >= 0.0 && value.is_finite()) {
-                let wanted = "a number of at least 0 for every positive";
-                return Err(ProtocolError::Setting { what: "weight", value, wanted });
+                return Err(ProtocolError::Weight { row, class, value });
             }
             of_row[class] = value;
         }
@@ -268,9 +267,13 @@ mod tests {
             Err(ProtocolError::Evidence { cells: 6, found: 5 })
         );
         assert_eq!(draw(KeptWeights::Cells(&[1.0; 6])), Err(ProtocolError::Evidence { cells: 54, found: 6 }));
-        for bad in [-1.0, f64::NAN, f64::INFINITY, f64::MAX] {
-            let refused = draw(KeptWeights::Classes(&[bad; 6]));
-            assert!(matches!(refused, Err(ProtocolError::Setting { .. })), "{bad}: {refused:?}");
+        let class = (0..6).find(|&class| truth().get(0, class) == Label::Positive).unwrap();
+        for bad in [-1.0, f64::NAN, f64::INFINITY] {
+            let refused = draw(KeptWeights::Classes(&[bad; 6])).unwrap_err().to_string();
+            let place = format!("row 0, class {class} (counted from 0) is {bad},");
+            assert!(refused.contains(&place), "{refused}");
         }
+        let refused = draw(KeptWeights::Classes(&[f64::MAX; 6]));
+        assert!(matches!(refused, Err(ProtocolError::Setting { .. })), "{refused:?}");
     }
 }

@@ -103,6 +103,18 @@ pub enum ProtocolError {
         /// What it may be.
         wanted: &'static str,
     },
+    /// The weight of a positive is none.
+    #[error(
+        "the weight of the positive in row {row}, class {class} (counted from 0) is {value}, expected a number of at least 0"
+    )]
+    Weight {
+        /// Its row.
+        row: usize,
+        /// Its class.
+        class: usize,
+        /// The weight.
+        value: f64,
+    },
     /// Evidence does not fit the labels.
     #[error("{cells} cells need a number of evidence each; there are {found}, or one is not a number")]
     Evidence {

@@ -241,6 +241,13 @@ impl DataSource {
         if synthetic_set(self.given()).is_some() {
             reader.notes.push(format!("{}: this is read, not the embedded set of that name", path.display()));
         }
+        // Before the first value that is missing ends everything.
+        let format = self.format.clone().or_else(|| Some(recognised(path)?.name.to_string()));
+        if let (Some(_), Some(format)) = (self.missing_features, format)
+            && !MISSING_FEATURES.contains(&format.as_str())
+        {
+            return Err(in_vain("missing-features", &[&format], MISSING_FEATURES));
+        }
         // `--labels` names a file, or an array of a file that has several.
         let array = self.labels.as_ref().filter(|labels| {
             let arrays = ["npz", "safetensors", "mat", "tfrecord", "parquet"];
@@ -349,18 +356,14 @@ impl DataSource {
             ("ignore-columns", self.ignore_columns.is_some(), tables),
             ("id-column", self.id_column.is_some(), tables),
             ("positive-above", self.positive_above.is_some(), cells),
-            ("missing-features", self.missing_features.is_some(), &["mulan"][..]),
+            ("missing-features", self.missing_features.is_some(), MISSING_FEATURES),
             ("unlisted", self.unlisted.is_some(), lists),
         ];
         let vain =
             options.iter().find(|(_, given, of)| *given && formats.iter().all(|format| !of.contains(format)));
         match vain {
             None => Ok(()),
-            Some((option, _, of)) => Err(SourceError::Setting(format!(
-                "--{option} has no meaning for these files ({}); it is for {}",
-                formats.join(", "),
-                of.join(", ")
-            ))),
+            Some((option, _, of)) => Err(in_vain(option, formats, of)),
         }
     }
 
@@ -394,6 +397,17 @@ impl DataSource {
             source: resolved,
         }
     }
+}
+
+/// Formats that have a sign for a feature that is missing.
+const MISSING_FEATURES: &[&str] = &["mulan"];
+
+fn in_vain(option: &str, formats: &[&str], of: &[&str]) -> SourceError {
+    SourceError::Setting(format!(
+        "--{option} has no meaning for these files ({}); it is for {}",
+        formats.join(", "),
+        of.join(", ")
+    ))
 }
 
 fn known_sets() -> String {

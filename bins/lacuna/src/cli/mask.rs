@@ -99,7 +99,9 @@ pub fn run(args: &MaskArgs) -> anyhow::Result<()> {
             value.trim().parse().ok().with_context(|| format!("--set {text}: invalid number `{value}`"))?;
     }
     let data = args.input.open()?;
-    let outputs = Outputs::new(args.force, data.files.clone());
+    let own_weights = args.weights.iter().filter(|weights| !OF_OBJECTS.contains(&weights.as_str()));
+    let read = data.files.iter().cloned().chain(own_weights.map(PathBuf::from)).collect();
+    let outputs = Outputs::new(args.force, read);
     let table = part(data, args.part == WhichPart::Test)?;
     let limits = Limits::default();
     let path = table.path.clone();
@@ -116,7 +118,8 @@ pub fn run(args: &MaskArgs) -> anyhow::Result<()> {
     let subject = Subject { truth: &truth, features: features.as_ref() };
     let seed = args.seed.unwrap_or(row.seed);
     let outcome = match &args.weights {
-        Some(weights) => {
+        Some(given) => {
+            let weights = given;
             if row.name != "biased-positive" {
                 bail!("--weights {weights}: {} has no weights; biased-positive has", row.name);
             }
@@ -129,7 +132,8 @@ pub fn run(args: &MaskArgs) -> anyhow::Result<()> {
                 true => KeptWeights::Classes(&weights),
                 false => KeptWeights::Cells(&weights),
             };
-            let observed = biased_positive(&mut PythonRandom::new(seed), &truth, kept)?;
+            let observed = biased_positive(&mut PythonRandom::new(seed), &truth, kept);
+            let observed = observed.with_context(|| format!("--weights {given}"))?;
             Outcome { rows: (0..truth.rows()).collect(), observed, order: None }
         }
         None => row.apply(subject, seed, &values)?,
@@ -165,6 +169,9 @@ pub fn run(args: &MaskArgs) -> anyhow::Result<()> {
     ))
 }
 
+/// Weights of annotated objects, by the names that `--weights` takes.
+const OF_OBJECTS: [&str; 2] = ["size", "location"];
+
 /// Weights of cells or classes: of annotated objects, or of a file.
 fn weights_of(
     given: &str,
@@ -172,7 +179,7 @@ fn weights_of(
     (rows, classes): (usize, &Strings),
     path: &Path,
 ) -> anyhow::Result<Vec<f64>> {
-    if !["size", "location"].contains(&given) {
+    if !OF_OBJECTS.contains(&given) {
         let array = NpyArray::open(given)?;
         let sizes = array.shape().to_vec();
         if ![vec![classes.len()], vec![rows, classes.len()]].contains(&sizes) {
@@ -188,7 +195,11 @@ fn weights_of(
         });
     }
     let Some(annotations) = annotations else {
-        bail!("--weights {given}: {} has no boxes of objects; a COCO file of instances has", path.display());
+        bail!(
+            "--weights {given}: {} does not say of every object where it is; a COCO file of instances does, whose images have \
+             width and height and whose annotations all have an area or a bbox of 4 numbers",
+            path.display()
+        );
     };
     if annotations.classes() != classes {
         bail!("--weights {given}: {}: its classes are not those of its boxes", path.display());

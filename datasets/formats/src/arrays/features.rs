@@ -1,14 +1,25 @@
 //! Features from arrays.
 
+use crate::join::copied;
 use crate::npy::{FeatureShape, MatrixFile};
 use crate::{FeatureTable, FormatError, Limits, Table, mmap};
 use lacuna_labels::{FeatureError, Features};
 use std::path::Path;
 use std::sync::Arc;
 
+/// Bytes from which on a copy of a `.npy` file, which need not be one, is told.
+const LARGE: usize = 1 << 30;
+
 /// Puts features into a table, with what their shape says.
 pub(crate) fn set_features(table: &mut Table, features: Features, shape: &FeatureShape, path: &Path) {
-    table.features = Some(FeatureTable::Dense(features));
+    let is_copy = !features.is_on_disk() && 4 * features.rows() * features.columns() >= LARGE;
+    let is_npy = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("npy"));
+    let features = FeatureTable::Dense(features);
+    if is_copy && is_npy {
+        let why = "it is no array of little-endian 32-bit floats row by row (`<f4` in C order)";
+        table.notes.push(copied(path, &features, why));
+    }
+    table.features = Some(features);
     table.image = shape.image;
     table.notes.extend(shape.note(path));
 }
