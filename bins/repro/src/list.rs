@@ -4,7 +4,7 @@ use crate::specs;
 use lacuna::cli::screen::wrapped;
 use lacuna_losses::{LOSSES, LabelNeeds, LossRow, Takes};
 use lacuna_protocols::PROTOCOLS;
-use lacuna_synthetic::SETS;
+use lacuna_source::embedded_sets;
 use lacuna_train::{METRICS, OPTIMIZERS, PROCEDURES, SAMPLERS, SCHEDULES, TRANSFORMS};
 use std::fmt::Write as _;
 
@@ -62,11 +62,13 @@ pub(crate) fn text() -> anyhow::Result<String> {
     entry("", "");
     entry("Parameters of losses", "`repro losses`, `repro losses show NAME`; --set NAME.PARAM=VALUE");
     entry("", "");
-    entry("Embedded data", "--data NAME; all of it is synthetic");
-    for set in SETS {
-        entry(set.name, set.doc);
+    for (title, synthetic) in [("Embedded data", false), ("Embedded data, synthetic", true)] {
+        entry(title, "--data NAME");
+        embedded_sets()
+            .filter(|set| set.is_synthetic() == synthetic)
+            .for_each(|set| entry(set.name, set.doc));
+        entry("", "");
     }
-    entry("", "");
     entry("Your data", "--data PATH; see `repro run --help`");
     let lines: Vec<&str> = out.lines().map(str::trim_end).collect();
     Ok(lines.join("\n") + "\n")

@@ -38,7 +38,7 @@ mod tests {
             assert!(specs[..i].iter().all(|s| s.name != spec.name), "{} twice", spec.name);
             assert!(!spec.title.is_empty() && !spec.source.is_empty());
             let set = spec.data.embedded.as_deref().expect("benchmarks come with an embedded set");
-            assert!(lacuna_synthetic::synthetic_set(set).is_some(), "{set}");
+            assert!(lacuna_source::embedded_set(set).is_some(), "{set}");
             for loss in &spec.losses {
                 assert!(lacuna_losses::find(&loss.name).is_ok(), "{}", loss.name);
             }

@@ -22,6 +22,7 @@
 mod align;
 mod choices;
 mod dataset;
+mod embedded;
 mod error;
 mod reader;
 mod source;
@@ -29,5 +30,6 @@ mod strong;
 
 pub use choices::{Convention, Match, Missing, Unlisted};
 pub use dataset::{Dataset, with_further};
+pub use embedded::{EmbeddedSet, embedded_set, embedded_sets};
 pub use error::SourceError;
 pub use source::DataSource;

@@ -1,11 +1,11 @@
 //! The description of a data set.
 
 use crate::align::{Aligned, Parts, align, is_numbered};
+use crate::embedded::{embedded_set, embedded_sets};
 use crate::reader::Reader;
 use crate::{Convention, Dataset, Match, Missing, SourceError, Unlisted, strong};
 use lacuna_formats::{Content, FeatureTable, LabelTable, ReadOptions, Table, recognised};
 use lacuna_labels::FeatureSet;
-use lacuna_synthetic::{DEFAULT_SEED, SETS, SetEntry, synthetic_set};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
@@ -102,7 +102,7 @@ impl DataSource {
         if std::fs::symlink_metadata(path).is_ok() {
             return Ok(Self { path: Some(name.to_string()), ..Self::default() });
         }
-        if synthetic_set(name).is_some() {
+        if embedded_set(name).is_some() {
             return Ok(Self::embedded(name));
         }
         Err(SourceError::Nothing { name: name.to_string(), known: known_sets() })
@@ -206,13 +206,13 @@ impl DataSource {
     }
 
     fn open_embedded(&self, name: &str) -> Result<Dataset, SourceError> {
-        let entry: &SetEntry = synthetic_set(name)
+        let entry = embedded_set(name)
             .ok_or_else(|| SourceError::Nothing { name: name.to_string(), known: known_sets() })?;
         if let Some(option) = self.options().next() {
             let problem = format!("--{option} has no meaning for the embedded set {name}");
             return Err(SourceError::Setting(problem));
         }
-        let set = entry.build(DEFAULT_SEED);
+        let (train, test) = entry.build();
         let table = |set: FeatureSet| Table {
             path: PathBuf::from(name),
             names: set.names.map(Into::into),
@@ -226,10 +226,10 @@ impl DataSource {
         Ok(Dataset {
             name: name.to_string(),
             caveat: Some(entry.caveat),
-            train: table(set.train),
+            train: table(train),
             strong: None,
             background: None,
-            test: Some(table(set.test)),
+            test: Some(table(test)),
             notes: Vec::new(),
             files: Vec::new(),
             source: Self { fingerprint: None, ..self.clone() },
@@ -238,7 +238,7 @@ impl DataSource {
 
     fn open_files(&self, path: &Path) -> Result<Dataset, SourceError> {
         let mut reader = Reader { source: self, notes: Vec::new(), files: Vec::new(), formats: Vec::new() };
-        if synthetic_set(self.given()).is_some() {
+        if embedded_set(self.given()).is_some() {
             reader.notes.push(format!("{}: this is read, not the embedded set of that name", path.display()));
         }
         // Before the first value that is missing ends everything.
@@ -411,5 +411,5 @@ fn in_vain(option: &str, formats: &[&str], of: &[&str]) -> SourceError {
 }
 
 fn known_sets() -> String {
-    SETS.iter().map(|set| set.name).collect::<Vec<_>>().join(", ")
+    embedded_sets().map(|set| set.name).collect::<Vec<_>>().join(", ")
 }
