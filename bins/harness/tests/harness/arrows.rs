@@ -11,7 +11,11 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("lacuna-labels", &[]),
     ("lacuna-formats", &["lacuna-labels"]),
     ("lacuna-checks", &["lacuna-labels", "lacuna-formats"]),
-    ("lacuna-source", &["lacuna-labels", "lacuna-formats", "lacuna-checks", "lacuna-synthetic"]),
+    (
+        "lacuna-source",
+        &["lacuna-labels", "lacuna-formats", "lacuna-checks", "lacuna-openclipart", "lacuna-synthetic"],
+    ),
+    ("lacuna-openclipart", &["lacuna-labels", "lacuna-formats"]),
     ("lacuna-protocols", &["lacuna-labels"]),
     ("lacuna-synthetic", &["lacuna-labels", "lacuna-protocols"]),
     ("lacuna-metrics", &["lacuna-labels"]),

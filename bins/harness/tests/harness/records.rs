@@ -54,8 +54,8 @@ fn other_data_than_that_of_the_specification_is_refused() {
 fn data_as_text_or_table_is_the_same() {
     let text = include_str!("../../../repro/specs/spml-linear.toml");
     let table = text
-        .replace("data = \"voc-like\"", "")
-        .replace("[protocol]", "[data]\nembedded = \"voc-like\"\n[protocol]");
+        .replace("data = \"openclipart\"\n\n", "")
+        .replace("[protocol]", "[data]\nembedded = \"openclipart\"\n[protocol]");
     assert_eq!(Spec::parse(text).unwrap(), Spec::parse(&table).unwrap());
     let error = Spec::parse(&table.replace("embedded", "embeded")).unwrap_err().to_string();
     assert!(error.contains("embeded"), "{error}");
