@@ -105,7 +105,7 @@ fn show(args: &ShowArgs) -> anyhow::Result<String> {
     }
     let procedure = procedure_for(info.name, row.takes);
     let own = format!(
-        "trained by the procedure {procedure}, so tasks cannot train some of the classes (--classes I/N)"
+        "trained by the procedure {procedure}, with which tasks cannot train some of the classes (--classes I/N)"
     );
     let classes = match (row.by_column, procedure) {
         (true, "plain") => {

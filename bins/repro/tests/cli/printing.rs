@@ -53,13 +53,19 @@ fn procedures_that_the_settings_do_not_name_are_said() {
     assert!(!said.contains("has no effect"), "{said}");
     let (_, said) = run(&[&["--loss", "an"][..], &file].concat());
     assert!(said.contains("note: the background file has no effect"), "{said}");
+    save(dir.path(), "strong.npy", &[60, 8], NpyData::F32(vec![0.5; 480]));
+    let file = ["--strong", "strong.npy"];
+    let (_, said) = run(&[&["--loss", "plc"][..], &file].concat());
+    assert!(said.contains("semi, strong view from the file") && !said.contains("has no effect"), "{said}");
+    let (_, said) = run(&[&["--loss", "an"][..], &file].concat());
+    assert!(said.contains("note: the file of the strong view has no effect"), "{said}");
     let (_, said) = run(&["--loss", "an", "--set", "training.procedure=mime", "--save-models", "--out", "m"]);
     assert!(said.contains("no model file holds: no head is saved"), "{said}");
     // And it is not trained again for a head that cannot be.
     let (_, said) = run(&["--loss", "an", "--set", "training.procedure=mime", "--save-models", "--out", "m"]);
     assert!(said.contains("1 of them there already") && !said.contains("samples/s"), "{said}");
     let (smile, _) = done(dir.path(), &["losses", "show", "smile"]);
-    assert!(smile.contains("trained by the procedure smile, so tasks cannot"), "{smile}");
+    assert!(smile.contains("trained by the procedure smile, with which tasks cannot"), "{smile}");
 }
 
 #[test]
