@@ -2,6 +2,7 @@
 
 use crate::spec::with_suggestion;
 use crate::{HarnessError, LossSpec, MaskSource, Spec};
+use lacuna_losses::Suggestion;
 use lacuna_source::DataSource;
 use toml::{Table, Value};
 
@@ -131,6 +132,12 @@ impl Spec {
             for (name, value) in &loss.params {
                 if info.param(name).is_none() {
                     let near = lacuna_losses::suggest(name, info.params.iter().map(|param| param.name));
+                    let names: Vec<&str> = info.params.iter().map(|param| param.name).collect();
+                    let near = match near {
+                        Suggestion::None if names.is_empty() => "it has none".to_string(),
+                        Suggestion::None => format!("it has {}", names.join(", ")),
+                        near => near.to_string(),
+                    };
                     return Err(HarnessError::Setting(format!(
                         "{} has no parameter `{name}`; {near}",
                         loss.row()

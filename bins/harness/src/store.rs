@@ -101,17 +101,25 @@ impl Store {
     pub fn for_task(path: &Path, spec: &Spec, task: ClassTask) -> Result<TaskFolder, HarnessError> {
         let classes = path.join(CLASSES);
         let folder = task.folder(&classes);
-        make_folders(&folder)?;
-        let other = |problem: String| HarnessError::OtherRun { folder: path.into(), problem };
         let file = path.join(SPEC);
+        let of_this = || -> Result<(), HarnessError> {
+            let stored = String::from_utf8(read(&file)?).ok().and_then(|text| Spec::parse(&text).ok());
+            if stored.as_ref().map(Spec::run_ids).transpose()? == Some(spec.run_ids()?) {
+                return Ok(());
+            }
+            let difference = different(stored.as_ref(), spec);
+            let problem =
+                format!("{}: its {SPEC} describes {difference}; name another folder", path.display());
+            Err(HarnessError::Setting(problem))
+        };
+        // Before anything is made in a folder of something else.
+        if fs::symlink_metadata(&file).is_ok() {
+            of_this()?;
+        }
+        make_folders(&folder)?;
         let text = spec.to_toml()?;
         match write_atomic(Destination::new(&file), |file: &mut dyn Write| file.write_all(text.as_bytes())) {
-            Err(error) if error.kind() == ErrorKind::AlreadyExists => {
-                let stored = String::from_utf8(read(&file)?).ok().and_then(|text| Spec::parse(&text).ok());
-                if stored.map(|stored| stored.run_ids()).transpose()? != Some(spec.run_ids()?) {
-                    return Err(other(format!("its {SPEC} describes other runs")));
-                }
-            }
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => of_this()?,
             Err(source) => return Err(HarnessError::Write { path: file, source }),
             Ok(()) => {}
         }
@@ -160,9 +168,9 @@ impl Store {
         let same = if there(SPEC) {
             let stored = read(&self.folder.join(SPEC))?;
             let stored = String::from_utf8(stored).ok().and_then(|text| Spec::parse(&text).ok());
-            match stored.map(|stored| stored.run_ids()) {
+            match stored.as_ref().map(Spec::run_ids) {
                 Some(Ok(ids)) if ids == spec.run_ids()? => Ok(true),
-                _ => Err(other(format!("its {SPEC} describes other runs"))),
+                _ => Err(other(format!("its {SPEC} describes {}", different(stored.as_ref(), spec)))),
             }
         } else if there(RESULTS) || there(TABLE) {
             Err(other(format!("it has results but no {SPEC} that describes them")))
@@ -333,6 +341,12 @@ impl Store {
         self.lock.release();
         remove_folders(&self.made);
     }
+}
+
+/// `other runs`, and the first key that differs.
+fn different(stored: Option<&Spec>, spec: &Spec) -> String {
+    let difference = stored.and_then(|stored| stored.difference(spec));
+    difference.map_or_else(|| "other runs".to_string(), |difference| format!("other runs: {difference}"))
 }
 
 /// The folder of the classes of all tasks, with that of one of them locked.

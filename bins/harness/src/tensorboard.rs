@@ -32,6 +32,8 @@ const ID: usize = 12;
 #[derive(Debug)]
 pub struct TensorBoard {
     folder: PathBuf,
+    /// Folders that were made for it, the innermost first.
+    made: Vec<PathBuf>,
     state: Mutex<State>,
 }
 
@@ -50,6 +52,8 @@ struct EventFile {
     /// Tags and steps that the folder has.
     there: HashSet<(String, i64)>,
     last_step: i64,
+    /// Epochs of the phases before the present one.
+    before: i64,
 }
 
 impl TensorBoard {
@@ -59,14 +63,35 @@ impl TensorBoard {
     /// [`HarnessError::Write`].
     pub fn at(folder: &Path) -> Result<Self, HarnessError> {
         let wrong = |source| HarnessError::Write { path: folder.into(), source };
+        let made = folder.ancestors().filter(|folder| !folder.as_os_str().is_empty());
+        let made = made.take_while(|folder| !folder.exists()).map(PathBuf::from).collect();
         fs::create_dir_all(folder).map_err(wrong)?;
         // Existing and full of files of somebody else is fine; not writable is not.
         tempfile::tempfile_in(folder).map_err(wrong)?;
-        Ok(Self { folder: folder.into(), state: Mutex::default() })
+        Ok(Self { folder: folder.into(), made, state: Mutex::default() })
     }
 
-    /// Writes what an event of a run says: the scalars of an epoch, the metrics of the test rows at its last epoch. `point` is
-    /// the point of a sweep.
+    /// Whether there are events of a run.
+    pub fn has(&self, row: &str, seed: u64, point: Option<&str>, id: &str) -> bool {
+        let (name, id) = (name_of(row, seed, point), &id[..id.len().min(ID)]);
+        let is_of = |file: &PathBuf| file.to_string_lossy().ends_with(&format!(".{id}"));
+        let folders = [self.folder.join(&name), self.folder.join(format!("{name}-{id}"))];
+        folders.iter().any(|folder| event_files(folder).is_ok_and(|files| files.iter().any(is_of)))
+    }
+
+    /// Removes the folders that were made and in which nothing was written.
+    pub fn close(self) {
+        for folder in &self.made {
+            // Fails where something is in it.
+            if fs::remove_dir(folder).is_err() {
+                return;
+            }
+        }
+    }
+
+    /// Writes what an event of a run says: the scalars of an epoch, and at the end the metrics of the test rows, at the step of
+    /// the epoch whose weights were chosen; those of other weights, as `test/map.last`, are at the last step. `point` is the point
+    /// of a sweep.
     ///
     /// Returns a sentence the first time that something cannot be written; that run then has no further events, and nothing
     /// else changes.
@@ -74,7 +99,7 @@ impl TensorBoard {
         let mut state = self.state.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         let (id, written) = match event {
             Progress::Note(_) | Progress::Waiting(_) => return None,
-            Progress::Epoch { id, loss, seed, epoch, scalars, .. } => {
+            Progress::Epoch { id, loss, seed, epoch, epoch_of_phase, scalars, .. } => {
                 let file = state.files.entry(id.clone());
                 let mut opened = Ok(());
                 let file = file.or_insert_with(|| {
@@ -82,7 +107,10 @@ impl TensorBoard {
                     file.map_err(|error| opened = Err(error)).ok()
                 });
                 let written = match file {
-                    Some(file) => file.write(*epoch as i64, scalars.iter().cloned()),
+                    Some(file) => {
+                        file.before = epoch.saturating_sub(*epoch_of_phase) as i64;
+                        file.write(*epoch as i64, scalars.iter().cloned())
+                    }
                     None => opened,
                 };
                 (id, written)
@@ -92,7 +120,10 @@ impl TensorBoard {
                 let RunResult::Finished(end) = &run.result else { return None };
                 let test = end.metrics.iter().filter(|(name, _)| !name.starts_with("val."));
                 let test = test.filter_map(|(name, value)| Some((format!("test/{name}"), value.value?)));
-                (&run.id, file.write(file.last_step, test))
+                let (others, chosen): (Vec<_>, Vec<_>) = test.partition(|(name, _)| name.contains('.'));
+                let (last, step) = (file.last_step, file.before + end.best_epoch as i64);
+                let written = file.write(step, chosen.into_iter());
+                (&run.id, written.and_then(|()| file.write(last, others.into_iter())))
             }
         };
         let error = written.err()?;
@@ -148,7 +179,7 @@ impl EventFile {
         };
         let version = [double(1, now()), bytes(3, b"brain.Event:2")].concat();
         file.write_all(&tf_record(&version))?;
-        Ok(Self { file, there, last_step: 0 })
+        Ok(Self { file, there, last_step: 0, before: 0 })
     }
 
     /// Appends one event with these scalars, without those that are there, by one write to the operating system.
@@ -278,6 +309,7 @@ mod tests {
             loss: "an/b".to_string(),
             seed: 3,
             epoch,
+            epoch_of_phase: epoch,
             rows: 5,
             scalars: vec![("train/loss".to_string(), loss), ("val/map".to_string(), 50.0)],
         }
@@ -345,6 +377,26 @@ mod tests {
         let steps: Vec<i64> = read(&folder).into_iter().map(|(_, step, _)| step).collect();
         assert_eq!(steps, [3, 3, 4, 4], "2 was there, 3 was cut off");
         assert_eq!(read(&root.path().join("an_b-seed3-a.b=1,c=2-fedcba987654"))[0].2, 9.0);
+    }
+
+    #[test]
+    fn folders_without_events_are_removed_and_others_stay() {
+        let root = tempfile::tempdir().unwrap();
+        let folder = root.path().join("a/b");
+        let board = TensorBoard::at(&folder).unwrap();
+        assert!(folder.is_dir());
+        board.close();
+        assert!(!root.path().join("a").exists() && root.path().exists());
+        let board = TensorBoard::at(&folder).unwrap();
+        assert!(!board.has("an/b", 3, None, "0123456789abcdef"));
+        board.write(None, &epoch("0123456789abcdef", 1, 1.0));
+        assert!(board.has("an/b", 3, None, "0123456789abcdef"));
+        assert!(!board.has("an/b", 3, None, "1123456789abcdef"));
+        // The same row and seed with other settings.
+        board.write(None, &epoch("1123456789abcdef", 1, 1.0));
+        assert!(board.has("an/b", 3, None, "1123456789abcdef"));
+        board.close();
+        assert_eq!(read(&folder.join("an_b-seed3")).len(), 2);
     }
 
     #[test]

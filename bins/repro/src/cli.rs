@@ -66,7 +66,9 @@ pub(crate) enum Command {
     /// Runs a benchmark and prints its table
     ///
     /// With --classes I/N, trains a slice of the classes in place of naming columns: that of task I, from 0, of N. It is for linear
-    /// heads and losses whose gradient at a class looks at no other; `repro collect` joins what all tasks have trained.
+    /// heads and losses whose gradient at a class looks at no other; `repro collect` joins what all tasks have trained. Where an epoch
+    /// is chosen on validation rows, OUT/classes has the weights of every epoch until you remove it; evaluation.select = "last" keeps
+    /// those of the last one.
     Run {
         /// Name of the benchmark, e.g. spml-linear
         #[arg(required_unless_present = "spec", conflicts_with = "spec")]
@@ -139,7 +141,7 @@ pub(crate) struct WorkArgs {
     #[arg(long)]
     pub(crate) save_models: bool,
     /// Writes losses, learning rates and metrics as event files for TensorBoard, in a folder of DIR for each run; a resumed run
-    /// adds what is missing. Once the runs have begun, events that cannot be written give a note and no other exit code
+    /// adds what is missing. Test metrics are at the step of the epoch whose weights were chosen. Once the runs have begun, events that cannot be written give a note and no other exit code
     #[arg(long, value_name = "DIR")]
     pub(crate) tensorboard: Option<PathBuf>,
     /// No progress and no settings on standard error, only errors and what changes the meaning of the data

@@ -15,7 +15,9 @@ use clap::Parser;
 use cli::{Cli, Command, ConfigCommand, RunArgs};
 use lacuna::cli::{exit, screen};
 use lacuna_formats::FormatError;
-use lacuna_harness::{ClassTask, HarnessError, Plan, Progress, Report, RunOptions, Spec, Store, TensorBoard};
+use lacuna_harness::{
+    ClassTask, Finished, HarnessError, Plan, Progress, Report, RunOptions, Spec, Store, TensorBoard,
+};
 use lacuna_source::SourceError;
 use signals::Signals;
 use std::path::Path;
@@ -106,12 +108,35 @@ fn run_all(plan: &Plan, args: &RunArgs, joining: bool) -> anyhow::Result<i32> {
         }
     };
     let progress = view::Progress::new(plan, &store, jobs);
+    if args.work.save_models {
+        note_headless(&plan.rows_without_head());
+    }
     // The first thing that could not be kept; the runs go on, and the table is shown.
     let lost: Mutex<Option<HarnessError>> = Mutex::new(None);
     let checkpoints = store.checkpoints();
     let every = Duration::from_secs_f64(args.work.checkpoint_every);
     let models = store.models();
     let classes = store.classes();
+    if let Some(events) = &events {
+        // Runs that are trained again for their heads write events like others.
+        let headless = plan.rows_without_head();
+        let is_trained = |run: &Finished, id: &str| {
+            args.work.save_models
+                && !headless.contains(&run.loss.as_str())
+                && !models.join(id).join("head.json").exists()
+        };
+        let finished = store.kept().iter().filter_map(|run| Some((run.result.finished()?, &run.id)));
+        let silent = finished
+            .filter(|(run, id)| !is_trained(run, id) && !events.has(&run.loss, run.seed, None, id))
+            .count();
+        if silent > 0 {
+            progress.show(Progress::Note(format!(
+                "--tensorboard: runs with a record and no events here, which are not trained again: {silent} of {}; another --out \
+                 trains them",
+                plan.runs()
+            )));
+        }
+    }
     let options = RunOptions {
         jobs,
         stop: &signals.stop,
@@ -132,6 +157,9 @@ fn run_all(plan: &Plan, args: &RunArgs, joining: bool) -> anyhow::Result<i32> {
         progress.show(event);
     });
     progress.finish();
+    if let Some(events) = events {
+        events.close();
+    }
     let report = match report {
         Ok(report) => report,
         Err(error) => {
@@ -170,6 +198,16 @@ fn run_all(plan: &Plan, args: &RunArgs, joining: bool) -> anyhow::Result<i32> {
         screen::err("every run failed: no results are kept");
     }
     Ok(if report.has_failures() { exit::FOUND } else { exit::DONE })
+}
+
+/// Says of which rows no head can be saved.
+fn note_headless(rows: &[&str]) {
+    if !rows.is_empty() {
+        screen::err(&format!(
+            "note: --save-models: {}: the procedure mime predicts with layers of its own, which no model file holds: no head is saved",
+            rows.join(", ")
+        ));
+    }
 }
 
 /// Whether an error is a missing file.

@@ -2,13 +2,14 @@
 
 use crate::cli::{SweepArgs, SweepCommand};
 use crate::signals::Signals;
-use crate::{count, folder_name, jobs, read_spec, view};
+use crate::{count, folder_name, jobs, note_headless, read_spec, view};
 use anyhow::Context;
 use lacuna::cli::exit;
 use lacuna::cli::screen::{self, wrapped};
 use lacuna_formats::shown;
 use lacuna_harness::{
-    Collected, Progress, Sweep, SweepFolder, SweepOptions, SweepPlan, TensorBoard, collect, status,
+    Collected, HarnessError, Holder, Progress, Sweep, SweepFolder, SweepOptions, SweepPlan, SweepRun,
+    TensorBoard, collect, status,
 };
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -33,7 +34,12 @@ fn run(file: &Path, args: &SweepArgs) -> anyhow::Result<i32> {
     screen::set_quiet(args.work.quiet);
     let task = args.task()?;
     let spec = read_spec(file)?;
-    let sweep = Sweep::new(&spec, &args.overrides()?)?;
+    let sweep = Sweep::new(&spec, &args.overrides()?).map_err(|error| match error {
+        HarnessError::Setting(problem) if problem.starts_with("sweep") => {
+            HarnessError::Setting(format!("{}: {problem}", file.display()))
+        }
+        error => error,
+    })?;
     let first = sweep.first();
     let out = args.out.clone().unwrap_or_else(|| {
         let name = folder_name(&spec.name, &first.data().name);
@@ -64,14 +70,34 @@ fn run(file: &Path, args: &SweepArgs) -> anyhow::Result<i32> {
         screen::err(&format!("note: {note}"));
     }
     view::findings(first);
-    let left: Vec<_> = match args.fresh {
-        true => runs.clone(),
-        false => {
-            let left = runs.iter().map(|run| Ok((folder.record(&run.id)?.is_none(), *run)));
-            let left: Vec<_> = left.collect::<anyhow::Result<_>>()?;
-            left.into_iter().filter_map(|(left, run)| left.then_some(run)).collect()
+    if args.work.save_models {
+        note_headless(&sweep.rows_without_head());
+    }
+    let (mut left, mut headless, mut silent) = (Vec::new(), 0, 0);
+    for run in &runs {
+        let record = if args.fresh { None } else { folder.record(&run.id)? };
+        match record.map(|record| record.result.finished().is_some()) {
+            None => left.push(*run),
+            Some(true) => {
+                let point = sweep.plan().points[run.point].to_string();
+                let has = |events: &TensorBoard| events.has(&run.row, run.seed, Some(&point), &run.id);
+                silent += usize::from(events.as_ref().is_some_and(|events| !has(events)));
+                let has_model = !sweep.has_head(run) || sweep.has_model(&folder, run);
+                headless += usize::from(args.work.save_models && !has_model);
+            }
+            Some(false) => {}
         }
-    };
+    }
+    for (option, count, what) in
+        [("--save-models", headless, "head"), ("--tensorboard", silent, "events here")]
+    {
+        if count > 0 {
+            screen::err(&format!(
+                "note: {option}: {count} of {} runs have a record and no {what}, and are skipped; --fresh trains them again",
+                runs.len()
+            ));
+        }
+    }
     let progress = view::Progress::of(sweep.epochs(&left));
     let options = SweepOptions {
         jobs,
@@ -88,8 +114,12 @@ fn run(file: &Path, args: &SweepArgs) -> anyhow::Result<i32> {
             progress.show(Progress::Note(note));
         }
         progress.show_at(point.as_deref(), event);
-    })?;
+    });
     progress.finish();
+    if let Some(events) = events {
+        events.close();
+    }
+    let outcome = outcome?;
     let others = outcome.runs.saturating_sub(outcome.kept + outcome.ran);
     let took = match outcome.taken_over {
         0 => String::new(),
@@ -144,37 +174,45 @@ fn show_status(folder: &Path, stalled_after: Duration, json: bool) -> anyhow::Re
     let (plan, status) = (folder.plan()?, status(&folder, stalled_after)?);
     let stalled = status.claimed.iter().filter(|(_, holder)| holder.stalled).count();
     let running = status.claimed.len() - stalled;
+    if status.unreadable {
+        screen::err("note: claims cannot be read: runs that a process is at are among the waiting ones");
+    }
     if json {
-        let claimed: Vec<_> = status
-            .claimed
-            .iter()
-            .map(|(run, holder)| {
+        let shown = |claims: &[(SweepRun, Holder)]| -> Vec<_> {
+            let one = |(run, holder): &(SweepRun, Holder)| {
                 serde_json::json!({
                     "id": run.id, "row": run.row, "seed": run.seed, "point": plan.points[run.point],
                     "process": holder.process, "silent": holder.silent.as_secs_f64(), "stalled": holder.stalled,
                 })
-            })
-            .collect();
+            };
+            claims.iter().map(one).collect()
+        };
         let line = serde_json::json!({
             "runs": status.runs, "finished": status.finished, "failed": status.failed, "running": running,
-            "stalled": stalled, "waiting": status.waiting, "claimed": claimed,
+            "stalled": stalled, "waiting": status.waiting, "claimed": shown(&status.claimed), "again": shown(&status.again),
         });
         screen::json(&format!("{line}\n"))?;
         return Ok(exit::DONE);
     }
     let mut text = format!(
-        "{}: {} points, {} runs: {} finished, {} failed, {running} running, {stalled} stalled, {} waiting\n",
+        "{}: {} points, {} runs: {} finished, {} failed, {running} running, {stalled} stalled, {} waiting{}\n",
         folder.path().display(),
         plan.points.len(),
         status.runs,
         status.finished,
         status.failed,
-        status.waiting
+        status.waiting,
+        match status.again.len() {
+            0 => String::new(),
+            again => format!("; {again} of those with a record running again"),
+        }
     );
-    for (run, holder) in &status.claimed {
+    let claimed = status.claimed.iter().map(|claim| ("running", claim));
+    let again = status.again.iter().map(|claim| ("running again", claim));
+    for (word, (run, holder)) in claimed.chain(again) {
         text += &format!(
             "{}: {}, seed {}, {}: {}, last sign of life {:.0} s ago\n",
-            if holder.stalled { "stalled" } else { "running" },
+            if holder.stalled { "stalled" } else { word },
             run.row,
             run.seed,
             plan.points[run.point],

@@ -72,11 +72,12 @@ impl<'a> Run<'a> {
         resuming: bool,
     ) -> Result<Self, TrainError> {
         training.check()?;
-        evaluation.check()?;
         let phases = training.phases()?;
+        // Before the checks of an evaluation that a task does not do.
         if data.train.slice.is_some() {
             slices::alone(&phases, evaluation)?;
         }
+        evaluation.check()?;
         let select = match evaluation.select.as_str() {
             "last" => None,
             name => Some(metric(name)?),

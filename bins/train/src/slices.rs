@@ -7,9 +7,10 @@
 //! a search along a line, and the choice of an epoch. The last is made when the slices are joined.
 
 use crate::named::Named;
-use crate::procedure::LossChoice;
+use crate::procedure::{LossChoice, in_words};
 use crate::{Checkpoint, Data, Evaluation, Head, Outcome, Rows, Run, TrainError, Training};
 use lacuna_formats::Destination;
+use lacuna_losses::Takes;
 use std::path::Path;
 
 /// Refuses training in which a column is not on its own.
@@ -20,6 +21,17 @@ pub(crate) fn trainable(
     phase: &Training,
 ) -> Result<(), TrainError> {
     let refuse = |problem: String| Err(TrainError::Setting(format!("a slice of the classes: {problem}")));
+    if procedure.name != "plain" {
+        let (name, takes) = (loss.row.info.name, loss.build()?.takes());
+        let why = match takes {
+            Takes::Logits => String::new(),
+            takes => format!(", because {name} takes {}", in_words(takes)),
+        };
+        return refuse(format!(
+            "training.procedure: {name} is trained by the procedure {}{why}; only plain training has nothing that classes share",
+            procedure.name
+        ));
+    }
     if !loss.row.by_column {
         return refuse(format!(
             "the gradient of {} at a class looks at other classes, which other tasks train",
@@ -28,12 +40,11 @@ pub(crate) fn trainable(
     }
     let across = [
         ("head", *head != Head::Linear, "a linear head has a column of weights for each class"),
-        ("procedure", procedure.name != "plain", "only plain training has nothing that classes share"),
         ("clip", phase.clip.is_some(), "the norm of the gradient is one of all classes"),
         ("optimizer", phase.optimizer.name == "lbfgs", "its search looks at the loss of all classes"),
         (
             "sampler",
-            !["shuffled", "fixed"].contains(&phase.sampler.name.as_str()),
+            !["shuffled", "fixed", "blocks"].contains(&phase.sampler.name.as_str()),
             "it looks at the labels of all classes",
         ),
         ("rows", phase.rows != Rows::All, "whether a row is labelled depends on all classes"),
@@ -51,7 +62,9 @@ pub(crate) fn alone(phases: &[Training], evaluation: &Evaluation) -> Result<(), 
         return refuse("training.phases: one phase is trained");
     }
     if evaluation.patience.is_some() {
-        return refuse("evaluation.patience: when to stop depends on all classes");
+        return refuse(
+            "evaluation.patience: a task does not know the metric of all classes, so it cannot tell when to stop; remove the key",
+        );
     }
     Ok(())
 }

@@ -4,7 +4,7 @@ use super::{Plan, PlannedRow};
 use crate::record::reduction_words;
 use crate::{LossSpec, MaskSource, Stage, Unknown, ValRows};
 use lacuna_losses::LabelNeeds;
-use lacuna_train::{LastBatch, On, Rows, Start, Training};
+use lacuna_train::{LastBatch, On, ResolvedProcedure, Rows, Start, Training};
 
 impl Plan {
     /// Everything two people have to agree on to compare two numbers, one statement a line.
@@ -48,6 +48,7 @@ impl Plan {
             training_line(t),
             format!("Metric: {}", self.metric_line()),
         ];
+        lines.extend(self.procedures());
         for row in self
             .asked
             .iter()
@@ -69,6 +70,24 @@ impl Plan {
             lines.push(format!("Parameters: {}", parameters.join(", ")));
         }
         lines
+    }
+
+    /// Procedures that the settings do not name, and where their rows, views and layers come from; the rows of the table that have
+    /// the same ones on one line.
+    fn procedures(&self) -> Vec<String> {
+        let mut lines: Vec<(String, Vec<&str>)> = Vec::new();
+        for row in &self.rows {
+            let Some(text) = procedure_of(row) else { continue };
+            match lines.iter_mut().find(|(known, _)| *known == text) {
+                Some((_, rows)) => rows.push(&row.name),
+                None => lines.push((text, vec![&row.name])),
+            }
+        }
+        let line = |(text, rows): (String, Vec<&str>)| match rows.len() == self.rows.len() {
+            true => format!("Procedure: {text}"),
+            false => format!("Procedure of {}: {text}", rows.join(", ")),
+        };
+        lines.into_iter().map(line).collect()
     }
 
     /// The measured metric, the choice of the epoch and the number of seeds.
@@ -185,7 +204,9 @@ impl Plan {
     /// The conventions of one row as one line: the labels it sees and its parameters included.
     pub(super) fn conventions_of(&self, row: &PlannedRow) -> String {
         let mut lines = self.conventions();
-        lines.retain(|line| !line.starts_with("Parameters") && !line.starts_with("Row "));
+        let others = ["Parameters", "Row ", "Procedure"];
+        lines.retain(|line| !others.iter().any(|start| line.starts_with(start)));
+        lines.extend(procedure_of(row).map(|text| format!("Procedure: {text}")));
         if let Some(asked) = self.asked.iter().find(|asked| asked.row() == row.name) {
             lines.extend(self.row_line(asked));
         }
@@ -195,6 +216,24 @@ impl Plan {
         }
         lines.join(". ")
     }
+}
+
+/// The procedure of a row, phase by phase, where the settings do not say everything about it.
+fn procedure_of(row: &PlannedRow) -> Option<String> {
+    let phases = row.training.phases().unwrap_or_default();
+    let chosen = phases.iter().zip(&row.procedures);
+    let said = |(phase, of): (&Training, &ResolvedProcedure)| {
+        of.fact.is_some() || (phase.procedure.name == "auto" && of.name != "plain")
+    };
+    if !chosen.clone().any(said) {
+        return None;
+    }
+    let text = |(i, of): (usize, &ResolvedProcedure)| {
+        let fact = of.fact.as_ref().map_or_else(String::new, |fact| format!(", {fact}"));
+        let phase = if phases.len() > 1 { format!("phase {}: ", i + 1) } else { String::new() };
+        format!("{phase}{}{fact}", of.name)
+    };
+    Some(row.procedures.iter().enumerate().map(text).collect::<Vec<_>>().join("; "))
 }
 
 /// Procedure, head, optimiser and effort as one statement.

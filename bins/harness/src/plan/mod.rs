@@ -18,7 +18,7 @@ use lacuna_losses::{Context, LabelNeeds, LossError, LossRow, Options};
 use lacuna_source::DataSource;
 use lacuna_train::{
     CheckpointFolder, Data, EpochRecord, Evaluation, Fingerprints, LossChoice, Model, ModelParts, Outcome,
-    Run, TrainError, TrainedWith, Training,
+    ResolvedProcedure, Run, TrainError, TrainedWith, Training,
 };
 use rayon::prelude::*;
 pub use slices::ClassTask;
@@ -41,6 +41,8 @@ pub enum Progress {
         seed: u64,
         /// The epoch, counted from 1 over all phases.
         epoch: usize,
+        /// The same, counted from 1 in its phase.
+        epoch_of_phase: usize,
         /// The rows it trained on; 0 for one that was over before the run was resumed.
         rows: usize,
         /// What was measured, by name: `train/loss`, `train/learning_rate` of the last step, the metric of selection on the
@@ -104,6 +106,8 @@ struct PlannedRow {
     labels: LabelsKey,
     choice: LossChoice,
     training: Training,
+    /// The procedure of each phase.
+    procedures: Vec<ResolvedProcedure>,
 }
 
 /// Rows that are shown to a loss at once when it is tried out.
@@ -162,6 +166,7 @@ impl Plan {
         }
         // Names first: a typing error should not wait for the data.
         let mut spec = overrides.apply(spec)?;
+        spec.names_data()?;
         let reduction = spec.training.reduction()?;
         let rows: Vec<&'static LossRow> =
             spec.losses.iter().map(|l| lacuna_losses::find(&l.name)).collect::<Result<_, _>>()?;
@@ -232,7 +237,12 @@ impl Plan {
                         Run::new(set, &training, &evaluation, choice.clone(), 0)
                             .map_err(|error| within(error, name, &rows))?;
                     }
-                    planned.push(PlannedRow { name: name.to_string(), labels: *labels, choice, training });
+                    let phases = training.phases()?;
+                    let of_phase =
+                        |phase: &Training| ResolvedProcedure::of(&phase.procedure, &choice, &train);
+                    let procedures = phases.iter().map(of_phase).collect::<Result<Vec<_>, _>>()?;
+                    let (name, labels) = (name.to_string(), *labels);
+                    planned.push(PlannedRow { name, labels, choice, training, procedures });
                 }
                 // What is wrong with a setting is wrong whatever the labels are.
                 Err(TrainError::Loss(
@@ -254,6 +264,17 @@ impl Plan {
                 fit: fit.join(","),
                 refused: refused.iter().map(|(loss, why)| format!("{loss} {why}")).collect(),
             });
+        }
+
+        let procedures = || planned.iter().flat_map(|row| &row.procedures);
+        if spec.data.background.is_some() && !procedures().any(|of| of.uses_background) {
+            let note = "the background file has no effect: no row of the table draws background rows (procedure presence)";
+            notes.push(note.to_string());
+        }
+        if spec.data.strong.is_some() && !procedures().any(|of| of.uses_strong) {
+            let note = "the file of the strong view has no effect: no row of the table looks at it (procedure semi, or the setting strong \
+                        of another one)";
+            notes.push(note.to_string());
         }
 
         // From here on the specification says what is run, so that a record can be repeated from itself.
@@ -294,6 +315,12 @@ impl Plan {
     /// The data.
     pub fn data(&self) -> &SplitDataset {
         &self.split.0
+    }
+
+    /// Rows that predict with layers of their own, of which no head can be saved.
+    pub fn rows_without_head(&self) -> Vec<&str> {
+        let without = |row: &&PlannedRow| !row.procedures.iter().all(|of| of.has_head);
+        self.rows.iter().filter(without).map(|row| row.name.as_str()).collect()
     }
 
     /// Notes about the data, one sentence each.
@@ -386,7 +413,8 @@ impl Plan {
         let spec = &self.spec;
         let id = self.id(row, seed)?;
         // A run whose model was not saved runs again where one is asked for; the result is the same.
-        let has_model = options.models.is_none_or(|folder| folder.join(&id).join("head.json").exists());
+        let models = options.models.filter(|_| self.rows[row].procedures.iter().all(|of| of.has_head));
+        let has_model = models.is_none_or(|folder| folder.join(&id).join("head.json").exists());
         if let Some(run) = kept.get(id.as_str()).filter(|_| has_model) {
             return Ok(Some((*run).clone()));
         }
@@ -403,7 +431,7 @@ impl Plan {
         let row = &self.rows[row];
         let result = match outcome {
             Ok(Some(outcome)) => {
-                if let Some(folder) = options.models {
+                if let Some(folder) = models {
                     match self.model(row, seed, &outcome) {
                         Ok(model) => {
                             std::fs::create_dir_all(folder)
@@ -485,7 +513,7 @@ impl Plan {
         stop: &AtomicBool,
         progress: &(dyn Fn(Progress) + Sync),
     ) -> Result<Option<Outcome>, TrainError> {
-        let PlannedRow { name, labels, choice, training } = &self.rows[row];
+        let PlannedRow { name, labels, choice, training, .. } = &self.rows[row];
         let (data, evaluation) = (self.arrays.data(self.data(), *labels, training), &self.spec.evaluation);
         let mut run = self.begun(
             data,
@@ -502,7 +530,8 @@ impl Plan {
             let mut scalars = scalars(&record, evaluation);
             scalars.push(("train/learning_rate".to_string(), run.learning_rate()));
             let (epoch, rows) = (run.epochs_done(), run.rows_per_epoch());
-            progress(Progress::Epoch { id: id.to_string(), loss: name.clone(), seed, epoch, rows, scalars });
+            let (id_of, loss, epoch_of_phase) = (id.to_string(), name.clone(), record.epoch);
+            progress(Progress::Epoch { id: id_of, loss, seed, epoch, epoch_of_phase, rows, scalars });
             let stopped = stop.load(Ordering::Relaxed) && !run.is_done();
             if let Some((folder, every)) = folder
                 && (stopped || written.elapsed() >= *every)
@@ -557,7 +586,8 @@ impl Plan {
         };
         for (i, record) in run.history().iter().enumerate() {
             let (id, loss, scalars) = (id.to_string(), name.clone(), scalars(record, evaluation));
-            progress(Progress::Epoch { id, loss, seed, epoch: i + 1, rows: 0, scalars });
+            let (epoch, epoch_of_phase) = (i + 1, record.epoch);
+            progress(Progress::Epoch { id, loss, seed, epoch, epoch_of_phase, rows: 0, scalars });
         }
         Ok(run)
     }

@@ -162,6 +162,7 @@ impl Plan {
                             loss: self.rows[row].name.clone(),
                             seed,
                             epoch,
+                            epoch_of_phase: epoch,
                             rows: 0,
                             scalars: vec![],
                         });
@@ -216,7 +217,15 @@ impl Plan {
             let (epoch, rows) = (run.epochs_done(), run.rows_per_epoch());
             let scalars = vec![("train/loss".to_string(), loss)];
             let name = planned.name.clone();
-            progress(Progress::Epoch { id: id.clone(), loss: name, seed, epoch, rows, scalars });
+            progress(Progress::Epoch {
+                id: id.clone(),
+                loss: name,
+                seed,
+                epoch,
+                epoch_of_phase: epoch,
+                rows,
+                scalars,
+            });
             if run.is_done() || self.chooses() {
                 let number = epoch.to_string();
                 let facts = [("id", id.as_str()), ("classes", &of_range), ("epoch", &number)];

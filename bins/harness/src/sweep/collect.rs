@@ -9,6 +9,7 @@ use lacuna_train::metric;
 use serde::Serialize;
 use std::collections::{BTreeMap, HashSet};
 use std::fmt::Write as _;
+use std::io::ErrorKind;
 use std::time::Duration;
 
 /// A row of a benchmark at one point, over all seeds. Points that do not differ for the row are one.
@@ -64,10 +65,27 @@ pub fn collect(folder: &SweepFolder) -> Result<Collected, HarnessError> {
         lines.extend(serde_json::to_vec(record).expect("names and numbers turn into JSON"));
         lines.push(b'\n');
     }
-    folder.derive("results.jsonl", &lines)?;
+    folder.derive("results.jsonl", &lines).map_err(|error| with_advice(error, folder))?;
     let collected = Collected::of(&plan, &records);
     folder.derive("table.md", collected.markdown(&plan).as_bytes())?;
     Ok(collected)
+}
+
+/// What somebody can do who may read the folder and not write into it.
+fn with_advice(error: HarnessError, folder: &SweepFolder) -> HarnessError {
+    match error {
+        HarnessError::Write { source, .. }
+            if matches!(source.kind(), ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem) =>
+        {
+            let problem = format!(
+                "collect writes results.jsonl and table.md into this folder, where this process may not write ({}); `repro sweep \
+                 status` only reads, and a copy of the folder can be collected",
+                source.kind()
+            );
+            HarnessError::OtherSweep { folder: folder.path().into(), problem }
+        }
+        error => error,
+    }
 }
 
 impl Collected {
@@ -254,30 +272,55 @@ pub struct Status {
     pub finished: usize,
     /// Those that failed.
     pub failed: usize,
-    /// Runs with a claim, and who has it.
+    /// Runs without a record that a process has claimed, and who has it.
     pub claimed: Vec<(SweepRun, Holder)>,
+    /// Runs that are trained again although they have a record, and who does it. They are counted as finished or failed.
+    pub again: Vec<(SweepRun, Holder)>,
     /// Runs that nobody has begun, or that were stopped.
     pub waiting: usize,
+    /// Whether there are claims that cannot be read, so that runs at work are among those that wait.
+    pub unreadable: bool,
 }
 
-/// How far a sweep is.
+/// How far a sweep is. Whoever may read the folder may ask; claims that cannot be read are left out.
 ///
 /// # Errors
-/// As for [`collect`].
+/// [`HarnessError::Record`] for a record that cannot be read, [`HarnessError::Write`].
 pub fn status(folder: &SweepFolder, stalled_after: Duration) -> Result<Status, HarnessError> {
     let plan = folder.plan()?;
-    let has_claims = folder.within(CLAIMS).is_dir();
-    let claims = has_claims.then(|| Claims::new(folder.within(CLAIMS), stalled_after)).transpose()?;
+    let claims = Claims::reading(folder.within(CLAIMS), stalled_after);
     let mut seen = HashSet::new();
-    let mut status = Status { runs: 0, finished: 0, failed: 0, claimed: vec![], waiting: 0 };
+    let mut status = Status {
+        runs: 0,
+        finished: 0,
+        failed: 0,
+        claimed: vec![],
+        again: vec![],
+        waiting: 0,
+        unreadable: claims.is_none() && folder.within(CLAIMS).exists(),
+    };
     for run in plan.runs.iter().filter(|run| seen.insert(run.id.as_str())) {
         status.runs += 1;
-        let holder = claims.as_ref().map(|claims| claims.holder(&run.id)).transpose()?.flatten();
-        match (folder.record(&run.id)?, holder) {
-            (Some(record), _) if record.result.finished().is_some() => status.finished += 1,
-            (Some(_), _) => status.failed += 1,
+        let holder = match claims.as_ref().map(|claims| claims.holder(&run.id)) {
+            Some(Ok(holder)) => holder,
+            Some(Err(_)) => {
+                status.unreadable = true;
+                None
+            }
+            None => None,
+        };
+        let record = folder.record(&run.id)?;
+        match (&record, holder) {
+            // A claim that was left beside a record is of no meaning.
+            (Some(_), Some(holder)) if !holder.stalled => status.again.push((run.clone(), holder)),
             (None, Some(holder)) => status.claimed.push((run.clone(), holder)),
             (None, None) => status.waiting += 1,
+            (Some(_), _) => {}
+        }
+        match record.map(|record| record.result.finished().is_some()) {
+            Some(true) => status.finished += 1,
+            Some(false) => status.failed += 1,
+            None => {}
         }
     }
     Ok(status)

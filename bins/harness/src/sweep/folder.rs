@@ -84,8 +84,18 @@ impl SweepFolder {
         fs::create_dir_all(path.join(RESULTS)).map_err(write)?;
         let text = serde_json::to_vec_pretty(plan).expect("names and numbers turn into JSON");
         folder.write_once(PLAN, &text)?;
-        if folder.plan()? != *plan {
-            return Err(refuse("it has the runs of another sweep"));
+        let stored = folder.plan()?;
+        if stored != *plan {
+            let theirs = fs::read_to_string(path.join(SPEC)).ok().and_then(|text| Spec::parse(&text).ok());
+            let difference = theirs.and_then(|theirs| theirs.difference(spec));
+            let difference = difference.map_or_else(String::new, |difference| format!(": {difference}"));
+            let counts =
+                |plan: &SweepPlan| format!("{} points and {} runs", plan.points.len(), plan.runs.len());
+            return Err(refuse(&format!(
+                "it has the runs of another sweep ({} there, {} here){difference}; name another --out",
+                counts(&stored),
+                counts(plan)
+            )));
         }
         folder.write_once(SPEC, spec.to_toml()?.as_bytes())?;
         Ok(folder)
@@ -125,12 +135,22 @@ impl SweepFolder {
     /// As for [`SweepFolder::plan`].
     pub fn record(&self, id: &str) -> Result<Option<RunRecord>, HarnessError> {
         let name = format!("{RESULTS}/{id}.json");
-        if !self.has_record(id) {
-            return Ok(None);
+        let path = self.folder.join(&name);
+        match fs::symlink_metadata(&path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            // A folder that cannot be looked into is no folder without records.
+            Err(source) => return Err(HarnessError::Write { path, source }),
+            Ok(_) => {}
         }
-        let record: RunRecord = self.read(&name)?;
+        const REMOVE: &str = "remove the file: `repro sweep` trains its run again";
+        let record: RunRecord = self.read(&name).map_err(|error| match error {
+            HarnessError::Record { path, line, problem } => {
+                HarnessError::Record { path, line, problem: format!("{problem}; {REMOVE}") }
+            }
+            error => error,
+        })?;
         if record.id != id {
-            let problem = format!("it is the record of the run {}", record.id);
+            let problem = format!("it is the record of the run {}; {REMOVE}", record.id);
             return Err(HarnessError::Record { path: self.folder.join(name), line: 1, problem });
         }
         Ok(Some(record))

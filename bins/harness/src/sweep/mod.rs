@@ -47,6 +47,7 @@ impl Sweep {
             return Err(HarnessError::Setting(problem));
         }
         let mut base = overrides.apply(&Spec { sweep: None, ..spec.clone() })?;
+        base.names_data()?;
         // Names and numbers of every point before the data.
         points.iter().try_for_each(|point| point.of(&base).map(|_| ()))?;
         let mut cache = DataCache::default();
@@ -94,6 +95,23 @@ impl Sweep {
     /// The plan of the first point, for what all points have in common.
     pub fn first(&self) -> &Plan {
         &self.plans[0]
+    }
+
+    /// Rows that predict with layers of their own at some point, so that no head can be saved.
+    pub fn rows_without_head(&self) -> Vec<&str> {
+        let mut seen = HashSet::new();
+        let rows = self.plans.iter().flat_map(|plan| plan.rows_without_head());
+        rows.filter(|row| seen.insert(*row)).collect()
+    }
+
+    /// Whether the head of a run can be saved.
+    pub fn has_head(&self, run: &SweepRun) -> bool {
+        !self.plans[run.point].rows_without_head().contains(&run.row.as_str())
+    }
+
+    /// Whether a model of a run is in its folder.
+    pub fn has_model(&self, folder: &SweepFolder, run: &SweepRun) -> bool {
+        folder.within("models").join(&run.id).join("head.json").exists()
     }
 
     /// The runs of a task, each once: all of them, or those whose place among all runs leaves the remainder `task.0` when

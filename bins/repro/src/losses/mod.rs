@@ -10,6 +10,7 @@ use lacuna::cli::Outputs;
 use lacuna::cli::screen::wrapped;
 use lacuna_formats::write_atomic;
 use lacuna_losses::{LOSSES, LossInfo, LossRow, Options, find};
+use lacuna_train::procedure_for;
 use probe::Probe;
 use std::fmt::Write as _;
 use std::path::PathBuf;
@@ -102,11 +103,16 @@ fn show(args: &ShowArgs) -> anyhow::Result<String> {
     for (line, p) in parameters(info).iter().zip(info.params) {
         writeln!(out, "{}\n{}", wrapped(&format!("  {line}"), 4), wrapped(&format!("      {}", p.doc), 6))?;
     }
-    let classes = match row.by_column {
-        true => {
+    let procedure = procedure_for(info.name, row.takes);
+    let own = format!(
+        "trained by the procedure {procedure}, with which tasks cannot train some of the classes (--classes I/N)"
+    );
+    let classes = match (row.by_column, procedure) {
+        (true, "plain") => {
             "by column: the gradient at a class looks at no other, so tasks may train some of the classes (--classes I/N)"
         }
-        false => "not by column: the gradient at a class looks at others",
+        (false, "plain") => "not by column: the gradient at a class looks at others",
+        _ => &own,
     };
     writeln!(out, "\n{}", wrapped(&format!("  {classes}"), 4))?;
     writeln!(out, "\n{}", plot::panels(&probe))?;

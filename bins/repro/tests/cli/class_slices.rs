@@ -10,7 +10,8 @@ use std::path::Path;
 /// Rows with every reduction, with numbers of the classes (logit-adjust), and with the number of classes itself (wan).
 const LOSSES: &str = "[[losses]]\nname = \"an\"\n[[losses]]\nname = \"wan\"\n[[losses]]\nname = \"logit-adjust\"\n[[losses]]\nname = \
                       \"bce\"\n[losses.training]\nreduction = \"mean_known\"\n[[losses]]\nname = \"hill\"\n[losses.training]\nreduction = \
-                      \"sum\"\noptimizer = { name = \"sgd\", momentum = 0.9, weight_decay = 1e-3 }\n";
+                      \"sum\"\noptimizer = { name = \"sgd\", momentum = 0.9, weight_decay = 1e-3 }\nsampler = { name \
+                      = \"blocks\", block = 5, blocks = 3 }\n";
 
 fn folder(spec: &str) -> tempfile::TempDir {
     let dir = tempfile::tempdir().unwrap();
@@ -136,7 +137,10 @@ fn what_looks_across_classes_is_refused() {
         &with("training.sampler=class-aware"),
         "training.sampler: it looks at the labels of all classes",
     );
-    refused(&plain, &with("evaluation.patience=3"), "evaluation.patience");
+    refused(&plain, &with("evaluation.patience=3"), "evaluation.patience: a task does not know the metric");
+    refused(&plain, &losses("smile"), "smile is trained by the procedure smile");
+    refused(&plain, &losses("presence-an-full"), "takes the logits of the rows and of background rows");
+    refused(&plain, &run("out", &["--classes", "0/2", "--resume"]), "goes on with what is there in any case");
     refused(&plain, &run("out", &["--classes", "2/2"]), "the last of 2 is 1/2");
     refused(&plain, &run("out", &["--classes", "0/9"]), "there are 4 classes, and so at most 4 tasks");
     refused(&plain, &["run", "--spec", "spec.toml", "--classes", "0/2"], "name it with --out");
@@ -147,6 +151,41 @@ fn what_looks_across_classes_is_refused() {
         &["run", "--spec", "spec.toml", "--out", "out", "--classes", "a/b,c"],
         "--classes has no meaning",
     );
+}
+
+#[test]
+fn a_folder_of_other_runs_is_left_alone_and_the_advice_is_not_refused() {
+    let dir = folder(&spec(2, ""));
+    done(dir.path(), &run("out", &["--classes", "0/2"]));
+    let error = |args: &[&str]| {
+        let output = command(dir.path(), args).output().unwrap();
+        assert_eq!(output.status.code(), Some(2));
+        String::from_utf8(output.stderr).unwrap()
+    };
+    let other = error(&run("out", &["--classes", "1/2", "--epochs", "3"]));
+    assert!(other.contains("training.epochs is 2 there and 3 here; name another folder"), "{other}");
+    assert!(!other.contains("--force") && !dir.path().join("out/classes/1-of-2").exists(), "{other}");
+    let force = error(&run("out", &["--classes", "1/2", "--force"]));
+    assert!(force.contains("would discard what the others have trained"), "{force}");
+}
+
+#[test]
+fn weights_of_tasks_may_be_removed_when_they_are_joined() {
+    let dir = folder(&spec(2, ""));
+    done(dir.path(), &run("out", &["--classes", "0/1"]));
+    let (table, said) = done(dir.path(), &["collect", "out"]);
+    // Ten runs of two epochs, and the lock of the task.
+    assert!(
+        said.contains("out/classes: ") && said.contains("which no result and no head needs any more"),
+        "{said}"
+    );
+    fs::remove_dir_all(dir.path().join("out/classes")).unwrap();
+    let (again, said) = done(dir.path(), &["collect", "out"]);
+    let rows = |table: &str| {
+        table.lines().filter(|line| line.starts_with('|')).map(String::from).collect::<Vec<_>>()
+    };
+    assert_eq!(rows(&table), rows(&again));
+    assert!(!said.contains("out/classes"), "{said}");
 }
 
 /// 100,000 classes in a file of lists: a task makes only its own dense.

@@ -225,8 +225,13 @@ pub(crate) struct SmallDisk(pub(crate) std::path::PathBuf);
 
 impl SmallDisk {
     pub(crate) fn mount(path: &Path) -> Option<Self> {
+        Self::of(path, "64k")
+    }
+
+    pub(crate) fn of(path: &Path, size: &str) -> Option<Self> {
         fs::create_dir(path).unwrap();
-        let options = ["-t", "tmpfs", "-o", "size=64k", "none"];
+        let size = format!("size={size}");
+        let options = ["-t", "tmpfs", "-o", &size, "none"];
         let mounted = Command::new("mount").args(options).arg(path).stderr(Stdio::null()).status();
         mounted.is_ok_and(|status| status.success()).then(|| Self(path.into()))
     }

@@ -28,6 +28,47 @@ fn tables_and_lists_fit_80_columns() {
 }
 
 #[test]
+fn procedures_that_the_settings_do_not_name_are_said() {
+    let dir = tempfile::tempdir().unwrap();
+    write_set(dir.path());
+    save(dir.path(), "points.npy", &[5, 8], NpyData::F32(vec![0.5; 40]));
+    let run = |more: &[&str]| {
+        let args = ["run", "spml-linear", "--data", ".", "--seeds", "1", "--epochs", "1", "--batch", "8"];
+        let (text, said) = done(dir.path(), &[&args[..], more].concat());
+        let plain = |text: String| text.split_whitespace().collect::<Vec<_>>().join(" ");
+        (plain(text), plain(said))
+    };
+    let (text, said) = run(&["--loss", "an,presence-an-full,plc"]);
+    let lines = [
+        "Procedure of presence-an-full: presence, background rows uniform in the box of the training features",
+        "Procedure of plc: semi, strong view by dropout of the features, p = 0.5",
+    ];
+    for line in lines {
+        assert!(text.contains(line) && said.contains(line), "{said}");
+    }
+    assert!(!said.contains("Procedure of an:"));
+    let file = ["--background", "points.npy"];
+    let (_, said) = run(&[&["--loss", "presence-an-full"][..], &file].concat());
+    assert!(said.contains("Procedure: presence, background rows from the file"), "{said}");
+    assert!(!said.contains("has no effect"), "{said}");
+    let (_, said) = run(&[&["--loss", "an"][..], &file].concat());
+    assert!(said.contains("note: the background file has no effect"), "{said}");
+    save(dir.path(), "strong.npy", &[60, 8], NpyData::F32(vec![0.5; 480]));
+    let file = ["--strong", "strong.npy"];
+    let (_, said) = run(&[&["--loss", "plc"][..], &file].concat());
+    assert!(said.contains("semi, strong view from the file") && !said.contains("has no effect"), "{said}");
+    let (_, said) = run(&[&["--loss", "an"][..], &file].concat());
+    assert!(said.contains("note: the file of the strong view has no effect"), "{said}");
+    let (_, said) = run(&["--loss", "an", "--set", "training.procedure=mime", "--save-models", "--out", "m"]);
+    assert!(said.contains("no model file holds: no head is saved"), "{said}");
+    // And it is not trained again for a head that cannot be.
+    let (_, said) = run(&["--loss", "an", "--set", "training.procedure=mime", "--save-models", "--out", "m"]);
+    assert!(said.contains("1 of them there already") && !said.contains("samples/s"), "{said}");
+    let (smile, _) = done(dir.path(), &["losses", "show", "smile"]);
+    assert!(smile.contains("trained by the procedure smile, with which tasks cannot"), "{smile}");
+}
+
+#[test]
 fn one_seed_has_no_spread() {
     let dir = tempfile::tempdir().unwrap();
     write_set(dir.path());

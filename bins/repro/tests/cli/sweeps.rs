@@ -1,7 +1,7 @@
 //! Sweeps: several processes, killed ones, tasks.
 #![cfg(unix)]
 
-use crate::kept::{Random, command, signal, wait_for};
+use crate::kept::{Random, SmallDisk, command, signal, wait_for};
 use crate::real_data::real_data;
 use crate::{done, records, write_set};
 use std::collections::BTreeMap;
@@ -210,7 +210,9 @@ fn a_stopped_sweep_gives_its_runs_back_and_goes_on() {
     fs::write(dir.path().join("sweep.toml"), spec("data", 40, 2, SMALL)).unwrap();
     let other = command(dir.path(), &sweep(&[])).output().unwrap();
     assert_eq!(other.status.code(), Some(2));
-    assert!(String::from_utf8(other.stderr).unwrap().contains("out: it has the runs of another sweep"));
+    let error = String::from_utf8(other.stderr).unwrap();
+    assert!(error.contains("out: it has the runs of another sweep (4 points and 16 runs there,"), "{error}");
+    assert!(error.contains("training.epochs is 99999 there and 40 here; name another --out"), "{error}");
     fs::remove_dir_all(&out).unwrap();
     done(dir.path(), &sweep(&[]));
     assert_eq!(results(&out), expected);
@@ -236,9 +238,88 @@ fn what_is_no_sweep_is_refused() {
     refused(&SWEEP, "did you mean `lr`?");
     refused(&["config", "check", "sweep.toml"], "did you mean `lr`?");
     keys("training.lr = [1e-3, -1.0]\n");
-    refused(&SWEEP, "sweep, training.lr=-1.0: ");
+    refused(&SWEEP, "sweep.toml: sweep, training.lr=-1.0: ");
+    keys("an.foo = [1.0]\n");
+    refused(&SWEEP, "an has no parameter `foo`; it has ");
     keys("hill.lambda = [1.0]\n");
     refused(&sweep(&["--set", "hill.lambda=2"]), "sets hill.lambda, which the sweep has values for");
+}
+
+#[test]
+fn runs_that_are_there_get_a_note_about_heads_and_events() {
+    let dir = folder(2);
+    let out = dir.path().join("out");
+    // The data may be named on the command line alone.
+    let text = spec("data", 2, 2, SMALL).replace("data = { path = \"data\" }\n", "");
+    fs::write(dir.path().join("sweep.toml"), text).unwrap();
+    let without = command(dir.path(), &SWEEP).output().unwrap();
+    let error = String::from_utf8(without.stderr).unwrap();
+    assert!(error.contains("rates: it names no data: --data names it"), "{error}");
+    let sweep = |more: &[&str]| done(dir.path(), &[&SWEEP[..], &["--data", "data"], more].concat()).1;
+    sweep(&[]);
+    let options = ["--save-models", "--tensorboard", "new/events"];
+    let said = sweep(&options);
+    for (option, what) in [("--save-models", "head"), ("--tensorboard", "events here")] {
+        let note = format!(
+            "note: {option}: {RUNS} of {RUNS} runs have a record and no {what}, and are skipped; --fresh"
+        );
+        assert!(said.contains(&note), "{said}");
+    }
+    assert!(!out.join("models").exists() && !dir.path().join("new").exists());
+    let said = sweep(&[&options[..], &["--fresh"]].concat());
+    assert!(!said.contains("have a record and no"), "{said}");
+    assert_eq!(fs::read_dir(out.join("models")).unwrap().count(), RUNS);
+    assert!(!sweep(&options).contains("have a record and no"));
+}
+
+#[test]
+fn whoever_may_read_a_sweep_sees_how_far_it_is() {
+    let dir = folder(2);
+    let Some(disk) = SmallDisk::of(&dir.path().join("small"), "4m") else {
+        println!("skipped: no file system could be mounted");
+        return;
+    };
+    let out = disk.0.join("out");
+    done(dir.path(), &["sweep", "sweep.toml", "--out", "small/out"]);
+    // Somebody is at a run that has a record.
+    let (id, _) = results(&out).pop_first().unwrap();
+    fs::write(out.join(format!("claims/{id}.0")), "").unwrap();
+    let remounted = std::process::Command::new("mount").args(["-o", "remount,ro"]).arg(&disk.0).status();
+    assert!(remounted.unwrap().success());
+    let (text, _) = done(dir.path(), &["sweep", "status", "small/out"]);
+    let counts = format!(
+        "{RUNS} finished, 0 failed, 0 running, 0 stalled, 0 waiting; 1 of those with a record running again\n"
+    );
+    assert!(text.contains(&counts) && text.contains("\nrunning again: "), "{text}");
+    let collected = command(dir.path(), &["sweep", "collect", "small/out"]).output().unwrap();
+    let error = String::from_utf8(collected.stderr).unwrap();
+    assert_eq!(collected.status.code(), Some(2), "{error}");
+    assert!(
+        error.contains("small/out: collect writes results.jsonl and table.md into this folder"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_record_that_cannot_be_read_says_what_to_do() {
+    let dir = folder(2);
+    let out = dir.path().join("out");
+    done(dir.path(), &SWEEP);
+    let (id, _) = results(&out).pop_first().unwrap();
+    let path = out.join(format!("results/{id}.json"));
+    fs::write(&path, "{").unwrap();
+    for args in [&["sweep", "status", "out"][..], &["sweep", "collect", "out"], &SWEEP] {
+        let output = command(dir.path(), args).output().unwrap();
+        let error = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{error}");
+        assert!(
+            error.contains(&id) && error.contains("remove the file: `repro sweep` trains its run again"),
+            "{error}"
+        );
+    }
+    fs::remove_file(&path).unwrap();
+    let (_, said) = done(dir.path(), &SWEEP);
+    assert_eq!(counts(&said), (RUNS - 1, 1));
 }
 
 #[test]

@@ -103,7 +103,44 @@ fn every_run_has_a_folder_with_what_its_record_says() {
         assert!(value("train/learning_rate", step) > 0.0);
     }
     let map = result["metrics"]["map"]["value"].as_f64().unwrap();
-    assert_eq!(value("test/map", 3) as f32, map as f32);
+    let best = result["best_epoch"].as_u64().unwrap() as usize;
+    assert_eq!(value("test/map", best) as f32, map as f32);
+}
+
+#[test]
+fn test_metrics_are_at_the_chosen_epoch_of_the_last_phase() {
+    let dir = tempfile::tempdir().unwrap();
+    write_set(dir.path());
+    let spec = "name = \"two\"\ntitle = \"t\"\nsource = \"s\"\ndata = { path = \".\" }\n[training]\nepochs = 2\nbatch = 8\nlr = \
+                1e-2\nseeds = 1\nreduction = \"mean\"\n[[training.phases]]\n[[training.phases]]\nepochs = 4\nstart = \
+                \"last\"\n[evaluation]\nalso = [\"last\"]\n[[losses]]\nname = \"an\"\n";
+    fs::write(dir.path().join("two.toml"), spec).unwrap();
+    done(dir.path(), &["run", "--spec", "two.toml", "--out", "out", "--tensorboard", "events"]);
+    let best = 2 + results(&dir.path().join("out"))[0]["best_epoch"].as_u64().unwrap();
+    let one = files(&dir.path().join("events/an-seed0"));
+    let Ok(output) = Command::new("python3").args(["-c", DECODER]).arg(&one[0]).output() else {
+        println!("skipped: no python3");
+        return;
+    };
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(text.contains(&format!("test/map {best} ")) && text.contains("test/map.last 6 "), "{text}");
+    assert_eq!(text.matches("test/map ").count(), 1);
+}
+
+#[test]
+fn runs_that_are_there_get_a_note_and_no_empty_folder() {
+    let dir = tempfile::tempdir().unwrap();
+    write_set(dir.path());
+    done(dir.path(), &[&ARGS[..], &["an", "--out", "out"]].concat());
+    let again = |more: &[&str]| done(dir.path(), &[&ARGS[..], &["an", "--out", "out"], more].concat()).1;
+    let said = again(&["--tensorboard", "new/events"]);
+    assert!(said.contains("which are not trained again: 2 of 2; another --out trains them"), "{said}");
+    assert!(!dir.path().join("new").exists());
+    // Runs that are trained again for their heads have events.
+    let said = again(&["--tensorboard", "new/events", "--save-models"]);
+    assert!(!said.contains("not trained again"), "{said}");
+    assert_eq!(files(&dir.path().join("new/events")).len(), 2);
+    assert!(!again(&["--tensorboard", "new/events"]).contains("not trained again"));
 }
 
 #[test]

@@ -229,7 +229,7 @@ impl Build<'_, '_> {
     }
 }
 
-fn in_words(takes: Takes) -> &'static str {
+pub(crate) fn in_words(takes: Takes) -> &'static str {
     match takes {
         Takes::Logits => "the logits of one head",
         Takes::Estimates => "the logits of a head and label estimates",
@@ -293,16 +293,67 @@ pub(crate) fn resolved(named: &Named, loss: &LossChoice) -> Result<Named, TrainE
         return Ok(named.clone());
     }
     let loss = loss.build()?;
-    let name = match loss.takes() {
-        Takes::Logits if loss.info().name == lacuna_losses::smile::Smile::INFO.name => "smile",
+    let name = procedure_for(loss.info().name, loss.takes());
+    Ok(Named { name: name.to_string(), settings: named.settings.clone() })
+}
+
+/// The procedure that `auto` is for the loss of this name, which takes these logits.
+pub fn procedure_for(loss: &str, takes: Takes) -> &'static str {
+    match takes {
+        Takes::Logits if loss == lacuna_losses::smile::Smile::INFO.name => "smile",
         Takes::Logits => "plain",
         Takes::Estimates => "estimator",
         Takes::MixedRows => "mixup",
         Takes::Branches => "branches",
         Takes::Background => "presence",
         Takes::Views => "semi",
-    };
-    Ok(Named { name: name.to_string(), settings: named.settings.clone() })
+    }
+}
+
+/// A procedure as it is run with a loss on some data.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ResolvedProcedure {
+    /// Its name; never `auto`.
+    pub name: String,
+    /// Where background rows, a strong view or layers come from, if it has such.
+    pub fact: Option<String>,
+    /// Whether it looks at the background features of the data, if there are some.
+    pub uses_background: bool,
+    /// Whether it looks at the second extraction of the features, if there is one.
+    pub uses_strong: bool,
+    /// Whether the head of the specification predicts, and can be saved as a model.
+    pub has_head: bool,
+}
+
+impl ResolvedProcedure {
+    /// The procedure of a phase.
+    ///
+    /// # Errors
+    /// [`TrainError::Setting`] for a name or a setting that is none, [`TrainError::Loss`].
+    pub fn of(named: &Named, loss: &LossChoice, train: &TrainSet<'_>) -> Result<Self, TrainError> {
+        let named = resolved(named, loss)?;
+        let (row, values) = named.find(PROCEDURES)?;
+        let dropout = |name: &str| values.given(name).unwrap_or_default();
+        let has_strong = row.settings.iter().any(|setting| setting.name == "strong");
+        let uses_strong = row.name == semi::ROW.name || (has_strong && dropout("strong") > 0.0);
+        let uses_background = row.name == presence::ROW.name;
+        let fact = if uses_background {
+            Some(match (train.background, values.flag("sphere")) {
+                (Some(_), _) => "background rows from the file".to_string(),
+                (None, true) => "background rows uniform on the unit sphere".to_string(),
+                (None, false) => "background rows uniform in the box of the training features".to_string(),
+            })
+        } else if uses_strong {
+            Some(match train.strong {
+                Some(_) => "strong view from the file".to_string(),
+                None => format!("strong view by dropout of the features, p = {}", dropout("strong")),
+            })
+        } else {
+            (row.name == mime::ROW.name).then(|| "layers of its own, which no model file holds".to_string())
+        };
+        let has_head = row.name != mime::ROW.name;
+        Ok(Self { name: row.name.to_string(), fact, uses_background, uses_strong, has_head })
+    }
 }
 
 /// Builds the procedure.
