@@ -113,6 +113,24 @@ struct PlannedRow {
 /// Rows that are shown to a loss at once when it is tried out.
 const TRIED_ROWS: usize = 256;
 
+/// What a number may be of that is no number of the method: its warm-up.
+fn warm_up_note(row: &PlannedRow, evaluation: &Evaluation) -> Option<String> {
+    let phases = row.training.phases().unwrap_or_default();
+    let pairs = row.procedures.iter().zip(&phases);
+    let (warm_up, epochs) =
+        pairs.map(|(of, phase)| (of.warm_up, phase.epochs)).find(|(warm_up, _)| *warm_up > 0)?;
+    let name = &row.name;
+    match (warm_up >= epochs, evaluation.select == "last") {
+        (true, _) => Some(format!(
+            "{name}: warm_up = {warm_up} of {epochs} epochs, so that nothing but the warm-up is trained, and the method never begins"
+        )),
+        (false, false) => Some(format!(
+            "{name}: the epoch is chosen among all, and the first {warm_up} are the warm-up; evaluation.select = \"last\" takes the last"
+        )),
+        (false, true) => None,
+    }
+}
+
 /// Whether a training looks at rows far apart one after the other.
 fn reads_scattered_rows(training: &Training) -> bool {
     let phases = training.phases().unwrap_or_default();
@@ -276,6 +294,8 @@ impl Plan {
                         of another one)";
             notes.push(note.to_string());
         }
+
+        notes.extend(planned.iter().filter_map(|row| warm_up_note(row, &spec.evaluation)));
 
         // From here on the specification says what is run, so that a record can be repeated from itself.
         spec.protocol.mask = data.mask;

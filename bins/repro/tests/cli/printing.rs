@@ -216,3 +216,20 @@ fn a_terminal_has_a_bar_with_the_time_and_the_rate() {
     let quiet = on_terminal("--out quiet --quiet").unwrap();
     assert!(!quiet.contains("epochs  ") && !quiet.contains("samples/s") && quiet.contains("an"), "{quiet:?}");
 }
+
+/// A number that is of the warm-up alone, or may be, has a word beside it.
+#[test]
+fn a_method_that_never_begins_is_told() {
+    let dir = tempfile::tempdir().unwrap();
+    write_set(dir.path());
+    let said = |out: &str, more: &[&str]| {
+        let run = ["run", "spml-linear", "--data", ".", "--seeds", "1", "--batch", "8", "--out", out];
+        done(dir.path(), &[&run[..], more].concat()).1
+    };
+    let never = "smile: warm_up = 2 of 2 epochs, so that nothing but the warm-up is trained";
+    assert!(said("a", &["--loss", "smile", "--epochs", "2"]).contains(never));
+    assert!(said("b", &["--loss", "crisp", "--epochs", "7"]).contains("the first 5 are the warm-up"));
+    let last = ["--loss", "crisp", "--epochs", "7", "--set", "evaluation.select=last"];
+    assert!(!said("c", &last).contains("warm"));
+    assert!(!said("d", &["--loss", "an", "--epochs", "2"]).contains("warm"));
+}

@@ -323,6 +323,8 @@ pub struct ResolvedProcedure {
     pub uses_strong: bool,
     /// Whether the head of the specification predicts, and can be saved as a model.
     pub has_head: bool,
+    /// Epochs of the setting `warm_up`, of the procedure or else of the loss, after which what is its own begins; 0 without one.
+    pub warm_up: usize,
 }
 
 impl ResolvedProcedure {
@@ -352,7 +354,12 @@ impl ResolvedProcedure {
             (row.name == mime::ROW.name).then(|| "layers of its own, which no model file holds".to_string())
         };
         let has_head = row.name != mime::ROW.name;
-        Ok(Self { name: row.name.to_string(), fact, uses_background, uses_strong, has_head })
+        let of_loss = || {
+            let given = loss.options.params.get("warm_up").copied();
+            given.or_else(|| loss.row.info.param("warm_up")?.default)
+        };
+        let warm_up = values.given("warm_up").or_else(of_loss).unwrap_or_default() as usize;
+        Ok(Self { name: row.name.to_string(), fact, uses_background, uses_strong, has_head, warm_up })
     }
 }
 
