@@ -4,6 +4,10 @@
 //! limits right before and right after the work and does not count attempts around which they differ.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a benchmark prints what it measured")]
 
+mod steps;
+
+pub use steps::{Steps, features};
+
 use criterion::{BenchmarkGroup, Throughput, measurement::WallTime};
 use lacuna_kernels::f32x8;
 use std::hint::black_box;

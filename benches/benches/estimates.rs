@@ -5,7 +5,8 @@
 //! A table takes its time to become steady: a row moves for some 700 steps after its last gradient.
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use lacuna_labels::{Features, Label, LabelMatrix, ObservedLabels};
+use lacuna_benches::{Steps, features};
+use lacuna_labels::{Label, LabelMatrix, ObservedLabels};
 use lacuna_losses::Options;
 use lacuna_train::{Data, Evaluation, LossChoice, Named, Run, TrainSet, Training};
 
@@ -13,12 +14,9 @@ const CLASSES: usize = 80;
 const FEATURES: usize = 64;
 
 fn estimates(c: &mut Criterion) {
-    let as_test = std::env::args().any(|arg| arg == "--test");
     let mut group = c.benchmark_group("estimates/16x80");
     for rows in [5_000, 65_665, 500_000] {
-        let x = (0..(rows * FEATURES) as u32)
-            .map(|i| (i.wrapping_mul(2_654_435_761) >> 8) as f32 / (1 << 24) as f32 - 0.5);
-        let features = Features::new(rows, FEATURES, x.collect()).unwrap();
+        let features = features(rows, FEATURES);
         let label = |cell: usize| match (cell / CLASSES * 7) % CLASSES == cell % CLASSES {
             true => Label::Positive,
             false => Label::Unknown,
@@ -30,23 +28,11 @@ fn estimates(c: &mut Criterion) {
         for (what, ema, weight_decay, warm_up) in
             [("", None, 0.0, 2_000), (", averaged", Some(0.9997), 0.0, 1_200), (", decay", None, 1e-3, 1_200)]
         {
-            // Criterion calls the closure for every sample; the run goes on.
             let mut going = None;
             group.bench_function(format!("{rows} rows{what}"), |b| {
-                let (run, at) = going.get_or_insert_with(|| (start(train, ema, weight_decay), 0));
-                let per_epoch = run.steps_per_epoch();
-                let mut step = |at: &mut usize| {
-                    if at.is_multiple_of(per_epoch) {
-                        run.begin_epoch().unwrap();
-                    }
-                    *at += 1;
-                    run.step((*at - 1) % per_epoch).unwrap()
-                };
-                // Not where the benchmark is run once as a test.
-                while *at < warm_up && !as_test {
-                    step(at);
-                }
-                b.iter(|| step(at));
+                let steps = going.get_or_insert_with(|| Steps::new(start(train, ema, weight_decay)));
+                steps.warm_up(warm_up);
+                b.iter(|| steps.next_loss());
             });
         }
     }

@@ -6,7 +6,7 @@ use std::ops::Range;
 
 /// Rows of features as the head sees them: those of a matrix, or each through a transform when it is read.
 ///
-/// Most features are transformed once, before training. Where there is no room for transformed ones beside them, they are
+/// Most features are transformed once, before training. Where a second matrix of them would take too much memory, they are
 /// transformed [each time](Transform::is_applied_when_read); the numbers are the same.
 ///
 /// ```

@@ -41,6 +41,10 @@ pub struct SamplerRow {
     pub doc: &'static str,
     /// The paper or the code it follows.
     pub source: &'static str,
+    /// Whether the order follows from the labels, of all classes.
+    pub looks_at_labels: bool,
+    /// Whether rows that are far apart in the set follow each other, so that those on disk cannot be read ahead.
+    pub is_scattered: bool,
     settings: &'static [SettingInfo],
     build: fn(&PoolRows<'_>, &Values) -> Order,
 }
@@ -90,6 +94,8 @@ pub static SAMPLERS: &[SamplerRow] = &[
         name: "shuffled",
         doc: "Every row once, in a new random order each epoch.",
         source: "the usual one",
+        looks_at_labels: false,
+        is_scattered: true,
         settings: &[],
         build: |rows, _| Order::Shuffled { rows: rows.count() },
     },
@@ -97,6 +103,8 @@ pub static SAMPLERS: &[SamplerRow] = &[
         name: "fixed",
         doc: "Every row once, in the order of the set.",
         source: "milkxie/SSMLL-CAP@b7dd8075d61b, whose batches are never shuffled",
+        looks_at_labels: false,
+        is_scattered: false,
         settings: &[],
         build: |rows, _| Order::Fixed { rows: rows.count() },
     },
@@ -105,6 +113,8 @@ pub static SAMPLERS: &[SamplerRow] = &[
         doc: "A reshuffled cycle of classes, and rows of each visited class from its own reshuffled cycle; the cycles live on \
               over the epochs.",
         source: CLASS_AWARE_SOURCE,
+        looks_at_labels: true,
+        is_scattered: true,
         settings: CLASS_AWARE,
         build: |rows, values| Order::ClassAware(ClassAwareCycles::new(&rows.labels(), class_aware(values))),
     },
@@ -112,6 +122,8 @@ pub static SAMPLERS: &[SamplerRow] = &[
         name: "shuffled-class-aware-length",
         doc: "Every row once and again, each time in a new random order, truncated to the rows of a class-aware epoch.",
         source: "a control of the number of updates",
+        looks_at_labels: true,
+        is_scattered: true,
         settings: CLASS_AWARE,
         build: |rows, values| Order::Repeated {
             rows: rows.count(),
@@ -122,6 +134,8 @@ pub static SAMPLERS: &[SamplerRow] = &[
         name: "balanced",
         doc: "A class at random, then one of its rows; as many draws as rows, with replacement.",
         source: "wannature/COMIC@1de14e5cfb20, balanced branch",
+        looks_at_labels: true,
+        is_scattered: true,
         settings: &[],
         build: |rows, _| Order::ByClass { labels: rows.labels(), draw: samplers::balanced },
     },
@@ -129,6 +143,8 @@ pub static SAMPLERS: &[SamplerRow] = &[
         name: "reversed",
         doc: "A class with probability in proportion to 1 / n_c, then one of its rows; as many draws as rows, with replacement.",
         source: "wannature/COMIC@1de14e5cfb20, tail branch",
+        looks_at_labels: true,
+        is_scattered: true,
         settings: &[],
         build: |rows, _| Order::ByClass { labels: rows.labels(), draw: samplers::reversed },
     },
@@ -137,6 +153,8 @@ pub static SAMPLERS: &[SamplerRow] = &[
         doc: "Every row once: blocks of consecutive rows in a random order, and the rows of a few blocks at a time shuffled among \
               each other. For features on disk, of which only those few blocks are then read at a time.",
         source: "the usual one for data larger than memory",
+        looks_at_labels: false,
+        is_scattered: false,
         settings: &[
             setting("block", 512.0, Interval::whole_from(1.0), "consecutive rows that are read together"),
             setting("blocks", 16.0, Interval::whole_from(1.0), "blocks whose rows are shuffled together"),

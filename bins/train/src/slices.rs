@@ -8,7 +8,7 @@
 
 use crate::named::Named;
 use crate::procedure::{LossChoice, in_words};
-use crate::{Checkpoint, Data, Evaluation, Head, Outcome, Rows, Run, TrainError, Training};
+use crate::{Checkpoint, Data, Evaluation, Head, Outcome, Rows, Run, SAMPLERS, TrainError, Training};
 use lacuna_formats::Destination;
 use lacuna_losses::Takes;
 use std::path::Path;
@@ -42,11 +42,7 @@ pub(crate) fn trainable(
         ("head", *head != Head::Linear, "a linear head has a column of weights for each class"),
         ("clip", phase.clip.is_some(), "the norm of the gradient is one of all classes"),
         ("optimizer", phase.optimizer.name == "lbfgs", "its search looks at the loss of all classes"),
-        (
-            "sampler",
-            !["shuffled", "fixed", "blocks"].contains(&phase.sampler.name.as_str()),
-            "it looks at the labels of all classes",
-        ),
+        ("sampler", phase.sampler.find(SAMPLERS)?.0.looks_at_labels, "it looks at the labels of all classes"),
         ("rows", phase.rows != Rows::All, "whether a row is labelled depends on all classes"),
     ];
     match across.iter().find(|(_, given, _)| *given) {

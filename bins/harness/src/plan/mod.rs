@@ -4,6 +4,7 @@ mod arrays;
 mod cache;
 mod checks;
 mod conventions;
+mod notes;
 mod slices;
 
 use crate::data::{LabelledRow, LabelsKey};
@@ -113,30 +114,6 @@ struct PlannedRow {
 /// Rows that are shown to a loss at once when it is tried out.
 const TRIED_ROWS: usize = 256;
 
-/// What a number may be of that is no number of the method: its warm-up.
-fn warm_up_note(row: &PlannedRow, evaluation: &Evaluation) -> Option<String> {
-    let phases = row.training.phases().unwrap_or_default();
-    let pairs = row.procedures.iter().zip(&phases);
-    let (warm_up, epochs) =
-        pairs.map(|(of, phase)| (of.warm_up, phase.epochs)).find(|(warm_up, _)| *warm_up > 0)?;
-    let name = &row.name;
-    match (warm_up >= epochs, evaluation.select == "last") {
-        (true, _) => Some(format!(
-            "{name}: warm_up = {warm_up} of {epochs} epochs, so that nothing but the warm-up is trained, and the method never begins"
-        )),
-        (false, false) => Some(format!(
-            "{name}: the epoch is chosen among all, and the first {warm_up} are the warm-up; evaluation.select = \"last\" takes the last"
-        )),
-        (false, true) => None,
-    }
-}
-
-/// Whether a training looks at rows far apart one after the other.
-fn reads_scattered_rows(training: &Training) -> bool {
-    let phases = training.phases().unwrap_or_default();
-    phases.iter().any(|phase| !["blocks", "fixed"].contains(&phase.sampler.name.as_str()))
-}
-
 /// The labels of a row of the table.
 fn need_of(loss: &LossSpec, row: &LossRow) -> LabelNeeds {
     match loss.labels {
@@ -212,16 +189,7 @@ impl Plan {
         }
         let trainings: Vec<Training> =
             spec.losses.iter().map(|loss| spec.training_of(loss)).collect::<Result<_, _>>()?;
-        if data.train.features.is_on_disk()
-            && let Some(training) = trainings.iter().find(|training| reads_scattered_rows(training))
-        {
-            notes.push(format!(
-                "the features are not copied into memory: they are read from {} row by row in the order of the sampler {}; with \
-                 training.sampler = \"blocks\" they are read ahead in blocks, which is faster",
-                spec.data.given(),
-                training.sampler.name
-            ));
-        }
+        notes.extend(notes::on_disk(data, &spec, &trainings)?);
         cache.transform_in_place(number, &mut split, &trainings)?;
         let (data, keys) = &*split;
         let arrays = cache.arrays(number, data, &spec.evaluation, &trainings)?;
@@ -284,18 +252,7 @@ impl Plan {
             });
         }
 
-        let procedures = || planned.iter().flat_map(|row| &row.procedures);
-        if spec.data.background.is_some() && !procedures().any(|of| of.uses_background) {
-            let note = "the background file has no effect: no row of the table draws background rows (procedure presence)";
-            notes.push(note.to_string());
-        }
-        if spec.data.strong.is_some() && !procedures().any(|of| of.uses_strong) {
-            let note = "the file of the strong view has no effect: no row of the table looks at it (procedure semi, or the setting strong \
-                        of another one)";
-            notes.push(note.to_string());
-        }
-
-        notes.extend(planned.iter().filter_map(|row| warm_up_note(row, &spec.evaluation)));
+        notes.extend(notes::of_rows(&planned, &spec));
 
         // From here on the specification says what is run, so that a record can be repeated from itself.
         spec.protocol.mask = data.mask;

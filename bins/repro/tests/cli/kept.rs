@@ -264,7 +264,7 @@ fn a_full_disk_costs_no_table_and_no_run_that_was_stored() {
     assert!(text.contains("| hill ") && !text.contains("not run"), "the table is on the screen: {text}");
     let kept = records(&disk.0.join("out")).len();
     assert!(kept < RUNS, "{kept} runs fitted");
-    // With room again the missing runs are made.
+    // With free space again the missing runs are made.
     fs::remove_file(disk.0.join("filler")).unwrap();
     let output = command(dir.path(), &args).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
