@@ -75,7 +75,8 @@ pub use named::{Named, NamedRow, SettingInfo, Values};
 pub use optimizers::{GroupSpec, OPTIMIZERS, OptimizerRow, SCHEDULES, ScheduleRow};
 pub use outcome::{EpochRecord, Outcome, Weights};
 pub use procedure::{
-    At, Build, Layout, LossChoice, PROCEDURES, Procedure, ProcedureRow, ResolvedProcedure, procedure_for,
+    At, Beside, Build, Layout, LossChoice, PROCEDURES, Procedure, ProcedureRow, ResolvedProcedure,
+    procedure_for,
 };
 pub use run::Run;
 pub use settings::{Also, Evaluation, LastBatch, MOST, On, Rows, Start, Training, merge};

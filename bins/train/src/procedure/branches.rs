@@ -1,6 +1,6 @@
 //! COMIC: up to three cosine classifiers, each with its own rows, and the terms between them.
 
-use super::{At, Build, LossChoice, Procedure, ProcedureRow, prefixed, record_loss, restore_loss};
+use super::{At, Beside, Build, LossChoice, Procedure, ProcedureRow, prefixed, record_loss, restore_loss};
 use crate::named::setting;
 use crate::{Batch, Feed, Head, Named, StateError, TrainError};
 use lacuna_engine::{Tape, Var};
@@ -13,6 +13,7 @@ pub(super) const ROW: ProcedureRow = ProcedureRow {
           and a term in which head and tail teach the balanced one, which predicts.",
     source: "Zhang et al., ICCV 2023; wannature/COMIC@1de14e5cfb20. Its loop crosses rows and labels of the branches and \
              leaves the third term out; here each branch has its own",
+    beside: Beside::Nothing,
     settings: &[
         setting(
             "count",

@@ -1,7 +1,7 @@
 //! Label estimates beside the head: ROLE.
 
 use super::one_head::{LossInputs, OneHead};
-use super::{At, Build, ProcedureRow, record_loss};
+use super::{At, Beside, Build, ProcedureRow, record_loss};
 use crate::named::setting;
 use crate::{Batch, TrainError};
 use lacuna_engine::{Tape, Tensor, Var};
@@ -15,6 +15,7 @@ pub(super) const ROW: ProcedureRow = ProcedureRow {
     doc: "A head, and a free matrix of label estimates with a row for each sample that trains; head and estimates teach each \
           other.",
     source: "Cole et al., CVPR 2021 (ROLE); elijahcole/single-positive-multi-label@89152d52ba59",
+    beside: Beside::Nothing,
     settings: &[setting(
         "lr_factor",
         ESTIMATOR_LR_FACTOR,

@@ -1,7 +1,7 @@
 //! Weights of rows from the gradient of held-out rows: L2B.
 
 use super::one_head::BoxedHead;
-use super::{At, Build, Procedure, ProcedureRow, prefixed, restore_loss};
+use super::{At, Beside, Build, Procedure, ProcedureRow, prefixed, restore_loss};
 use crate::named::setting;
 use crate::{Batch, Feed, StateError, TrainError, TrainSet};
 use lacuna_engine::{Tape, Var};
@@ -22,6 +22,7 @@ pub(super) const ROW: ProcedureRow = ProcedureRow {
     source: "Ren et al., ICML 2018; Zhou et al. (L2B), CVPR 2024; yuyinzhou/L2B@1f73e29b, which has one label a row. Ours: the loss of a \
              row over several classes, pseudo-labels p > 0.5, and inner products by a central difference along the held-out gradient \
              instead of a derivative through a step",
+    beside: Beside::Nothing,
     settings: &[
         setting(
             "held",

@@ -1,7 +1,7 @@
 //! A drawn representation and positives that are written after each epoch: MIME.
 
 use super::relabel::{labels_state, restore_labels};
-use super::{At, Build, Procedure, ProcedureRow, prefixed, record_loss, restore_loss};
+use super::{At, Beside, Build, Procedure, ProcedureRow, prefixed, record_loss, restore_loss};
 use crate::named::{optional, setting};
 use crate::{Batch, Feed, Head, StateError, TrainError};
 use lacuna_engine::{Tape, Var};
@@ -22,6 +22,7 @@ pub(super) const ROW: ProcedureRow = ProcedureRow {
     source: "Liu et al., ICML 2023; palm-biaoliu/mime@06e15de8. Ours: one representation for all classes, because fixed features have no \
              tokens of classes; prediction and relabelling with its mean, where the code draws; the mean of the draws is drawn at once, \
              with the deviation over the root of their number. The authors train with the loss an",
+    beside: Beside::OwnLayers,
     settings: &[
         setting("beta", 1e-4, Interval::at_least(0.0), "weight of the divergence; 0 leaves it out"),
         setting(

@@ -1,7 +1,7 @@
 //! Mixed rows beside whole ones: the mixup term of PU-MLC, unions of label sets.
 
 use super::one_head::{LossInputs, OneHead};
-use super::{At, Build, ProcedureRow, record_loss};
+use super::{At, Beside, Build, ProcedureRow, record_loss};
 use crate::named::setting;
 use crate::{Batch, TrainError};
 use lacuna_engine::{Tape, Var};
@@ -15,6 +15,7 @@ pub(super) const ROW: ProcedureRow = ProcedureRow {
     doc: "A second forward pass of rows mixed from two halves of the batch, for losses that compare mixed rows with whole \
           ones.",
     source: "Yuan et al., ICME 2024; TAKELAMAG/PU-MLC@5c54d37201f1. Label sets: after Alfassy et al., CVPR 2019",
+    beside: Beside::Nothing,
     settings: &[setting(
         "beta",
         MIXUP_ALPHA,

@@ -249,8 +249,23 @@ pub struct ProcedureRow {
     pub doc: &'static str,
     /// The paper or the code it follows.
     pub source: &'static str,
+    /// What it looks at, or has, beside the rows of a batch and the head.
+    pub beside: Beside,
     settings: &'static [SettingInfo],
     build: fn(&mut Build<'_, '_>) -> Result<Box<dyn Procedure>, TrainError>,
+}
+
+/// What a procedure looks at, or has, beside the rows of a batch and the head of the specification.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Beside {
+    /// Nothing; with a setting `strong` above 0, a strong view of the rows.
+    Nothing,
+    /// Background rows: those of the data's file, else drawn, on the unit sphere where the setting `sphere` is on.
+    Background,
+    /// A strong view of the rows: the second extraction, else dropout by the setting `strong`.
+    StrongView,
+    /// Layers of its own, which predict in place of the head.
+    OwnLayers,
 }
 
 impl NamedRow for ProcedureRow {
@@ -336,24 +351,23 @@ impl ResolvedProcedure {
         let named = resolved(named, loss)?;
         let (row, values) = named.find(PROCEDURES)?;
         let dropout = |name: &str| values.given(name).unwrap_or_default();
-        let has_strong = row.settings.iter().any(|setting| setting.name == "strong");
-        let uses_strong = row.name == semi::ROW.name || (has_strong && dropout("strong") > 0.0);
-        let uses_background = row.name == presence::ROW.name;
-        let fact = if uses_background {
-            Some(match (train.background, values.flag("sphere")) {
+        let is_set =
+            || row.settings.iter().any(|setting| setting.name == "strong") && dropout("strong") > 0.0;
+        let uses_strong = row.beside == Beside::StrongView || is_set();
+        let fact = match row.beside {
+            Beside::Background => Some(match (train.background, values.flag("sphere")) {
                 (Some(_), _) => "background rows from the file".to_string(),
                 (None, true) => "background rows uniform on the unit sphere".to_string(),
                 (None, false) => "background rows uniform in the box of the training features".to_string(),
-            })
-        } else if uses_strong {
-            Some(match train.strong {
+            }),
+            _ if uses_strong => Some(match train.strong {
                 Some(_) => "strong view from the file".to_string(),
                 None => format!("strong view by dropout of the features, p = {}", dropout("strong")),
-            })
-        } else {
-            (row.name == mime::ROW.name).then(|| "layers of its own, which no model file holds".to_string())
+            }),
+            Beside::OwnLayers => Some("layers of its own, which no model file holds".to_string()),
+            Beside::Nothing | Beside::StrongView => None,
         };
-        let has_head = row.name != mime::ROW.name;
+        let (uses_background, has_head) = (row.beside == Beside::Background, row.beside != Beside::OwnLayers);
         let of_loss = || {
             let given = loss.options.params.get("warm_up").copied();
             given.or_else(|| loss.row.info.param("warm_up")?.default)

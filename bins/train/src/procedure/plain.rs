@@ -1,7 +1,7 @@
 //! One head, one loss.
 
 use super::one_head::{LossInputs, OneHead};
-use super::{At, Build, ProcedureRow, record_loss};
+use super::{At, Beside, Build, ProcedureRow, record_loss};
 use crate::named::{SettingInfo, setting};
 use crate::{Batch, TrainError};
 use lacuna_engine::{Tape, Var};
@@ -21,6 +21,7 @@ pub(super) const ROW: ProcedureRow = ProcedureRow {
     name: "plain",
     doc: "One head, one loss over its logits.",
     source: "the usual one; Cole et al., CVPR 2021, for the single-positive losses",
+    beside: Beside::Nothing,
     settings: &[STRONG],
     build: |parts| Ok(Box::new(Plain::plain(parts, "plain")?)),
 };

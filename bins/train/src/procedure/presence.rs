@@ -1,7 +1,7 @@
 //! Background rows beside the batch: losses of presence-only data.
 
 use super::one_head::{LossInputs, OneHead};
-use super::{At, Build, ProcedureRow, record_loss};
+use super::{At, Beside, Build, ProcedureRow, record_loss};
 use crate::named::setting;
 use crate::{Batch, TrainError, TrainSet};
 use lacuna_engine::{Tape, Var};
@@ -15,6 +15,7 @@ pub(super) const ROW: ProcedureRow = ProcedureRow {
           it has one, else uniformly from the space of the features.",
     source: "Cole et al., ICML 2023 (SINR); elijahcole/sinr@700956fdc0c4, whose background rows are uniform on the globe. The box \
              and the sphere of the features are ours",
+    beside: Beside::Background,
     settings: &[setting(
         "sphere",
         0.0,

@@ -1,7 +1,7 @@
 //! Labels that are assigned between epochs from the predictions for the rows that train.
 
 use super::plain::{Plain, STRONG};
-use super::{At, Build, Procedure, ProcedureRow};
+use super::{At, Beside, Build, Procedure, ProcedureRow};
 use crate::named::{Values, setting};
 use crate::{Batch, Feed, StateError, TrainError};
 use lacuna_engine::{Tape, Var};
@@ -15,6 +15,7 @@ pub(super) const ROW: ProcedureRow = ProcedureRow {
     doc: "Plain training with a loss that writes labels itself between epochs or batches: asymmetric pseudo-labels after \
           entropy maximisation (em-apl), large loss correction (ll-cp).",
     source: "Zhou et al., ECCV 2022; Kim et al., CVPR 2022",
+    beside: Beside::Nothing,
     settings: &[STRONG],
     build: |parts| {
         let plain = Plain::plain(parts, "relabel")?;
@@ -34,6 +35,7 @@ pub(super) const CAP: ProcedureRow = ProcedureRow {
     doc: "After every epoch from `first_epoch` on, unknown cells become positive or negative by thresholds of each class that \
           give as many as its share of observed positives says.",
     source: "the thresholds of Xie et al. (CAP), NeurIPS 2023, on rows with some known labels",
+    beside: Beside::Nothing,
     settings: &[
         STRONG,
         setting(
@@ -63,6 +65,7 @@ pub(super) const PERCENTILE: ProcedureRow = ProcedureRow {
     doc: "After every epoch from `first_epoch` on, unknown cells of a class become positive above a percentile of the scores of \
           its observed positives, and negative below one of its observed negatives.",
     source: "Huang et al. (PercentMatch), 2022",
+    beside: Beside::Nothing,
     settings: &[
         STRONG,
         setting(

@@ -1,6 +1,6 @@
 //! Labelled and unlabelled rows side by side: CAP.
 
-use super::{At, Build, Procedure, ProcedureRow, prefixed, record_loss, restore_loss};
+use super::{At, Beside, Build, Procedure, ProcedureRow, prefixed, record_loss, restore_loss};
 use crate::batch::drop_features;
 use crate::named::{optional, setting};
 use crate::{Batch, Feed, Named, Pool, StateError, TrainError};
@@ -19,6 +19,7 @@ pub(super) const ROW: ProcedureRow = ProcedureRow {
     source: "Xie et al. (CAP), NeurIPS 2023; milkxie/SSMLL-CAP@b7dd8075d61b. Batches are in the order of the set, labelled ones \
              starting again every epoch. Two views: Xie et al. (LAC), NeurIPS 2022; dropout of the features in place of augmented \
              images and embeddings made of a linear head are ours",
+    beside: Beside::StrongView,
     settings: &[
         setting("labelled_batch", 8.0, Interval::whole_from(1.0), "labelled rows of a step"),
         setting(

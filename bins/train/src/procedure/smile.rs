@@ -2,7 +2,8 @@
 
 use super::one_head::BoxedHead;
 use super::{
-    At, Build, LossChoice, Procedure, ProcedureRow, prefixed, record_loss, record_loss_on, restore_loss,
+    At, Beside, Build, LossChoice, Procedure, ProcedureRow, prefixed, record_loss, record_loss_on,
+    restore_loss,
 };
 use crate::named::setting;
 use crate::{Batch, Feed, StateError, TrainError, TrainSet};
@@ -18,6 +19,7 @@ pub(super) const ROW: ProcedureRow = ProcedureRow {
     source: "after Xu et al., NeurIPS 2022; palm-ml/smile@49405dbc. Ours, light: there d1 comes from a variational encoder of graph \
              convolutions, which is trained beside a classifier of its own; here it is a mean over the same graph, there is one \
              head and no encoder. The authors' head is mlp = [C] with as many hidden units as classes",
+    beside: Beside::Nothing,
     settings: &[
         setting("k", 3.0, Interval::whole_from(1.0), "nearest neighbours of a row among the training rows"),
         setting(

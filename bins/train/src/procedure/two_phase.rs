@@ -1,7 +1,7 @@
 //! A perceptron that starts as the linear head of the phase before.
 
 use super::plain::{Plain, STRONG};
-use super::{Build, ProcedureRow};
+use super::{Beside, Build, ProcedureRow};
 use crate::{Head, TrainError};
 use lacuna_protocols::Stream;
 
@@ -10,6 +10,7 @@ pub(super) const ROW: ProcedureRow = ProcedureRow {
     doc: "Plain training of a perceptron with one hidden layer and ReLU, which starts with exactly the logits of the linear head \
           that the phase before trained.",
     source: "the linear initialisation of Cole et al., CVPR 2021, for a head on fixed features: ours, with max(u, 0) - max(-u, 0) = u",
+    beside: Beside::Nothing,
     settings: &[STRONG],
     build: |parts| {
         let plain = Plain::plain(parts, "two-phase")?;

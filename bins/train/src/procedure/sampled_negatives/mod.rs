@@ -14,7 +14,7 @@
 
 mod classes;
 
-use super::{At, Build, Layout, Procedure, ProcedureRow};
+use super::{At, Beside, Build, Layout, Procedure, ProcedureRow};
 use crate::named::setting;
 use crate::{Batch, Feed, Head, StateError, TrainError};
 use classes::Classes;
@@ -35,6 +35,7 @@ pub(super) const ROW: ProcedureRow = ProcedureRow {
           Experimental.",
     source: "ours: the sum over classes as Horvitz and Thompson (JASA 1952) estimate a sum from a sample; checked for its expectation, \
              compared with no published numbers",
+    beside: Beside::Nothing,
     settings: &[setting(
         "sampled",
         1000.0,
