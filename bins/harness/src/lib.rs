@@ -43,6 +43,7 @@ mod record;
 mod report;
 mod spec;
 mod store;
+mod study;
 mod sweep;
 mod tensorboard;
 
@@ -55,9 +56,14 @@ pub use plan::{ClassTask, Plan, Progress, RunOptions};
 pub use record::{Failed, Finished, Provenance, RunRecord, RunResult, results_digest, run_id};
 pub use report::{Cells, LossReport, MetricReport, Report};
 pub use spec::{
-    LabelsSpec, LossSpec, MaskSource, ProtocolSpec, Published, Spec, Stage, Unknown, Validation, Variant,
+    Cause, Claim, GridPoint, LabelsSpec, LossSpec, MaskSource, Needed, ProtocolSpec, Published, Spec, Stage,
+    StudySpec, Unknown, Validation, Variant,
 };
 pub use store::{Store, TaskFolder};
+pub use study::{
+    Chosen, DecidedCause, DecidedClaim, Difference, Spread, StudyHead, StudyLine, StudyRecord, StudyRow,
+    Verdict,
+};
 pub use sweep::{
     Collected, CollectedRow, Holder, Point, Status, Sweep, SweepFolder, SweepOptions, SweepOutcome,
     SweepPlan, SweepProgress, SweepRun, SweepSpec, collect, status,

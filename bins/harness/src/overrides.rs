@@ -1,7 +1,7 @@
 //! Overrides of a specification from the command line: dotted keys that replace its values.
 
 use crate::spec::with_suggestion;
-use crate::{HarnessError, LossSpec, MaskSource, Spec};
+use crate::{HarnessError, LossSpec, MaskSource, Spec, Variant};
 use lacuna_losses::Suggestion;
 use lacuna_source::DataSource;
 use toml::{Table, Value};
@@ -149,11 +149,20 @@ impl Spec {
             self.protocol_of(loss)?.check()?;
         }
         for (i, variant) in self.variants.iter().enumerate() {
-            if self.variants[..i].iter().any(|other| other.data == variant.data) {
-                return Err(HarnessError::Setting(format!("variants: duplicate data `{}`", variant.data)));
+            let same = |other: &Variant| match (&variant.name, &other.name) {
+                (None, None) => variant.data == other.data,
+                (name, other) => name == other,
+            };
+            let key = variant.name.as_ref().unwrap_or(&variant.data);
+            if self.variants[..i].iter().any(same) {
+                return Err(HarnessError::Setting(format!("variants: `{key}` is there twice")));
             }
-            self.on(&variant.data)?.check()?;
+            match &variant.name {
+                Some(name) => self.variant(name)?.check()?,
+                None => self.on(&variant.data)?.check()?,
+            }
         }
+        self.check_study()?;
         for published in &self.published {
             let wrong = |problem: String| {
                 HarnessError::Setting(format!("published, row {}: {problem}", published.loss))
@@ -162,6 +171,11 @@ impl Spec {
                 Some((metric, weights)) => (metric, Some(weights)),
                 None => (published.metric.as_str(), None),
             };
+            if let Some(variant) =
+                published.variant.as_deref().filter(|name| !self.variant_names().any(|v| v == *name))
+            {
+                return Err(wrong(format!("there is no variant `{variant}`")));
+            }
             lacuna_train::metric(metric)?;
             let known = ["model", "averaged", "last", "last-averaged"];
             if let Some(weights) = weights.filter(|weights| !known.contains(weights)) {

@@ -56,6 +56,13 @@ pub struct Finished {
     /// The same of averaged weights.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub epoch_vals_averaged: Vec<f64>,
+    /// After every epoch, the share of the hidden positives of the rows that train among as many of their cells without a known
+    /// label, those with the highest scores; empty where nothing is hidden or it was not asked for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub epoch_hidden: Vec<f64>,
+    /// The epoch chosen on observed labels of the validation rows, where it was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub observed_epoch: Option<usize>,
     /// Counts reported by the procedure, such as assigned labels, by name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub report: BTreeMap<String, f64>,
@@ -90,6 +97,8 @@ impl Finished {
             epoch_losses: outcome.epochs.iter().map(|epoch| epoch.loss).collect(),
             epoch_vals: outcome.epochs.iter().filter_map(|epoch| epoch.val).collect(),
             epoch_vals_averaged: outcome.epochs.iter().filter_map(|epoch| epoch.val_averaged).collect(),
+            epoch_hidden: vec![],
+            observed_epoch: None,
             report: outcome.report.iter().map(|(name, value)| (name.to_string(), *value)).collect(),
             weights: weights_digest(&weights),
         }
@@ -201,6 +210,8 @@ pub fn run_id(
 ) -> Result<String, HarnessError> {
     // The number of seeds says how many runs there are, and nothing of this one.
     let training = Training { seeds: 0, ..training.clone() };
+    // Nor do the settings that a study might have chosen instead, and remarks.
+    let loss = &LossSpec { grid: None, note: String::new(), ..loss.clone() };
     let identity = Identity { fingerprint, protocol, training, evaluation, loss, seed };
     let text = serde_json::to_vec(&identity).map_err(|error| HarnessError::Setting(error.to_string()))?;
     Ok(blake3::hash(&text).to_hex()[..32].to_string())

@@ -151,6 +151,9 @@ pub(crate) struct WorkArgs {
 
 #[derive(Args, Default)]
 pub(crate) struct RunArgs {
+    /// A variant of the benchmark, e.g. --variant coco-40; `NAME-VARIANT` names it too
+    #[arg(long, value_name = "NAME", conflicts_with = "spec")]
+    pub(crate) variant: Option<String>,
     #[command(flatten)]
     pub(crate) changes: SpecArgs,
     /// Runs a specification again: a file such as runs/X/spec.toml in place of the name of a benchmark

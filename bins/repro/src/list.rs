@@ -19,7 +19,9 @@ pub(crate) fn text() -> anyhow::Result<String> {
     };
     entry("Benchmarks", "repro run NAME");
     for spec in specs::all()? {
-        entry(&spec.name, &spec.title);
+        let variants = spec.variant_names().collect::<Vec<_>>().join(", ");
+        let variants = if variants.is_empty() { variants } else { format!("; --variant {variants}") };
+        entry(&spec.name, &format!("{}{variants}", spec.title));
     }
     // Losses by what they need, so that it need not be said beside each; those of several logit matrices apart.
     let (trained, others): (Vec<&LossRow>, Vec<&LossRow>) =

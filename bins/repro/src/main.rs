@@ -57,7 +57,7 @@ fn run(name: Option<&str>, mut args: RunArgs) -> anyhow::Result<i32> {
 fn planned(name: Option<&str>, args: &RunArgs, task: Option<ClassTask>) -> anyhow::Result<Plan> {
     let spec = match (name, &args.spec) {
         (_, Some(file)) => read_spec(file)?,
-        (Some(name), None) => specs::find(name)?,
+        (Some(name), None) => specs::find_variant(name, args.variant.as_deref())?,
         (None, None) => unreachable!("clap asks for one of them"),
     };
     let overrides = args.overrides()?;
@@ -294,7 +294,7 @@ fn verify(names: &[String], args: &RunArgs) -> anyhow::Result<i32> {
     let signals = Signals::new()?;
     let (mut outside, mut compared) = (0, 0);
     for name in &names {
-        let spec = specs::find(name)?;
+        let spec = specs::find_variant(name, args.variant.as_deref())?;
         let overrides = args.overrides()?;
         let plan = Plan::new(&spec, &overrides).with_context(|| name.clone())?;
         if plan.spec().published.is_empty() {

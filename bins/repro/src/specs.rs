@@ -10,9 +10,25 @@ pub(crate) fn all() -> anyhow::Result<Vec<Spec>> {
     FILES.iter().map(|text| Ok(Spec::parse(text)?)).collect()
 }
 
-/// The benchmark of this name.
+/// A variant of the benchmark of this name, where one is asked for.
+pub(crate) fn find_variant(name: &str, variant: Option<&str>) -> anyhow::Result<Spec> {
+    let spec = find(name)?;
+    Ok(match variant {
+        Some(variant) => spec.variant(variant)?,
+        None => spec,
+    })
+}
+
+/// The benchmark of this name, or the variant that `BENCHMARK-VARIANT` names.
 pub(crate) fn find(name: &str) -> anyhow::Result<Spec> {
     let specs = all()?;
+    let of_variant = |spec: &Spec| {
+        let rest = name.strip_prefix(&spec.name)?.strip_prefix('-')?;
+        spec.variant_names().any(|variant| variant == rest).then(|| rest.to_string())
+    };
+    if let Some((spec, variant)) = specs.iter().find_map(|spec| Some((spec, of_variant(spec)?))) {
+        return Ok(spec.variant(&variant)?);
+    }
     if specs.is_empty() {
         bail!("this program was built without benchmarks");
     }
@@ -39,6 +55,7 @@ mod tests {
             assert!(!spec.title.is_empty() && !spec.source.is_empty());
             let set = spec.data.embedded.as_deref().expect("benchmarks come with an embedded set");
             assert!(lacuna_source::embedded_set(set).is_some(), "{set}");
+            spec.check().unwrap_or_else(|error| panic!("{}: {error}", spec.name));
             for loss in &spec.losses {
                 assert!(lacuna_losses::find(&loss.name).is_ok(), "{}", loss.name);
             }

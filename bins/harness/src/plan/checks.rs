@@ -58,7 +58,7 @@ pub(super) fn memory_for(training: &Training, data: &SplitDataset) -> Result<(),
 
 /// Published numbers that were made as this plan makes its own: same data, same training, same loss.
 pub(super) fn comparable(spec: &Spec, published: &Spec, data: &SplitDataset) -> Vec<crate::Published> {
-    let of_data = || published.published.iter().filter(|p| p.data == data.name);
+    let of_data = || published.published.iter().filter(|p| p.variant.is_none() && p.data == data.name);
     let Ok(theirs) = published.on(&data.name) else { return vec![] };
     let same_protocol = ProtocolSpec { mask: theirs.protocol.mask, ..spec.protocol.clone() }
         == theirs.protocol

@@ -1,10 +1,15 @@
 //! Benchmark specifications in TOML.
 
+mod published;
+mod study;
+
 use crate::{HarnessError, SweepSpec, run_id};
 use lacuna_source::DataSource;
 use lacuna_train::{Evaluation, TrainError, Training, merge};
+pub use published::{Needed, Published};
 use serde::{Deserialize, Deserializer, Serialize};
 use std::collections::BTreeMap;
+pub use study::{Cause, Claim, GridPoint, StudySpec};
 
 /// A benchmark: data, protocol, training, evaluation, rows of the table, and what was published.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -33,12 +38,24 @@ pub struct Spec {
     pub evaluation: Evaluation,
     /// The rows of the table, in their order.
     pub losses: Vec<LossSpec>,
-    /// Differences for single data sets.
+    /// Differences for single data sets, and variants by name.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub variants: Vec<Variant>,
     /// Reference numbers.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "published::flat")]
     pub published: Vec<Published>,
+    /// The data that its papers are about.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub needs: Vec<Needed>,
+    /// The masks, first weights and grids of `repro study`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub study: Option<StudySpec>,
+    /// Published orderings, each of which ends as a verdict.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub claims: Vec<Claim>,
+    /// Causes of gaps, each shown by an intervention.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub causes: Vec<Cause>,
     /// Keys with several values each, for `repro sweep`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sweep: Option<SweepSpec>,
@@ -189,6 +206,12 @@ pub struct LossSpec {
     /// Keys of `[protocol]` that differ: those about labels, since all rows share the split.
     #[serde(default, skip_serializing_if = "toml::Table::is_empty")]
     pub protocol: toml::Table,
+    /// The settings that the row may choose from in a study, in place of those of the study; `{}` for none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub grid: Option<toml::Table>,
+    /// A remark of a few words for the tables of a study.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub note: String,
 }
 
 impl LossSpec {
@@ -203,11 +226,15 @@ impl LossSpec {
     }
 }
 
-/// Differences for one data set.
+/// Differences for one data set, or a variant that is chosen by its name.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Variant {
-    /// Name of the data folder or embedded set.
+    /// The name by which it is chosen; without one, the variant is that of its data.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Name of the data folder or embedded set that it is for; for a variant with a name, the embedded set that it runs on unless
+    /// other data is given.
     pub data: String,
     /// Keys of `[protocol]` that differ.
     #[serde(default)]
@@ -218,33 +245,6 @@ pub struct Variant {
     /// Keys of `[training]` of single rows that differ, by the name of the row.
     #[serde(default)]
     pub rows: BTreeMap<String, toml::Table>,
-}
-
-/// A reference number.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Published {
-    /// Name of the data folder or embedded set it holds for.
-    pub data: String,
-    /// Training rows of that set, those that validate included: another set of the same name is another set.
-    pub train_rows: usize,
-    /// Name of the row.
-    pub loss: String,
-    /// Name of the metric as a record has it: `map`, `map-tail`, `map.last`.
-    #[serde(default = "map")]
-    pub metric: String,
-    /// The value, in the units of the metric.
-    #[serde(alias = "test_map")]
-    pub value: f64,
-    /// How far ours may be from it; absent where the settings are not the same.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub tolerance: Option<f64>,
-    /// Where it is published.
-    pub source: String,
-}
-
-fn map() -> String {
-    "map".to_string()
 }
 
 impl Spec {
@@ -296,10 +296,19 @@ impl Spec {
     /// The first key that differs in what decides results, with both values: `training.epochs is 10 there and 20 here`. `self` is
     /// there.
     pub(crate) fn difference(&self, here: &Self) -> Option<String> {
-        let table = |spec: &Self| {
-            let words = |spec: &Self| Self { title: String::new(), source: String::new(), ..spec.clone() };
-            toml::Table::try_from(Self { analysis: String::new(), published: vec![], ..words(spec) }).ok()
+        // What it says, and what it asks of its runs, decides no run.
+        let deciding = |spec: &Self| Self {
+            title: String::new(),
+            source: String::new(),
+            analysis: String::new(),
+            published: vec![],
+            needs: vec![],
+            study: None,
+            claims: vec![],
+            causes: vec![],
+            ..spec.clone()
         };
+        let table = |spec: &Self| toml::Table::try_from(deciding(spec)).ok();
         first_difference("", &toml::Value::Table(table(self)?), &toml::Value::Table(table(here)?))
     }
 
@@ -349,11 +358,49 @@ impl Spec {
     pub fn on(&self, data: &str) -> Result<Self, HarnessError> {
         let mut spec = self.clone();
         let variants = std::mem::take(&mut spec.variants);
-        let Some(variant) = variants.into_iter().find(|variant| variant.data == data) else {
-            return Ok(spec);
+        match variants.iter().find(|variant| variant.name.is_none() && variant.data == data) {
+            Some(variant) => spec.with(variant),
+            None => Ok(spec),
+        }
+    }
+
+    /// The specification with the variant of this name: another benchmark, called `NAME-VARIANT`, on the variant's data.
+    ///
+    /// # Errors
+    /// [`HarnessError::Setting`] for an unknown name, with those that there are, and for a key that is none.
+    pub fn variant(&self, name: &str) -> Result<Self, HarnessError> {
+        let names = || self.variants.iter().filter_map(|variant| variant.name.as_deref());
+        let Some(variant) = self.variants.iter().find(|variant| variant.name.as_deref() == Some(name)) else {
+            let near = match lacuna_losses::suggest(name, names()).to_string() {
+                near if near.starts_with("did") => near,
+                _ if names().next().is_none() => "it has none".to_string(),
+                _ => format!("there are {}", names().collect::<Vec<_>>().join(", ")),
+            };
+            return Err(HarnessError::Setting(format!("{}: unknown variant `{name}`; {near}", self.name)));
         };
+        let mut spec = self.clone();
+        spec.variants.retain(|variant| variant.name.is_none());
+        spec.published.retain(|published| published.variant.as_deref() == Some(name));
+        spec.published.iter_mut().for_each(|published| published.variant = None);
+        spec.name = format!("{}-{name}", self.name);
+        spec.data = DataSource::embedded(&variant.data);
+        spec.with(variant)
+    }
+
+    /// The names of its variants.
+    pub fn variant_names(&self) -> impl Iterator<Item = &str> {
+        self.variants.iter().filter_map(|variant| variant.name.as_deref())
+    }
+
+    /// The specification with what differs in a variant.
+    fn with(&self, variant: &Variant) -> Result<Self, HarnessError> {
+        let mut spec = self.clone();
         let wrong = |problem: String| {
-            HarnessError::Setting(format!("variants, data = \"{data}\": {}", with_suggestion(&problem)))
+            let key = match &variant.name {
+                Some(name) => format!("name = \"{name}\""),
+                None => format!("data = \"{}\"", variant.data),
+            };
+            HarnessError::Setting(format!("variants, {key}: {}", with_suggestion(&problem)))
         };
         let mut protocol = toml::Table::try_from(&spec.protocol).map_err(|e| wrong(e.to_string()))?;
         merge(&mut protocol, &variant.protocol);
