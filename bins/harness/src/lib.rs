@@ -41,6 +41,7 @@ mod overrides;
 mod plan;
 mod record;
 mod report;
+mod scores;
 mod spec;
 mod store;
 mod study;
@@ -55,6 +56,7 @@ pub use overrides::Overrides;
 pub use plan::{ClassTask, Plan, Progress, RunOptions};
 pub use record::{Failed, Finished, Provenance, RunRecord, RunResult, results_digest, run_id};
 pub use report::{Cells, LossReport, MetricReport, Report};
+pub use scores::{ChosenOn, ScoreFolder};
 pub use spec::{
     Cause, Claim, GridPoint, LabelsSpec, LossSpec, MaskSource, Needed, ProtocolSpec, Published, Spec, Stage,
     StudySpec, Unknown, Validation, Variant,

@@ -177,7 +177,7 @@ impl Spec {
                 return Err(wrong(format!("there is no variant `{variant}`")));
             }
             lacuna_train::metric(metric)?;
-            let known = ["model", "averaged", "last", "last-averaged"];
+            let known = ["model", "averaged", "last", "last-averaged", "observed"];
             if let Some(weights) = weights.filter(|weights| !known.contains(weights)) {
                 return Err(wrong(format!(
                     "unknown weights `{weights}`, expected one of {}",

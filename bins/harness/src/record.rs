@@ -85,6 +85,14 @@ impl Finished {
             let convention = format!("{}{known}; validation rows, the chosen epoch", metric.convention);
             metrics.insert(format!("val.{}", metric.name), MetricValue { value: Some(value), convention });
         }
+        if let (Some(observed), Ok(metric)) = (&outcome.observed, metric(&evaluation.select)) {
+            let convention = format!(
+                "{}; observed labels of the validation rows, the epoch that they choose",
+                metric.convention
+            );
+            let value = MetricValue { value: Some(observed.val), convention };
+            metrics.insert(format!("val.{}.observed", metric.name), value);
+        }
         let weights: Vec<&[f32]> = outcome.weights.iter().map(|weights| weights.values.as_slice()).collect();
         Self {
             loss: row.to_string(),
@@ -97,8 +105,8 @@ impl Finished {
             epoch_losses: outcome.epochs.iter().map(|epoch| epoch.loss).collect(),
             epoch_vals: outcome.epochs.iter().filter_map(|epoch| epoch.val).collect(),
             epoch_vals_averaged: outcome.epochs.iter().filter_map(|epoch| epoch.val_averaged).collect(),
-            epoch_hidden: vec![],
-            observed_epoch: None,
+            epoch_hidden: outcome.epochs.iter().filter_map(|epoch| epoch.hidden).collect(),
+            observed_epoch: outcome.observed.as_ref().map(|observed| observed.epoch),
             report: outcome.report.iter().map(|(name, value)| (name.to_string(), *value)).collect(),
             weights: weights_digest(&weights),
         }

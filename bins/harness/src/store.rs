@@ -7,6 +7,7 @@
 //! | `table.md` | at the end, derived from the two | the table with its conventions |
 //! | `checkpoints/ID/` | while a run lasts, the last two kept | [`Checkpoint`](lacuna_train::Checkpoint)s of the run |
 //! | `classes/I-of-N/ID/` | by tasks that train some of the classes | weights of their classes at the end of epochs |
+//! | `scores/` | when a run ends | a [`ScoreFolder`], from which reports compare runs row by row |
 //! | `models/ID/` | when a run ends, where it was asked for | `head.safetensors` and `head.json` of a [`Model`](lacuna_train::Model) |
 //!
 //! A folder is locked while a process writes into it. One with the same runs is continued: runs that are there are not
@@ -14,7 +15,7 @@
 
 mod lock;
 
-use crate::{ClassTask, HarnessError, Report, RunRecord, Spec};
+use crate::{ClassTask, HarnessError, Report, RunRecord, ScoreFolder, Spec};
 use lacuna_formats::{Destination, same_file, sweep_temporary_files, write_atomic};
 use lacuna_train::CheckpointFolder;
 use lock::Lock;
@@ -264,6 +265,11 @@ impl Store {
     /// Where runs that have not ended keep their state.
     pub fn checkpoints(&self) -> PathBuf {
         self.folder.join(CHECKPOINTS)
+    }
+
+    /// Where the scores of test rows are kept, if they are.
+    pub fn scores(&self) -> ScoreFolder {
+        ScoreFolder::new(self.folder.join("scores"))
     }
 
     /// Where models of runs that ended are saved, if they are.

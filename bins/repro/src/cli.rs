@@ -140,6 +140,9 @@ pub(crate) struct WorkArgs {
     /// Saves the head of every run as OUT/models/ID/head.safetensors, which torch.nn loads, and head.json
     #[arg(long)]
     pub(crate) save_models: bool,
+    /// Keeps the scores of the test rows of every run, by which reports compare runs; they are kept up to 64 MiB without being asked
+    #[arg(long)]
+    pub(crate) save_scores: bool,
     /// Writes losses, learning rates and metrics as event files for TensorBoard, in a folder of DIR for each run; a resumed run
     /// adds what is missing. Test metrics are at the step of the epoch whose weights were chosen. Once the runs have begun, events that cannot be written give a note and no other exit code
     #[arg(long, value_name = "DIR")]

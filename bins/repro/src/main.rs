@@ -16,7 +16,8 @@ use cli::{Cli, Command, ConfigCommand, RunArgs};
 use lacuna::cli::{exit, screen};
 use lacuna_formats::FormatError;
 use lacuna_harness::{
-    ClassTask, Finished, HarnessError, Plan, Progress, Report, RunOptions, Spec, Store, TensorBoard,
+    ClassTask, Finished, HarnessError, Plan, Progress, Report, RunOptions, ScoreFolder, Spec, Store,
+    TensorBoard,
 };
 use lacuna_source::SourceError;
 use signals::Signals;
@@ -137,8 +138,10 @@ fn run_all(plan: &Plan, args: &RunArgs, joining: bool) -> anyhow::Result<i32> {
             )));
         }
     }
+    let scores = kept_scores(plan, &store, args)?;
     let options = RunOptions {
         jobs,
+        scores: scores.as_ref(),
         stop: &signals.stop,
         checkpoints: Some((&checkpoints, every)),
         models: args.work.save_models.then_some(models.as_path()),
@@ -198,6 +201,22 @@ fn run_all(plan: &Plan, args: &RunArgs, joining: bool) -> anyhow::Result<i32> {
         screen::err("every run failed: no results are kept");
     }
     Ok(if report.has_failures() { exit::FOUND } else { exit::DONE })
+}
+
+/// Where the scores of the runs are kept: always if they are asked for, else if they are small.
+fn kept_scores(plan: &Plan, store: &Store, args: &RunArgs) -> anyhow::Result<Option<ScoreFolder>> {
+    const SMALL: u64 = 64 << 20;
+    let bytes = plan.score_bytes();
+    if bytes > SMALL && !args.work.save_scores {
+        screen::info(&format!(
+            "note: the scores of the test rows, {} MB, are not kept, so reports test no difference; --save-scores keeps them",
+            bytes / 1_000_000
+        ));
+        return Ok(None);
+    }
+    let scores = store.scores();
+    scores.keep_labels(plan.test_truth())?;
+    Ok(Some(scores))
 }
 
 /// Says of which rows no head can be saved.

@@ -6,7 +6,7 @@
 //! | tensor | what |
 //! |---|---|
 //! | `entry/NAME` | parameters and state on the tape |
-//! | `ema/NAME`, `best/I`, `best-averaged/I` | averages, and weights of the best epochs |
+//! | `ema/NAME`, `best/I`, `best-averaged/I` | averages, and weights of the best epochs; `best-observed...` by observed labels |
 //! | `optimizer/NAME/...` | moments, steps and the bookkeeping of row updates |
 //! | `procedure/N/NAME`, `feed/N/NAME` | state of losses, relabelling and samplers, f64 |
 //! | `history/...` | loss and validation metric of every epoch |
@@ -14,7 +14,7 @@
 //! The metadata have the position of the run, its settings and data, and the checksum of everything else.
 
 use crate::optimizers::Stepper;
-use crate::phase::Best;
+use crate::phase::{Best, Choice};
 use crate::run::Place;
 use crate::{Data, EpochRecord, Evaluation, LossChoice, Run, StateError, TrainError, Training};
 use lacuna_formats::{
@@ -28,7 +28,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Version of the layout above.
-const VERSION: &str = "1";
+const VERSION: &str = "2";
 
 /// A run between two epochs.
 #[derive(Clone, Debug, PartialEq)]
@@ -66,6 +66,16 @@ impl Values {
     }
 }
 
+/// The best epochs of a run, with their names in the metadata and among the tensors.
+fn bests<'r>(run: &'r Run<'_>) -> [(&'static str, &'static str, &'r Best); 4] {
+    [
+        ("best", "best", &run.best.model),
+        ("best_averaged", "best-averaged", &run.best.averaged),
+        ("best_observed", "best-observed", &run.best_observed.model),
+        ("best_observed_averaged", "best-observed-averaged", &run.best_observed.averaged),
+    ]
+}
+
 impl Checkpoint {
     pub(crate) fn of(run: &Run<'_>) -> Self {
         let mut tensors = BTreeMap::new();
@@ -78,7 +88,7 @@ impl Checkpoint {
                 put(format!("ema/{name}"), Values::F32(values.to_vec()));
             }
         }
-        for (what, best) in [("best", &run.best), ("best-averaged", &run.best_averaged)] {
+        for (_, what, best) in bests(run) {
             for (i, weights) in best.weights.iter().enumerate() {
                 put(format!("{what}/{i}"), Values::F32(weights.clone()));
             }
@@ -120,6 +130,7 @@ impl Checkpoint {
         put("history/loss".to_string(), of(&|record| record.loss));
         put("history/val".to_string(), of(&|record| record.val.unwrap_or(f64::NAN)));
         put("history/val-averaged".to_string(), of(&|record| record.val_averaged.unwrap_or(f64::NAN)));
+        put("history/hidden".to_string(), of(&|record| record.hidden.unwrap_or(f64::NAN)));
         let bits = |value: f64| format!("{:016x}", value.to_bits());
         let metadata = [
             ("format", "lacuna-training-state".to_string()),
@@ -130,13 +141,12 @@ impl Checkpoint {
             ("seed", run.seed.to_string()),
             ("settings", settings_digest(&run.phases, &run.loss)),
             ("converged", run.converged.to_string()),
-            ("best_epoch", run.best.epoch.to_string()),
-            ("best_value", bits(run.best.value)),
-            ("best_averaged_epoch", run.best_averaged.epoch.to_string()),
-            ("best_averaged_value", bits(run.best_averaged.value)),
         ];
         let metadata = metadata.map(|(key, value)| (key.to_string(), value));
-        Self { tensors, metadata: metadata.into_iter().collect() }
+        let of_bests = bests(run).into_iter().flat_map(|(what, _, best)| {
+            [(format!("{what}_epoch"), best.epoch.to_string()), (format!("{what}_value"), bits(best.value))]
+        });
+        Self { tensors, metadata: metadata.into_iter().chain(of_bests).collect() }
     }
 
     /// The weights of a run at the end of an epoch, and their averages, without what a continued run needs.
@@ -322,10 +332,14 @@ impl Checkpoint {
     }
 
     fn history(&self) -> Result<Vec<EpochRecord>, StateError> {
-        let [phase, epoch, loss, val, averaged] = ["phase", "epoch", "loss", "val", "val-averaged"]
-            .map(|what| self.f64s(&format!("history/{what}")));
-        let (phase, epoch, loss, val, averaged) = (phase?, epoch?, loss?, val?, averaged?);
-        if [epoch.len(), loss.len(), val.len(), averaged.len()].iter().any(|len| *len != phase.len()) {
+        let [phase, epoch, loss, val, averaged, hidden] =
+            ["phase", "epoch", "loss", "val", "val-averaged", "hidden"]
+                .map(|what| self.f64s(&format!("history/{what}")));
+        let (phase, epoch, loss, val, averaged, hidden) = (phase?, epoch?, loss?, val?, averaged?, hidden?);
+        if [epoch.len(), loss.len(), val.len(), averaged.len(), hidden.len()]
+            .iter()
+            .any(|len| *len != phase.len())
+        {
             let problem = "has columns of different length".to_string();
             return Err(StateError::Unfit { name: "history".to_string(), problem });
         }
@@ -336,6 +350,7 @@ impl Checkpoint {
             loss: loss[i],
             val: some(val[i]),
             val_averaged: some(averaged[i]),
+            hidden: some(hidden[i]),
         };
         Ok((0..phase.len()).map(record).collect())
     }
@@ -428,8 +443,12 @@ impl<'a> Run<'a> {
         for (i, source) in current.sources.iter_mut().enumerate() {
             source.restore(i, &feeds)?;
         }
-        run.best = from.best("best", "best")?;
-        run.best_averaged = from.best("best_averaged", "best-averaged")?;
+        let best = |what: &str, prefix: &str| from.best(what, prefix);
+        run.best = Choice { model: best("best", "best")?, averaged: best("best_averaged", "best-averaged")? };
+        run.best_observed = Choice {
+            model: best("best_observed", "best-observed")?,
+            averaged: best("best_observed_averaged", "best-observed-averaged")?,
+        };
         run.history = from.history()?;
         run.converged = from.number("converged")?;
         run.at = place;

@@ -153,6 +153,10 @@ pub struct Data<'a> {
     pub train: TrainSet<'a>,
     /// Rows to select an epoch by.
     pub val: Option<EvalSet<'a>>,
+    /// Observed labels of the same rows, for [`Also::Observed`](crate::Also::Observed).
+    pub val_observed: Option<EvalLabels<'a>>,
+    /// True labels of the rows of the training features, for [`Evaluation::hidden`](crate::Evaluation::hidden). No loss sees them.
+    pub hidden: Option<&'a TrueLabels>,
     /// Rows to report on.
     pub test: Option<EvalSet<'a>>,
 }

@@ -22,7 +22,7 @@
 //! let rows: Vec<u32> = (0..40).collect();
 //! let train = TrainSet::new(&features, &observed, &rows);
 //!
-//! let data = Data { train, val: None, test: None };
+//! let data = Data { train, val: None, val_observed: None, hidden: None, test: None };
 //! let training = Training { lr: 0.1, batch: 10, epochs: 30, ..Training::default() };
 //! let evaluation = Evaluation { select: "last".to_string(), ..Evaluation::default() };
 //! let loss = LossChoice::new("bce", Options::default(), &train)?;
@@ -45,6 +45,7 @@ mod feature_rows;
 mod feed;
 mod fit;
 mod head;
+mod hidden;
 mod metrics;
 mod model;
 mod named;
@@ -73,7 +74,7 @@ pub use metrics::{METRICS, MetricRow, MetricValue, Scored, metric};
 pub use model::{Fingerprints, Input, Model, ModelError, ModelParts, Predictions, TrainedWith};
 pub use named::{Named, NamedRow, SettingInfo, Values};
 pub use optimizers::{GroupSpec, OPTIMIZERS, OptimizerRow, SCHEDULES, ScheduleRow};
-pub use outcome::{EpochRecord, Outcome, Weights};
+pub use outcome::{EpochRecord, ObservedChoice, Outcome, Weights};
 pub use procedure::{
     At, Beside, Build, Layout, LossChoice, PROCEDURES, Procedure, ProcedureRow, ResolvedProcedure,
     procedure_for,

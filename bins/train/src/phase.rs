@@ -4,7 +4,7 @@ use crate::feed::Source;
 use crate::optimizers::{Length, Stepper, optimizer, schedule};
 use crate::procedure::{self, Build, Layout, LossChoice, Procedure};
 use crate::slices;
-use crate::{Data, Feed, Head, LastBatch, Named, Pool, Rows, TrainError, Training};
+use crate::{Data, Feed, Head, LastBatch, MetricRow, Named, Pool, Rows, TrainError, Training};
 use lacuna_engine::{EntryKind, Exec, Shape, Tape};
 use lacuna_kernels::{Write, rows::transpose};
 use lacuna_nn::{ModelEma, ParamGroup, Schedule};
@@ -34,6 +34,26 @@ pub(crate) struct Best {
     pub(crate) epoch: usize,
     pub(crate) value: f64,
     pub(crate) weights: Vec<Vec<f32>>,
+}
+
+/// The best epochs of a phase by one kind of labels: of the model, and of its averages.
+#[derive(Clone, Default)]
+pub(crate) struct Choice {
+    pub(crate) model: Best,
+    pub(crate) averaged: Best,
+}
+
+impl Choice {
+    /// The better of the two, and whether it is the averages: those of equals in the same epoch, else the earlier epoch.
+    pub(crate) fn chosen(&self, select: Option<&MetricRow>) -> (&Best, bool) {
+        let (model, average) = (&self.model, &self.averaged);
+        let averaged = average.epoch > 0
+            && select.is_some_and(|select| {
+                select.better(average.value, model.value)
+                    || (average.value == model.value && average.epoch <= model.epoch)
+            });
+        (if averaged { average } else { model }, averaged)
+    }
 }
 
 /// Builds everything of a phase.
@@ -306,7 +326,14 @@ impl Current {
 }
 
 impl Best {
-    pub(crate) fn keep(&mut self, epoch: usize, value: f64, current: &Current) {
+    /// Takes the weights over if their value is better than that of the best epoch so far.
+    pub(crate) fn offer(&mut self, select: &MetricRow, epoch: usize, value: f64, current: &Current) {
+        if self.epoch == 0 || select.better(value, self.value) {
+            self.keep(epoch, value, current);
+        }
+    }
+
+    fn keep(&mut self, epoch: usize, value: f64, current: &Current) {
         (self.epoch, self.value) = (epoch, value);
         let entries = current.tape.entries().filter(|e| current.procedure.predicts_with(e.name).is_some());
         for (i, entry) in entries.enumerate() {

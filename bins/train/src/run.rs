@@ -1,12 +1,13 @@
 //! The one training loop.
 
+use crate::hidden::HiddenPositives;
 use crate::optimizers::Stepper;
-use crate::phase::{Best, Current, MOST_FEEDS, start_phase};
+use crate::phase::{Best, Choice, Current, MOST_FEEDS, start_phase};
 use crate::procedure::{At, LossChoice};
 use crate::slices;
 use crate::{
     Also, Batch, Checkpoint, Data, EpochRecord, EvalLabels, EvalSet, Evaluation, MetricRow, MetricValue,
-    Outcome, Scored, Start, TrainError, Training, Weights, metric,
+    ObservedChoice, Outcome, Scored, Start, TrainError, Training, Weights, metric,
 };
 use lacuna_losses::{Label, TrainPass};
 use lacuna_metrics::{ApScratch, MapConvention, MetricError};
@@ -30,10 +31,12 @@ pub struct Run<'a> {
     train_counts: Vec<usize>,
     pub(crate) at: Place,
     pub(crate) current: Current,
-    pub(crate) best: Best,
-    pub(crate) best_averaged: Best,
+    pub(crate) best: Choice,
+    /// The same by observed labels.
+    pub(crate) best_observed: Choice,
     pub(crate) history: Vec<EpochRecord>,
     logits: Vec<f32>,
+    hidden: Option<HiddenPositives>,
     pub(crate) converged: bool,
 }
 
@@ -90,7 +93,10 @@ impl<'a> Run<'a> {
             selectable(select, set, &train_counts)?;
         }
         let current = start_phase(data, &phases[phase], &loss, seed, None, resuming)?;
+        let hidden = data.hidden.filter(|_| evaluation.hidden);
+        let hidden = hidden.and_then(|truth| HiddenPositives::of(&data.train, truth));
         Ok(Self {
+            hidden,
             train_counts,
             data,
             loss,
@@ -100,8 +106,8 @@ impl<'a> Run<'a> {
             select,
             at: Place { phase, ..Place::default() },
             current,
-            best: Best::default(),
-            best_averaged: Best::default(),
+            best: Choice::default(),
+            best_observed: Choice::default(),
             history: Vec::new(),
             logits: Vec::new(),
             converged: false,
@@ -116,7 +122,7 @@ impl<'a> Run<'a> {
     /// Whether the present phase has had its epochs, its metric has not improved for as many as
     /// [`Evaluation::patience`] says, or L-BFGS has converged.
     fn phase_is_over(&self) -> bool {
-        let best = self.best.epoch.max(self.best_averaged.epoch);
+        let best = self.best.model.epoch.max(self.best.averaged.epoch);
         let waits = self.evaluation.patience.filter(|_| best > 0);
         self.at.epoch >= self.phases[self.at.phase].epochs
             || self.converged
@@ -284,26 +290,43 @@ impl<'a> Run<'a> {
         self.at.epoch += 1;
         let (mut val, mut val_averaged) = (None, None);
         if let (Some(select), Some(set)) = (self.select, self.data.val) {
-            let value = self.measure(select, &set)?;
-            val = Some(value);
-            if self.best.epoch == 0 || select.better(value, self.best.value) {
-                self.best.keep(self.at.epoch, value, &self.current);
-            }
+            val = Some(self.judge_weights(select, &set, |choice| &mut choice.model)?);
             if self.current.ema.is_some() {
                 self.swap_averages();
-                let value = self.measure(select, &set);
-                if let Ok(value) = value
-                    && (self.best_averaged.epoch == 0 || select.better(value, self.best_averaged.value))
-                {
-                    self.best_averaged.keep(self.at.epoch, value, &self.current);
-                }
+                let value = self.judge_weights(select, &set, |choice| &mut choice.averaged);
                 self.swap_averages();
                 val_averaged = Some(value?);
             }
         }
-        let record = EpochRecord { phase: self.at.phase + 1, epoch: self.at.epoch, loss, val, val_averaged };
+        let hidden = self.hidden.take().map(|mut hidden| {
+            self.predict_train();
+            let found = hidden.found(&self.logits);
+            self.hidden = Some(hidden);
+            found
+        });
+        let (phase, epoch) = (self.at.phase + 1, self.at.epoch);
+        let record = EpochRecord { phase, epoch, loss, val, val_averaged, hidden };
         self.history.push(record);
         Ok(record)
+    }
+
+    /// Measures the weights on the tape on the validation rows, and keeps them where they are the best so far; returns the value
+    /// on the labels that choose.
+    fn judge_weights(
+        &mut self,
+        select: &MetricRow,
+        set: &EvalSet<'_>,
+        of: fn(&mut Choice) -> &mut Best,
+    ) -> Result<f64, TrainError> {
+        let value = self.measure(select, set)?;
+        of(&mut self.best).offer(select, self.at.epoch, value, &self.current);
+        if let Some(labels) =
+            self.data.val_observed.filter(|_| self.evaluation.also.contains(&Also::Observed))
+        {
+            let value = self.measured(select, labels)?;
+            of(&mut self.best_observed).offer(select, self.at.epoch, value, &self.current);
+        }
+        Ok(value)
     }
 
     /// Ends the run: the chosen weights measured on the test rows.
@@ -319,28 +342,23 @@ impl<'a> Run<'a> {
             self.swap_averages();
             weights
         });
-        // The larger of model and averages, the averages of equals in the same epoch, else the earlier epoch.
-        let averaged = match self.select {
-            Some(select) if self.best_averaged.epoch > 0 => {
-                let (model, average) = (&self.best, &self.best_averaged);
-                select.better(average.value, model.value)
-                    || (average.value == model.value && average.epoch <= model.epoch)
-            }
-            _ => false,
-        };
-        let chosen = if averaged { &self.best_averaged } else { &self.best };
+        let (chosen, averaged) = self.best.chosen(self.select);
         let (best_epoch, val, weights) = match chosen.epoch {
             0 => (self.at.epoch, None, last.clone()),
             epoch => (epoch, Some(chosen.value), chosen.weights.clone()),
         };
+        let mut observed = None;
         let mut metrics = BTreeMap::new();
         let mut test_ap = Vec::new();
         if let Some(test) = self.data.test {
             for also in self.evaluation.also.clone() {
                 let weights = match also {
-                    Also::Model if self.best.epoch > 0 => Some(self.best.weights.clone()),
-                    Also::Averaged if self.best_averaged.epoch > 0 => {
-                        Some(self.best_averaged.weights.clone())
+                    Also::Model if self.best.model.epoch > 0 => Some(self.best.model.weights.clone()),
+                    Also::Averaged if self.best.averaged.epoch > 0 => {
+                        Some(self.best.averaged.weights.clone())
+                    }
+                    Also::Observed if self.best_observed.model.epoch > 0 => {
+                        Some(self.best_observed.chosen(self.select).0.weights.clone())
                     }
                     Also::Last => Some(last.clone()),
                     Also::LastAveraged => last_averaged.clone(),
@@ -349,6 +367,11 @@ impl<'a> Run<'a> {
                 if let Some(weights) = weights {
                     self.current.set_weights(&weights);
                     self.measure_all(&test, &format!(".{also}"), &mut metrics)?;
+                    if also == Also::Observed {
+                        let (Best { epoch, value: val, .. }, _) = self.best_observed.chosen(self.select);
+                        let test_logits = self.logits.clone();
+                        observed = Some(ObservedChoice { epoch: *epoch, val: *val, test_logits });
+                    }
                 }
             }
             self.current.set_weights(&weights);
@@ -359,6 +382,7 @@ impl<'a> Run<'a> {
             test_ap = result.per_class.iter().map(|ap| 100.0 * ap).collect();
         }
         self.current.set_weights(&weights);
+        let test_logits = if self.data.test.is_some() { std::mem::take(&mut self.logits) } else { vec![] };
         let named = self.current.entries().map(|(name, shape, values)| Weights { name, shape, values });
         Ok(Outcome {
             best_epoch,
@@ -367,6 +391,8 @@ impl<'a> Run<'a> {
             val,
             metrics,
             test_ap,
+            test_logits,
+            observed,
             weights: named.collect(),
             epochs: self.history,
             report: self.current.procedure.report(),
@@ -379,9 +405,9 @@ impl<'a> Run<'a> {
         let before = match next.start {
             Start::Fresh => None,
             Start::Last => Some(self.current.named_weights(&self.current.weights())),
-            Start::Best => Some(match self.best.epoch {
+            Start::Best => Some(match self.best.model.epoch {
                 0 => self.current.named_weights(&self.current.weights()),
-                _ => self.current.named_weights(&self.best.weights),
+                _ => self.current.named_weights(&self.best.model.weights),
             }),
             Start::Averaged => {
                 if self.current.ema.is_none() {
@@ -404,7 +430,7 @@ impl<'a> Run<'a> {
         )?;
         self.at = Place { phase: self.at.phase + 1, epoch: 0, step: 0 };
         self.converged = false;
-        (self.best, self.best_averaged) = (Best::default(), Best::default());
+        (self.best, self.best_observed) = (Choice::default(), Choice::default());
         Ok(())
     }
 
@@ -426,7 +452,12 @@ impl<'a> Run<'a> {
     /// One metric of a set with the weights on the tape.
     fn measure(&mut self, metric: &MetricRow, set: &EvalSet<'_>) -> Result<f64, TrainError> {
         self.predict_set(set);
-        let scored = Scored { logits: &self.logits, labels: set.labels, train_counts: &self.train_counts };
+        self.measured(metric, set.labels)
+    }
+
+    /// One metric of the logits that were predicted last.
+    fn measured(&self, metric: &MetricRow, labels: EvalLabels<'_>) -> Result<f64, TrainError> {
+        let scored = Scored { logits: &self.logits, labels, train_counts: &self.train_counts };
         metric.of(&scored).map_err(|source| self.refused(source))
     }
 

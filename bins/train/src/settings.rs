@@ -167,6 +167,10 @@ pub struct Evaluation {
     /// Epochs without a better value of the metric of selection after which a phase ends early; never by default.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub patience: Option<usize>,
+    /// Whether every epoch ends with a count of hidden positives: of those among the training labels, the share among as many cells
+    /// without a known positive, those with the highest scores. It takes a pass over the training rows.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub hidden: bool,
 }
 
 impl Default for Evaluation {
@@ -177,6 +181,7 @@ impl Default for Evaluation {
             on: On::Complete,
             also: vec![],
             patience: None,
+            hidden: false,
         }
     }
 }
@@ -204,6 +209,10 @@ pub enum Also {
     Last,
     /// The averages of the last epoch.
     LastAveraged,
+    /// Those of the epoch that the observed labels of the validation rows choose, while the true ones choose the others: by the
+    /// known cells if one of them is negative, else with unknown cells as negatives, as Cole et al. (CVPR 2021) do. Nothing where
+    /// the validation rows have true labels only.
+    Observed,
 }
 
 impl fmt::Display for Also {
@@ -213,6 +222,7 @@ impl fmt::Display for Also {
             Also::Averaged => "averaged",
             Also::Last => "last",
             Also::LastAveraged => "last-averaged",
+            Also::Observed => "observed",
         })
     }
 }
@@ -374,6 +384,11 @@ impl Evaluation {
         }
         if self.select != "last" {
             metric(&self.select)?;
+        }
+        if self.select == "last" && self.also.contains(&Also::Observed) {
+            return Err(TrainError::Setting(
+                "evaluation.also = [\"observed\"]: select = \"last\" chooses no epoch".to_string(),
+            ));
         }
         match self.patience {
             Some(0) => Err(TrainError::Setting("evaluation.patience = 0: expected at least 1".to_string())),

@@ -2,10 +2,10 @@
 
 use crate::data::LabelsKey;
 use crate::{HarnessError, SplitDataset, ValRows};
-use lacuna_labels::{Features, ObservedLabels, TrueLabels};
+use lacuna_labels::{Features, Label, ObservedLabels, TrueLabels};
 use lacuna_train::{
-    ClassSlice, Data, EvalLabels, EvalRows, EvalSet, Evaluation, FeatureRows, Named, On, TrainSet, Training,
-    Transform,
+    Also, ClassSlice, Data, EvalLabels, EvalRows, EvalSet, Evaluation, FeatureRows, Named, On, TrainSet,
+    Training, Transform,
 };
 use std::sync::Arc;
 
@@ -18,9 +18,41 @@ pub(super) struct Arrays {
     val_truth: Option<TrueLabels>,
     /// Observed labels of the validation rows, by key, where an epoch is selected by them.
     val_observed: Vec<(LabelsKey, ObservedLabels)>,
+    /// The same as labels for a second choice of an epoch: those that are known, or with unknown cells as negatives.
+    val_also_observed: Vec<(LabelsKey, AlsoObserved)>,
+    /// Whether runs count the hidden positives.
+    hidden: bool,
     test_truth: TrueLabels,
     /// Features of both parts after a transform, by what the specification says.
     transformed: Vec<(Named, Arc<Transformed>)>,
+}
+
+/// Observed labels of validation rows, as a second choice of an epoch takes them.
+#[derive(Debug)]
+enum AlsoObserved {
+    /// Some known cell is negative: the known cells count.
+    Known(ObservedLabels),
+    /// There are positives alone: unknown cells count as negatives.
+    Assumed(TrueLabels),
+}
+
+impl AlsoObserved {
+    /// `None` without an observed positive.
+    fn of(labels: ObservedLabels) -> Option<Self> {
+        let has = |sought: Label| labels.cells().contains(&sought);
+        match (has(Label::Positive), has(Label::Negative)) {
+            (false, _) => None,
+            (true, true) => Some(AlsoObserved::Known(labels)),
+            (true, false) => Some(AlsoObserved::Assumed(labels.assume_negative())),
+        }
+    }
+
+    fn labels(&self) -> EvalLabels<'_> {
+        match self {
+            AlsoObserved::Known(labels) => EvalLabels::Observed(labels),
+            AlsoObserved::Assumed(labels) => EvalLabels::Complete(labels),
+        }
+    }
 }
 
 /// Features after a transform.
@@ -130,6 +162,13 @@ impl Arrays {
             val_observed =
                 data.each_observed().map(|(key, labels)| (key, labels.select(&data.split.val))).collect();
         }
+        let mut val_also_observed = Vec::new();
+        if evaluation.also.contains(&Also::Observed) && data.val == ValRows::Train {
+            let of = |(key, labels): (LabelsKey, &ObservedLabels)| {
+                Some((key, AlsoObserved::of(labels.select(&data.split.val))?))
+            };
+            val_also_observed = data.each_observed().filter_map(of).collect();
+        }
         let mut transformed: Vec<(Named, Arc<Transformed>)> = Vec::new();
         for training in trainings {
             let named = &training.transform;
@@ -156,9 +195,16 @@ impl Arrays {
             test_rows: (!all).then(|| narrow(&data.tested)),
             val_truth,
             val_observed,
+            val_also_observed,
+            hidden: evaluation.hidden,
             test_truth: data.test.truth.select(&data.tested),
             transformed,
         })
+    }
+
+    /// True labels of the rows that are tested on.
+    pub(super) fn test_truth(&self) -> &TrueLabels {
+        &self.test_truth
     }
 
     fn transformed(&self, training: &Training) -> Option<&Transformed> {
@@ -220,6 +266,13 @@ impl Arrays {
         });
         let rows = self.test_rows.as_ref().map_or(EvalRows::All, |rows| EvalRows::Some(rows));
         let test = EvalSet { features: test_features, labels: EvalLabels::Complete(&self.test_truth), rows };
-        Data { train: self.train(data, key, training), val, test: Some(test) }
+        let also = self.val_also_observed.iter().find(|(known, _)| *known == key);
+        Data {
+            train: self.train(data, key, training),
+            val,
+            val_observed: also.map(|(_, labels)| labels.labels()),
+            hidden: self.hidden.then_some(&data.train.truth),
+            test: Some(test),
+        }
     }
 }

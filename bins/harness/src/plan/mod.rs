@@ -10,7 +10,7 @@ mod slices;
 use crate::data::{LabelledRow, LabelsKey};
 use crate::{
     Failed, Finished, HarnessError, LabelsSpec, LossReport, LossSpec, MaskSource, Overrides, Provenance,
-    Report, RunRecord, RunResult, Spec, SplitDataset,
+    Report, RunRecord, RunResult, ScoreFolder, Spec, SplitDataset,
 };
 use arrays::Arrays;
 pub(crate) use cache::DataCache;
@@ -69,6 +69,8 @@ pub struct RunOptions<'a> {
     pub checkpoints: Option<(&'a Path, Duration)>,
     /// Where the model of each run that ends is saved, in a folder of the run's identity; nowhere without it.
     pub models: Option<&'a Path>,
+    /// Where the scores of the test rows of each run that ends are kept; nowhere without it.
+    pub scores: Option<&'a ScoreFolder>,
     /// Runs that are there already. Those that ran to their end are not repeated.
     pub kept: &'a [RunRecord],
     /// Where the weights are that tasks have trained for a slice of the classes each: they are joined, and nothing is trained.
@@ -81,7 +83,7 @@ static NEVER: AtomicBool = AtomicBool::new(false);
 impl RunOptions<'static> {
     /// All runs, so many at the same time.
     pub fn jobs(jobs: usize) -> Self {
-        Self { jobs, stop: &NEVER, checkpoints: None, models: None, kept: &[], classes: None }
+        Self { jobs, stop: &NEVER, checkpoints: None, models: None, scores: None, kept: &[], classes: None }
     }
 }
 
@@ -294,6 +296,18 @@ impl Plan {
         &self.split.0
     }
 
+    /// Bytes of the scores of all runs, which [`RunOptions::scores`] keeps.
+    pub fn score_bytes(&self) -> u64 {
+        let cells = self.data().tested.len() as u64 * self.data().classes() as u64;
+        let of_run = if self.spec.evaluation.also.contains(&lacuna_train::Also::Observed) { 2 } else { 1 };
+        4 * cells * of_run * self.runs() as u64
+    }
+
+    /// True labels of the test rows.
+    pub fn test_truth(&self) -> &lacuna_labels::TrueLabels {
+        self.arrays.test_truth()
+    }
+
     /// Rows that predict with layers of their own, of which no head can be saved.
     pub fn rows_without_head(&self) -> Vec<&str> {
         let without = |row: &&PlannedRow| !row.procedures.iter().all(|of| of.has_head);
@@ -421,6 +435,9 @@ impl Plan {
                             progress(Progress::Note(note));
                         }
                     }
+                }
+                if let Some(scores) = options.scores {
+                    scores.keep(&id, self.data().classes(), &outcome)?;
                 }
                 let labels = self.data().counts(row.labels);
                 RunResult::Finished(Box::new(Finished::of(

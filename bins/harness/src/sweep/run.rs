@@ -271,6 +271,7 @@ impl Worker<'_> {
             stop,
             checkpoints: Some((&checkpoints, self.options.checkpoint_every)),
             models: self.options.save_models.then_some(models.as_path()),
+            scores: None,
             kept: &[],
             classes: None,
         };

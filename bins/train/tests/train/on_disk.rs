@@ -58,6 +58,7 @@ fn with<'a>(set: &'a Set, features: FeatureRows<'a>) -> Data<'a> {
         train: TrainSet { features, ..data.train },
         val: data.val.map(of_part),
         test: data.test.map(of_part),
+        ..data
     }
 }
 

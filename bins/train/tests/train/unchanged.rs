@@ -112,6 +112,7 @@ fn every_head_learns_after_every_transform() {
                 train: TrainSet { features: (&features).into(), ..data.train },
                 val: data.val.map(|val| EvalSet { features: (&features).into(), ..val }),
                 test: data.test.map(|test| EvalSet { features: (&features).into(), ..test }),
+                ..data
             };
             let started = Run::new(data, &case.training, &case.evaluation(), case.choice(), 0);
             if matches!(head, Head::Cnn(_)) && row.name == "pca" {
