@@ -293,11 +293,9 @@ impl Spec {
         Err(HarnessError::Setting(format!("{}: {problem}", self.name)))
     }
 
-    /// The first key that differs in what decides results, with both values: `training.epochs is 10 there and 20 here`. `self` is
-    /// there.
-    pub(crate) fn difference(&self, here: &Self) -> Option<String> {
-        // What it says, and what it asks of its runs, decides no run.
-        let deciding = |spec: &Self| Self {
+    /// The specification without what it says, and what it asks of its runs.
+    pub(crate) fn deciding(&self) -> Self {
+        Self {
             title: String::new(),
             source: String::new(),
             analysis: String::new(),
@@ -306,9 +304,14 @@ impl Spec {
             study: None,
             claims: vec![],
             causes: vec![],
-            ..spec.clone()
-        };
-        let table = |spec: &Self| toml::Table::try_from(deciding(spec)).ok();
+            ..self.clone()
+        }
+    }
+
+    /// The first key that differs in what decides results, with both values: `training.epochs is 10 there and 20 here`. `self` is
+    /// there.
+    pub(crate) fn difference(&self, here: &Self) -> Option<String> {
+        let table = |spec: &Self| toml::Table::try_from(spec.deciding()).ok();
         first_difference("", &toml::Value::Table(table(self)?), &toml::Value::Table(table(here)?))
     }
 
