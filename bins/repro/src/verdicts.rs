@@ -9,9 +9,18 @@ fn digits(metric: &str) -> usize {
     if percent { 2 } else { 4 }
 }
 
+/// Whether a table of claims says who makes them.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Sources {
+    /// It does.
+    Named,
+    /// They are left to the specification, since they take much room.
+    Left,
+}
+
 /// The three tables of a study: rows, claims, causes.
-pub(crate) fn tables(spec: &Spec, record: &StudyRecord) -> [Cells; 3] {
-    [rows(spec, record), claims(spec, record), causes(record)]
+pub(crate) fn tables(spec: &Spec, record: &StudyRecord, sources: Sources) -> [Cells; 3] {
+    [rows(spec, record), claims(spec, record, sources), causes(record)]
 }
 
 /// `86.41 ± 0.52 ± 0.21`.
@@ -100,7 +109,7 @@ fn interval(difference: &Difference, metric: &str) -> String {
     format!("{mean:+.digits$} [{low:.digits$}, {high:.digits$}]")
 }
 
-fn claims(spec: &Spec, record: &StudyRecord) -> Cells {
+fn claims(spec: &Spec, record: &StudyRecord, sources: Sources) -> Cells {
     let source = |better: &str, worse: &str| {
         let of = spec.claims.iter().find(|claim| claim.better == better && claim.worse == worse);
         of.map_or_else(String::new, |claim| claim.source.clone())
@@ -109,7 +118,7 @@ fn claims(spec: &Spec, record: &StudyRecord) -> Cells {
     let mut header: Vec<String> =
         ["claim", "metric", "difference", "p (Holm)", "verdict"].map(String::from).into();
     header.extend(with_observed.then(|| "chosen on observed labels".to_string()));
-    header.push("who says so".to_string());
+    header.extend((sources == Sources::Named).then(|| "who says so".to_string()));
     let row = |claim: &lacuna_harness::DecidedClaim| {
         let mut cells = vec![
             format!("{} better than {}", claim.better, claim.worse),
@@ -124,7 +133,7 @@ fn claims(spec: &Spec, record: &StudyRecord) -> Cells {
                 format!("{}: {}", difference.verdict(), interval(difference, &claim.metric))
             })
         }));
-        cells.push(source(&claim.better, &claim.worse));
+        cells.extend((sources == Sources::Named).then(|| source(&claim.better, &claim.worse)));
         cells
     };
     let notes = vec![format!(

@@ -31,8 +31,17 @@ pub struct GridPoint(pub Vec<(String, toml::Value)>);
 
 impl fmt::Display for GridPoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let pairs: Vec<String> = self.0.iter().map(|(key, value)| format!("{key} {value}")).collect();
-        f.write_str(&pairs.join(", ").replace('"', ""))
+        let plain = |value: &toml::Value| value.to_string().replace('"', "");
+        // A named thing by its name and its settings: `lbfgs weight_decay 0.1`.
+        let pair = |(key, value): &(String, toml::Value)| match value.get("name") {
+            Some(name) => {
+                let settings = value.as_table().into_iter().flatten().filter(|(key, _)| *key != "name");
+                let settings = settings.map(|(key, value)| format!(" {key} {}", plain(value)));
+                plain(name) + &settings.collect::<String>()
+            }
+            None => format!("{key} {}", plain(value)),
+        };
+        f.write_str(&self.0.iter().map(pair).collect::<Vec<_>>().join(", "))
     }
 }
 
