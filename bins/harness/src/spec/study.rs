@@ -124,6 +124,36 @@ impl Spec {
     }
 }
 
+impl Spec {
+    /// The specification cut down to a check that it runs: one seed, at most `epochs` epochs a phase. Its numbers mean nothing.
+    pub fn quick(&self, epochs: usize) -> Self {
+        let mut spec = self.clone();
+        spec.training.seeds = 1;
+        spec.training.epochs = spec.training.epochs.min(epochs);
+        spec.training.phases.iter_mut().for_each(|phase| shorten(phase, epochs));
+        spec.losses.iter_mut().for_each(|loss| shorten(&mut loss.training, epochs));
+        for variant in &mut spec.variants {
+            variant.rows.values_mut().chain([&mut variant.training]).for_each(|table| shorten(table, epochs));
+        }
+        spec.published.clear();
+        spec
+    }
+}
+
+/// Caps the epochs of a table of training, and of its phases.
+fn shorten(training: &mut toml::Table, epochs: usize) {
+    let epochs = epochs as i64;
+    if let Some(toml::Value::Integer(there)) = training.get_mut("epochs") {
+        *there = epochs.min(*there);
+    }
+    if let Some(toml::Value::Integer(seeds)) = training.get_mut("seeds") {
+        *seeds = 1;
+    }
+    let phases = training.get_mut("phases").and_then(toml::Value::as_array_mut);
+    let phases = phases.into_iter().flatten().filter_map(toml::Value::as_table_mut);
+    phases.for_each(|phase| shorten(phase, epochs as usize));
+}
+
 /// A published ordering: one row is better than another.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
