@@ -373,10 +373,6 @@ impl Study {
             ValRows::TestEnd(rows) => rows,
             ValRows::None => 0,
         };
-        let general = ["Data: ", "Labels: ", "Training: ", "Metric: "];
-        let conventions = self.first().conventions();
-        let conventions =
-            conventions.into_iter().filter(|line| general.iter().any(|start| line.starts_with(start)));
         let head = StudyHead {
             benchmark: self.spec.name.clone(),
             data: data.name.clone(),
@@ -392,7 +388,7 @@ impl Study {
             train_rows: data.train.rows(),
             features: data.train.features.columns(),
             classes: data.classes(),
-            conventions: conventions.collect(),
+            conventions: self.first().shared_conventions().to_vec(),
         };
         Ok(StudyRecord { head, rows, claims, causes })
     }
