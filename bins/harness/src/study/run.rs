@@ -65,11 +65,12 @@ impl Spec {
     /// # Errors
     /// As for [`Spec::on`].
     pub fn study_digest(&self, data: &str) -> Result<String, HarnessError> {
-        let mut spec = self.on(data)?.deciding();
+        let of_data = self.on(data)?;
+        let study = of_data.study.clone().unwrap_or_default();
+        let mut spec = of_data.deciding();
         spec.data = lacuna_source::DataSource::default();
         spec.losses.iter_mut().for_each(|loss| loss.note.clear());
         let mut text = spec.to_toml()?;
-        let study = self.study.clone().unwrap_or_default();
         text.push_str(&format!("{study:?}"));
         for claim in self.claims.iter().filter(|claim| claim.is_on(data)) {
             text.push_str(&format!("{:?}", (&claim.better, &claim.worse, &claim.metric)));
@@ -87,10 +88,10 @@ impl Study {
     /// # Errors
     /// As for [`Plan::new`]; [`HarnessError::Setting`] for several masks of data that has its own.
     pub fn new(spec: &Spec, overrides: &Overrides, resamples: usize) -> Result<Self, HarnessError> {
-        let study = spec.study.clone().unwrap_or_default();
         let data = overrides.data.as_ref().unwrap_or(&spec.data);
         let digest = overrides.apply_keys(spec.clone())?.study_digest(&crate::overrides::short_name(data))?;
         let spec = overrides.apply(spec)?;
+        let study = spec.study.clone().unwrap_or_default();
         let mut losses = Vec::new();
         let mut rows = Vec::new();
         for loss in &spec.losses {
