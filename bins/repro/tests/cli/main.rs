@@ -13,6 +13,7 @@ mod records;
 mod resume;
 mod runs;
 mod size;
+mod studies;
 mod sweeps;
 mod tensorboard;
 
