@@ -10,8 +10,8 @@
 //! | `scores/` | when a run ends | a [`ScoreFolder`], from which reports compare runs row by row |
 //! | `models/ID/` | when a run ends, where it was asked for | `head.safetensors` and `head.json` of a [`Model`](lacuna_train::Model) |
 //!
-//! A folder is locked while a process writes into it. One with the same runs is continued: runs that are there are not
-//! repeated. One with other runs is refused.
+//! A folder is locked while a process writes into it. One with the same runs, or some of them, is continued: runs that are there
+//! are not repeated, and `spec.toml` becomes that of all. One with other runs is refused.
 
 mod lock;
 
@@ -53,7 +53,7 @@ pub struct Store {
 }
 
 impl Store {
-    /// The folder `path`, made if it does not exist. Where it has results of the same runs, these are kept; `force`
+    /// The folder `path`, made if it does not exist. Where it has results of these runs, or of some of them, these are kept; `force`
     /// discards results of others, but no file of `read`, which the program has read.
     ///
     /// # Errors
@@ -169,8 +169,13 @@ impl Store {
         let same = if there(SPEC) {
             let stored = read(&self.folder.join(SPEC))?;
             let stored = String::from_utf8(stored).ok().and_then(|text| Spec::parse(&text).ok());
+            let ids = spec.run_ids()?;
             match stored.as_ref().map(Spec::run_ids) {
-                Some(Ok(ids)) if ids == spec.run_ids()? => Ok(true),
+                Some(Ok(there)) if there == ids => Ok(true),
+                Some(Ok(there)) if there.iter().all(|id| ids.contains(id)) => {
+                    self.write_spec(Destination::replacing(&self.folder.join(SPEC)), &text)?;
+                    Ok(true)
+                }
                 _ => Err(other(format!("its {SPEC} describes {}", different(stored.as_ref(), spec)))),
             }
         } else if there(RESULTS) || there(TABLE) {
@@ -206,11 +211,15 @@ impl Store {
                 }
             }
         }
-        let path = self.folder.join(SPEC);
-        write_atomic(Destination::new(&path), |file: &mut dyn Write| file.write_all(text.as_bytes()))
-            .map_err(|source| HarnessError::Write { path, source })?;
+        self.write_spec(Destination::new(&self.folder.join(SPEC)), &text)?;
         self.wrote_spec = true;
         Ok(())
+    }
+
+    fn write_spec(&self, destination: Destination<'_>, text: &str) -> Result<(), HarnessError> {
+        let path = destination.path().to_path_buf();
+        write_atomic(destination, |file: &mut dyn Write| file.write_all(text.as_bytes()))
+            .map_err(|source| HarnessError::Write { path, source })
     }
 
     /// The stored runs, the last record of each. A truncated last line is removed from the file.

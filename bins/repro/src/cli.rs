@@ -177,7 +177,7 @@ pub(crate) struct RunArgs {
     /// Runs a specification again: a file such as runs/X/spec.toml in place of the name of a benchmark
     #[arg(long, value_name = "FILE")]
     pub(crate) spec: Option<PathBuf>,
-    /// Folder for spec.toml, results.jsonl and table.md. A folder with results of the same runs is resumed; one with
+    /// Folder for spec.toml, results.jsonl and table.md. A folder with results of these runs, or of some of them, is continued; one with
     /// results of other runs is an error [default: a new one under runs/]
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,

@@ -198,3 +198,24 @@ fn a_folder_that_cannot_be_written_is_found_before_the_first_run() {
         assert!(matches!(error, HarnessError::Write { .. }), "{error}");
     }
 }
+
+#[test]
+fn a_folder_of_some_of_the_runs_is_continued() {
+    let root = tempfile::tempdir().unwrap();
+    let folder = root.path().join("x");
+    let small = plan("an");
+    let store = Store::at(&folder, small.spec(), false, &[]).unwrap();
+    assert_eq!(run(&small, &store), 2);
+    store.close();
+    // A row more.
+    let larger = plan("splc,an");
+    let store = Store::at(&folder, larger.spec(), false, &[]).unwrap();
+    assert_eq!((store.kept().len(), run(&larger, &store)), (2, 2));
+    store.close();
+    let spec = fs::read_to_string(folder.join("spec.toml")).unwrap();
+    assert_eq!(lacuna_harness::Spec::parse(&spec).unwrap().losses.len(), 2);
+    assert_eq!(read(&folder).len(), 4);
+    // But not a row less: its runs would be forgotten.
+    let error = Store::at(&folder, small.spec(), false, &[]).unwrap_err();
+    assert!(matches!(error, HarnessError::OtherRun { .. }), "{error}");
+}
