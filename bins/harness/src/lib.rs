@@ -35,12 +35,14 @@
 //! ```
 
 mod data;
+mod data_label;
 mod error;
 mod labels;
 mod overrides;
 mod plan;
 mod record;
 mod report;
+mod run_folder;
 mod scores;
 mod spec;
 mod store;
@@ -49,6 +51,7 @@ mod sweep;
 mod tensorboard;
 
 pub use data::{SplitDataset, ValRows};
+pub use data_label::{ClassCounts, DataLabel, FoundInData, SeenLabels};
 pub use error::HarnessError;
 pub use labels::LabelCounts;
 pub use lacuna_train::{CnnSpec, Evaluation, Head, MetricValue, Training};
@@ -56,10 +59,11 @@ pub use overrides::Overrides;
 pub use plan::{ClassTask, Plan, Progress, RunOptions};
 pub use record::{Failed, Finished, Provenance, RunRecord, RunResult, results_digest, run_id};
 pub use report::{Cells, LossReport, MetricReport, Report};
+pub use run_folder::RunFolder;
 pub use scores::{ChosenOn, ScoreFolder};
 pub use spec::{
-    Cause, Claim, GridPoint, LabelsSpec, LossSpec, MaskSource, Needed, ProtocolSpec, Published, Spec, Stage,
-    StudySpec, Unknown, Validation, Variant,
+    Cause, Claim, GridPoint, KeyDifference, LabelsSpec, LossSpec, MaskSource, Needed, ProtocolSpec,
+    Published, Spec, Stage, StudySpec, Unknown, Validation, Variant,
 };
 pub use store::{Store, TaskFolder};
 pub use study::{

@@ -139,6 +139,7 @@ fn run_all(plan: &Plan, args: &RunArgs, joining: bool) -> anyhow::Result<i32> {
         }
     }
     let scores = kept_scores(plan, &store, args)?;
+    store.write_data_label(&plan.data_label())?;
     let options = RunOptions {
         jobs,
         scores: scores.as_ref(),

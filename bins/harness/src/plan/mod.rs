@@ -296,6 +296,11 @@ impl Plan {
         &self.split.0
     }
 
+    /// Each row of the table by name, with the key of its labels.
+    pub(crate) fn label_keys(&self) -> impl Iterator<Item = (&str, LabelsKey)> {
+        self.rows.iter().map(|row| (row.name.as_str(), row.labels))
+    }
+
     /// Bytes of the scores of all runs, which [`RunOptions::scores`] keeps.
     pub fn score_bytes(&self) -> u64 {
         let cells = self.data().tested.len() as u64 * self.data().classes() as u64;

@@ -1,9 +1,11 @@
 //! Benchmark specifications in TOML.
 
+mod difference;
 mod published;
 mod study;
 
 use crate::{HarnessError, SweepSpec, run_id};
+pub use difference::KeyDifference;
 use lacuna_source::DataSource;
 use lacuna_train::{Evaluation, TrainError, Training, merge};
 pub use published::{Needed, Published};
@@ -293,25 +295,6 @@ impl Spec {
         Err(HarnessError::Setting(format!("{}: {problem}", self.name)))
     }
 
-    /// The first key that differs in what decides results, with both values: `training.epochs is 10 there and 20 here`. `self` is
-    /// there.
-    pub(crate) fn difference(&self, here: &Self) -> Option<String> {
-        // What it says, and what it asks of its runs, decides no run.
-        let deciding = |spec: &Self| Self {
-            title: String::new(),
-            source: String::new(),
-            analysis: String::new(),
-            published: vec![],
-            needs: vec![],
-            study: None,
-            claims: vec![],
-            causes: vec![],
-            ..spec.clone()
-        };
-        let table = |spec: &Self| toml::Table::try_from(deciding(spec)).ok();
-        first_difference("", &toml::Value::Table(table(self)?), &toml::Value::Table(table(here)?))
-    }
-
     /// The training of a row: that of the specification with what differs in the row.
     ///
     /// # Errors
@@ -436,54 +419,6 @@ impl Spec {
         let fingerprint = self.data.fingerprint.as_deref().ok_or_else(none)?;
         let (protocol, training) = (self.protocol_of(loss)?, self.training_of(loss)?);
         run_id(fingerprint, &protocol, &training, &self.evaluation, loss, seed)
-    }
-}
-
-/// The first key below `key` whose values differ.
-fn first_difference(key: &str, there: &toml::Value, here: &toml::Value) -> Option<String> {
-    const LONGEST: usize = 60;
-    if there == here {
-        return None;
-    }
-    let below = |name: &str| if key.is_empty() { name.to_string() } else { format!("{key}.{name}") };
-    let say = |value: Option<&toml::Value>| match value.map(toml::Value::to_string) {
-        None => "not given".to_string(),
-        Some(text) if text.chars().count() > LONGEST => {
-            format!("{}..", text.chars().take(LONGEST).collect::<String>())
-        }
-        Some(text) => text,
-    };
-    let said = |key: &str, there: Option<&toml::Value>, here: Option<&toml::Value>| {
-        Some(format!("{key} is {} there and {} here", say(there), say(here)))
-    };
-    // Rows of a table are told apart by their names.
-    let name = |row: &toml::Value, i: usize| {
-        let name = row.get("row").or_else(|| row.get("name")).and_then(toml::Value::as_str);
-        name.map_or_else(|| i.to_string(), str::to_string)
-    };
-    match (there, here) {
-        (toml::Value::Table(a), toml::Value::Table(b)) => a
-            .keys()
-            .chain(b.keys().filter(|name| !a.contains_key(*name)))
-            .find_map(|name| match (a.get(name), b.get(name)) {
-                (Some(there), Some(here)) => first_difference(&below(name), there, here),
-                (there, here) => said(&below(name), there, here),
-            }),
-        (toml::Value::Array(a), toml::Value::Array(b))
-            if a.len() == b.len() && a.iter().all(toml::Value::is_table) =>
-        {
-            a.iter()
-                .zip(b)
-                .enumerate()
-                .find_map(|(i, (there, here))| first_difference(&below(&name(there, i)), there, here))
-        }
-        (toml::Value::Array(a), toml::Value::Array(b)) if a.iter().chain(b).all(toml::Value::is_table) => {
-            let names = |rows: &[toml::Value]| {
-                rows.iter().enumerate().map(|(i, row)| name(row, i)).collect::<Vec<_>>().join(", ")
-            };
-            Some(format!("{key} is {} there and {} here", names(a), names(b)))
-        }
-        (there, here) => said(key, Some(there), Some(here)),
     }
 }
 
