@@ -67,8 +67,8 @@ pub use spec::{
 };
 pub use store::{Store, TaskFolder};
 pub use study::{
-    Chosen, DecidedCause, DecidedClaim, Difference, Spread, StudyHead, StudyLine, StudyRecord, StudyRow,
-    Verdict,
+    Chosen, DecidedCause, DecidedClaim, Difference, Resamples, RunScores, Spread, Study, StudyHead,
+    StudyLine, StudyOptions, StudyRecord, StudyRow, Verdict,
 };
 pub use sweep::{
     Collected, CollectedRow, Holder, Point, Status, Sweep, SweepFolder, SweepOptions, SweepOutcome,

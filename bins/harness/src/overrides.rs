@@ -75,6 +75,11 @@ impl Overrides {
         }
         // What differs on this set of data is the specification's own; the command line has the last word.
         spec = spec.on(&short_name(&spec.data))?;
+        self.apply_keys(spec)
+    }
+
+    /// The specification with every key changed, and its data and the variants left alone.
+    pub(crate) fn apply_keys(&self, mut spec: Spec) -> Result<Spec, HarnessError> {
         if let Some(names) = &self.losses {
             let of_spec = |name: &String| spec.losses.iter().find(|l| l.row() == name).cloned();
             let chosen = names.iter().map(|name| of_spec(name).unwrap_or_else(|| LossSpec::named(name)));
@@ -195,7 +200,7 @@ impl Spec {
 }
 
 /// The name of a folder, of a file or of an embedded set, by which variants and published numbers are found.
-fn short_name(data: &DataSource) -> String {
+pub(crate) fn short_name(data: &DataSource) -> String {
     let given = data.given();
     std::path::Path::new(given)
         .file_name()

@@ -77,6 +77,7 @@ pub(crate) enum Command {
         args: Box<RunArgs>,
     },
     Sweep(Box<SweepArgs>),
+    Study(Box<StudyArgs>),
     /// Joins the slices of classes that `repro run --classes I/N` has trained, and prints the table
     ///
     /// The head is, bit for bit, that of one run over all classes; it is saved as FOLDER/models/ID.
@@ -179,6 +180,53 @@ pub(crate) struct RunArgs {
     #[arg(long)]
     pub(crate) json: bool,
 }
+
+/// Runs every row of a benchmark with every setting of its grid, on several masks, and gives its claims their verdicts
+///
+/// Each row has the same number of settings to choose from, on true labels of the validation rows and, as a second column, on
+/// observed ones. Differences have the interval of a paired bootstrap over test rows and masks, with Holm's correction over the
+/// claims. A study that was interrupted goes on where it was.
+#[derive(Args)]
+#[command(after_help = STUDIES)]
+pub(crate) struct StudyArgs {
+    /// Name of the benchmark, e.g. spml-methods
+    pub(crate) name: String,
+    /// A variant of the benchmark
+    #[arg(long, value_name = "NAME")]
+    pub(crate) variant: Option<String>,
+    #[command(flatten)]
+    changes: SpecArgs,
+    /// Seeds of the masks, by comma [default: those of the benchmark]
+    #[arg(long, value_name = "A,B", value_delimiter = ',')]
+    pub(crate) masks: Vec<u64>,
+    /// First weights for each mask [default: those of the benchmark]
+    #[arg(long, value_name = "N")]
+    pub(crate) inits: Option<u64>,
+    /// Resamples of the bootstrap
+    #[arg(long, value_name = "N", default_value_t = 2000, value_parser = positive)]
+    pub(crate) resamples: usize,
+    /// Folder of the study [default: runs/NAME-DATA-study]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+    /// Writes the record into this file too
+    #[arg(long, value_name = "FILE")]
+    pub(crate) record: Option<PathBuf>,
+    /// Runs at the same time, at most one for each core [default: one for each core]
+    #[arg(long, value_name = "N", value_parser = positive)]
+    pub(crate) jobs: Option<usize>,
+    /// No progress and no settings on standard error
+    #[arg(long, short)]
+    pub(crate) quiet: bool,
+    /// Prints the record, JSON lines, on standard output instead of tables
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+const STUDIES: &str = "Examples:
+  repro study spml-methods                                     on the embedded drawings
+  repro study spml-methods --data features/ --out study/
+  repro study db-longtail-study --record bins/repro/records/db-longtail-study-voc-mlt-like.jsonl
+docs/verdicts.md has the verdicts of the records that come with the program.";
 
 /// Runs every point of a sweep, or looks at one.
 ///
@@ -297,6 +345,13 @@ impl RunArgs {
     /// The overrides of the command line.
     pub(crate) fn overrides(&self) -> anyhow::Result<Overrides> {
         self.changes.overrides(self.spec.is_some())
+    }
+}
+
+impl StudyArgs {
+    /// The overrides of the command line.
+    pub(crate) fn overrides(&self) -> anyhow::Result<Overrides> {
+        self.changes.overrides(false)
     }
 }
 

@@ -6,7 +6,9 @@ mod list;
 mod losses;
 mod signals;
 mod specs;
+mod study;
 mod sweep;
+mod verdicts;
 mod verify;
 mod view;
 
@@ -39,6 +41,7 @@ fn main() {
         Some(Command::Verify { names, args }) => verify(&names, &args),
         Some(Command::Run { name, args }) => run(name.as_deref(), *args),
         Some(Command::Sweep(args)) => sweep::command(&args),
+        Some(Command::Study(args)) => study::command(&args),
         Some(Command::Collect { folder, json }) => classes::collect(folder, json),
     })
 }

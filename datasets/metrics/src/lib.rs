@@ -20,6 +20,7 @@
 //! | P@k, R@k, top@k, nDCG@k | [`AtK`] | first class first among equals |
 //! | PSP@k, PSnDCG@k | [`PropensityAtK`] | propensities |
 //! | AUROC | [`auroc`] | [`Undefined`] |
+//! | paired bootstrap, Holm | [`SortedScores`], [`interval`], [`holm`] | resamples of rows |
 //! | ECE, Brier | [`calibration_error`], [`brier`] | bins, [`Pooling`] |
 //!
 //! All values are fractions between 0 and 1 unless a name says `percent`.
@@ -45,6 +46,7 @@ mod agreement;
 mod at_k;
 mod auroc;
 mod average_precision;
+mod bootstrap;
 mod calibration;
 mod confusion;
 mod convention;
@@ -63,6 +65,7 @@ pub use agreement::Average;
 pub use at_k::{AtK, PropensityAtK};
 pub use auroc::{auroc, mean_auroc};
 pub use average_precision::{ApScratch, MapResult, mean_average_precision};
+pub use bootstrap::{Interval, SortedScores, holm, interval};
 pub use calibration::{Pooling, brier, calibration_error};
 pub use confusion::{Confusion, Confusions, Threshold};
 pub use convention::{ApFlavour, EmptyClass, MapConvention};

@@ -308,6 +308,12 @@ impl Plan {
         4 * cells * of_run * self.runs() as u64
     }
 
+    /// Observed positives of each class among the rows that train, for a row of the table.
+    pub(crate) fn train_counts(&self, row: usize) -> Vec<usize> {
+        let PlannedRow { labels, training, .. } = &self.rows[row];
+        self.arrays.train(self.data(), *labels, training).positives_per_class()
+    }
+
     /// True labels of the test rows.
     pub fn test_truth(&self) -> &lacuna_labels::TrueLabels {
         self.arrays.test_truth()

@@ -44,10 +44,9 @@ impl fmt::Display for KeyDifference {
 }
 
 impl Spec {
-    /// Every key that differs in what decides results; `self` is there.
-    pub fn differences(&self, here: &Self) -> Vec<KeyDifference> {
-        // What it says, and what it asks of its runs, decides no run.
-        let deciding = |spec: &Self| Self {
+    /// The specification without what it says, and what it asks of its runs.
+    pub(crate) fn deciding(&self) -> Self {
+        Self {
             title: String::new(),
             source: String::new(),
             analysis: String::new(),
@@ -56,9 +55,13 @@ impl Spec {
             study: None,
             claims: vec![],
             causes: vec![],
-            ..spec.clone()
-        };
-        let table = |spec: &Self| toml::Table::try_from(deciding(spec)).ok().map(toml::Value::Table);
+            ..self.clone()
+        }
+    }
+
+    /// Every key that differs in what decides results; `self` is there.
+    pub fn differences(&self, here: &Self) -> Vec<KeyDifference> {
+        let table = |spec: &Self| toml::Table::try_from(spec.deciding()).ok().map(toml::Value::Table);
         let mut found = Vec::new();
         if let (Some(there), Some(here)) = (table(self), table(here)) {
             push_differences("", &there, &here, &mut found);

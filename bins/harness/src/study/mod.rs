@@ -1,8 +1,13 @@
 //! Studies: the runs behind a verdict.
 
+mod decide;
 mod record;
+mod resample;
+mod run;
 
 pub use record::{
     Chosen, DecidedCause, DecidedClaim, Difference, Spread, StudyHead, StudyLine, StudyRecord, StudyRow,
     Verdict,
 };
+pub use resample::{Resamples, RunScores};
+pub use run::{Study, StudyOptions};

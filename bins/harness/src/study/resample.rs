@@ -1,0 +1,144 @@
+//! Values of a metric under resamples of the test rows.
+
+use crate::HarnessError;
+use lacuna_labels::TrueLabels;
+use lacuna_metrics::{ClassGroups, GroupMeans, MetricError, SortedScores};
+use lacuna_protocols::Stream;
+use lacuna_train::{EvalLabels, MetricRow, Scored, metric};
+use rayon::prelude::*;
+
+/// Test scores of a run.
+#[derive(Clone, Debug)]
+pub struct RunScores {
+    /// Logits, `[test rows, classes]`.
+    pub logits: Vec<f32>,
+    /// Observed positives of each class among the rows that trained, which divide the classes into groups.
+    pub train_counts: Vec<usize>,
+}
+
+/// Resamples of test rows: each has as many rows, drawn with replacement. Number `i` is the same for every run, so that runs are
+/// compared in pairs.
+#[derive(Clone, Copy, Debug)]
+pub struct Resamples {
+    /// How many.
+    pub count: usize,
+    /// Seed of the draws.
+    pub seed: u64,
+}
+
+impl Resamples {
+    /// How often each row is drawn in resample `i`.
+    fn weights(self, i: usize, rows: usize) -> Vec<u32> {
+        let mut stream = Stream::numbered(self.seed, "bootstrap over test rows", i as u64);
+        let mut weights = vec![0; rows];
+        (0..rows).for_each(|_| weights[stream.below(rows)] += 1);
+        weights
+    }
+
+    /// Masks drawn with replacement in resample `i`.
+    pub(crate) fn masks(self, i: usize, masks: usize) -> Vec<usize> {
+        let mut stream = Stream::numbered(self.seed, "bootstrap over masks", i as u64);
+        (0..masks).map(|_| stream.below(masks)).collect()
+    }
+
+    /// A metric of each run under each resample, `[run][resample]`; not a number where it is not defined.
+    ///
+    /// # Errors
+    /// [`HarnessError::Setting`] for an unknown metric, [`HarnessError::Training`] where a metric refuses the scores.
+    pub fn values(
+        self,
+        name: &str,
+        runs: &[RunScores],
+        truth: &TrueLabels,
+    ) -> Result<Vec<Vec<f64>>, HarnessError> {
+        let row = metric(name)?;
+        let refused =
+            |source: MetricError| HarnessError::Setting(format!("{name} of resampled test rows: {source}"));
+        let group: Option<fn(&GroupMeans) -> f64> = match name {
+            "map" => Some(|means| means.total),
+            "map-head" => Some(|means| means.head),
+            "map-medium" => Some(|means| means.medium),
+            "map-tail" => Some(|means| means.tail),
+            _ => None,
+        };
+        let by_resample: Vec<Vec<f64>> = match group {
+            Some(of) => {
+                let sorted: Vec<SortedScores> = runs
+                    .par_iter()
+                    .map(|run| SortedScores::new(&run.logits, truth).map_err(refused))
+                    .collect::<Result<_, _>>()?;
+                let one = |i: usize| {
+                    let weights = self.weights(i, truth.rows());
+                    let mut ap = vec![0.0; truth.classes()];
+                    let value = |(run, sorted): (&RunScores, &SortedScores)| {
+                        sorted.average_precisions(&weights, &mut ap);
+                        100.0 * of(&ClassGroups::default().means(&ap, &run.train_counts))
+                    };
+                    runs.iter().zip(&sorted).map(value).collect()
+                };
+                (0..self.count).into_par_iter().map(one).collect()
+            }
+            None => {
+                let one = |i: usize| self.repeated(i, row, runs, truth).map_err(refused);
+                (0..self.count).into_par_iter().map(one).collect::<Result<_, _>>()?
+            }
+        };
+        Ok((0..runs.len()).map(|run| by_resample.iter().map(|values| values[run]).collect()).collect())
+    }
+
+    /// Any metric: the rows of the resample are written out, each as often as it was drawn.
+    fn repeated(
+        self,
+        i: usize,
+        row: &MetricRow,
+        runs: &[RunScores],
+        truth: &TrueLabels,
+    ) -> Result<Vec<f64>, MetricError> {
+        let (weights, classes) = (self.weights(i, truth.rows()), truth.classes());
+        let drawn: Vec<usize> = weights
+            .iter()
+            .enumerate()
+            .flat_map(|(row, times)| std::iter::repeat_n(row, *times as usize))
+            .collect();
+        let labels = truth.select(&drawn);
+        let mut logits = Vec::with_capacity(drawn.len() * classes);
+        let value = |run: &RunScores| {
+            logits.clear();
+            drawn.iter().for_each(|row| logits.extend_from_slice(&run.logits[row * classes..][..classes]));
+            let labels = EvalLabels::Complete(&labels);
+            row.of(&Scored { logits: &logits, labels, train_counts: &run.train_counts })
+        };
+        runs.iter().map(value).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use lacuna_labels::Label;
+
+    fn run(seed: u64, truth: &TrueLabels) -> RunScores {
+        let mut stream = Stream::new(seed, "scores");
+        let cell = |label: &Label| f32::from(u8::from(label.is_positive())) + 2.0 * stream.uniform_f32();
+        let logits = truth.cells().iter().map(cell).collect();
+        RunScores { logits, train_counts: vec![200, 50, 5, 1] }
+    }
+
+    #[test]
+    fn sorted_and_repeated_rows_give_the_same_values() {
+        let truth = TrueLabels::from_fn(60, 4, |row, class| (row * 7 + class * 3) % 5 < 2);
+        let runs = [run(0, &truth), run(1, &truth)];
+        let resamples = Resamples { count: 20, seed: 3 };
+        for name in ["map", "map-head", "map-medium", "map-tail"] {
+            let sorted = resamples.values(name, &runs, &truth).unwrap();
+            let row = metric(name).unwrap();
+            for i in 0..20 {
+                for (run, value) in resamples.repeated(i, row, &runs, &truth).unwrap().iter().enumerate() {
+                    assert!((sorted[run][i] - value).abs() < 1e-9, "{name} {run} {i}");
+                }
+            }
+        }
+        let loss = resamples.values("ranking-loss", &runs, &truth).unwrap();
+        assert!(loss.iter().flatten().all(|value| (0.0..=1.0).contains(value)));
+    }
+}

@@ -1,0 +1,89 @@
+//! `repro study`: every row with every setting of its grid on several masks, and what the runs say about claims and causes.
+
+use crate::cli::StudyArgs;
+use crate::signals::Signals;
+use crate::{jobs, verdicts, view};
+use anyhow::Context;
+use lacuna::cli::exit;
+use lacuna::cli::screen::{self, wrapped};
+use lacuna_formats::{Destination, shown, write_atomic};
+use lacuna_harness::{Cells, Study, StudyOptions, StudyRecord};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+/// Name of the record in the folder of a study.
+pub(crate) const RECORD: &str = "study.jsonl";
+
+/// Runs a study, keeps its record and shows it.
+pub(crate) fn command(args: &StudyArgs) -> anyhow::Result<i32> {
+    screen::set_quiet(args.quiet);
+    let mut spec = crate::specs::find_variant(&args.name, args.variant.as_deref())?;
+    if !args.masks.is_empty() {
+        spec.study.get_or_insert_default().masks.clone_from(&args.masks);
+    }
+    if let Some(inits) = args.inits {
+        spec.study.get_or_insert_default().inits = inits;
+    }
+    spec.check()?;
+    let study = Study::new(&spec, &args.overrides()?, args.resamples)?;
+    let signals = Signals::new()?;
+    let (_, first) = study.plans().next().expect("a study has a mask");
+    let folder = match &args.out {
+        Some(folder) => folder.clone(),
+        None => PathBuf::from("runs")
+            .join(format!("{}-study", crate::folder_name(&spec.name, &first.data().name))),
+    };
+    screen::info(&format!(
+        "{} on {}: {} runs for {} masks, {} at a time",
+        spec.name,
+        shown(&first.data().name),
+        study.runs(),
+        study.plans().count(),
+        jobs(args.jobs)
+    ));
+    first.conventions().iter().for_each(|line| screen::info(&wrapped(&format!("  {line}"), 4)));
+    first.notes().iter().for_each(|note| screen::err(&format!("note: {note}")));
+    view::findings(first);
+    let bar = view::Progress::of(study.epochs());
+    let options = StudyOptions {
+        jobs: jobs(args.jobs),
+        stop: &signals.stop,
+        checkpoint_every: Duration::from_secs(60),
+    };
+    let start = Instant::now();
+    let record = study.run(&folder, options, &|event| bar.show(event))?;
+    bar.finish();
+    let Some(record) = record else {
+        screen::err(&format!("interrupted: the same command goes on in {}", folder.display()));
+        return Ok(signals.code());
+    };
+    let text = record.to_lines();
+    for path in std::iter::once(folder.join(RECORD)).chain(args.record.clone()) {
+        let write = |file: &mut dyn Write| file.write_all(text.as_bytes());
+        write_atomic(Destination::replacing(&path), write).with_context(|| path.display().to_string())?;
+    }
+    if args.json {
+        screen::json(&text)?;
+    } else {
+        screen::out(&page(&spec, &record, start.elapsed(), &folder))?;
+    }
+    Ok(if record.rows.iter().all(|row| row.failed.is_empty()) { exit::DONE } else { exit::FOUND })
+}
+
+/// Tables of rows, claims and causes.
+fn page(spec: &lacuna_harness::Spec, record: &StudyRecord, time: Duration, folder: &Path) -> String {
+    let mut text = String::new();
+    for Cells { header, rows, numbers, notes } in verdicts::tables(spec, record) {
+        if rows.is_empty() {
+            continue;
+        }
+        text.push_str(&format!("{}\n", view::grid(header, rows, numbers)));
+        notes.iter().for_each(|note| text.push_str(&format!("{}\n", wrapped(note, 2))));
+    }
+    record.head.conventions.iter().chain(&record.head.caveat).for_each(|line| {
+        text.push_str(&format!("{}\n", wrapped(line, 2)));
+    });
+    let (runs, seconds) = (record.head.runs, time.as_secs_f64());
+    text + &format!("{runs} runs in {seconds:.1} s\nrecord: {}\n", folder.join(RECORD).display())
+}
