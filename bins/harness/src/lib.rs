@@ -34,6 +34,7 @@
 //! # Ok::<(), lacuna_harness::HarnessError>(())
 //! ```
 
+mod compare;
 mod data;
 mod data_label;
 mod error;
@@ -50,6 +51,7 @@ mod study;
 mod sweep;
 mod tensorboard;
 
+pub use compare::Comparison;
 pub use data::{SplitDataset, ValRows};
 pub use data_label::{ClassCounts, DataLabel, FoundInData, SeenLabels};
 pub use error::HarnessError;
@@ -58,7 +60,7 @@ pub use lacuna_train::{CnnSpec, Evaluation, Head, MetricValue, Training};
 pub use overrides::Overrides;
 pub use plan::{ClassTask, Plan, Progress, RunOptions};
 pub use record::{Failed, Finished, Provenance, RunRecord, RunResult, results_digest, run_id};
-pub use report::{Cells, LossReport, MetricReport, Report};
+pub use report::{Cells, LossReport, MetricReport, Report, column_title};
 pub use run_folder::RunFolder;
 pub use scores::{ChosenOn, ScoreFolder};
 pub use spec::{

@@ -78,6 +78,11 @@ pub(crate) enum Command {
     },
     Sweep(Box<SweepArgs>),
     Study(Box<StudyArgs>),
+    /// Writes a report of run folders and studies: report.html, report.md, report.tex, report.csv
+    ///
+    /// report.html is one page without scripts that needs no network. A file of an earlier report is replaced.
+    #[command(after_help = REPORTS)]
+    Report(ReportArgs),
     /// Joins the slices of classes that `repro run --classes I/N` has trained, and prints the table
     ///
     /// The head is, bit for bit, that of one run over all classes; it is saved as FOLDER/models/ID.
@@ -227,6 +232,31 @@ const STUDIES: &str = "Examples:
   repro study spml-methods --data features/ --out study/
   repro study db-longtail-study --record bins/repro/records/db-longtail-study-voc-mlt-like.jsonl
 docs/verdicts.md has the verdicts of the records that come with the program.";
+
+/// Which folders a report is of, and where it goes.
+#[derive(Args)]
+pub(crate) struct ReportArgs {
+    /// Folders of `repro run` or `repro study`
+    #[arg(required = true, value_name = "RUNS")]
+    pub(crate) runs: Vec<PathBuf>,
+    /// Folder for the files [default: that of the run; with several, report]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+    /// The row of the table that others are compared with [default: an if it is there, else the first]
+    #[arg(long, value_name = "ROW")]
+    pub(crate) baseline: Option<String>,
+    /// Resamples of the bootstrap over the test rows
+    #[arg(long, value_name = "N", default_value_t = 2000, value_parser = positive)]
+    pub(crate) resamples: usize,
+    /// Replaces files of these names that no report has written
+    #[arg(long)]
+    pub(crate) force: bool,
+}
+
+const REPORTS: &str = "Examples:
+  repro report runs/spml-linear-openclipart-001
+  repro report runs/a runs/b runs/c-study --out report/
+  repro report runs/a --baseline bce-full --out report/";
 
 /// Runs every point of a sweep, or looks at one.
 ///

@@ -4,6 +4,7 @@ mod classes;
 mod cli;
 mod list;
 mod losses;
+mod report;
 mod signals;
 mod specs;
 mod study;
@@ -42,6 +43,7 @@ fn main() {
         Some(Command::Run { name, args }) => run(name.as_deref(), *args),
         Some(Command::Sweep(args)) => sweep::command(&args),
         Some(Command::Study(args)) => study::command(&args),
+        Some(Command::Report(args)) => report::command(&args),
         Some(Command::Collect { folder, json }) => classes::collect(folder, json),
     })
 }

@@ -370,7 +370,7 @@ impl Plan {
             caveat: self.data().caveat.map(str::to_string),
             published: self.spec.published.clone(),
             conventions: self.conventions(),
-            columns: self.columns(),
+            columns: self.spec.columns(),
             losses,
             runs: runs.into_iter().flatten().collect(),
             absent_classes: absent,
@@ -378,24 +378,6 @@ impl Plan {
             interrupted,
             seconds: start.elapsed().as_secs_f64(),
         })
-    }
-
-    /// Metrics that the table shows: those of the specification, then those of other weights.
-    fn columns(&self) -> Vec<String> {
-        let evaluation = &self.spec.evaluation;
-        let also = evaluation.also.iter().flat_map(|also| {
-            evaluation
-                .metrics
-                .iter()
-                .filter(|metric| *metric != "map-present")
-                .map(move |m| format!("{m}.{also}"))
-        });
-        let present = evaluation.metrics.iter().filter(|metric| *metric == "map-present");
-        let others = evaluation.metrics.iter().filter(|metric| *metric != "map-present");
-        let mut columns: Vec<String> = others.take(1).chain(present).cloned().collect();
-        columns
-            .extend(evaluation.metrics.iter().filter(|m| *m != "map-present").skip(1).cloned().chain(also));
-        columns
     }
 
     /// The identity of a run.

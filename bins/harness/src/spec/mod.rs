@@ -399,6 +399,24 @@ impl Spec {
         Ok(spec)
     }
 
+    /// Metrics that the table shows: those of the specification, then those of other weights.
+    pub fn columns(&self) -> Vec<String> {
+        let evaluation = &self.evaluation;
+        let also = evaluation.also.iter().flat_map(|also| {
+            evaluation
+                .metrics
+                .iter()
+                .filter(|metric| *metric != "map-present")
+                .map(move |m| format!("{m}.{also}"))
+        });
+        let present = evaluation.metrics.iter().filter(|metric| *metric == "map-present");
+        let others = evaluation.metrics.iter().filter(|metric| *metric != "map-present");
+        let mut columns: Vec<String> = others.take(1).chain(present).cloned().collect();
+        columns
+            .extend(evaluation.metrics.iter().filter(|m| *m != "map-present").skip(1).cloned().chain(also));
+        columns
+    }
+
     /// The identities of all runs, row by row and seed by seed; see [`run_id`]. The specification is one that was
     /// resolved: it has the fingerprint of its data.
     ///

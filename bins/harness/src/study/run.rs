@@ -1,6 +1,6 @@
 //! Running a study, and choosing a setting for each row.
 
-use super::decide::{RowValues, difference, round};
+use super::decide::{RowValues, correct, difference, round};
 use super::record::{Chosen, DecidedCause, DecidedClaim, Spread, StudyHead, StudyRecord, StudyRow};
 use super::resample::{Resamples, RunScores};
 use crate::plan::DataCache;
@@ -8,7 +8,6 @@ use crate::{
     ChosenOn, Finished, GridPoint, HarnessError, LossSpec, Overrides, Plan, Progress, Provenance, RunOptions,
     RunRecord, Spec, Store, StudySpec, ValRows,
 };
-use lacuna_metrics::holm;
 use lacuna_train::{MetricRow, metric};
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
@@ -218,6 +217,7 @@ impl Study {
     ) -> Result<Option<Vec<RunRecord>>, HarnessError> {
         let scores = store.scores();
         scores.keep_labels(plan.test_truth())?;
+        store.write_data_label(&plan.data_label())?;
         let checkpoints = store.checkpoints();
         let lost: Mutex<Option<HarnessError>> = Mutex::new(None);
         let run_options = RunOptions {
@@ -525,12 +525,6 @@ impl Values<'_> {
         self.known.insert(key, of_row);
         Ok(())
     }
-}
-
-/// Holm's correction over differences.
-fn correct(differences: Vec<&mut super::Difference>) {
-    let corrected = holm(&differences.iter().map(|difference| difference.p).collect::<Vec<f64>>());
-    differences.into_iter().zip(corrected).for_each(|(difference, p)| difference.holm = round(p));
 }
 
 /// Mean and both deviations of `[mask][first weights]`.
