@@ -84,6 +84,10 @@ impl Overrides {
             let of_spec = |name: &String| spec.losses.iter().find(|l| l.row() == name).cloned();
             let chosen = names.iter().map(|name| of_spec(name).unwrap_or_else(|| LossSpec::named(name)));
             spec.losses = chosen.collect();
+            // Nothing is asked of rows that are not run.
+            let is_run = |row: &String| spec.losses.iter().any(|loss| loss.row() == row);
+            spec.claims.retain(|claim| is_run(&claim.better) && is_run(&claim.worse));
+            spec.causes.retain(|cause| cause.gap.iter().chain(&cause.changed).all(is_run));
         }
         let keys = self.keys();
         for (i, (key, value)) in keys.iter().enumerate() {

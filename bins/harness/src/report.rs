@@ -177,6 +177,18 @@ pub struct Cells {
     pub notes: Vec<String>,
 }
 
+impl Cells {
+    /// The table in Markdown, without the notes.
+    pub fn markdown(&self) -> String {
+        let Self { header, rows, numbers, .. } = self;
+        let line = |cells: &[String]| format!("| {} |\n", cells.join(" | "));
+        let rule = (0..header.len()).map(|i| if numbers.contains(&i) { "---:" } else { "---" }.to_string());
+        let mut table = line(header) + &line(&rule.collect::<Vec<_>>());
+        rows.iter().for_each(|row| table.push_str(&line(row)));
+        table
+    }
+}
+
 impl Report {
     /// Whether a run failed.
     pub fn has_failures(&self) -> bool {
@@ -243,17 +255,11 @@ impl Report {
 
     /// The report as a Markdown page.
     pub fn markdown(&self) -> String {
-        let Cells { header, rows, numbers, notes } = self.cells();
+        let cells = self.cells();
         let mut page = format!("# {} on {}\n\n{}.\n\n", self.name, escape(&shown(&self.data)), self.title);
-        let line = |cells: &[String]| format!("| {} |\n", cells.join(" | "));
-        page.push_str(&line(&header));
-        let rule: Vec<String> = (0..header.len())
-            .map(|i| if numbers.contains(&i) { "---:" } else { "---" }.to_string())
-            .collect();
-        page.push_str(&line(&rule));
-        rows.iter().for_each(|row| page.push_str(&line(row)));
+        page.push_str(&cells.markdown());
         page.push('\n');
-        for line in notes.iter().chain(&self.conventions).chain(&self.caveat) {
+        for line in cells.notes.iter().chain(&self.conventions).chain(&self.caveat) {
             let _ = writeln!(page, "- {}", escape(line));
         }
         let _ = writeln!(page, "- Follows: {}", self.source);

@@ -70,7 +70,7 @@ pub(crate) enum Command {
     /// is chosen on validation rows, OUT/classes has the weights of every epoch until you remove it; evaluation.select = "last" keeps
     /// those of the last one.
     Run {
-        /// Name of the benchmark, e.g. spml-linear
+        /// Name of the benchmark, e.g. spml-linear; with --quick, `all` names every one with all of its variants
         #[arg(required_unless_present = "spec", conflicts_with = "spec")]
         name: Option<String>,
         #[command(flatten)]
@@ -83,6 +83,12 @@ pub(crate) enum Command {
     /// report.html is one page without scripts that needs no network. A file of an earlier report is replaced.
     #[command(after_help = REPORTS)]
     Report(ReportArgs),
+    /// Prints the page of verdicts of records that `repro study` made, in Markdown
+    Verdicts {
+        /// Records: files study.jsonl, or those of bins/repro/records
+        #[arg(required = true, value_name = "FILE")]
+        records: Vec<PathBuf>,
+    },
     /// Joins the slices of classes that `repro run --classes I/N` has trained, and prints the table
     ///
     /// The head is, bit for bit, that of one run over all classes; it is saved as FOLDER/models/ID.
@@ -184,6 +190,9 @@ pub(crate) struct RunArgs {
     /// Prints one JSON line for each loss on standard output instead of the table
     #[arg(long)]
     pub(crate) json: bool,
+    /// Only checks that everything runs: one seed, at most two epochs a phase, nothing is kept, and no number means anything
+    #[arg(long, conflicts_with_all = ["out", "force", "resume"])]
+    pub(crate) quick: bool,
 }
 
 /// Runs every row of a benchmark with every setting of its grid, on several masks, and gives its claims their verdicts

@@ -4,6 +4,8 @@ mod classes;
 mod cli;
 mod list;
 mod losses;
+
+mod quick;
 mod report;
 mod signals;
 mod specs;
@@ -44,6 +46,7 @@ fn main() {
         Some(Command::Sweep(args)) => sweep::command(&args),
         Some(Command::Study(args)) => study::command(&args),
         Some(Command::Report(args)) => report::command(&args),
+        Some(Command::Verdicts { records }) => verdicts::command(&records),
         Some(Command::Collect { folder, json }) => classes::collect(folder, json),
     })
 }
@@ -51,6 +54,9 @@ fn main() {
 /// Runs a benchmark, or some of its classes.
 fn run(name: Option<&str>, mut args: RunArgs) -> anyhow::Result<i32> {
     screen::set_quiet(args.work.quiet);
+    if args.quick {
+        return quick::command(name, &args);
+    }
     let task = args.take_class_task()?;
     let plan = planned(name, &args, task)?;
     match task {

@@ -74,11 +74,14 @@ pub(crate) fn command(args: &StudyArgs) -> anyhow::Result<i32> {
 /// Tables of rows, claims and causes.
 fn page(spec: &lacuna_harness::Spec, record: &StudyRecord, time: Duration, folder: &Path) -> String {
     let mut text = String::new();
-    for Cells { header, rows, numbers, notes } in verdicts::tables(spec, record) {
+    for Cells { header, rows, numbers, notes } in verdicts::tables(spec, record, verdicts::Sources::Left) {
         if rows.is_empty() {
             continue;
         }
-        text.push_str(&format!("{}\n", view::grid(header, rows, numbers)));
+        // Numbers must not break in the middle: the table may be wider than a page.
+        let mut table = view::grid(header, rows, numbers);
+        table.set_content_arrangement(comfy_table::ContentArrangement::Disabled);
+        text.push_str(&format!("{table}\n"));
         notes.iter().for_each(|note| text.push_str(&format!("{}\n", wrapped(note, 2))));
     }
     record.head.conventions.iter().chain(&record.head.caveat).for_each(|line| {

@@ -1,6 +1,11 @@
 //! Tables of studies: rows beside published numbers, claims with their verdicts, causes with their interventions.
 
-use lacuna_harness::{Cells, Chosen, Difference, Spec, Spread, StudyRecord};
+use anyhow::Context;
+use lacuna::cli::{exit, screen};
+use lacuna_harness::{Cells, Chosen, Difference, Spec, Spread, StudyRecord, Verdict};
+use std::fmt::Write as _;
+use std::fs;
+use std::path::PathBuf;
 
 /// Digits of a metric: those in percent are rounded to hundredths.
 fn digits(metric: &str) -> usize {
@@ -9,9 +14,18 @@ fn digits(metric: &str) -> usize {
     if percent { 2 } else { 4 }
 }
 
+/// Whether a table of claims says who makes them.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Sources {
+    /// It does.
+    Named,
+    /// They are left to the specification, since they take much room.
+    Left,
+}
+
 /// The three tables of a study: rows, claims, causes.
-pub(crate) fn tables(spec: &Spec, record: &StudyRecord) -> [Cells; 3] {
-    [rows(spec, record), claims(spec, record), causes(record)]
+pub(crate) fn tables(spec: &Spec, record: &StudyRecord, sources: Sources) -> [Cells; 3] {
+    [rows(spec, record), claims(spec, record, sources), causes(record)]
 }
 
 /// `86.41 ± 0.52 ± 0.21`.
@@ -100,7 +114,7 @@ fn interval(difference: &Difference, metric: &str) -> String {
     format!("{mean:+.digits$} [{low:.digits$}, {high:.digits$}]")
 }
 
-fn claims(spec: &Spec, record: &StudyRecord) -> Cells {
+fn claims(spec: &Spec, record: &StudyRecord, sources: Sources) -> Cells {
     let source = |better: &str, worse: &str| {
         let of = spec.claims.iter().find(|claim| claim.better == better && claim.worse == worse);
         of.map_or_else(String::new, |claim| claim.source.clone())
@@ -109,7 +123,7 @@ fn claims(spec: &Spec, record: &StudyRecord) -> Cells {
     let mut header: Vec<String> =
         ["claim", "metric", "difference", "p (Holm)", "verdict"].map(String::from).into();
     header.extend(with_observed.then(|| "chosen on observed labels".to_string()));
-    header.push("who says so".to_string());
+    header.extend((sources == Sources::Named).then(|| "who says so".to_string()));
     let row = |claim: &lacuna_harness::DecidedClaim| {
         let mut cells = vec![
             format!("{} better than {}", claim.better, claim.worse),
@@ -124,7 +138,7 @@ fn claims(spec: &Spec, record: &StudyRecord) -> Cells {
                 format!("{}: {}", difference.verdict(), interval(difference, &claim.metric))
             })
         }));
-        cells.push(source(&claim.better, &claim.worse));
+        cells.extend((sources == Sources::Named).then(|| source(&claim.better, &claim.worse)));
         cells
     };
     let notes = vec![format!(
@@ -147,9 +161,193 @@ fn causes(record: &StudyRecord) -> Cells {
             interval(&cause.after, &cause.metric),
             interval(&cause.made, &cause.metric),
             format!("{:.3}", cause.made.holm),
-            if cause.made.holm < 0.05 { "yes" } else { "no" }.to_string(),
+            if cause.is_shown() { "yes" } else { "no" }.to_string(),
         ]
     };
     let rows = record.causes.iter().map(row).collect();
     Cells { header: header.map(String::from).into(), rows, numbers: vec![], notes: vec![] }
+}
+
+/// Prints the page of these records, each with the benchmark that it names.
+pub(crate) fn command(files: &[PathBuf]) -> anyhow::Result<i32> {
+    let read = |path: &PathBuf| {
+        let within = || path.display().to_string();
+        let text = fs::read_to_string(path).with_context(within)?;
+        let record = StudyRecord::parse(&text).map_err(anyhow::Error::msg).with_context(within)?;
+        let spec = crate::specs::find(&record.head.benchmark).with_context(within)?;
+        let head = &record.head;
+        if head.spec != spec.study_digest(&head.data)? {
+            screen::err(&format!(
+                "note: {}: the benchmark {} has changed since this record was made",
+                path.display(),
+                head.benchmark
+            ));
+        }
+        Ok((spec, record))
+    };
+    let records = files.iter().map(read).collect::<anyhow::Result<Vec<_>>>()?;
+    screen::out(&page(&records))?;
+    Ok(exit::DONE)
+}
+
+/// What the rows of a set are.
+fn kind(data: &str) -> &'static str {
+    match lacuna_source::embedded_set(data) {
+        Some(set) if set.is_synthetic() => "synthetic",
+        _ => "real",
+    }
+}
+
+/// How many differences end in each verdict: `5 / 2 / 3`.
+fn counts<'d>(differences: impl Iterator<Item = &'d Difference>) -> String {
+    let verdicts: Vec<Verdict> = differences.map(Difference::verdict).collect();
+    let of = |wanted: Verdict| verdicts.iter().filter(|verdict| **verdict == wanted).count();
+    if verdicts.is_empty() {
+        return String::new();
+    }
+    format!("{} / {} / {}", of(Verdict::Holds), of(Verdict::DoesNotHold), of(Verdict::NotSeparable))
+}
+
+/// One line for each record: how its claims and causes ended.
+pub(crate) fn summary(records: &[(Spec, StudyRecord)]) -> String {
+    let header = [
+        "benchmark",
+        "data",
+        "runs",
+        "claims: hold / do not / not separable",
+        "the same, chosen on observed labels",
+        "causes shown",
+    ];
+    let row = |(_, record): &(Spec, StudyRecord)| {
+        let StudyRecord { head, claims, causes, .. } = record;
+        let shown = causes.iter().filter(|cause| cause.is_shown()).count();
+        vec![
+            head.benchmark.clone(),
+            format!("{}, {}", head.data, kind(&head.data)),
+            head.runs.to_string(),
+            counts(claims.iter().map(|claim| &claim.clean)),
+            counts(claims.iter().filter_map(|claim| claim.observed.as_ref())),
+            if causes.is_empty() { String::new() } else { format!("{shown} of {}", causes.len()) },
+        ]
+    };
+    let rows = records.iter().map(row).collect();
+    Cells { header: header.map(String::from).into(), rows, numbers: vec![2], notes: vec![] }.markdown()
+}
+
+const ABOUT: &str = "\
+Every ordering that a paper on missing labels published and that a benchmark of this project asks about ends here as *holds*, *does not \
+hold* or *not separable*. Written from the records in `bins/repro/records`; `repro study` makes a record, and a test says when this page \
+is older than the records or a record older than its specification:
+
+```sh
+cargo run --release --bin repro -- study spml-methods --data features/ --record bins/repro/records/spml-methods-NAME.jsonl
+LACUNA_WRITE=1 cargo test --release -p lacuna-repro verdicts
+```
+
+How a comparison is made: every row of a study has the same number of settings to choose from, on true labels of the validation rows \
+(and, where there are any, on observed ones as a second column); means are over masks and first weights, with the deviation of each; \
+differences have the 95 % interval of 2,000 resamples of test rows and masks in pairs, and p is corrected over the claims of a study \
+after Holm. Five masks are few: an interval that leaves 0 out by little says little. A *cause* is an intervention: the gap as it \
+stands, and the gap with one setting changed; it is shown where their difference is told from 0.
+
+Most papers train a whole network; here are heads on fixed features. So orderings and gaps are compared, and numbers of a whole network \
+stand beside ours without a tolerance. Synthetic sets are no evidence about real data.
+";
+
+/// The page of all records.
+pub(crate) fn page(records: &[(Spec, StudyRecord)]) -> String {
+    let mut text = format!("# Verdicts\n\n{ABOUT}\n## Summary\n\n{}\n", summary(records));
+    text.push_str("## Causes\n\n");
+    for (_, record) in records {
+        for cause in record.causes.iter().filter(|cause| cause.is_shown()) {
+            let ([a, b], [c, d]) = (&cause.gap, &cause.changed);
+            let _ = writeln!(
+                text,
+                "- {} ({} on {}: {a} over {b} {}; {c} over {d} {}.)",
+                cause.says,
+                record.head.benchmark,
+                record.head.data,
+                interval(&cause.before, &cause.metric),
+                interval(&cause.after, &cause.metric)
+            );
+        }
+    }
+    for (spec, record) in records {
+        let head = &record.head;
+        let _ =
+            write!(text, "\n## {} on {}\n\n{}. {}\n\n", head.benchmark, head.data, spec.title, spec.source);
+        for cells in tables(spec, record, Sources::Named).iter().filter(|cells| !cells.rows.is_empty()) {
+            let _ = writeln!(text, "{}", cells.markdown());
+            cells.notes.iter().for_each(|note| text.push_str(&format!("- {note}\n")));
+            text.push('\n');
+        }
+        head.conventions.iter().chain(&head.caveat).for_each(|line| text.push_str(&format!("- {line}\n")));
+        let _ = writeln!(text, "- {} runs, record of {}, version {}", head.runs, head.data, head.version);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::specs;
+    use std::path::Path;
+
+    /// Every record with its specification, in the order of the files.
+    fn records() -> Vec<(Spec, StudyRecord)> {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("records");
+        let mut files: Vec<_> = fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+        files.sort();
+        let of_file = |path: &PathBuf| {
+            let text = fs::read_to_string(path).unwrap();
+            assert!(text.len() < 200_000, "{}: a record is small", path.display());
+            let record = StudyRecord::parse(&text).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+            let name = format!("{}-{}.jsonl", record.head.benchmark, record.head.data);
+            assert_eq!(path.file_name().unwrap().to_str().unwrap(), name);
+            (specs::find(&record.head.benchmark).unwrap(), record)
+        };
+        files.iter().map(of_file).collect()
+    }
+
+    #[test]
+    fn every_record_is_of_its_specification_as_it_is_now() {
+        let records = records();
+        assert!(!records.is_empty());
+        for (spec, record) in &records {
+            let head = &record.head;
+            assert_eq!(
+                head.spec,
+                spec.study_digest(&head.data).unwrap(),
+                "the record of {0} on {1} is older than its specification: `repro study {0} --data {1} --record ...` makes it again",
+                head.benchmark,
+                head.data
+            );
+        }
+    }
+
+    fn compare_or_write(path: &Path, text: &str) {
+        if std::env::var_os("LACUNA_WRITE").is_some_and(|value| value == "1") {
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
+        }
+        let there = fs::read_to_string(path).unwrap_or_default();
+        let path = path.display();
+        assert!(
+            there == text,
+            "{path} is stale; `LACUNA_WRITE=1 cargo test --release -p lacuna-repro verdicts` writes it"
+        );
+    }
+
+    #[test]
+    fn the_page_and_the_summary_are_those_of_the_records() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        compare_or_write(&root.join("docs/verdicts.md"), &page(&records()));
+        let readme = root.join("README.md");
+        let text = fs::read_to_string(&readme).unwrap();
+        let (start, end) =
+            ("<!-- verdicts: written by the test verdicts of lacuna-repro -->\n", "<!-- end of verdicts -->");
+        let (before, rest) = text.split_once(start).expect("the README has a place for the summary");
+        let (_, after) = rest.split_once(end).expect("the place has an end");
+        compare_or_write(&readme, &format!("{before}{start}{}{end}{after}", summary(&records())));
+    }
 }

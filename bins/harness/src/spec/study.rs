@@ -31,8 +31,17 @@ pub struct GridPoint(pub Vec<(String, toml::Value)>);
 
 impl fmt::Display for GridPoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let pairs: Vec<String> = self.0.iter().map(|(key, value)| format!("{key} {value}")).collect();
-        f.write_str(&pairs.join(", ").replace('"', ""))
+        let plain = |value: &toml::Value| value.to_string().replace('"', "");
+        // A named thing by its name and its settings: `lbfgs weight_decay 0.1`.
+        let pair = |(key, value): &(String, toml::Value)| match value.get("name") {
+            Some(name) => {
+                let settings = value.as_table().into_iter().flatten().filter(|(key, _)| *key != "name");
+                let settings = settings.map(|(key, value)| format!(" {key} {}", plain(value)));
+                plain(name) + &settings.collect::<String>()
+            }
+            None => format!("{key} {}", plain(value)),
+        };
+        f.write_str(&self.0.iter().map(pair).collect::<Vec<_>>().join(", "))
     }
 }
 
@@ -113,6 +122,36 @@ impl Spec {
         }
         Ok(())
     }
+}
+
+impl Spec {
+    /// The specification cut down to a check that it runs: one seed, at most `epochs` epochs a phase. Its numbers mean nothing.
+    pub fn quick(&self, epochs: usize) -> Self {
+        let mut spec = self.clone();
+        spec.training.seeds = 1;
+        spec.training.epochs = spec.training.epochs.min(epochs);
+        spec.training.phases.iter_mut().for_each(|phase| shorten(phase, epochs));
+        spec.losses.iter_mut().for_each(|loss| shorten(&mut loss.training, epochs));
+        for variant in &mut spec.variants {
+            variant.rows.values_mut().chain([&mut variant.training]).for_each(|table| shorten(table, epochs));
+        }
+        spec.published.clear();
+        spec
+    }
+}
+
+/// Caps the epochs of a table of training, and of its phases.
+fn shorten(training: &mut toml::Table, epochs: usize) {
+    let epochs = epochs as i64;
+    if let Some(toml::Value::Integer(there)) = training.get_mut("epochs") {
+        *there = epochs.min(*there);
+    }
+    if let Some(toml::Value::Integer(seeds)) = training.get_mut("seeds") {
+        *seeds = 1;
+    }
+    let phases = training.get_mut("phases").and_then(toml::Value::as_array_mut);
+    let phases = phases.into_iter().flatten().filter_map(toml::Value::as_table_mut);
+    phases.for_each(|phase| shorten(phase, epochs as usize));
 }
 
 /// A published ordering: one row is better than another.

@@ -189,6 +189,13 @@ pub struct DecidedCause {
     pub made: Difference,
 }
 
+impl DecidedCause {
+    /// Whether the setting makes a part of the gap that is told from 0.
+    pub fn is_shown(&self) -> bool {
+        self.made.holm < 0.05
+    }
+}
+
 /// A record: the lines of a file.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StudyRecord {
