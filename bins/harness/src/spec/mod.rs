@@ -342,6 +342,7 @@ impl Spec {
         let mut spec = self.clone();
         let variants = std::mem::take(&mut spec.variants);
         spec.published.retain(|published| published.variant.is_none());
+        spec.published.retain(|published| published.variant.is_none());
         match variants.iter().find(|variant| variant.name.is_none() && variant.data == data) {
             Some(variant) => spec.with(variant),
             None => Ok(spec),

@@ -36,7 +36,7 @@ pub(super) fn section(
         head.features,
         head.classes
     ))];
-    let [rows, claims, causes] = verdicts::tables(spec, record);
+    let [rows, claims, causes] = verdicts::tables(spec, record, verdicts::Sources::Named);
     blocks.push(Block::heading("Rows"));
     blocks.push(Block::Table(Table::of("", rows)));
     if !record.claims.is_empty() {
