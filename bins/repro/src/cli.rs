@@ -83,6 +83,11 @@ pub(crate) enum Command {
     /// report.html is one page without scripts that needs no network. A file of an earlier report is replaced.
     #[command(after_help = REPORTS)]
     Report(ReportArgs),
+    /// Compares two run folders on the same data, run by run, and lists the settings that differ
+    ///
+    /// Exit code 0 where all results are equal, 1 where some differ or are in one folder alone, 2 for different data.
+    #[command(after_help = DIFFS)]
+    Diff(DiffArgs),
     /// Prints the page of verdicts of records that `repro study` made, in Markdown
     Verdicts {
         /// Records: files study.jsonl, or those of bins/repro/records
@@ -261,6 +266,24 @@ pub(crate) struct ReportArgs {
     #[arg(long)]
     pub(crate) force: bool,
 }
+
+/// Two folders that are compared.
+#[derive(Args)]
+pub(crate) struct DiffArgs {
+    /// Folder of `repro run`
+    #[arg(value_name = "A")]
+    pub(crate) a: PathBuf,
+    /// Another one
+    #[arg(value_name = "B")]
+    pub(crate) b: PathBuf,
+    /// Prints one JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+const DIFFS: &str = "Examples:
+  repro diff runs/before runs/after
+  repro diff runs/before runs/after --json";
 
 const REPORTS: &str = "Examples:
   repro report runs/spml-linear-openclipart-001

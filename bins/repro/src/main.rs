@@ -2,6 +2,7 @@
 
 mod classes;
 mod cli;
+mod diff;
 mod list;
 mod losses;
 
@@ -46,6 +47,7 @@ fn main() {
         Some(Command::Sweep(args)) => sweep::command(&args),
         Some(Command::Study(args)) => study::command(&args),
         Some(Command::Report(args)) => report::command(&args),
+        Some(Command::Diff(args)) => diff::command(&args),
         Some(Command::Verdicts { records }) => verdicts::command(&records),
         Some(Command::Collect { folder, json }) => classes::collect(folder, json),
     })

@@ -2,6 +2,7 @@
 
 use super::document::{Block, Cell, Head, Table};
 use super::plots::{Axis, Bar, EMPHASISED, Figure, Line, Scale, bars, lines};
+use super::run::signed;
 use lacuna_formats::shown;
 use lacuna_harness::DataLabel;
 
@@ -138,7 +139,7 @@ fn table(
         row.push(format!("{:.1}", base.ap[class]).into());
         row.extend(columns.iter().map(|other| {
             let difference = other.ap[class] - base.ap[class];
-            Cell { shade: shade(difference), ..format!("{difference:+.1}").into() }
+            Cell { shade: shade(difference), ..signed(difference, 1).into() }
         }));
         table.rows.push(row);
     }

@@ -9,13 +9,11 @@ use super::{Options, data};
 use anyhow::bail;
 use lacuna_formats::shown;
 use lacuna_harness::{
-    Comparison, DataLabel, Finished, LabelsSpec, LossReport, LossSpec, MetricReport, Published, RunFolder,
-    column_title,
+    Comparison, DataLabel, Finished, LossReport, MetricReport, Published, RunFolder, column_title,
 };
-use lacuna_losses::LabelNeeds;
 
 /// The row that others are compared with unless another is named.
-const ASSUME_NEGATIVE: &str = "an";
+pub(super) const ASSUME_NEGATIVE: &str = "an";
 
 /// A run folder with everything that its section says.
 struct Results<'a> {
@@ -23,7 +21,8 @@ struct Results<'a> {
     /// Each row of the table over its seeds.
     rows: Vec<LossReport>,
     baseline: usize,
-    /// The row with the best mean of the first column, references and the baseline left out.
+    /// The row with the best mean of the first column among those that see the labels of the baseline, which is left out; of all
+    /// rows where no other sees them.
     best: Option<usize>,
     comparison: Comparison,
     resamples: usize,
@@ -63,16 +62,6 @@ pub(super) fn section(
     Ok((Section { id, title, blocks }, summary, results.values()))
 }
 
-/// Whether a row is trained on true labels by definition.
-fn is_reference(loss: &LossSpec) -> bool {
-    loss.labels == LabelsSpec::Complete || sees_truth(&loss.name)
-}
-
-/// Whether a loss is one.
-pub(super) fn sees_truth(loss: &str) -> bool {
-    lacuna_losses::find(loss).is_ok_and(|row| row.needs == LabelNeeds::FullTruth)
-}
-
 /// What is not as it should be.
 fn spec_notes(folder: &RunFolder) -> Option<Block> {
     let mut items: Vec<String> = folder.notes().to_vec();
@@ -95,6 +84,13 @@ fn digits(metric: &MetricReport) -> usize {
     if metric.convention.starts_with("percent") { 2 } else { 4 }
 }
 
+/// A difference with its sign, and none where it rounds to 0.
+pub(super) fn signed(x: f64, digits: usize) -> String {
+    let text = format!("{x:+.digits$}");
+    let is_zero = text.bytes().all(|byte| !(b'1'..=b'9').contains(&byte));
+    if is_zero { text[1..].to_string() } else { text }
+}
+
 /// Whether more is better.
 fn larger_is_better(metric: &str) -> bool {
     let name = metric.split('.').next().unwrap_or(metric);
@@ -109,7 +105,6 @@ fn p_value(p: f64) -> String {
 impl<'a> Results<'a> {
     fn new(folder: &'a RunFolder, options: &Options) -> anyhow::Result<Self> {
         let rows = folder.rows();
-        let losses = &folder.spec().losses;
         let place = |name: &str| rows.iter().position(|row| row.loss == name);
         let baseline = match &options.baseline {
             None => place(ASSUME_NEGATIVE).unwrap_or(0),
@@ -131,12 +126,12 @@ impl<'a> Results<'a> {
         };
         let mut order: Vec<usize> = (0..rows.len()).filter(|i| of(&rows[*i]).is_some()).collect();
         order.sort_by(|a, b| of(&rows[*b]).partial_cmp(&of(&rows[*a])).unwrap_or(std::cmp::Ordering::Equal));
-        let best = order.iter().copied().find(|i| *i != baseline && !is_reference(&losses[*i]));
+        let others = || order.iter().copied().filter(|i| *i != baseline);
+        let best = others().find(|i| rows[*i].labels == rows[baseline].labels).or_else(|| others().next());
         // The baseline has the first style, the best of the others have the next ones.
         let mut styles = vec![None; rows.len()];
         styles[baseline] = Some(0);
-        let others = order.iter().copied().filter(|i| *i != baseline).take(EMPHASISED - 1);
-        others.enumerate().for_each(|(style, row)| styles[row] = Some(style + 1));
+        others().take(EMPHASISED - 1).enumerate().for_each(|(style, row)| styles[row] = Some(style + 1));
         Ok(Self {
             folder,
             rows,
@@ -184,7 +179,7 @@ impl<'a> Results<'a> {
             if let Some(tests) = tests {
                 match &tests[place] {
                     Some(found) => {
-                        let text = format!("{:+.2} [{:.2}, {:.2}]", found.mean, found.low, found.high);
+                        let text = format!("{} [{:.2}, {:.2}]", signed(found.mean, 2), found.low, found.high);
                         let clear = found.holm < 0.05;
                         let shade = if !clear {
                             0
@@ -210,7 +205,8 @@ impl<'a> Results<'a> {
     fn table_notes(&self) -> Vec<String> {
         let mut notes = vec![
             "+ / - / ? a row: mean numbers of positive, negative and unknown labels of a training row. Epochs: the chosen \
-             ones, counted within the last phase. ±: standard deviation over seeds (divided by their number)"
+             ones, counted within the last phase. ±: standard deviation over seeds (divided by their number). Bold: the best of the rows that see the labels of the \
+             baseline"
                 .to_string(),
         ];
         if self.comparison.is_ok() {
@@ -232,14 +228,15 @@ impl<'a> Results<'a> {
         notes
     }
 
-    /// Whether a row has the best mean of a column among the rows that are no references.
+    /// Whether a row has the best mean of a column among those that see the labels of the baseline.
     fn is_best(&self, place: usize, column: &str) -> bool {
-        let losses = &self.folder.spec().losses;
-        let mean = |i: usize| self.metric(&self.rows[i], column).and_then(|metric| metric.mean);
-        let Some(own) = mean(place).filter(|_| !is_reference(&losses[place])) else { return false };
-        let others = (0..self.rows.len()).filter(|i| *i != place && !is_reference(&losses[*i]));
+        let labels = self.rows[self.baseline].labels;
+        let fair: Vec<&LossReport> = self.rows.iter().filter(|row| row.labels == labels).collect();
+        let mean = |row: &LossReport| self.metric(row, column).and_then(|metric| metric.mean);
+        let row = &self.rows[place];
+        let Some(own) = mean(row).filter(|_| row.labels == labels && fair.len() > 1) else { return false };
         let better = |other: f64| if larger_is_better(column) { other > own } else { other < own };
-        self.rows.len() > 1 && !others.filter_map(mean).any(better)
+        !fair.into_iter().filter_map(mean).any(better)
     }
 
     fn intervals(&self) -> Option<Figure> {
@@ -265,7 +262,7 @@ impl<'a> Results<'a> {
         if published.is_empty() {
             return vec![];
         }
-        let header = ["row", "metric", "#ours", "#elsewhere", "#difference", "within", "source"];
+        let header = ["row", "metric", "#ours", "#elsewhere", "#difference", "#within", "source"];
         let mut table = Table::new("", header);
         for number in published {
             let ours = self.ours(number);
@@ -283,7 +280,7 @@ impl<'a> Results<'a> {
                 number.metric.clone(),
                 row.map_or_else(String::new, |row| row.metric(&number.metric)),
                 format!("{:.digits$}", number.value),
-                difference.map_or_else(String::new, |x| format!("{x:+.digits$}")),
+                difference.map_or_else(String::new, |x| signed(x, digits)),
                 within,
                 format!("{}{memory}", number.source),
             ];
@@ -487,6 +484,7 @@ mod tests {
         let runs = [vec![1.0, 2.0, 3.0], vec![3.0, 4.0]];
         assert_eq!(mean_by_epoch(&runs), [(1.0, 2.0), (2.0, 3.0), (3.0, 3.0)]);
         assert_eq!(mean_by_epoch(&[]), []);
+        assert_eq!([1.254, -0.001, -2.0].map(|x| signed(x, 2)), ["+1.25", "0.00", "-2.00"]);
         assert_eq!([0.0004, 0.0312, 1.0].map(p_value), ["< 0.001", "0.031", "1.000"]);
     }
 }

@@ -3,7 +3,7 @@
 use super::classes::{self, RowAps};
 use super::document::{Block, Section, Table};
 use super::plots::{Bar, EMPHASISED, bars};
-use super::run::is_tested;
+use super::run::{ASSUME_NEGATIVE, is_tested};
 use super::summary::Summary;
 use super::values::{Kind, Value};
 use super::{Options, data};
@@ -103,14 +103,18 @@ fn mean(row: &StudyRow) -> f64 {
     row.clean.metrics.get("map").map_or(f64::NEG_INFINITY, |spread| spread.mean)
 }
 
-/// The baseline and the best other row that does not see the truth.
+/// The baseline, and the best other row that sees the same labels; of all others where none does.
 fn compared<'a>(record: &'a StudyRecord, options: &Options) -> (&'a str, &'a str) {
-    let named = options.baseline.as_deref().unwrap_or("an");
-    let of_name = record.rows.iter().find(|row| row.row == named).or(record.rows.first());
-    let baseline = of_name.map_or("", |row| row.row.as_str());
-    let others = record.rows.iter().filter(|row| row.row != baseline && !super::run::sees_truth(&row.loss));
-    let best = others.max_by(|a, b| mean(a).total_cmp(&mean(b)));
-    (baseline, best.map_or("", |row| row.row.as_str()))
+    let named = options.baseline.as_deref().unwrap_or(ASSUME_NEGATIVE);
+    let Some(base) = record.rows.iter().find(|row| row.row == named).or(record.rows.first()) else {
+        return ("", "");
+    };
+    let best = |fair: bool| {
+        let others =
+            record.rows.iter().filter(|row| row.row != base.row && (!fair || row.labels == base.labels));
+        others.max_by(|a, b| mean(a).total_cmp(&mean(b)))
+    };
+    (&base.row, best(true).or_else(|| best(false)).map_or("", |row| &row.row))
 }
 
 fn aps(record: &StudyRecord, options: &Options) -> Vec<RowAps> {
