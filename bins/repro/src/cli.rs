@@ -37,6 +37,8 @@ const EXAMPLES: &str = "Examples:
   repro run spml-linear --data features/ --json > losses.jsonl
   repro run spml-linear --data x.npy --labels y.csv --match row \\
       --test x_test.npy --test-labels y_test.csv --loss an
+  repro report runs/spml-linear-features-001 --out report/
+  repro diff runs/before runs/after
   repro run --spec big.toml --out big/ --classes 0/100        one of 100 tasks
   repro run --spec runs/spml-linear-features-001/spec.toml     once more";
 
