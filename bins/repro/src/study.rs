@@ -19,11 +19,14 @@ pub(crate) const RECORD: &str = "study.jsonl";
 pub(crate) fn command(args: &StudyArgs) -> anyhow::Result<i32> {
     screen::set_quiet(args.quiet);
     let mut spec = crate::specs::find_variant(&args.name, args.variant.as_deref())?;
+    // The command line has the last word, before what differs on the set of data.
     if !args.masks.is_empty() {
         spec.study.get_or_insert_default().masks.clone_from(&args.masks);
+        spec.variants.iter_mut().for_each(|variant| drop(variant.study.remove("masks")));
     }
     if let Some(inits) = args.inits {
         spec.study.get_or_insert_default().inits = inits;
+        spec.variants.iter_mut().for_each(|variant| drop(variant.study.remove("inits")));
     }
     spec.check()?;
     let study = Study::new(&spec, &args.overrides()?, args.resamples)?;

@@ -9,45 +9,10 @@ use lacuna_train::{LastBatch, On, ResolvedProcedure, Rows, Start, Training};
 impl Plan {
     /// Everything two people have to agree on to compare two numbers, one statement a line.
     pub fn conventions(&self) -> Vec<String> {
-        let (t, p, d) = (&self.spec.training, &self.spec.protocol, self.data());
+        let d = self.data();
         let absent = d.tested_classes().iter().filter(|tested| !**tested).count();
-        let validating = match d.val {
-            ValRows::Train => d.split.val.len(),
-            ValRows::TestEnd(rows) => rows,
-            ValRows::None => 0,
-        };
-        let split = match d.val {
-            ValRows::Train if p.validation == crate::Validation::LeftOut => {
-                "training rows that the protocol leaves out validate".to_string()
-            }
-            ValRows::Train => {
-                format!("{:.0} % of the training rows validate (seed {})", 100.0 * p.val_share, p.split_seed)
-            }
-            ValRows::TestEnd(_) => {
-                "the last rows of the test part validate and are not tested on".to_string()
-            }
-            ValRows::None => "no rows validate".to_string(),
-        };
-        let mut lines = vec![
-            format!(
-                "Data: {} training rows, {validating} to validate, {} to test, {} features {}, {} classes",
-                d.split.train.len(),
-                d.tested.len(),
-                d.train.features.columns(),
-                match t.transform.name.as_str() {
-                    "none" => "as they are".to_string(),
-                    _ => format!("after {}", t.transform),
-                },
-                d.classes()
-            ),
-            format!(
-                "Labels: {}; split: {split}; k = {:.4} positives a row",
-                self.mask(),
-                d.expected_positives
-            ),
-            training_line(t),
-            format!("Metric: {}", self.metric_line()),
-        ];
+        let mut lines = self.shared_conventions().to_vec();
+        lines[3] = format!("{}; {}", lines[3], self.seeds());
         lines.extend(self.procedures());
         for row in self
             .asked
@@ -72,6 +37,48 @@ impl Plan {
         lines
     }
 
+    /// What all rows of the table share: data, labels, training, and metric without the number of runs.
+    pub(crate) fn shared_conventions(&self) -> [String; 4] {
+        let (t, p, d) = (&self.spec.training, &self.spec.protocol, self.data());
+        let validating = match d.val {
+            ValRows::Train => d.split.val.len(),
+            ValRows::TestEnd(rows) => rows,
+            ValRows::None => 0,
+        };
+        let split = match d.val {
+            ValRows::Train if p.validation == crate::Validation::LeftOut => {
+                "training rows that the protocol leaves out validate".to_string()
+            }
+            ValRows::Train => {
+                format!("{:.0} % of the training rows validate (seed {})", 100.0 * p.val_share, p.split_seed)
+            }
+            ValRows::TestEnd(_) => {
+                "the last rows of the test part validate and are not tested on".to_string()
+            }
+            ValRows::None => "no rows validate".to_string(),
+        };
+        [
+            format!(
+                "Data: {} training rows, {validating} to validate, {} to test, {} features {}, {} classes",
+                d.split.train.len(),
+                d.tested.len(),
+                d.train.features.columns(),
+                match t.transform.name.as_str() {
+                    "none" => "as they are".to_string(),
+                    _ => format!("after {}", t.transform),
+                },
+                d.classes()
+            ),
+            format!(
+                "Labels: {}; split: {split}; k = {:.4} positives a row",
+                self.mask(),
+                d.expected_positives
+            ),
+            training_line(t),
+            format!("Metric: {}", self.measured()),
+        ]
+    }
+
     /// Procedures that the settings do not name, and where their rows, views and layers come from; the rows of the table that have
     /// the same ones on one line.
     fn procedures(&self) -> Vec<String> {
@@ -90,8 +97,8 @@ impl Plan {
         lines.into_iter().map(line).collect()
     }
 
-    /// The measured metric, the choice of the epoch and the number of seeds.
-    fn metric_line(&self) -> String {
+    /// The measured metrics and the choice of the epoch.
+    fn measured(&self) -> String {
         let evaluation = &self.spec.evaluation;
         let convention = |name: &String| match name.as_str() {
             "map" => format!("test mAP in percent, {}", lacuna_metrics::MapConvention::SPML),
@@ -110,11 +117,15 @@ impl Plan {
                 if on == On::Complete { "true" } else { "observed" }
             ),
         };
-        let seeds = match self.spec.training.seeds {
+        format!("{}, {chosen}", metrics.join(", "))
+    }
+
+    /// What a mean is over.
+    fn seeds(&self) -> String {
+        match self.spec.training.seeds {
             1 => "one seed of first weights and row order".to_string(),
             n => format!("mean ± standard deviation (ddof 0) over {n} seeds of first weights and row order"),
-        };
-        format!("{}, {chosen}; {seeds}", metrics.join(", "))
+        }
     }
 
     /// The differences in the training of a row.

@@ -244,6 +244,9 @@ pub struct Variant {
     /// Keys of `[training]` that differ.
     #[serde(default)]
     pub training: toml::Table,
+    /// Keys of `[study]` that differ, as for a set that has one mask.
+    #[serde(default, skip_serializing_if = "toml::Table::is_empty")]
+    pub study: toml::Table,
     /// Keys of `[training]` of single rows that differ, by the name of the row.
     #[serde(default)]
     pub rows: BTreeMap<String, toml::Table>,
@@ -393,6 +396,13 @@ impl Spec {
         let mut training = toml::Table::try_from(&spec.training).map_err(|e| wrong(e.to_string()))?;
         merge(&mut training, &variant.training);
         spec.training = training.try_into().map_err(|e: toml::de::Error| wrong(e.message().to_string()))?;
+        if !variant.study.is_empty() {
+            let study = spec.study.clone().unwrap_or_default();
+            let mut study = toml::Table::try_from(&study).map_err(|e| wrong(e.to_string()))?;
+            merge(&mut study, &variant.study);
+            let study = study.try_into().map_err(|e: toml::de::Error| wrong(e.message().to_string()))?;
+            spec.study = Some(study);
+        }
         for (row, differs) in &variant.rows {
             let loss = spec.losses.iter_mut().find(|loss| loss.row() == row);
             let loss = loss.ok_or_else(|| wrong(format!("unknown row `{row}`")))?;

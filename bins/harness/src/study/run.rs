@@ -64,11 +64,12 @@ impl Spec {
     /// # Errors
     /// As for [`Spec::on`].
     pub fn study_digest(&self, data: &str) -> Result<String, HarnessError> {
-        let mut spec = self.on(data)?.deciding();
+        let of_data = self.on(data)?;
+        let study = of_data.study.clone().unwrap_or_default();
+        let mut spec = of_data.deciding();
         spec.data = lacuna_source::DataSource::default();
         spec.losses.iter_mut().for_each(|loss| loss.note.clear());
         let mut text = spec.to_toml()?;
-        let study = self.study.clone().unwrap_or_default();
         text.push_str(&format!("{study:?}"));
         for claim in self.claims.iter().filter(|claim| claim.is_on(data)) {
             text.push_str(&format!("{:?}", (&claim.better, &claim.worse, &claim.metric)));
@@ -86,10 +87,10 @@ impl Study {
     /// # Errors
     /// As for [`Plan::new`]; [`HarnessError::Setting`] for several masks of data that has its own.
     pub fn new(spec: &Spec, overrides: &Overrides, resamples: usize) -> Result<Self, HarnessError> {
-        let study = spec.study.clone().unwrap_or_default();
         let data = overrides.data.as_ref().unwrap_or(&spec.data);
         let digest = overrides.apply_keys(spec.clone())?.study_digest(&crate::overrides::short_name(data))?;
         let spec = overrides.apply(spec)?;
+        let study = spec.study.clone().unwrap_or_default();
         let mut losses = Vec::new();
         let mut rows = Vec::new();
         for loss in &spec.losses {
@@ -373,10 +374,6 @@ impl Study {
             ValRows::TestEnd(rows) => rows,
             ValRows::None => 0,
         };
-        let general = ["Data: ", "Labels: ", "Training: ", "Metric: "];
-        let conventions = self.first().conventions();
-        let conventions =
-            conventions.into_iter().filter(|line| general.iter().any(|start| line.starts_with(start)));
         let head = StudyHead {
             benchmark: self.spec.name.clone(),
             data: data.name.clone(),
@@ -392,7 +389,7 @@ impl Study {
             train_rows: data.train.rows(),
             features: data.train.features.columns(),
             classes: data.classes(),
-            conventions: conventions.collect(),
+            conventions: self.first().shared_conventions().to_vec(),
         };
         Ok(StudyRecord { head, rows, claims, causes })
     }

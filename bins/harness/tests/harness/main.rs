@@ -10,6 +10,7 @@ mod procedures;
 mod real_data;
 mod records;
 mod store;
+mod study;
 
 use lacuna_harness::Spec;
 use lacuna_source::DataSource;

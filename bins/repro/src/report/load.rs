@@ -15,14 +15,18 @@ pub(super) enum Loaded {
     /// Those of `repro run`.
     Run(Box<RunFolder>),
     /// Those of `repro study`.
-    Study {
-        path: PathBuf,
-        record: Box<StudyRecord>,
-        /// The benchmark of this name that the program has.
-        spec: Box<Spec>,
-        /// The data of the first mask.
-        data: Option<DataLabel>,
-    },
+    Study(Box<StudyFolder>),
+}
+
+/// The results of a study.
+#[derive(Debug)]
+pub(super) struct StudyFolder {
+    pub(super) path: PathBuf,
+    pub(super) record: StudyRecord,
+    /// The benchmark of this name that the program has: published numbers, and who claims what.
+    pub(super) spec: Spec,
+    /// The data of the first mask.
+    pub(super) data: Option<DataLabel>,
 }
 
 impl Loaded {
@@ -30,7 +34,7 @@ impl Loaded {
     pub(super) fn files(&self) -> Vec<PathBuf> {
         match self {
             Loaded::Run(folder) => folder.files(),
-            Loaded::Study { path, .. } => vec![path.join(RECORD)],
+            Loaded::Study(study) => vec![study.path.join(RECORD)],
         }
     }
 }
@@ -53,5 +57,5 @@ pub(super) fn folder(path: &Path) -> anyhow::Result<Loaded> {
     let mask = record.head.masks.first().map(|mask| path.join(format!("mask-{mask}")));
     let first = mask.filter(|mask| mask.is_dir()).map(|mask| RunFolder::read(&mask)).transpose()?;
     let data = first.and_then(|folder| folder.data().cloned());
-    Ok(Loaded::Study { path: path.into(), record: Box::new(record), spec: Box::new(spec), data })
+    Ok(Loaded::Study(Box::new(StudyFolder { path: path.into(), record, spec, data })))
 }

@@ -88,9 +88,7 @@ fn document(loaded: &[Loaded], options: &Options) -> anyhow::Result<(Document, V
         let id = format!("s{}", i + 1);
         let (section, line, numbers) = match one {
             Loaded::Run(folder) => run::section(folder, id, options)?,
-            Loaded::Study { path, record, spec, data } => {
-                study::section(path, record, spec, data.as_ref(), id, options)
-            }
+            Loaded::Study(study) => study::section(study, id, options),
         };
         sections.push(section);
         lines.push(line);

@@ -2,6 +2,7 @@
 
 use super::classes::{self, RowAps};
 use super::document::{Block, Section, Table};
+use super::load::StudyFolder;
 use super::plots::{Bar, EMPHASISED, bars};
 use super::run::{ASSUME_NEGATIVE, is_tested};
 use super::summary::Summary;
@@ -9,18 +10,13 @@ use super::values::{Kind, Value};
 use super::{Options, data};
 use crate::verdicts;
 use lacuna_formats::shown;
-use lacuna_harness::{Cells, Chosen, DataLabel, Difference, Spec, StudyRecord, StudyRow, Verdict};
+use lacuna_harness::{Cells, Chosen, Difference, StudyRecord, StudyRow, Verdict};
 use std::path::Path;
 
-/// Section, line of the summary, and numbers. `spec` is the benchmark of the study, with the published numbers and who claims what.
-pub(super) fn section(
-    folder: &Path,
-    record: &StudyRecord,
-    spec: &Spec,
-    data: Option<&DataLabel>,
-    id: String,
-    options: &Options,
-) -> (Section, Summary, Vec<Value>) {
+/// Section, line of the summary, and numbers.
+pub(super) fn section(study: &StudyFolder, id: String, options: &Options) -> (Section, Summary, Vec<Value>) {
+    let StudyFolder { path: folder, record, spec, data } = study;
+    let data = data.as_ref();
     let head = &record.head;
     let title = format!("{} on {}, study", shown(&head.benchmark), shown(&head.data));
     let masks = head.masks.iter().map(u64::to_string).collect::<Vec<_>>().join(", ");
