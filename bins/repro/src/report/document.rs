@@ -114,7 +114,9 @@ impl Table {
     /// A table of cells.
     pub(super) fn of(caption: &str, cells: Cells) -> Self {
         let Cells { header, rows, numbers, notes } = cells;
-        let head = |(i, text): (usize, String)| Head { text, number: numbers.contains(&i) };
+        let digits = |text: &String| text.chars().all(|c| c.is_ascii_digit() || "+-±.,[]<>e% ".contains(c));
+        let are_numbers = |i: usize| rows.iter().all(|row| row.get(i).is_some_and(digits));
+        let head = |(i, text): (usize, String)| Head { number: numbers.contains(&i) || are_numbers(i), text };
         Self {
             caption: caption.to_string(),
             header: header.into_iter().enumerate().map(head).collect(),

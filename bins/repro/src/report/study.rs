@@ -21,7 +21,7 @@ pub(super) fn section(study: &StudyFolder, id: String, options: &Options) -> (Se
     let title = format!("{} on {}, study", shown(&head.benchmark), shown(&head.data));
     let masks = head.masks.iter().map(u64::to_string).collect::<Vec<_>>().join(", ");
     let mut blocks = vec![Block::text(format!(
-        "{}. {} runs: masks {masks}, {} first weights for each, every setting of each row's grid; {} rows train, {} validate, {} are \
+        "{}. {} runs: masks {masks}; first weights for each mask: {}; every setting of each row's grid. {} rows train, {} validate, {} are \
          tested on, {} features, {} classes.",
         spec.title,
         head.runs,

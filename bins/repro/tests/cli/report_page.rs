@@ -7,13 +7,17 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 const WIDTHS: [usize; 3] = [360, 800, 1600];
+/// A4 between margins of 1 cm.
+const PAPER: usize = 718;
 
 /// Writes into the window around it how wide the page is, and what reaches beyond it. What lies in a box that scrolls may be wider.
 const MEASURE: &str = r#"<script>addEventListener("load", () => {
   const root = document.documentElement, wide = [];
   for (const element of document.body.querySelectorAll("*")) {
     const box = element.getBoundingClientRect();
-    if (box.right > root.clientWidth + 0.5 && !element.closest(".scroll")) wide.push(element.tagName);
+    const outer = element.closest(".scroll");
+    const scrolls = outer && getComputedStyle(outer).overflowX == "auto";
+    if (box.right > root.clientWidth + 0.5 && !scrolls) wide.push(element.tagName);
   }
   for (const svg of document.querySelectorAll("svg")) {
     const frame = svg.getBoundingClientRect();
@@ -51,18 +55,17 @@ fn opened(browser: &Path, profile: &Path, page: &Path, more: &[String]) -> Strin
 }
 
 /// What reaches beyond the window, width by width: lines `360 true`, or `360 false` and the elements.
-fn measured(browser: &Path, folder: &Path, page: &str) -> Vec<String> {
+fn measured(browser: &Path, folder: &Path, page: &str, widths: &[usize]) -> Vec<String> {
     // The policy of the page runs no scripts; the copy that is measured has none.
     let start = page.find("<meta http-equiv").expect("the page has a policy");
     let end = start + page[start..].find('>').unwrap() + 1;
     let copy = page[..start].to_string() + &page[end..].replace("</body>", &format!("{MEASURE}</body>"));
     fs::write(folder.join("copy.html"), copy).unwrap();
     // A window of less than some 500 pixels is made wider; a frame is not.
-    let frames: String = WIDTHS
-        .map(|width| {
-            format!("<iframe src=\"copy.html\" style=\"width:{width}px;height:900px;border:0\"></iframe>")
-        })
-        .concat();
+    let frame = |width: &usize| {
+        format!("<iframe src=\"copy.html\" style=\"width:{width}px;height:900px;border:0\"></iframe>")
+    };
+    let frames: String = widths.iter().map(frame).collect();
     let collect = "<script>addEventListener(\"message\", e => { const li = document.createElement(\"li\"); \
                    li.textContent = e.data[0] + \" \" + (e.data[1] && !e.data[2].length) + \" \" + e.data[2]; \
                    document.body.append(li); });</script>";
@@ -106,10 +109,13 @@ fn nothing_overflows_and_no_network_is_asked_for() {
     let path = dir.path().join("o/report.html");
     let page = fs::read_to_string(&path).unwrap();
     let fits = WIDTHS.map(|width| format!("{width} true"));
-    assert_eq!(measured(&browser, dir.path(), &page), fits);
+    assert_eq!(measured(&browser, dir.path(), &page, &WIDTHS), fits);
+    // On paper nothing scrolls, so tables have to fit as well.
+    let print = page.replace("@media print", "@media all");
+    assert_eq!(measured(&browser, dir.path(), &print, &[PAPER]), [format!("{PAPER} true")]);
     // The measurement sees what is too wide.
     let wider = page.replace("<footer>", "<div style=\"width:900px\">x</div><footer>");
-    let found = measured(&browser, dir.path(), &wider);
+    let found = measured(&browser, dir.path(), &wider, &WIDTHS);
     let verdicts: Vec<bool> = found.iter().map(|line| line.contains("true")).collect();
     assert_eq!(verdicts, [false, false, true], "{found:?}");
 
