@@ -16,6 +16,7 @@ mod reports;
 mod resume;
 mod runs;
 mod size;
+mod studies;
 mod sweeps;
 mod tensorboard;
 
