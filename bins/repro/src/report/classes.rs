@@ -99,14 +99,18 @@ fn by_frequency(rows: &[RowAps], counts: &[usize], classes: &[usize]) -> Option<
         };
         let mut points: Vec<(f64, f64)> = groups.iter().map(point).collect();
         points.reverse();
-        Line { name: row.name.clone(), points, style: row.style }
+        Line { name: shown(&row.name), points, style: row.style }
     };
     let all: Vec<Line> = rows.iter().filter(|row| row.ap.len() == counts.len()).map(line).collect();
-    let note = format!(
-        "Each point is the mean over some {} classes that follow each other in frequency{}.",
-        groups[0].len(),
-        if seen.len() < classes.len() { "; classes without a training positive are left out" } else { "" }
-    );
+    let point = match groups[0].len() {
+        1 => "Each point is a class".to_string(),
+        n => format!("Each point is the mean over up to {n} classes that follow each other in frequency"),
+    };
+    let left_out = match classes.len() - seen.len() {
+        0 => "",
+        _ => "; classes without an observed positive are left out",
+    };
+    let note = format!("{point}{left_out}.");
     lines(
         "AP against frequency",
         Axis { title: "observed positives of a class", scale: Scale::Log },

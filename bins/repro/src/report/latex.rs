@@ -9,10 +9,20 @@ const LONG: usize = 35;
 /// Letters from which on a column breaks its lines.
 const WIDE: usize = 32;
 
+/// Letters after which a word may be broken.
+const LONGEST_WORD: usize = 20;
+
 /// Text without what TeX would act on. Letters that not every engine has are written as their numbers.
 fn escape(text: &str) -> String {
     let mut out = String::new();
+    let mut unbroken = 0;
     for c in clean(text).chars() {
+        // A line may end within what has no blank.
+        unbroken = if c.is_whitespace() { 0 } else { unbroken + 1 };
+        if unbroken > LONGEST_WORD || (unbroken > 1 && c > '\u{17f}') {
+            out.push_str("\\allowbreak{}");
+            unbroken = 1;
+        }
         match c {
             '\\' => out.push_str("\\textbackslash{}"),
             '{' | '}' | '$' | '&' | '#' | '_' | '%' => {
@@ -129,5 +139,6 @@ mod tests {
         assert!(text.contains("100 \\% a\\_b \\& \\#1") && text.contains("é $\\pm$"), "{text}");
         assert!(text.contains("U+65E5") && text.chars().all(|c| c < '\u{180}'), "{text}");
         assert_eq!(escape("a\nb"), "a b");
+        assert_eq!(escape(&"x".repeat(50)).matches("\\allowbreak{}").count(), 2);
     }
 }

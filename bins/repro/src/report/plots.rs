@@ -2,7 +2,6 @@
 //! in black on white; lines also differ in dashes and marks, so that they are told apart in grey.
 
 use lacuna::cli::screen::clean;
-use lacuna_formats::shown;
 use serde::{Serialize, Serializer};
 use std::fmt::Write as _;
 
@@ -52,6 +51,8 @@ pub(super) struct Axis<'a> {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Scale {
     Linear,
+    /// Numbered at whole numbers alone.
+    Whole,
     Log,
     /// Logarithms where all values are positive and the largest is at least 20 times the smallest.
     Auto,
@@ -71,13 +72,13 @@ fn escape(text: &str) -> String {
     clean(text).replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
-/// A name that is no wider than `width`, with `..` where it was cut.
+/// A name without what acts on text, no wider than `width`, with `..` where it was cut.
 fn fitted(name: &str, width: f64) -> String {
+    let name = clean(name);
     // Letters beyond Latin may be as wide as high.
     let wide = |c: char| if (c as u32) < 0x370 { LETTER_WIDTH } else { 1.1 * LETTER };
-    let name = shown(name);
     if name.chars().map(wide).sum::<f64>() <= width {
-        return name;
+        return name.to_string();
     }
     let (mut short, mut used) = (String::new(), 2.0 * LETTER_WIDTH);
     for c in name.chars() {
@@ -115,6 +116,7 @@ struct Range {
     low: f64,
     high: f64,
     log: bool,
+    whole: bool,
     from: f64,
     to: f64,
 }
@@ -128,13 +130,13 @@ impl Range {
             return None;
         }
         let log = match scale {
-            Scale::Linear => false,
+            Scale::Linear | Scale::Whole => false,
             Scale::Log => low > 0.0,
             Scale::Auto => low > 0.0 && high >= 20.0 * low,
         };
         let (low, high) = if log { (low.log10(), high.log10()) } else { (low, high) };
         let margin = if high > low { 0.04 * (high - low) } else { 0.5 };
-        Some(Self { low: low - margin, high: high + margin, log, from, to })
+        Some(Self { low: low - margin, high: high + margin, log, whole: scale == Scale::Whole, from, to })
     }
 
     fn place(&self, x: f64) -> f64 {
@@ -144,6 +146,7 @@ impl Range {
 
     fn ticks(&self, count: f64) -> Vec<f64> {
         if !self.log {
+            let count = if self.whole { count.min(self.high - self.low) } else { count };
             return ticks(self.low, self.high, count);
         }
         let steps: &[f64] = if self.high - self.low > count { &[1.0] } else { &[1.0, 2.0, 5.0] };
@@ -151,7 +154,11 @@ impl Range {
         let stride = ((self.high - self.low) / (2.0 * count)).ceil().max(1.0) as usize;
         let all =
             powers.step_by(stride).flat_map(|power| steps.iter().map(move |step| step * 10f64.powi(power)));
-        all.filter(|x| (self.low..=self.high).contains(&x.log10())).collect()
+        let inside: Vec<f64> = all.filter(|x| (self.low..=self.high).contains(&x.log10())).collect();
+        match inside.len() {
+            0..=2 => ticks(10f64.powf(self.low), 10f64.powf(self.high), count),
+            _ => inside,
+        }
     }
 }
 
@@ -231,7 +238,7 @@ pub(super) fn lines(title: &str, x: Axis<'_>, y: Axis<'_>, lines: &[Line], note:
         svg.push_str("</g>");
     }
     svg.push_str("</svg>");
-    let key = |line: &Line| Some(Key { name: shown(&line.name), sample: sample(line.style?) });
+    let key = |line: &Line| Some(Key { name: line.name.clone(), sample: sample(line.style?) });
     let legend: Vec<Key> = lines.iter().filter_map(key).collect();
     let thin = lines.len() - legend.len();
     let others = if thin > 0 { format!("{thin} more as thin lines. ") } else { String::new() };
@@ -348,6 +355,7 @@ mod tests {
         let figure = bars("Differences", "mAP", &[bar(-3.0), bar(2.0)], "").unwrap();
         assert!(!figure.svg.0.contains("<script") && !figure.svg.0.contains('\u{202e}'));
         assert!(figure.svg.0.len() < 4000);
+        assert_eq!(fitted("a\\u{202e}b", 300.0), "a\\u{202e}b", "what is escaped is not escaped again");
         assert!(attributes(&figure.svg.0, "x").iter().all(|x| (0.0..=WIDTH).contains(x)));
         let longest =
             figure.svg.0.split("class=\"end\"").skip(1).map(|t| t.find("</text>").unwrap()).max().unwrap();
@@ -371,6 +379,13 @@ mod tests {
             |a: &[f64], b: &[f64]| a.len() == b.len() && a.iter().zip(b).all(|(a, b)| (a - b).abs() < 1e-9);
         assert!(close(&ticks(0.0, 1.0, 5.0), &[0.0, 0.2, 0.4, 0.6, 0.8, 1.0]));
         assert!(close(&ticks(61.0, 88.0, 5.0), &[65.0, 70.0, 75.0, 80.0, 85.0]));
+        let range = |values: [f64; 2], scale| Range::over(values.into_iter(), scale, 0.0, 1.0).unwrap();
+        assert!(close(&range([1.0, 4.0], Scale::Whole).ticks(6.0), &[1.0, 2.0, 3.0, 4.0]));
+        assert!(close(&range([0.002, 1.0], Scale::Log).ticks(5.0)[..3], &[0.002, 0.005, 0.01]));
+        assert!(
+            range([14.0, 43.0], Scale::Log).ticks(6.0).len() > 3,
+            "a short range of logarithms has numbers too"
+        );
         assert_eq!([0.2, 0.0, 1e-7, 250_000.0].map(number), ["0.2", "0", "1.0e-7", "2.5e5"]);
     }
 }

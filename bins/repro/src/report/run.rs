@@ -244,7 +244,7 @@ impl<'a> Results<'a> {
         let bar = |(place, found): (usize, &Option<lacuna_harness::Difference>)| {
             let found = found.as_ref()?;
             let interval = Some((found.low, found.high));
-            Some(Bar { name: self.rows[place].loss.clone(), value: found.mean, interval })
+            Some(Bar { name: self.name(place), value: found.mean, interval })
         };
         let all: Vec<Bar> = tests.iter().enumerate().filter_map(bar).collect();
         let axis = format!("difference in test mAP to {}, percentage points", self.name(self.baseline));
@@ -300,7 +300,7 @@ impl<'a> Results<'a> {
 
     /// Training loss, the metric of selection, and the hidden positives that are found, by epoch.
     fn curves(&self) -> Vec<Figure> {
-        let epoch = Axis { title: "epoch", scale: Scale::Linear };
+        let epoch = Axis { title: "epoch", scale: Scale::Whole };
         let select = &self.folder.spec().evaluation.select;
         let of = |values: &dyn Fn(&Finished) -> Vec<f64>| -> Vec<Line> {
             let line = |(place, row): (usize, &LossReport)| {

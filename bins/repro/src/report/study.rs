@@ -39,7 +39,7 @@ pub(super) fn section(study: &StudyFolder, id: String, options: &Options) -> (Se
         blocks.push(Block::heading("Claims"));
         blocks.push(Block::Table(judged(claims, record)));
         let bar = |claim: &lacuna_harness::DecidedClaim| Bar {
-            name: format!("{} > {}", claim.better, claim.worse),
+            name: format!("{} > {}", shown(&claim.better), shown(&claim.worse)),
             value: claim.clean.mean,
             interval: Some((claim.clean.low, claim.clean.high)),
         };
