@@ -10,9 +10,25 @@ pub type Comparison = Result<Vec<Option<Difference>>, String>;
 
 const METRIC: &str = "map";
 
+/// Test mAP of a run.
+struct RunValues {
+    seed: u64,
+    map: f64,
+    /// Under each resample.
+    resampled: Vec<f64>,
+}
+
+/// Those of the seeds that the other row has too.
+fn paired(runs: &[RunValues], other: &[RunValues]) -> Option<RowValues> {
+    let both = || runs.iter().filter(|run| other.iter().any(|other| other.seed == run.seed));
+    let values: Vec<f64> = both().map(|run| run.map).collect();
+    let resampled = both().map(|run| run.resampled.clone()).collect();
+    (!values.is_empty()).then(|| RowValues { values: vec![values], resampled: vec![resampled] })
+}
+
 impl RunFolder {
-    /// Compares every row with the row `baseline` by a paired bootstrap over the test rows: a resample draws them once for all
-    /// rows of the table, and the mean over the seeds of each is compared. Holm's correction is over the rows.
+    /// Compares every row with the row `baseline` by a paired bootstrap over the test rows and the seeds: a resample draws them once
+    /// for all rows of the table. Two rows are compared over the seeds that have ended for both. Holm's correction is over the rows.
     ///
     /// # Errors
     /// [`HarnessError::Format`] for scores that are damaged.
@@ -25,33 +41,32 @@ impl RunFolder {
             return Ok(Err("the scores of the test rows are not kept in this folder".to_string()));
         };
         let base = match self.values(rows[baseline], &truth, resamples)? {
-            Ok(Some(base)) => base,
-            Ok(None) => return Ok(Err(format!("no run of {} has ended", rows[baseline]))),
+            Ok(base) if base.is_empty() => return Ok(Err(format!("no run of {} has ended", rows[baseline]))),
+            Ok(base) => base,
             Err(problem) => return Ok(Err(problem)),
         };
         let mut found = vec![None; rows.len()];
         for (place, row) in rows.iter().enumerate().filter(|(place, _)| *place != baseline) {
-            match self.values(row, &truth, resamples)? {
-                Ok(Some(values)) => {
-                    found[place] = Some(difference(row, &[(1.0, &values), (-1.0, &base)], resamples)?);
-                }
-                Ok(None) => {}
+            let runs = match self.values(row, &truth, resamples)? {
+                Ok(runs) => runs,
                 Err(problem) => return Ok(Err(problem)),
+            };
+            if let (Some(ours), Some(theirs)) = (paired(&runs, &base), paired(&base, &runs)) {
+                found[place] = Some(difference(row, &[(1.0, &ours), (-1.0, &theirs)], resamples)?);
             }
         }
         correct(found.iter_mut().flatten().collect());
         Ok(Ok(found))
     }
 
-    /// Test mAP of a row, of its runs and under each resample; `None` without a run that ended, and a sentence where the scores
-    /// of one are missing.
+    /// Test mAP of the runs of a row that ended, seed by seed; a sentence where the scores of one are missing.
     fn values(
         &self,
         row: &str,
         truth: &TrueLabels,
         resamples: Resamples,
-    ) -> Result<Result<Option<RowValues>, String>, HarnessError> {
-        let (mut runs, mut maps) = (Vec::new(), Vec::new());
+    ) -> Result<Result<Vec<RunValues>, String>, HarnessError> {
+        let (mut runs, mut ended) = (Vec::new(), Vec::new());
         for (id, run) in self.finished_of(row) {
             let of = format!("the scores of {row}, seed {},", run.seed);
             let Some(logits) = self.scores().read(id, ChosenOn::Clean)? else {
@@ -60,17 +75,15 @@ impl RunFolder {
             if logits.len() != truth.rows() * truth.classes() {
                 return Ok(Err(format!("{of} are not of the test rows that scores/labels.npy has")));
             }
+            let Some(map) = run.test_map() else {
+                return Ok(Err(format!("{row}, seed {}, has no test mAP", run.seed)));
+            };
             // The metric divides no classes into groups.
             runs.push(RunScores { logits, train_counts: vec![0; truth.classes()] });
-            maps.extend(run.test_map());
+            ended.push((run.seed, map));
         }
-        if maps.is_empty() {
-            return Ok(Ok(None));
-        }
-        let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
         let values = resamples.values(METRIC, &runs, truth)?;
-        let under = |i: usize| mean(&values.iter().map(|run| run[i]).collect::<Vec<f64>>());
-        let resampled = (0..resamples.count).map(under).collect();
-        Ok(Ok(Some(RowValues { by_mask: vec![mean(&maps)], resampled: vec![resampled] })))
+        let with = |((seed, map), resampled)| RunValues { seed, map, resampled };
+        Ok(Ok(ended.into_iter().zip(values).map(with).collect()))
     }
 }

@@ -75,19 +75,8 @@ impl Overrides {
         }
         // What differs on this set of data is the specification's own; the command line has the last word.
         spec = spec.on(&short_name(&spec.data))?;
-        self.apply_keys(spec)
-    }
-
-    /// The specification with every key changed, and its data and the variants left alone.
-    pub(crate) fn apply_keys(&self, mut spec: Spec) -> Result<Spec, HarnessError> {
         if let Some(names) = &self.losses {
-            let of_spec = |name: &String| spec.losses.iter().find(|l| l.row() == name).cloned();
-            let chosen = names.iter().map(|name| of_spec(name).unwrap_or_else(|| LossSpec::named(name)));
-            spec.losses = chosen.collect();
-            // Nothing is asked of rows that are not run.
-            let is_run = |row: &String| spec.losses.iter().any(|loss| loss.row() == row);
-            spec.claims.retain(|claim| is_run(&claim.better) && is_run(&claim.worse));
-            spec.causes.retain(|cause| cause.gap.iter().chain(&cause.changed).all(is_run));
+            spec = spec.with_rows(names);
         }
         let keys = self.keys();
         for (i, (key, value)) in keys.iter().enumerate() {

@@ -205,7 +205,7 @@ pub(crate) struct RunArgs {
 /// Runs every row of a benchmark with every setting of its grid, on several masks, and gives its claims their verdicts
 ///
 /// Each row has the same number of settings to choose from, on true labels of the validation rows and, as a second column, on
-/// observed ones. Differences have the interval of a paired bootstrap over test rows and masks, with Holm's correction over the
+/// observed ones. Differences have the interval of a paired bootstrap over test rows, masks and first weights, with Holm's correction over the
 /// claims. A study that was interrupted goes on where it was.
 #[derive(Args)]
 #[command(after_help = STUDIES)]

@@ -152,7 +152,10 @@ fn run_all(plan: &Plan, args: &RunArgs, joining: bool) -> anyhow::Result<i32> {
         }
     }
     let scores = kept_scores(plan, &store, args)?;
-    store.write_data_label(&plan.data_label())?;
+    if let Err(error) = store.write_data_label(&plan.data_label()) {
+        store.close();
+        return Err(error.into());
+    }
     let options = RunOptions {
         jobs,
         scores: scores.as_ref(),

@@ -25,7 +25,7 @@ pub(crate) enum Sources {
 
 /// The three tables of a study: rows, claims, causes.
 pub(crate) fn tables(spec: &Spec, record: &StudyRecord, sources: Sources) -> [Cells; 3] {
-    [rows(spec, record), claims(spec, record, sources), causes(record)]
+    [rows(spec, record), claims(spec, record, sources), causes(spec, record)]
 }
 
 /// `86.41 ± 0.52 ± 0.21`.
@@ -142,7 +142,7 @@ fn claims(spec: &Spec, record: &StudyRecord, sources: Sources) -> Cells {
         cells
     };
     let notes = vec![format!(
-        "difference: mean and 95 % interval of {} resamples of test rows and masks, drawn in pairs; holds and does not hold where p \
+        "difference: mean and 95 % interval of {} resamples of test rows, masks and first weights, drawn in pairs; holds and does not hold where p \
          after Holm's correction over the {} claims is below 0.05, else not separable",
         record.head.resamples,
         record.claims.len()
@@ -150,12 +150,20 @@ fn claims(spec: &Spec, record: &StudyRecord, sources: Sources) -> Cells {
     Cells { header, rows: record.claims.iter().map(row).collect(), numbers: vec![], notes }
 }
 
-fn causes(record: &StudyRecord) -> Cells {
+/// What makes the gap, as the specification has it now.
+fn says<'t>(spec: &'t Spec, cause: &'t lacuna_harness::DecidedCause) -> &'t str {
+    let same = |of: &&lacuna_harness::Cause| {
+        (&of.gap, &of.changed, &of.metric) == (&cause.gap, &cause.changed, &cause.metric)
+    };
+    spec.causes.iter().find(same).map_or(&cause.says, |of| &of.says)
+}
+
+fn causes(spec: &Spec, record: &StudyRecord) -> Cells {
     let header = ["cause", "gap", "as it stands", "changed", "the setting makes", "p (Holm)", "shown"];
     let row = |cause: &lacuna_harness::DecidedCause| {
         let ([a, b], [c, d]) = (&cause.gap, &cause.changed);
         vec![
-            cause.says.clone(),
+            says(spec, cause).to_string(),
             format!("{a} over {b}; changed: {c} over {d} ({})", cause.metric),
             interval(&cause.before, &cause.metric),
             interval(&cause.after, &cause.metric),
@@ -176,7 +184,7 @@ pub(crate) fn command(files: &[PathBuf]) -> anyhow::Result<i32> {
         let record = StudyRecord::parse(&text).map_err(anyhow::Error::msg).with_context(within)?;
         let spec = crate::specs::find(&record.head.benchmark).with_context(within)?;
         let head = &record.head;
-        if head.spec != spec.study_digest(&head.data)? {
+        if !spec.is_of(&record) {
             screen::err(&format!(
                 "note: {}: the benchmark {} has changed since this record was made",
                 path.display(),
@@ -246,7 +254,7 @@ LACUNA_WRITE=1 cargo test --release -p lacuna-repro verdicts
 
 How a comparison is made: every row of a study has the same number of settings to choose from, on true labels of the validation rows \
 (and, where there are any, on observed ones as a second column); means are over masks and first weights, with the deviation of each; \
-differences have the 95 % interval of 2,000 resamples of test rows and masks in pairs, and p is corrected over the claims of a study \
+differences have the 95 % interval of 2,000 resamples of test rows, masks and first weights in pairs, and p is corrected over the claims of a study \
 after Holm. Five masks are few: an interval that leaves 0 out by little says little. A *cause* is an intervention: the gap as it \
 stands, and the gap with one setting changed; it is shown where their difference is told from 0.
 
@@ -258,13 +266,13 @@ stand beside ours without a tolerance. Synthetic sets are no evidence about real
 pub(crate) fn page(records: &[(Spec, StudyRecord)]) -> String {
     let mut text = format!("# Verdicts\n\n{ABOUT}\n## Summary\n\n{}\n", summary(records));
     text.push_str("## Causes\n\n");
-    for (_, record) in records {
+    for (spec, record) in records {
         for cause in record.causes.iter().filter(|cause| cause.is_shown()) {
             let ([a, b], [c, d]) = (&cause.gap, &cause.changed);
             let _ = writeln!(
                 text,
                 "- {} ({} on {}: {a} over {b} {}; {c} over {d} {}.)",
-                cause.says,
+                says(spec, cause),
                 record.head.benchmark,
                 record.head.data,
                 interval(&cause.before, &cause.metric),
@@ -315,9 +323,8 @@ mod tests {
         assert!(!records.is_empty());
         for (spec, record) in &records {
             let head = &record.head;
-            assert_eq!(
-                head.spec,
-                spec.study_digest(&head.data).unwrap(),
+            assert!(
+                spec.is_of(record),
                 "the record of {0} on {1} is older than its specification: `repro study {0} --data {1} --record ...` makes it again",
                 head.benchmark,
                 head.data

@@ -375,6 +375,19 @@ impl Spec {
         spec.with(variant)
     }
 
+    /// The specification with these rows alone, in this order; a loss that it does not have is added as it is. Nothing is asked of
+    /// rows that are not run.
+    pub fn with_rows(&self, names: &[String]) -> Self {
+        let mut spec = self.clone();
+        let of_spec = |name: &String| self.losses.iter().find(|loss| loss.row() == name).cloned();
+        spec.losses =
+            names.iter().map(|name| of_spec(name).unwrap_or_else(|| LossSpec::named(name))).collect();
+        let is_run = |row: &String| names.contains(row);
+        spec.claims.retain(|claim| is_run(&claim.better) && is_run(&claim.worse));
+        spec.causes.retain(|cause| cause.gap.iter().chain(&cause.changed).all(is_run));
+        spec
+    }
+
     /// The names of its variants.
     pub fn variant_names(&self) -> impl Iterator<Item = &str> {
         self.variants.iter().filter_map(|variant| variant.name.as_deref())

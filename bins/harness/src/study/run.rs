@@ -59,14 +59,22 @@ struct Pick<'r> {
 }
 
 impl Spec {
-    /// A digest of everything that decides the runs of a study of this specification on data of a name, and what is asked of them.
+    /// Whether a record is of this specification as it is now, with all of its rows or some.
+    pub fn is_of(&self, record: &StudyRecord) -> bool {
+        let rows: Vec<String> = record.rows.iter().map(|row| row.row.clone()).collect();
+        let data = &record.head.data;
+        let digest = self.on(data).and_then(|spec| spec.with_rows(&rows).study_digest(data));
+        digest.is_ok_and(|digest| digest == record.head.spec)
+    }
+
+    /// A digest of everything that decides the runs of a study of this specification, in which the variant of the data has been
+    /// taken in, and of what is asked of them on data of this name.
     ///
     /// # Errors
-    /// As for [`Spec::on`].
+    /// As for [`Spec::to_toml`].
     pub fn study_digest(&self, data: &str) -> Result<String, HarnessError> {
-        let of_data = self.on(data)?;
-        let study = of_data.study.clone().unwrap_or_default();
-        let mut spec = of_data.deciding();
+        let study = self.study.clone().unwrap_or_default();
+        let mut spec = self.deciding();
         spec.data = lacuna_source::DataSource::default();
         spec.losses.iter_mut().for_each(|loss| loss.note.clear());
         let mut text = spec.to_toml()?;
@@ -87,9 +95,8 @@ impl Study {
     /// # Errors
     /// As for [`Plan::new`]; [`HarnessError::Setting`] for several masks of data that has its own.
     pub fn new(spec: &Spec, overrides: &Overrides, resamples: usize) -> Result<Self, HarnessError> {
-        let data = overrides.data.as_ref().unwrap_or(&spec.data);
-        let digest = overrides.apply_keys(spec.clone())?.study_digest(&crate::overrides::short_name(data))?;
         let spec = overrides.apply(spec)?;
+        let digest = spec.study_digest(&crate::overrides::short_name(&spec.data))?;
         let study = spec.study.clone().unwrap_or_default();
         let mut losses = Vec::new();
         let mut rows = Vec::new();
@@ -499,7 +506,7 @@ impl Values<'_> {
             ChosenOn::Observed => format!("{name}.observed"),
         };
         let expanded = self.study.rows[place].places.start + pick.point;
-        let mut of_row = RowValues { by_mask: vec![], resampled: vec![] };
+        let mut of_row = RowValues { values: vec![], resampled: vec![] };
         for (((_, plan), store), runs) in self.study.masks.iter().zip(self.stores).zip(&pick.runs) {
             let train_counts = plan.train_counts(expanded);
             let mut scores = Vec::new();
@@ -512,12 +519,9 @@ impl Values<'_> {
                 })?;
                 scores.push(RunScores { logits, train_counts: train_counts.clone() });
             }
-            let values = self.study.resamples.values(name, &scores, plan.test_truth())?;
-            let mean = |of: &dyn Fn(usize) -> f64| (0..runs.len()).map(of).sum::<f64>() / runs.len() as f64;
-            of_row.by_mask.push(mean(&|run| runs[run].1.metric(&recorded).unwrap_or(f64::NAN)));
-            of_row
-                .resampled
-                .push((0..self.study.resamples.count).map(|i| mean(&|run| values[run][i])).collect());
+            let of_run = |(_, run): &(&str, &Finished)| run.metric(&recorded).unwrap_or(f64::NAN);
+            of_row.values.push(runs.iter().map(of_run).collect());
+            of_row.resampled.push(self.study.resamples.values(name, &scores, plan.test_truth())?);
         }
         self.known.insert(key, of_row);
         Ok(())

@@ -211,8 +211,8 @@ impl<'a> Results<'a> {
         ];
         if self.comparison.is_ok() {
             notes.push(format!(
-                "mAP minus {}: mean difference over the seeds and 95 % interval of a paired bootstrap of {} resamples of the test \
-                 rows; p after Holm's correction over the {} rows. Seeds are not resampled",
+                "mAP minus {}: mean difference over the seeds that both have, and 95 % interval of a paired bootstrap of {} \
+                 resamples of the test rows and the seeds; p after Holm's correction over the {} rows",
                 self.name(self.baseline),
                 self.resamples,
                 self.rows.len() - 1

@@ -132,7 +132,7 @@ fn a_killed_process_loses_no_finished_run() {
             assert_eq!(results(&out), expected, "round {round}");
             let mut names: Vec<_> = fs::read_dir(&out).unwrap().map(|e| e.unwrap().file_name()).collect();
             names.sort();
-            assert_eq!(names, ["results.jsonl", "spec.toml", "table.md"]);
+            assert_eq!(names, ["data.json", "results.jsonl", "scores", "spec.toml", "table.md"]);
         }
     }
     println!("{kills} kills, {partial} with some runs kept");
