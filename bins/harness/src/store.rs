@@ -341,6 +341,7 @@ impl Store {
             for name in [SPEC, RESULTS, TABLE, DATA] {
                 let _ = fs::remove_file(self.folder.join(name));
             }
+            self.scores().remove_empty();
         }
         self.lock.release();
         remove_folders(&self.made);

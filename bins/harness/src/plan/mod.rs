@@ -429,8 +429,11 @@ impl Plan {
                         }
                     }
                 }
-                if let Some(scores) = options.scores {
-                    scores.keep(&id, self.data().classes(), &outcome)?;
+                if let Some(scores) = options.scores
+                    && let Err(error) = scores.keep(&id, self.data().classes(), &outcome)
+                {
+                    let note = format!("{}, seed {seed}: its scores are not kept: {error}", row.name);
+                    progress(Progress::Note(note));
                 }
                 let labels = self.data().counts(row.labels);
                 RunResult::Finished(Box::new(Finished::of(
