@@ -84,8 +84,9 @@ impl Plan {
     /// The data of this plan in numbers.
     pub fn data_label(&self) -> DataLabel {
         let data = self.data();
-        let truth = data.train.truth.select(&data.split.train);
-        let (train, test) = (truth.positives_per_class(), self.test_truth().positives_per_class());
+        let (truth, rows) = (&data.train.truth, &data.split.train);
+        let (train, rows_by_positives) = counted(truth, rows);
+        let test = self.test_truth().positives_per_class();
         let classes = data.train.classes.iter().zip(&train).zip(&test);
         let mut labels: Vec<(_, SeenLabels)> = Vec::new();
         for (name, key) in self.label_keys() {
@@ -93,22 +94,33 @@ impl Plan {
                 seen.rows.push(name.to_string());
                 continue;
             }
-            let observed = data.labels(key).select(&data.split.train);
-            let hides = |(real, seen): (&Label, &Label)| real.is_positive() && !seen.is_positive();
+            let observed = data.labels(key);
+            let hides = |(real, seen): &(&Label, &Label)| real.is_positive() && !seen.is_positive();
+            let hidden = |row: &usize| truth.row(*row).iter().zip(observed.row(*row)).filter(hides).count();
+            let (positives, rows_by_positives) = counted(observed, rows);
             let seen = SeenLabels {
                 rows: vec![name.to_string()],
-                counts: LabelCounts::of(&observed),
-                hidden: truth.cells().iter().zip(observed.cells()).filter(|pair| hides(*pair)).count(),
-                positives: observed.positives_per_class(),
-                rows_by_positives: by_positives(&observed),
+                counts: data.counts(key),
+                hidden: rows.iter().map(hidden).sum(),
+                positives,
+                rows_by_positives,
             };
             labels.push((key, seen));
         }
+        let class = |((name, train), test): ((&String, &usize), &usize)| ClassCounts {
+            name: name.clone(),
+            train: *train,
+            test: *test,
+        };
+        let found = |found: &lacuna_checks::Finding| FoundInData {
+            error: found.severity == Severity::Error,
+            text: found.text.clone(),
+        };
         DataLabel {
             name: data.name.clone(),
             fingerprint: data.fingerprint.clone(),
             caveat: data.caveat.map(str::to_string),
-            train_rows: data.split.train.len(),
+            train_rows: rows.len(),
             val_rows: match data.val {
                 ValRows::Train => data.split.val.len(),
                 ValRows::TestEnd(rows) => rows,
@@ -118,33 +130,25 @@ impl Plan {
             features: data.train.features.columns(),
             protocol: self.mask(),
             conventions: self.conventions(),
-            classes: classes
-                .map(|((name, train), test)| ClassCounts {
-                    name: name.to_string(),
-                    train: *train,
-                    test: *test,
-                })
-                .collect(),
-            rows_by_positives: by_positives(&truth),
+            classes: classes.map(class).collect(),
+            rows_by_positives,
             labels: labels.into_iter().map(|(_, seen)| seen).collect(),
-            findings: data
-                .findings
-                .iter()
-                .map(|found| FoundInData {
-                    error: found.severity == Severity::Error,
-                    text: found.text.clone(),
-                })
-                .collect(),
+            findings: data.findings.iter().map(found).collect(),
         }
     }
 }
 
-/// Rows by their number of positives.
-fn by_positives(labels: &LabelMatrix) -> BTreeMap<usize, usize> {
-    let mut counts = BTreeMap::new();
-    for row in 0..labels.rows() {
-        let positives = labels.row(row).iter().filter(|label| label.is_positive()).count();
-        *counts.entry(positives).or_default() += 1;
+/// Positives of each class among some rows, and these rows by their number of positives.
+fn counted(labels: &LabelMatrix, rows: &[usize]) -> (Vec<usize>, BTreeMap<usize, usize>) {
+    let (mut of_class, mut by_number) = (vec![0; labels.classes()], BTreeMap::new());
+    for row in rows {
+        let mut positives = 0;
+        for (label, count) in labels.row(*row).iter().zip(&mut of_class) {
+            let positive = usize::from(label.is_positive());
+            *count += positive;
+            positives += positive;
+        }
+        *by_number.entry(positives).or_default() += 1;
     }
-    counts
+    (of_class, by_number)
 }

@@ -6,6 +6,7 @@ use super::plots::{Axis, Bar, EMPHASISED, Figure, Line, Scale, bars, lines};
 use super::summary::Summary;
 use super::values::{Kind, Value};
 use super::{Options, data};
+use crate::verdicts::digits;
 use anyhow::bail;
 use lacuna_formats::shown;
 use lacuna_harness::{
@@ -42,7 +43,7 @@ pub(super) fn section(
     let data_name = folder.data().map_or_else(|| spec.data.given().to_string(), |data| data.name.clone());
     let title = format!("{} on {}", shown(&spec.name), shown(&data_name));
     let mut blocks = vec![Block::text(format!("{}. Follows: {}.", spec.title, spec.source))];
-    blocks.extend(spec_notes(folder));
+    blocks.extend(notes(folder));
     blocks.push(Block::heading("Results"));
     blocks.push(Block::Table(results.table()));
     match &results.comparison {
@@ -63,7 +64,7 @@ pub(super) fn section(
 }
 
 /// What is not as it should be.
-fn spec_notes(folder: &RunFolder) -> Option<Block> {
+fn notes(folder: &RunFolder) -> Option<Block> {
     let mut items: Vec<String> = folder.notes().to_vec();
     let all = folder.spec().losses.len() * folder.spec().training.seeds as usize;
     let there = folder.runs().len();
@@ -79,16 +80,16 @@ fn spec_notes(folder: &RunFolder) -> Option<Block> {
     (!items.is_empty()).then_some(Block::List { items })
 }
 
-/// Digits of a metric: those in percent are rounded to hundredths.
-fn digits(metric: &MetricReport) -> usize {
-    if metric.convention.starts_with("percent") { 2 } else { 4 }
-}
-
 /// A difference with its sign, and none where it rounds to 0.
 pub(super) fn signed(x: f64, digits: usize) -> String {
     let text = format!("{x:+.digits$}");
     let is_zero = text.bytes().all(|byte| !(b'1'..=b'9').contains(&byte));
     if is_zero { text[1..].to_string() } else { text }
+}
+
+/// A metric of a row.
+fn metric_of<'a>(row: &'a LossReport, name: &str) -> Option<&'a MetricReport> {
+    row.metrics.iter().find(|metric| metric.name == name)
 }
 
 /// Whether more is better.
@@ -121,7 +122,7 @@ impl<'a> Results<'a> {
         let columns = folder.spec().columns();
         let first = columns.first().map_or("map", String::as_str);
         let of = |row: &LossReport| {
-            let mean = row.metrics.iter().find(|metric| metric.name == first)?.mean?;
+            let mean = metric_of(row, first)?.mean?;
             Some(if larger_is_better(first) { mean } else { -mean })
         };
         let mut order: Vec<usize> = (0..rows.len()).filter(|i| of(&rows[*i]).is_some()).collect();
@@ -146,10 +147,6 @@ impl<'a> Results<'a> {
 
     fn name(&self, row: usize) -> String {
         shown(&self.rows[row].loss)
-    }
-
-    fn metric<'b>(&'b self, row: &'b LossReport, name: &str) -> Option<&'b MetricReport> {
-        row.metrics.iter().find(|metric| metric.name == name)
     }
 
     fn table(&self) -> Table {
@@ -221,7 +218,7 @@ impl<'a> Results<'a> {
         let conventions = self.rows.iter().find(|row| !row.best_epochs.is_empty());
         let metrics = conventions
             .into_iter()
-            .flat_map(|row| self.columns.iter().filter_map(|column| self.metric(row, column)));
+            .flat_map(|row| self.columns.iter().filter_map(|column| metric_of(row, column)));
         let said: Vec<String> =
             metrics.map(|metric| format!("{}: {}", metric.name, metric.convention)).collect();
         notes.extend((!said.is_empty()).then(|| said.join("; ")));
@@ -232,7 +229,7 @@ impl<'a> Results<'a> {
     fn is_best(&self, place: usize, column: &str) -> bool {
         let labels = self.rows[self.baseline].labels;
         let fair: Vec<&LossReport> = self.rows.iter().filter(|row| row.labels == labels).collect();
-        let mean = |row: &LossReport| self.metric(row, column).and_then(|metric| metric.mean);
+        let mean = |row: &LossReport| metric_of(row, column).and_then(|metric| metric.mean);
         let row = &self.rows[place];
         let Some(own) = mean(row).filter(|_| row.labels == labels && fair.len() > 1) else { return false };
         let better = |other: f64| if larger_is_better(column) { other > own } else { other < own };
@@ -266,7 +263,7 @@ impl<'a> Results<'a> {
         let mut table = Table::new("", header);
         for number in published {
             let ours = self.ours(number);
-            let digits = ours.map_or(2, digits);
+            let digits = digits(&number.metric);
             let difference = ours.and_then(|metric| metric.mean).map(|mean| mean - number.value);
             let within = match (number.tolerance, difference) {
                 (Some(tolerance), Some(off)) if off.abs() <= tolerance => format!("yes (± {tolerance})"),
@@ -295,7 +292,7 @@ impl<'a> Results<'a> {
     /// Our value of a published number.
     fn ours(&self, number: &Published) -> Option<&MetricReport> {
         let row = self.rows.iter().find(|row| row.loss == number.loss)?;
-        self.metric(row, &number.metric)
+        metric_of(row, &number.metric)
     }
 
     /// Training loss, the metric of selection, and the hidden positives that are found, by epoch.
