@@ -46,6 +46,14 @@ const EXAMPLES: &str = "Examples:
 pub(crate) enum Command {
     /// Lists benchmarks, losses and embedded data sets
     List,
+    /// Shows what a benchmark is about: its analysis, data, rows, published numbers and claims
+    Show {
+        /// Name of the benchmark
+        name: String,
+        /// A variant of it
+        #[arg(long, value_name = "NAME")]
+        variant: Option<String>,
+    },
     /// Lists every loss with its source, assumptions and parameters, or shows one with its plot
     Losses(crate::losses::LossesArgs),
     /// Hides labels by a protocol and writes the observed labels

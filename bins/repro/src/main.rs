@@ -8,6 +8,7 @@ mod losses;
 
 mod quick;
 mod report;
+mod show;
 mod signals;
 mod specs;
 mod study;
@@ -37,6 +38,7 @@ fn main() {
     exit::finish(match cli.command {
         None => run(Some("spml-linear"), RunArgs::default()),
         Some(Command::List) => list::text().and_then(|text| screen::out(&text)).map(|()| exit::DONE),
+        Some(Command::Show { name, variant }) => show::command(&name, variant.as_deref()),
         Some(Command::Losses(args)) => {
             losses::text(&args).and_then(|text| screen::out(&text)).map(|()| exit::DONE)
         }
@@ -195,7 +197,7 @@ fn run_all(plan: &Plan, args: &RunArgs, joining: bool) -> anyhow::Result<i32> {
     {
         lost.get_or_insert(error);
     }
-    let shown = show(&report, args.json, kept.then_some(folder.as_path()));
+    let shown = print(&report, args.json, kept.then_some(folder.as_path()));
     let begun = store.has_checkpoints();
     store.close();
     if let Some(error) = lost {
@@ -256,7 +258,7 @@ fn names_no_file(error: &HarnessError) -> bool {
 }
 
 /// Prints the table, or JSON.
-fn show(report: &Report, json: bool, folder: Option<&Path>) -> anyhow::Result<()> {
+fn print(report: &Report, json: bool, folder: Option<&Path>) -> anyhow::Result<()> {
     let place = folder.map(|folder| format!("results: {}", folder.display()));
     if json {
         for line in &report.losses {

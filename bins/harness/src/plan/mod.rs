@@ -192,6 +192,7 @@ impl Plan {
         let trainings: Vec<Training> =
             spec.losses.iter().map(|loss| spec.training_of(loss)).collect::<Result<_, _>>()?;
         notes.extend(notes::on_disk(data, &spec, &trainings)?);
+        notes.extend(notes::of_size(data, &spec));
         cache.transform_in_place(number, &mut split, &trainings)?;
         let (data, keys) = &*split;
         let arrays = cache.arrays(number, data, &spec.evaluation, &trainings)?;

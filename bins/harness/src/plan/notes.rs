@@ -29,6 +29,22 @@ pub(super) fn on_disk(
     Ok(None)
 }
 
+/// That data with the name of one that the papers had is of another size than theirs.
+pub(super) fn of_size(data: &SplitDataset, spec: &Spec) -> Option<String> {
+    let needed = spec.needs.iter().find(|needed| needed.data == data.name)?;
+    let here = [data.train.rows(), data.test.rows(), data.classes()];
+    let there = [needed.train_rows, needed.test_rows, needed.classes];
+    let words = |[train, test, classes]: [usize; 3]| format!("{train} + {test} rows and {classes} classes");
+    (here != there).then(|| {
+        format!(
+            "{} has {}, and the data that the benchmark is about {}: the numbers elsewhere are of other rows",
+            data.name,
+            words(here),
+            words(there)
+        )
+    })
+}
+
 /// What holds of the rows of the table: files that none of them looks at, and numbers of a warm-up.
 pub(super) fn of_rows(rows: &[PlannedRow], spec: &Spec) -> Vec<String> {
     let mut notes = Vec::new();

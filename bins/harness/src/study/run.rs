@@ -568,7 +568,7 @@ mod tests {
     #[test]
     fn deviations_of_masks_and_of_first_weights_are_apart() {
         let found = spread(&[vec![1.0, 3.0], vec![5.0, 7.0]]);
-        assert_eq!((found.mean, found.inits), (4.0, 1.4142));
+        assert_eq!((found.mean, found.inits), (4.0, round(2f64.sqrt())));
         assert_eq!(found.masks, 2.8284);
         assert_eq!(spread(&[vec![2.0]]), Spread { mean: 2.0, masks: 0.0, inits: 0.0 });
     }

@@ -140,3 +140,19 @@ fn studies_that_cannot_be_decided_are_refused() {
     let error = refused("data = \"openclipart\"", "data = \"openclipart-keywords\"");
     assert!(error.contains("its labels are missing in one way, its own"), "{error}");
 }
+
+#[test]
+fn data_of_a_known_name_and_another_size_gives_a_note() {
+    let needs = |classes: usize| {
+        format!(
+            "{SPEC}[[needs]]\ndata = \"openclipart\"\nobtain = \"it is embedded\"\ntrain_rows = 1400\ntest_rows = 466\nclasses = {classes}\n"
+        )
+    };
+    let notes = |text: &str| {
+        let spec = Spec { study: None, ..Spec::parse(text).unwrap() };
+        lacuna_harness::Plan::new(&spec, &Overrides::default()).unwrap().notes().join("\n")
+    };
+    assert_eq!(notes(&needs(34)), "");
+    let note = notes(&needs(35));
+    assert!(note.starts_with("openclipart has 1400 + 466 rows and 34 classes, and the data that"), "{note}");
+}
