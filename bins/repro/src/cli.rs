@@ -269,7 +269,7 @@ pub(crate) struct ReportArgs {
     /// The row of the table that others are compared with [default: an if it is there, else the first]
     #[arg(long, value_name = "ROW")]
     pub(crate) baseline: Option<String>,
-    /// Resamples of the bootstrap over the test rows
+    /// Resamples of the bootstrap over the test rows and the seeds
     #[arg(long, value_name = "N", default_value_t = 2000, value_parser = positive)]
     pub(crate) resamples: usize,
     /// Replaces files of these names that no report has written
