@@ -92,6 +92,25 @@ pub enum HarnessError {
         /// The difference.
         problem: String,
     },
+    /// A folder without results that can be read.
+    #[error("{}: {problem}", folder.display())]
+    NoResults {
+        /// The folder.
+        folder: PathBuf,
+        /// What is missing, and what to do.
+        problem: String,
+    },
+    /// Results on different data, which are not compared.
+    #[error(
+        "{} has results on data {}, and {} on data {}: name two folders on the same data",
+        folders[0].display(), fingerprints[0], folders[1].display(), fingerprints[1]
+    )]
+    OtherData {
+        /// The two folders.
+        folders: [PathBuf; 2],
+        /// The fingerprints of their data.
+        fingerprints: [String; 2],
+    },
     /// A file that would be written was read by the same command.
     #[error("{}: this command has read the file and does not overwrite it: name another folder", path.display())]
     WasRead {

@@ -34,13 +34,16 @@
 //! # Ok::<(), lacuna_harness::HarnessError>(())
 //! ```
 
+mod compare;
 mod data;
+mod data_label;
 mod error;
 mod labels;
 mod overrides;
 mod plan;
 mod record;
 mod report;
+mod run_folder;
 mod scores;
 mod spec;
 mod store;
@@ -48,18 +51,21 @@ mod study;
 mod sweep;
 mod tensorboard;
 
+pub use compare::Comparison;
 pub use data::{SplitDataset, ValRows};
+pub use data_label::{ClassCounts, DataLabel, FoundInData, SeenLabels};
 pub use error::HarnessError;
 pub use labels::LabelCounts;
 pub use lacuna_train::{CnnSpec, Evaluation, Head, MetricValue, Training};
 pub use overrides::Overrides;
 pub use plan::{ClassTask, Plan, Progress, RunOptions};
 pub use record::{Failed, Finished, Provenance, RunRecord, RunResult, results_digest, run_id};
-pub use report::{Cells, LossReport, MetricReport, Report};
+pub use report::{Cells, LossReport, MetricReport, Report, column_title};
+pub use run_folder::RunFolder;
 pub use scores::{ChosenOn, ScoreFolder};
 pub use spec::{
-    Cause, Claim, GridPoint, LabelsSpec, LossSpec, MaskSource, Needed, ProtocolSpec, Published, Spec, Stage,
-    StudySpec, Unknown, Validation, Variant,
+    Cause, Claim, GridPoint, KeyDifference, LabelsSpec, LossSpec, MaskSource, Needed, ProtocolSpec,
+    Published, Spec, Stage, StudySpec, Unknown, Validation, Variant,
 };
 pub use store::{Store, TaskFolder};
 pub use study::{

@@ -202,17 +202,9 @@ impl Report {
 
     /// The table.
     pub fn cells(&self) -> Cells {
-        // The values of other weights are columns too; that of the validation rows is in the records.
-        let head = |metric: &String| match metric.as_str() {
-            "map" => "test mAP".to_string(),
-            "map-present" => format!("of {}", self.classes - self.absent_classes),
-            other => other
-                .strip_prefix("map")
-                .filter(|rest| rest.starts_with(['.', '-']))
-                .map_or_else(|| other.to_string(), |rest| format!("mAP {}", &rest[1..])),
-        };
         let mut header = vec!["loss".to_string(), "+ / - / ? a row".to_string()];
-        header.extend(self.columns.iter().map(head));
+        let tested = self.classes - self.absent_classes;
+        header.extend(self.columns.iter().map(|column| column_title(column, tested)));
         header.extend(["epochs", "s/run"].map(String::from));
         let with_published = !self.published.is_empty();
         if with_published {
@@ -272,6 +264,18 @@ impl Report {
         }
         let _ = writeln!(page, "- Follows: {}", self.source);
         page
+    }
+}
+
+/// The head of a metric's column; `tested` classes have a test positive. The values of other weights are columns too.
+pub fn column_title(metric: &str, tested: usize) -> String {
+    match metric {
+        "map" => "test mAP".to_string(),
+        "map-present" => format!("of {tested}"),
+        other => other
+            .strip_prefix("map")
+            .filter(|rest| rest.starts_with(['.', '-']))
+            .map_or_else(|| other.to_string(), |rest| format!("mAP {}", &rest[1..])),
     }
 }
 

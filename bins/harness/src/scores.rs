@@ -13,6 +13,8 @@ use lacuna_train::Outcome;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+const LABELS: &str = "labels.npy";
+
 /// The two choices of an epoch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ChosenOn {
@@ -52,7 +54,7 @@ impl ScoreFolder {
     /// # Errors
     /// [`HarnessError::Write`], [`HarnessError::Format`].
     pub fn keep_labels(&self, truth: &TrueLabels) -> Result<(), HarnessError> {
-        let path = self.folder.join("labels.npy");
+        let path = self.folder.join(LABELS);
         if path.exists() {
             return Ok(());
         }
@@ -100,12 +102,21 @@ impl ScoreFolder {
     /// # Errors
     /// [`HarnessError::Format`] for a file that is damaged.
     pub fn labels(&self) -> Result<Option<TrueLabels>, HarnessError> {
-        let path = self.folder.join("labels.npy");
+        let path = self.folder.join(LABELS);
         if !path.exists() {
             return Ok(None);
         }
         let (rows, classes, cells) = matrix(&path)?;
         Ok(Some(TrueLabels::from_fn(rows, classes, |row, class| cells[row * classes + class] > 0.5)))
+    }
+
+    /// Removes the labels and the folder, unless there are scores.
+    pub(crate) fn remove_empty(&self) {
+        let mut files = fs::read_dir(&self.folder).into_iter().flatten().flatten();
+        if files.all(|entry| entry.file_name() == LABELS) {
+            let _ = fs::remove_file(self.folder.join(LABELS));
+            let _ = fs::remove_dir(&self.folder);
+        }
     }
 
     /// Removes the scores of a run.

@@ -3,6 +3,7 @@
 //! | file | written | contents |
 //! |---|---|---|
 //! | `spec.toml` | once, before the first run | every setting, the source of the data and its fingerprint |
+//! | `data.json` | with it | the [`DataLabel`]: what is in the data, what is missing, and how |
 //! | `results.jsonl` | a line for each run when it ends, forced to the disk | [`RunRecord`]s in the order in which runs end |
 //! | `table.md` | at the end, derived from the two | the table with its conventions |
 //! | `checkpoints/ID/` | while a run lasts, the last two kept | [`Checkpoint`](lacuna_train::Checkpoint)s of the run |
@@ -15,7 +16,7 @@
 
 mod lock;
 
-use crate::{ClassTask, HarnessError, Report, RunRecord, ScoreFolder, Spec};
+use crate::{ClassTask, DataLabel, HarnessError, Report, RunRecord, ScoreFolder, Spec};
 use lacuna_formats::{Destination, same_file, sweep_temporary_files, write_atomic};
 use lacuna_train::CheckpointFolder;
 use lock::Lock;
@@ -26,8 +27,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-const SPEC: &str = "spec.toml";
-const RESULTS: &str = "results.jsonl";
+pub(crate) const SPEC: &str = "spec.toml";
+pub(crate) const RESULTS: &str = "results.jsonl";
+pub(crate) const DATA: &str = "data.json";
 const TABLE: &str = "table.md";
 const CHECKPOINTS: &str = "checkpoints";
 const MODELS: &str = "models";
@@ -61,7 +63,7 @@ impl Store {
     /// other results, [`HarnessError::Record`] where those are invalid, [`HarnessError::Write`].
     pub fn at(path: &Path, spec: &Spec, force: bool, read: &[PathBuf]) -> Result<Self, HarnessError> {
         // The specification may be one that was read: the same runs go on, and it is not written again.
-        let written = if force { &[SPEC, RESULTS, TABLE][..] } else { &[RESULTS, TABLE] };
+        let written = if force { &[SPEC, RESULTS, TABLE, DATA][..] } else { &[RESULTS, TABLE, DATA] };
         for file in written.iter().map(|name| path.join(name)) {
             if fs::symlink_metadata(&file).is_ok() && read.iter().any(|read| same_file(read, &file)) {
                 return Err(HarnessError::WasRead { path: file });
@@ -197,7 +199,7 @@ impl Store {
             Ok(false) => {}
             Err(error) if !force => return Err(error),
             Err(_) => {
-                for name in [RESULTS, TABLE, SPEC] {
+                for name in [RESULTS, TABLE, DATA, SPEC] {
                     let path = self.folder.join(name);
                     match fs::remove_file(&path) {
                         Err(source) if source.kind() != ErrorKind::NotFound => {
@@ -229,31 +231,16 @@ impl Store {
             return Ok(Vec::new());
         }
         let bytes = read(&path)?;
-        let whole = bytes.iter().rposition(|&byte| byte == b'\n').map_or(0, |end| end + 1);
+        let (whole, runs) = parse_records(&path, &bytes, ids)?;
         if whole < bytes.len() {
             let cut = OpenOptions::new().write(true).open(&path).and_then(|file| {
                 file.set_len(whole as u64)?;
                 file.sync_all()
             });
             cut.map_err(|source| HarnessError::Write { path: path.clone(), source })?;
-            let path = path.display();
-            self.notes.push(format!("{path}: the last line is truncated; its run is repeated"));
+            self.notes.push(format!("{}: {CUT_SHORT}; its run is repeated", path.display()));
         }
-        let places: HashMap<&str, usize> = ids.iter().enumerate().map(|(i, id)| (id.as_str(), i)).collect();
-        let mut runs = BTreeMap::new();
-        for (i, line) in bytes[..whole].split(|&byte| byte == b'\n').enumerate() {
-            if line.is_empty() {
-                continue;
-            }
-            let wrong = |problem: String| HarnessError::Record { path: path.clone(), line: i + 1, problem };
-            let run: RunRecord = serde_json::from_slice(line)
-                .map_err(|error| wrong(format!("invalid record of a run: {error}")))?;
-            let Some(&place) = places.get(run.id.as_str()) else {
-                return Err(wrong(format!("the run {} is not in {SPEC}", run.id)));
-            };
-            runs.insert(place, run);
-        }
-        Ok(runs.into_values().collect())
+        Ok(runs)
     }
 
     /// The runs that were there already, in the order of the specification.
@@ -331,6 +318,17 @@ impl Store {
             .map_err(|source| HarnessError::Write { path, source })
     }
 
+    /// Writes the data label. It is derived, so one that is there is replaced.
+    ///
+    /// # Errors
+    /// [`HarnessError::Write`].
+    pub fn write_data_label(&self, label: &DataLabel) -> Result<(), HarnessError> {
+        let path = self.folder.join(DATA);
+        let text = serde_json::to_vec(label).expect("names and numbers turn into JSON");
+        write_atomic(Destination::replacing(&path), |file: &mut dyn Write| file.write_all(&text))
+            .map_err(|source| HarnessError::Write { path, source })
+    }
+
     /// Unlocks the folder. One in which no finished run is kept is taken away if it was made for this.
     pub fn close(self) {
         // Fails if the folder has the state of a run.
@@ -349,9 +347,10 @@ impl Store {
     fn close_empty(self) {
         if self.wrote_spec {
             // They have no results worth keeping: the specification has no run.
-            for name in [SPEC, RESULTS, TABLE] {
+            for name in [SPEC, RESULTS, TABLE, DATA] {
                 let _ = fs::remove_file(self.folder.join(name));
             }
+            self.scores().remove_empty();
         }
         self.lock.release();
         remove_folders(&self.made);
@@ -424,8 +423,36 @@ fn append_line(file: &mut impl Appending, line: &[u8]) -> io::Result<()> {
     written
 }
 
+/// What is said of a file of results whose last line has no end.
+pub(crate) const CUT_SHORT: &str = "the last line is truncated";
+
+/// The last record of each of the runs `ids`, in their order, and the number of bytes of whole lines.
+pub(crate) fn parse_records(
+    path: &Path,
+    bytes: &[u8],
+    ids: &[String],
+) -> Result<(usize, Vec<RunRecord>), HarnessError> {
+    let whole = bytes.iter().rposition(|&byte| byte == b'\n').map_or(0, |end| end + 1);
+    let places: HashMap<&str, usize> = ids.iter().enumerate().map(|(i, id)| (id.as_str(), i)).collect();
+    let mut runs = BTreeMap::new();
+    for (i, line) in bytes[..whole].split(|&byte| byte == b'\n').enumerate() {
+        if line.is_empty() {
+            continue;
+        }
+        let wrong = |problem: String| HarnessError::Record { path: path.into(), line: i + 1, problem };
+        let run: RunRecord = serde_json::from_slice(line).map_err(|error| {
+            wrong(format!("invalid record of a run: {error}; without the line its run is repeated"))
+        })?;
+        let Some(&place) = places.get(run.id.as_str()) else {
+            return Err(wrong(format!("the run {} is not in {SPEC}", run.id)));
+        };
+        runs.insert(place, run);
+    }
+    Ok((whole, runs.into_values().collect()))
+}
+
 /// Reads a regular file of bounded size.
-fn read(path: &Path) -> Result<Vec<u8>, HarnessError> {
+pub(crate) fn read(path: &Path) -> Result<Vec<u8>, HarnessError> {
     let refuse = |source| HarnessError::Write { path: path.into(), source };
     let metadata = fs::metadata(path).map_err(refuse)?;
     if !metadata.is_file() || metadata.len() > LARGEST {

@@ -37,6 +37,8 @@ const EXAMPLES: &str = "Examples:
   repro run spml-linear --data features/ --json > losses.jsonl
   repro run spml-linear --data x.npy --labels y.csv --match row \\
       --test x_test.npy --test-labels y_test.csv --loss an
+  repro report runs/spml-linear-features-001 --out report/
+  repro diff runs/before runs/after
   repro run --spec big.toml --out big/ --classes 0/100        one of 100 tasks
   repro run --spec runs/spml-linear-features-001/spec.toml     once more";
 
@@ -86,6 +88,16 @@ pub(crate) enum Command {
     },
     Sweep(Box<SweepArgs>),
     Study(Box<StudyArgs>),
+    /// Writes a report of run folders and studies: report.html, report.md, report.tex, report.csv
+    ///
+    /// report.html is one page without scripts that needs no network. A file of an earlier report is replaced.
+    #[command(after_help = REPORTS)]
+    Report(ReportArgs),
+    /// Compares two run folders on the same data, run by run, and lists the settings that differ
+    ///
+    /// Exit code 0 where all results are equal, 1 where some differ or are in one folder alone, 2 for different data.
+    #[command(after_help = DIFFS)]
+    Diff(DiffArgs),
     /// Prints the page of verdicts of records that `repro study` made, in Markdown
     Verdicts {
         /// Records: files study.jsonl, or those of bins/repro/records
@@ -244,6 +256,49 @@ const STUDIES: &str = "Examples:
   repro study spml-methods --data features/ --out study/
   repro study db-longtail-study --record bins/repro/records/db-longtail-study-voc-mlt-like.jsonl
 docs/verdicts.md has the verdicts of the records that come with the program.";
+
+/// Which folders a report is of, and where it goes.
+#[derive(Args)]
+pub(crate) struct ReportArgs {
+    /// Folders of `repro run` or `repro study`
+    #[arg(required = true, value_name = "RUNS")]
+    pub(crate) runs: Vec<PathBuf>,
+    /// Folder for the files [default: that of the run; with several, report]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+    /// The row of the table that others are compared with [default: an if it is there, else the first]
+    #[arg(long, value_name = "ROW")]
+    pub(crate) baseline: Option<String>,
+    /// Resamples of the bootstrap over the test rows and the seeds
+    #[arg(long, value_name = "N", default_value_t = 2000, value_parser = positive)]
+    pub(crate) resamples: usize,
+    /// Replaces files of these names that no report has written
+    #[arg(long)]
+    pub(crate) force: bool,
+}
+
+/// Two folders that are compared.
+#[derive(Args)]
+pub(crate) struct DiffArgs {
+    /// Folder of `repro run`
+    #[arg(value_name = "A")]
+    pub(crate) a: PathBuf,
+    /// Another one
+    #[arg(value_name = "B")]
+    pub(crate) b: PathBuf,
+    /// Prints one JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+const DIFFS: &str = "Examples:
+  repro diff runs/before runs/after
+  repro diff runs/before runs/after --json";
+
+const REPORTS: &str = "Examples:
+  repro report runs/spml-linear-openclipart-001
+  repro report runs/a runs/b runs/c-study --out report/
+  repro report runs/a --baseline bce-full --out report/";
 
 /// Runs every point of a sweep, or looks at one.
 ///

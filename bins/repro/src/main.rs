@@ -2,9 +2,12 @@
 
 mod classes;
 mod cli;
+mod diff;
 mod list;
 mod losses;
+
 mod quick;
+mod report;
 mod show;
 mod signals;
 mod specs;
@@ -45,6 +48,8 @@ fn main() {
         Some(Command::Run { name, args }) => run(name.as_deref(), *args),
         Some(Command::Sweep(args)) => sweep::command(&args),
         Some(Command::Study(args)) => study::command(&args),
+        Some(Command::Report(args)) => report::command(&args),
+        Some(Command::Diff(args)) => diff::command(&args),
         Some(Command::Verdicts { records }) => verdicts::command(&records),
         Some(Command::Collect { folder, json }) => classes::collect(folder, json),
     })
@@ -149,6 +154,10 @@ fn run_all(plan: &Plan, args: &RunArgs, joining: bool) -> anyhow::Result<i32> {
         }
     }
     let scores = kept_scores(plan, &store, args)?;
+    if let Err(error) = store.write_data_label(&plan.data_label()) {
+        store.close();
+        return Err(error.into());
+    }
     let options = RunOptions {
         jobs,
         scores: scores.as_ref(),

@@ -8,7 +8,7 @@ use std::fs;
 use std::path::PathBuf;
 
 /// Digits of a metric: those in percent are rounded to hundredths.
-fn digits(metric: &str) -> usize {
+pub(crate) fn digits(metric: &str) -> usize {
     let percent = lacuna_train::metric(metric.split('.').next().unwrap_or(metric))
         .is_ok_and(|row| row.convention.starts_with("percent"));
     if percent { 2 } else { 4 }

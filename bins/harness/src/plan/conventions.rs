@@ -166,7 +166,7 @@ impl Plan {
     }
 
     /// Where the observed labels come from, in words and numbers.
-    fn mask(&self) -> String {
+    pub(crate) fn mask(&self) -> String {
         let (p, d) = (&self.spec.protocol, self.data());
         let needs = self.rows.iter().map(|row| row.labels).find(|key| key.need != LabelNeeds::FullTruth);
         let counts = needs.map(|key| d.counts(key));

@@ -297,6 +297,11 @@ impl Plan {
         &self.split.0
     }
 
+    /// Each row of the table by name, with the key of its labels.
+    pub(crate) fn label_keys(&self) -> impl Iterator<Item = (&str, LabelsKey)> {
+        self.rows.iter().map(|row| (row.name.as_str(), row.labels))
+    }
+
     /// Bytes of the scores of all runs, which [`RunOptions::scores`] keeps.
     pub fn score_bytes(&self) -> u64 {
         let cells = self.data().tested.len() as u64 * self.data().classes() as u64;
@@ -366,7 +371,7 @@ impl Plan {
             caveat: self.data().caveat.map(str::to_string),
             published: self.spec.published.clone(),
             conventions: self.conventions(),
-            columns: self.columns(),
+            columns: self.spec.columns(),
             losses,
             runs: runs.into_iter().flatten().collect(),
             absent_classes: absent,
@@ -374,24 +379,6 @@ impl Plan {
             interrupted,
             seconds: start.elapsed().as_secs_f64(),
         })
-    }
-
-    /// Metrics that the table shows: those of the specification, then those of other weights.
-    fn columns(&self) -> Vec<String> {
-        let evaluation = &self.spec.evaluation;
-        let also = evaluation.also.iter().flat_map(|also| {
-            evaluation
-                .metrics
-                .iter()
-                .filter(|metric| *metric != "map-present")
-                .map(move |m| format!("{m}.{also}"))
-        });
-        let present = evaluation.metrics.iter().filter(|metric| *metric == "map-present");
-        let others = evaluation.metrics.iter().filter(|metric| *metric != "map-present");
-        let mut columns: Vec<String> = others.take(1).chain(present).cloned().collect();
-        columns
-            .extend(evaluation.metrics.iter().filter(|m| *m != "map-present").skip(1).cloned().chain(also));
-        columns
     }
 
     /// The identity of a run.
@@ -443,8 +430,11 @@ impl Plan {
                         }
                     }
                 }
-                if let Some(scores) = options.scores {
-                    scores.keep(&id, self.data().classes(), &outcome)?;
+                if let Some(scores) = options.scores
+                    && let Err(error) = scores.keep(&id, self.data().classes(), &outcome)
+                {
+                    let note = format!("{}, seed {seed}: its scores are not kept: {error}", row.name);
+                    progress(Progress::Note(note));
                 }
                 let labels = self.data().counts(row.labels);
                 RunResult::Finished(Box::new(Finished::of(

@@ -1,9 +1,11 @@
 //! Benchmark specifications in TOML.
 
+mod difference;
 mod published;
 mod study;
 
 use crate::{HarnessError, SweepSpec, run_id};
+pub use difference::KeyDifference;
 use lacuna_source::DataSource;
 use lacuna_train::{Evaluation, TrainError, Training, merge};
 pub use published::{Needed, Published};
@@ -296,28 +298,6 @@ impl Spec {
         Err(HarnessError::Setting(format!("{}: {problem}", self.name)))
     }
 
-    /// The specification without what it says, and what it asks of its runs.
-    pub(crate) fn deciding(&self) -> Self {
-        Self {
-            title: String::new(),
-            source: String::new(),
-            analysis: String::new(),
-            published: vec![],
-            needs: vec![],
-            study: None,
-            claims: vec![],
-            causes: vec![],
-            ..self.clone()
-        }
-    }
-
-    /// The first key that differs in what decides results, with both values: `training.epochs is 10 there and 20 here`. `self` is
-    /// there.
-    pub(crate) fn difference(&self, here: &Self) -> Option<String> {
-        let table = |spec: &Self| toml::Table::try_from(spec.deciding()).ok();
-        first_difference("", &toml::Value::Table(table(self)?), &toml::Value::Table(table(here)?))
-    }
-
     /// The training of a row: that of the specification with what differs in the row.
     ///
     /// # Errors
@@ -364,6 +344,7 @@ impl Spec {
     pub fn on(&self, data: &str) -> Result<Self, HarnessError> {
         let mut spec = self.clone();
         let variants = std::mem::take(&mut spec.variants);
+        spec.published.retain(|published| published.variant.is_none());
         spec.published.retain(|published| published.variant.is_none());
         match variants.iter().find(|variant| variant.name.is_none() && variant.data == data) {
             Some(variant) => spec.with(variant),
@@ -443,6 +424,24 @@ impl Spec {
         Ok(spec)
     }
 
+    /// Metrics that the table shows: those of the specification, then those of other weights.
+    pub fn columns(&self) -> Vec<String> {
+        let evaluation = &self.evaluation;
+        let also = evaluation.also.iter().flat_map(|also| {
+            evaluation
+                .metrics
+                .iter()
+                .filter(|metric| *metric != "map-present")
+                .map(move |m| format!("{m}.{also}"))
+        });
+        let present = evaluation.metrics.iter().filter(|metric| *metric == "map-present");
+        let others = evaluation.metrics.iter().filter(|metric| *metric != "map-present");
+        let mut columns: Vec<String> = others.take(1).chain(present).cloned().collect();
+        columns
+            .extend(evaluation.metrics.iter().filter(|m| *m != "map-present").skip(1).cloned().chain(also));
+        columns
+    }
+
     /// The identities of all runs, row by row and seed by seed; see [`run_id`]. The specification is one that was
     /// resolved: it has the fingerprint of its data.
     ///
@@ -463,54 +462,6 @@ impl Spec {
         let fingerprint = self.data.fingerprint.as_deref().ok_or_else(none)?;
         let (protocol, training) = (self.protocol_of(loss)?, self.training_of(loss)?);
         run_id(fingerprint, &protocol, &training, &self.evaluation, loss, seed)
-    }
-}
-
-/// The first key below `key` whose values differ.
-fn first_difference(key: &str, there: &toml::Value, here: &toml::Value) -> Option<String> {
-    const LONGEST: usize = 60;
-    if there == here {
-        return None;
-    }
-    let below = |name: &str| if key.is_empty() { name.to_string() } else { format!("{key}.{name}") };
-    let say = |value: Option<&toml::Value>| match value.map(toml::Value::to_string) {
-        None => "not given".to_string(),
-        Some(text) if text.chars().count() > LONGEST => {
-            format!("{}..", text.chars().take(LONGEST).collect::<String>())
-        }
-        Some(text) => text,
-    };
-    let said = |key: &str, there: Option<&toml::Value>, here: Option<&toml::Value>| {
-        Some(format!("{key} is {} there and {} here", say(there), say(here)))
-    };
-    // Rows of a table are told apart by their names.
-    let name = |row: &toml::Value, i: usize| {
-        let name = row.get("row").or_else(|| row.get("name")).and_then(toml::Value::as_str);
-        name.map_or_else(|| i.to_string(), str::to_string)
-    };
-    match (there, here) {
-        (toml::Value::Table(a), toml::Value::Table(b)) => a
-            .keys()
-            .chain(b.keys().filter(|name| !a.contains_key(*name)))
-            .find_map(|name| match (a.get(name), b.get(name)) {
-                (Some(there), Some(here)) => first_difference(&below(name), there, here),
-                (there, here) => said(&below(name), there, here),
-            }),
-        (toml::Value::Array(a), toml::Value::Array(b))
-            if a.len() == b.len() && a.iter().all(toml::Value::is_table) =>
-        {
-            a.iter()
-                .zip(b)
-                .enumerate()
-                .find_map(|(i, (there, here))| first_difference(&below(&name(there, i)), there, here))
-        }
-        (toml::Value::Array(a), toml::Value::Array(b)) if a.iter().chain(b).all(toml::Value::is_table) => {
-            let names = |rows: &[toml::Value]| {
-                rows.iter().enumerate().map(|(i, row)| name(row, i)).collect::<Vec<_>>().join(", ")
-            };
-            Some(format!("{key} is {} there and {} here", names(a), names(b)))
-        }
-        (there, here) => said(key, Some(there), Some(here)),
     }
 }
 

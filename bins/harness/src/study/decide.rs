@@ -3,7 +3,7 @@
 use super::record::Difference;
 use super::resample::Resamples;
 use crate::HarnessError;
-use lacuna_metrics::{Interval, interval};
+use lacuna_metrics::{Interval, holm, interval};
 
 /// A metric of a row of the table: of all runs, and under each resample.
 #[derive(Clone, Debug)]
@@ -52,6 +52,12 @@ pub(crate) fn difference(
     }
     let Interval { low, high, p } = interval(&differences);
     Ok(Difference { mean: round(mean), low: round(low), high: round(high), p: round(p), holm: round(p) })
+}
+
+/// Holm's correction over differences.
+pub(crate) fn correct(differences: Vec<&mut Difference>) {
+    let corrected = holm(&differences.iter().map(|difference| difference.p).collect::<Vec<f64>>());
+    differences.into_iter().zip(corrected).for_each(|(difference, p)| difference.holm = round(p));
 }
 
 /// As many digits as a record needs.

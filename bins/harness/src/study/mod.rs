@@ -5,6 +5,7 @@ mod record;
 mod resample;
 mod run;
 
+pub(crate) use decide::{RowValues, correct, difference};
 pub use record::{
     Chosen, DecidedCause, DecidedClaim, Difference, Spread, StudyHead, StudyLine, StudyRecord, StudyRow,
     Verdict,

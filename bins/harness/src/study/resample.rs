@@ -133,8 +133,9 @@ mod tests {
             let sorted = resamples.values(name, &runs, &truth).unwrap();
             let row = metric(name).unwrap();
             for i in 0..20 {
-                for (run, value) in resamples.repeated(i, row, &runs, &truth).unwrap().iter().enumerate() {
-                    assert!((sorted[run][i] - value).abs() < 1e-9, "{name} {run} {i}");
+                let repeated = resamples.repeated(i, row, &runs, &truth).unwrap();
+                for (run, (values, value)) in sorted.iter().zip(repeated).enumerate() {
+                    assert!((values[i] - value).abs() < 1e-9, "{name} {run} {i}");
                 }
             }
         }

@@ -1,6 +1,6 @@
 //! Running a study, and choosing a setting for each row.
 
-use super::decide::{RowValues, difference, round};
+use super::decide::{RowValues, correct, difference, round};
 use super::record::{Chosen, DecidedCause, DecidedClaim, Spread, StudyHead, StudyRecord, StudyRow};
 use super::resample::{Resamples, RunScores};
 use crate::plan::DataCache;
@@ -8,7 +8,6 @@ use crate::{
     ChosenOn, Finished, GridPoint, HarnessError, LossSpec, Overrides, Plan, Progress, Provenance, RunOptions,
     RunRecord, Spec, Store, StudySpec, ValRows,
 };
-use lacuna_metrics::holm;
 use lacuna_train::{MetricRow, metric};
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
@@ -226,6 +225,7 @@ impl Study {
     ) -> Result<Option<Vec<RunRecord>>, HarnessError> {
         let scores = store.scores();
         scores.keep_labels(plan.test_truth())?;
+        store.write_data_label(&plan.data_label())?;
         let checkpoints = store.checkpoints();
         let lost: Mutex<Option<HarnessError>> = Mutex::new(None);
         let run_options = RunOptions {
@@ -528,12 +528,6 @@ impl Values<'_> {
     }
 }
 
-/// Holm's correction over differences.
-fn correct(differences: Vec<&mut super::Difference>) {
-    let corrected = holm(&differences.iter().map(|difference| difference.p).collect::<Vec<f64>>());
-    differences.into_iter().zip(corrected).for_each(|(difference, p)| difference.holm = round(p));
-}
-
 /// Mean and both deviations of `[mask][first weights]`.
 fn spread(by_mask: &[Vec<f64>]) -> Spread {
     let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
@@ -574,7 +568,7 @@ mod tests {
     #[test]
     fn deviations_of_masks_and_of_first_weights_are_apart() {
         let found = spread(&[vec![1.0, 3.0], vec![5.0, 7.0]]);
-        assert_eq!((found.mean, found.inits), (4.0, 1.4142));
+        assert_eq!((found.mean, found.inits), (4.0, round(2f64.sqrt())));
         assert_eq!(found.masks, 2.8284);
         assert_eq!(spread(&[vec![2.0]]), Spread { mean: 2.0, masks: 0.0, inits: 0.0 });
     }

@@ -3,6 +3,7 @@
 
 mod arrows;
 mod benchmark;
+mod folders;
 mod labels;
 mod masks;
 mod procedures;

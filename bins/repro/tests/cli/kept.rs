@@ -132,7 +132,7 @@ fn a_killed_process_loses_no_finished_run() {
             assert_eq!(results(&out), expected, "round {round}");
             let mut names: Vec<_> = fs::read_dir(&out).unwrap().map(|e| e.unwrap().file_name()).collect();
             names.sort();
-            assert_eq!(names, ["results.jsonl", "spec.toml", "table.md"]);
+            assert_eq!(names, ["data.json", "results.jsonl", "scores", "spec.toml", "table.md"]);
         }
     }
     println!("{kills} kills, {partial} with some runs kept");
@@ -246,14 +246,14 @@ impl Drop for SmallDisk {
 #[test]
 fn a_full_disk_costs_no_table_and_no_run_that_was_stored() {
     let dir = folder();
-    let Some(disk) = SmallDisk::mount(&dir.path().join("small")) else {
+    let Some(disk) = SmallDisk::of(&dir.path().join("small"), "256k") else {
         println!(
             "skipped: no file system could be mounted; the failing writer of the store is tested by itself"
         );
         return;
     };
-    // Room for the specification and a few runs.
-    fs::write(disk.0.join("filler"), vec![0; 48 << 10]).unwrap();
+    // Room for the specification and a few runs with their scores.
+    fs::write(disk.0.join("filler"), vec![0; 216 << 10]).unwrap();
     let mut args = RUN;
     args[13] = "small/out";
     let output = command(dir.path(), &args).output().unwrap();

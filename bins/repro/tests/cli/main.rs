@@ -4,12 +4,15 @@
 mod cases;
 mod class_slices;
 mod data_args;
+mod diffs;
 mod kept;
 mod overwriting;
 mod printing;
 #[path = "../../../harness/tests/harness/real_data.rs"]
 mod real_data;
 mod records;
+mod report_page;
+mod reports;
 mod resume;
 mod runs;
 mod size;

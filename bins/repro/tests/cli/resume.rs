@@ -108,7 +108,7 @@ fn epochs(state: &Path) -> usize {
 fn assert_tidy(out: &Path) {
     let mut names: Vec<_> = fs::read_dir(out).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     names.sort();
-    assert_eq!(names, ["results.jsonl", "spec.toml", "table.md"], "{}", out.display());
+    assert_eq!(names, ["data.json", "results.jsonl", "scores", "spec.toml", "table.md"], "{}", out.display());
 }
 
 /// Kills processes at random moments, several times on a folder, and lets the last one run to its end.

@@ -40,9 +40,10 @@ fn a_folder_runs_and_prints_json() {
     assert_eq!(fs::read_to_string(dir.path().join("out/results.jsonl")).unwrap().lines().count(), 4);
     let spec = fs::read_to_string(dir.path().join("out/spec.toml")).unwrap();
     assert!(spec.contains("batch = 8") && spec.contains("epochs = 3"), "{spec}");
-    let names: Vec<_> =
+    let mut names: Vec<_> =
         fs::read_dir(dir.path().join("out")).unwrap().map(|e| e.unwrap().file_name()).collect();
-    assert_eq!(names.len(), 3, "{names:?}");
+    names.sort();
+    assert_eq!(names, ["data.json", "results.jsonl", "scores", "spec.toml", "table.md"]);
     assert!(fs::read_to_string(dir.path().join("out/table.md")).unwrap().contains("| role |"));
 }
 
