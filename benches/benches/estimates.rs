@@ -47,7 +47,7 @@ fn start<'a>(train: TrainSet<'a>, ema: Option<f64>, weight_decay: f64) -> Run<'a
     let optimizer = Named::new("adam").set("weight_decay", weight_decay);
     let training = Training { batch: 16, lr: 1e-3, ema, optimizer, ..Training::default() };
     let evaluation = Evaluation { select: "last".to_string(), ..Evaluation::default() };
-    Run::new(Data { train, val: None, test: None }, &training, &evaluation, loss, 0).unwrap()
+    Run::new(Data::new(train), &training, &evaluation, loss, 0).unwrap()
 }
 
 criterion_group!(benches, estimates);

@@ -45,7 +45,7 @@ fn start<'a>(train: TrainSet<'a>, optimizer: &str, procedure: Named) -> Run<'a> 
     let training =
         Training { batch: 32, lr: 1e-3, optimizer: Named::new(optimizer), procedure, ..Training::default() };
     let evaluation = Evaluation { select: "last".to_string(), ..Evaluation::default() };
-    Run::new(Data { train, val: None, test: None }, &training, &evaluation, loss, 0).unwrap()
+    Run::new(Data::new(train), &training, &evaluation, loss, 0).unwrap()
 }
 
 criterion_group!(benches, sampled);

@@ -160,3 +160,10 @@ pub struct Data<'a> {
     /// Rows to report on.
     pub test: Option<EvalSet<'a>>,
 }
+
+impl<'a> Data<'a> {
+    /// Training rows alone: no epoch is chosen, and nothing is measured.
+    pub fn new(train: TrainSet<'a>) -> Self {
+        Self { train, val: None, val_observed: None, hidden: None, test: None }
+    }
+}

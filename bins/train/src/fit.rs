@@ -255,13 +255,7 @@ impl Fit {
         let mut options = self.options.clone();
         options.context.classes = Some(observed.classes());
         let choice = LossChoice::new(&loss, options, &train)?;
-        let mut run = Run::new(
-            Data { train, val, val_observed: None, hidden: None, test: None },
-            &training,
-            &evaluation,
-            choice,
-            self.seed,
-        )?;
+        let mut run = Run::new(Data { val, ..Data::new(train) }, &training, &evaluation, choice, self.seed)?;
         while !run.is_done() {
             run.epoch()?;
         }

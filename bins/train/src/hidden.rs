@@ -56,7 +56,7 @@ impl HiddenPositives {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use lacuna_labels::{Features, ObservedLabels};
+    use lacuna_labels::{Features, LabelMatrix};
 
     fn found(observed: &[Label], logits: &[f32]) -> Option<f64> {
         // Row 1 of the features does not train.
@@ -64,7 +64,7 @@ mod tests {
             [[true, true, false], [true; 3], [false, true, true]][row][class]
         });
         let features = Features::new(3, 1, vec![0.0; 3]).unwrap();
-        let observed = ObservedLabels::new(3, 3, observed.to_vec()).unwrap();
+        let observed = LabelMatrix::new(3, 3, observed.to_vec()).unwrap().into();
         let train = TrainSet::new(&features, &observed, &[0, 2]);
         HiddenPositives::of(&train, &truth).map(|mut hidden| hidden.found(logits))
     }

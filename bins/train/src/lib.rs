@@ -22,7 +22,7 @@
 //! let rows: Vec<u32> = (0..40).collect();
 //! let train = TrainSet::new(&features, &observed, &rows);
 //!
-//! let data = Data { train, val: None, val_observed: None, hidden: None, test: None };
+//! let data = Data::new(train);
 //! let training = Training { lr: 0.1, batch: 10, epochs: 30, ..Training::default() };
 //! let evaluation = Evaluation { select: "last".to_string(), ..Evaluation::default() };
 //! let loss = LossChoice::new("bce", Options::default(), &train)?;

@@ -133,7 +133,7 @@ impl Plan {
             let slice = ClassSlice { first: classes.start, all: self.data().classes(), known: &labels.known };
             train = TrainSet { observed: &labels.observed, slice: Some(slice), ..train };
         }
-        Data { train, val: None, val_observed: None, hidden: None, test: None }
+        Data::new(train)
     }
 
     /// Trains the classes of one task in every run that it has not trained yet, one run after the other, below the folder

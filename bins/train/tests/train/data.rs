@@ -74,7 +74,7 @@ impl Set {
         let val = EvalSet { features: (&self.features).into(), labels, rows: EvalRows::Some(&self.val) };
         let labels = EvalLabels::Complete(&self.truth);
         let test = EvalSet { features: (&self.features).into(), labels, rows: EvalRows::All };
-        Data { train, val: Some(val), val_observed: None, hidden: None, test: Some(test) }
+        Data { val: Some(val), test: Some(test), ..Data::new(train) }
     }
 }
 
