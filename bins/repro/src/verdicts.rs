@@ -256,7 +256,7 @@ How a comparison is made: every row of a study has the same number of settings t
 (and, where there are any, on observed ones as a second column); means are over masks and first weights, with the deviation of each; \
 differences have the 95 % interval of 2,000 resamples of test rows, masks and first weights in pairs, and p is corrected over the claims of a study \
 after Holm. Five masks are few: an interval that leaves 0 out by little says little. A *cause* is an intervention: the gap as it \
-stands, and the gap with one setting changed; it is shown where their difference is told from 0.
+stands, and the gap with one setting changed; it is shown where the setting makes a part of the gap that is told from 0.
 
 Most papers train a whole network; here are heads on fixed features. So orderings and gaps are compared, and numbers of a whole network \
 stand beside ours without a tolerance. Synthetic sets are no evidence about real data.

@@ -185,14 +185,14 @@ pub struct DecidedCause {
     pub before: Difference,
     /// The gap with the setting changed.
     pub after: Difference,
-    /// The first minus the second: the part of the gap that the setting makes. It is shown where p is below 0.05.
+    /// The first minus the second: the part of the gap that the setting makes.
     pub made: Difference,
 }
 
 impl DecidedCause {
-    /// Whether the setting makes a part of the gap that is told from 0.
+    /// Whether the setting makes a part of the gap, of its sign, that is told from 0.
     pub fn is_shown(&self) -> bool {
-        self.made.holm < 0.05
+        self.made.holm < 0.05 && self.made.mean * self.before.mean > 0.0
     }
 }
 

@@ -91,6 +91,11 @@ fn a_study_chooses_by_validation_and_decides_its_claims() {
     }
     let cause = &record.causes[0];
     assert!((cause.before.mean - cause.after.mean - cause.made.mean).abs() < 2e-4, "{cause:?}");
+    // Training makes a gap of its own sign; one that the change widens is not made by it.
+    assert_eq!(cause.is_shown(), cause.made.holm < 0.05 && cause.made.mean > 0.0);
+    let mut widened = cause.clone();
+    (widened.made.holm, widened.made.mean) = (0.01, -widened.before.mean);
+    assert!(!widened.is_shown());
     assert_eq!(StudyRecord::parse(&record.to_lines()).unwrap(), record);
 
     // Nothing is left to do; of settings that were not chosen no scores are kept.

@@ -1,7 +1,11 @@
 //! A run that was stopped after any epoch goes on with the same bits.
 
-use crate::data::{Case, procedures};
-use lacuna_train::{Checkpoint, CheckpointFolder, EpochRecord, Named, Outcome, Run, StateError, TrainError};
+use crate::data::{CLASSES, Case, procedures};
+use lacuna_labels::TrueLabels;
+use lacuna_train::{
+    Also, Checkpoint, CheckpointFolder, Data, EpochRecord, EvalLabels, Evaluation, Named, Outcome, Run,
+    StateError, TrainError,
+};
 
 fn start(case: &Case) -> Run<'_> {
     Run::new(case.set.data(), &case.training, &case.evaluation(), case.choice(), 7).unwrap()
@@ -64,6 +68,36 @@ fn every_procedure_with_every_optimiser_resumes_bit_for_bit() {
             }
         }
     }
+}
+
+#[test]
+fn the_epoch_that_observed_labels_choose_and_hidden_positives_resume_too() {
+    let cases = procedures();
+    let case = cases.iter().find(|case| case.name == "plain" && case.loss == "an").unwrap();
+    let evaluation = Evaluation { also: vec![Also::Observed], hidden: true, ..case.evaluation() };
+    // Labels of which the true ones have nothing, so that another epoch is chosen.
+    let other = TrueLabels::from_fn(24, CLASSES, |row, class| (row / 3 + class) % 3 == 0);
+    let data = Data {
+        val_observed: Some(EvalLabels::Complete(&other)),
+        hidden: Some(&case.set.truth),
+        ..case.set.data()
+    };
+    let start = || Run::new(data, &case.training, &evaluation, case.choice(), 7).unwrap();
+    let whole = to_the_end(start());
+    let observed = whole.observed.as_ref().unwrap();
+    assert_ne!(observed.epoch, whole.best_epoch);
+    assert_ne!(observed.test_logits, whole.test_logits);
+    assert!(whole.metrics.contains_key("map.observed"));
+    let found: Vec<f64> = whole.epochs.iter().map(|epoch| epoch.hidden.unwrap()).collect();
+    assert!(found.len() == 5 && found.iter().all(|share| *share > 0.0 && *share < 1.0), "{found:?}");
+    let mut run = start();
+    for _ in 0..3 {
+        run.epoch().unwrap();
+    }
+    let from = run.checkpoint();
+    let resumed = Run::resume(data, &case.training, &evaluation, case.choice(), 7, &from).unwrap();
+    let resumed = to_the_end(resumed);
+    assert_eq!((bits(&resumed), &resumed.observed), (bits(&whole), &whole.observed));
 }
 
 #[test]
