@@ -199,11 +199,9 @@ fn text(found: &Comparison) -> String {
     if !found.means.is_empty() {
         let header = ["row", "metric", "seeds", "mean A", "mean B", "B - A"];
         let row = |mean: &Mean| {
-            let number = |x: Option<f64>| x.map_or_else(String::new, |x| format!("{x:.4}"));
             let Pair { a, b, difference } = mean.pair;
-            let signed = difference.map_or_else(String::new, |x| format!("{x:+.4}"));
             let seeds = mean.seeds.to_string();
-            vec![shown(&mean.row), mean.metric.clone(), seeds, number(a), number(b), signed]
+            vec![shown(&mean.row), mean.metric.clone(), seeds, number(a), number(b), signed(difference)]
         };
         let rows = found.means.iter().map(row).collect();
         text.push_str(&format!("{}\n", view::grid(header.map(String::from).into(), rows, 2..6)));
@@ -223,10 +221,17 @@ fn text(found: &Comparison) -> String {
     text + &format!("{}: {}\n", count(found.runs.len(), "run"), parts.join(", "))
 }
 
+fn number(x: Option<f64>) -> String {
+    x.map_or_else(String::new, |x| format!("{x:.4}"))
+}
+
+fn signed(x: Option<f64>) -> String {
+    x.map_or_else(String::new, |x| format!("{x:+.4}"))
+}
+
 /// A run that differs.
 fn line(run: &Compared, metric: &str) -> Vec<String> {
     let found = run.metrics.get(metric);
-    let number = |x: Option<f64>| x.map_or_else(String::new, |x| format!("{x:.4}"));
     let epoch = |i: usize| run.best_epochs.map_or_else(String::new, |epochs| epochs[i].to_string());
     let weights = match (run.status, run.same_weights) {
         (Status::OnlyA, _) => "only in A",
@@ -240,7 +245,7 @@ fn line(run: &Compared, metric: &str) -> Vec<String> {
         run.seed.to_string(),
         number(found.and_then(|pair| pair.a)),
         number(found.and_then(|pair| pair.b)),
-        found.and_then(|pair| pair.difference).map_or_else(String::new, |x| format!("{x:+.4}")),
+        signed(found.and_then(|pair| pair.difference)),
         epoch(0),
         epoch(1),
         weights.to_string(),

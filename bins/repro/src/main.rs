@@ -23,13 +23,12 @@ use cli::{Cli, Command, ConfigCommand, RunArgs};
 use lacuna::cli::{exit, screen};
 use lacuna_formats::FormatError;
 use lacuna_harness::{
-    ClassTask, Finished, HarnessError, Plan, Progress, Report, RunOptions, ScoreFolder, Spec, Store,
-    TensorBoard,
+    ClassTask, Finished, FirstError, HarnessError, Plan, Progress, Report, RunOptions, ScoreFolder, Spec,
+    Store, TensorBoard,
 };
 use lacuna_source::SourceError;
 use signals::Signals;
 use std::path::Path;
-use std::sync::Mutex;
 use std::time::Duration;
 
 fn main() {
@@ -128,7 +127,7 @@ fn run_all(plan: &Plan, args: &RunArgs, joining: bool) -> anyhow::Result<i32> {
         note_headless(&plan.rows_without_head());
     }
     // The first thing that could not be kept; the runs go on, and the table is shown.
-    let lost: Mutex<Option<HarnessError>> = Mutex::new(None);
+    let lost = FirstError::default();
     let checkpoints = store.checkpoints();
     let every = Duration::from_secs_f64(args.work.checkpoint_every);
     let models = store.models();
@@ -168,10 +167,8 @@ fn run_all(plan: &Plan, args: &RunArgs, joining: bool) -> anyhow::Result<i32> {
         classes: joining.then_some(classes.as_path()),
     };
     let report = plan.run(options, &|event| {
-        if let Progress::Run(run) = &event
-            && let Err(error) = store.append(run)
-        {
-            lost.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).get_or_insert(error);
+        if let Progress::Run(run) = &event {
+            lost.ok(store.append(run));
         }
         if let Some(note) = events.as_ref().and_then(|events| events.write(None, &event)) {
             progress.show(Progress::Note(note));
@@ -190,7 +187,7 @@ fn run_all(plan: &Plan, args: &RunArgs, joining: bool) -> anyhow::Result<i32> {
         }
     };
     let folder = store.folder().to_path_buf();
-    let mut lost = lost.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner());
+    let mut lost = lost.into_inner();
     let kept = report.has_results() && lost.is_none();
     if report.has_results()
         && let Err(error) = store.write_table(&report)

@@ -3,14 +3,19 @@
 use anyhow::Context;
 use lacuna::cli::{exit, screen};
 use lacuna_harness::{Cells, Chosen, Difference, Spec, Spread, StudyRecord, Verdict};
+use lacuna_train::MetricRow;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::PathBuf;
 
+/// The metric of a column, whatever the weights that it is of: `map` of `map.last`.
+pub(crate) fn metric_of_column(column: &str) -> Option<&'static MetricRow> {
+    lacuna_train::metric(column.split('.').next().unwrap_or(column)).ok()
+}
+
 /// Digits of a metric: those in percent are rounded to hundredths.
 pub(crate) fn digits(metric: &str) -> usize {
-    let percent = lacuna_train::metric(metric.split('.').next().unwrap_or(metric))
-        .is_ok_and(|row| row.convention.starts_with("percent"));
+    let percent = metric_of_column(metric).is_some_and(|row| row.convention.starts_with("percent"));
     if percent { 2 } else { 4 }
 }
 
@@ -19,7 +24,7 @@ pub(crate) fn digits(metric: &str) -> usize {
 pub(crate) enum Sources {
     /// It does.
     Named,
-    /// They are left to the specification, since they take much room.
+    /// They are left to the specification, since a line of a terminal is short.
     Left,
 }
 

@@ -5,14 +5,13 @@ use super::record::{Chosen, DecidedCause, DecidedClaim, Spread, StudyHead, Study
 use super::resample::{Resamples, RunScores};
 use crate::plan::DataCache;
 use crate::{
-    ChosenOn, Finished, GridPoint, HarnessError, LossSpec, Overrides, Plan, Progress, Provenance, RunOptions,
-    RunRecord, Spec, Store, StudySpec, ValRows,
+    ChosenOn, Finished, FirstError, GridPoint, HarnessError, LossSpec, Overrides, Plan, Progress, Provenance,
+    RunOptions, RunRecord, Spec, Store, StudySpec, ValRows,
 };
 use lacuna_train::{MetricRow, metric};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::Range;
 use std::path::Path;
-use std::sync::Mutex;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
@@ -71,20 +70,18 @@ impl Spec {
     /// taken in, and of what is asked of them on data of this name.
     ///
     /// # Errors
-    /// As for [`Spec::to_toml`].
+    /// [`HarnessError::Spec`] where it cannot be written so.
     pub fn study_digest(&self, data: &str) -> Result<String, HarnessError> {
         let study = self.study.clone().unwrap_or_default();
         let mut spec = self.deciding();
         spec.data = lacuna_source::DataSource::default();
         spec.losses.iter_mut().for_each(|loss| loss.note.clear());
-        let mut text = spec.to_toml()?;
-        text.push_str(&format!("{study:?}"));
-        for claim in self.claims.iter().filter(|claim| claim.is_on(data)) {
-            text.push_str(&format!("{:?}", (&claim.better, &claim.worse, &claim.metric)));
-        }
-        for cause in self.causes.iter().filter(|cause| cause.is_on(data)) {
-            text.push_str(&format!("{:?}", (&cause.gap, &cause.changed, &cause.metric)));
-        }
+        let claims = self.claims.iter().filter(|claim| claim.is_on(data));
+        let claims: Vec<_> = claims.map(|claim| (&claim.better, &claim.worse, &claim.metric)).collect();
+        let causes = self.causes.iter().filter(|cause| cause.is_on(data));
+        let causes: Vec<_> = causes.map(|cause| (&cause.gap, &cause.changed, &cause.metric)).collect();
+        let text = serde_json::to_string(&(spec, study, claims, causes))
+            .map_err(|error| HarnessError::Spec(error.to_string()))?;
         Ok(blake3::hash(text.as_bytes()).to_hex()[..16].to_string())
     }
 }
@@ -194,7 +191,7 @@ impl Study {
         for (i, (_, plan)) in self.masks.iter().enumerate() {
             let chosen = self.chosen_ids(&runs)?;
             let scores = stores[i].scores();
-            let lacks = |run: &&RunRecord| chosen.contains_key(run.id.as_str()) && !scores.has(&run.id);
+            let lacks = |run: &&RunRecord| chosen.contains(run.id.as_str()) && !scores.has(&run.id);
             if runs[i].iter().any(|run| lacks(&run)) {
                 let kept: Vec<RunRecord> = runs[i].iter().filter(|run| !lacks(run)).cloned().collect();
                 let Some(again) = self.run_mask(plan, &stores[i], &kept, options, progress)? else {
@@ -208,7 +205,7 @@ impl Study {
         for (store, runs) in stores.into_iter().zip(&runs) {
             let scores = store.scores();
             runs.iter()
-                .filter(|run| !chosen.contains_key(run.id.as_str()))
+                .filter(|run| !chosen.contains(run.id.as_str()))
                 .for_each(|run| scores.remove(&run.id));
             store.close();
         }
@@ -227,7 +224,7 @@ impl Study {
         scores.keep_labels(plan.test_truth())?;
         store.write_data_label(&plan.data_label())?;
         let checkpoints = store.checkpoints();
-        let lost: Mutex<Option<HarnessError>> = Mutex::new(None);
+        let lost = FirstError::default();
         let run_options = RunOptions {
             stop: options.stop,
             checkpoints: Some((&checkpoints, options.checkpoint_every)),
@@ -236,14 +233,12 @@ impl Study {
             ..RunOptions::jobs(options.jobs)
         };
         let report = plan.run(run_options, &|event| {
-            if let Progress::Run(run) = &event
-                && let Err(error) = store.append(run)
-            {
-                lost.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).get_or_insert(error);
+            if let Progress::Run(run) = &event {
+                lost.ok(store.append(run));
             }
             progress(event);
         })?;
-        match lost.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner()) {
+        match lost.into_inner() {
             Some(error) => Err(error),
             None => Ok((!report.interrupted).then_some(report.runs)),
         }
@@ -324,11 +319,10 @@ impl Study {
     }
 
     /// Identities of the runs that were chosen for one reason or the other.
-    fn chosen_ids<'r>(&self, runs: &'r [Vec<RunRecord>]) -> Result<HashMap<&'r str, ()>, HarnessError> {
+    fn chosen_ids<'r>(&self, runs: &'r [Vec<RunRecord>]) -> Result<HashSet<&'r str>, HarnessError> {
         let picks = self.picks(runs)?;
         let all = picks.iter().flat_map(|(clean, observed)| std::iter::once(clean).chain(observed));
-        let ids = all.flat_map(|pick| pick.runs.iter().flatten().map(|(id, _)| *id));
-        Ok(ids.map(|id| (id, ())).collect())
+        Ok(all.flat_map(|pick| pick.runs.iter().flatten().map(|(id, _)| *id)).collect())
     }
 
     /// The record of all runs.

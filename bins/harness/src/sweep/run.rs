@@ -3,7 +3,7 @@
 use super::claim::{Claim, Claimed, Claims, HEARTBEAT};
 use super::folder::CLAIMS;
 use super::{Sweep, SweepFolder, SweepRun};
-use crate::{HarnessError, Progress, RunOptions};
+use crate::{FirstError, HarnessError, Progress, RunOptions};
 use lacuna_train::CheckpointFolder;
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -275,21 +275,20 @@ impl Worker<'_> {
             kept: &[],
             classes: None,
         };
-        let lost = Mutex::new(None);
+        let lost = FirstError::default();
         let plan = &self.sweep.plans[run.point];
         let row = self.sweep.row_of(run);
         // The record is on the disk before anybody is told, and before the state of the run is removed.
         let record =
             plan.run_one(row, run.seed, (self.options.jobs, options), &HashMap::new(), &|event| {
                 if let Progress::Run(record) = &event
-                    && let Err(error) = self.folder.keep(record, self.options.fresh)
+                    && !lost.ok(self.folder.keep(record, self.options.fresh))
                 {
-                    *lost.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) = Some(error);
                     return;
                 }
                 (self.progress)(Some(run), event);
             })?;
-        if let Some(error) = lost.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner()) {
+        if let Some(error) = lost.into_inner() {
             return Err(error);
         }
         let Some(record) = record else { return Ok(()) };

@@ -195,32 +195,23 @@ pub(super) fn lines(title: &str, x: Axis<'_>, y: Axis<'_>, lines: &[Line], note:
     let mut svg = opened(title, HEIGHT);
     for tick in up.ticks(5.0) {
         let at = up.place(tick);
-        let _ = write!(
-            svg,
-            "<path class=\"grid\" d=\"M{left} {at:.1}H{right}\"/><text class=\"end\" x=\"{:.1}\" y=\"{:.1}\">{}</text>",
-            left - 5.0,
-            at + 3.5,
-            number(tick)
-        );
+        let line = format!("M{left} {at:.1}H{right}");
+        labelled(&mut svg, ("grid", &line), ("end", left - 5.0, at + 3.5), &number(tick));
     }
     for tick in across.ticks(6.0) {
         let at = across.place(tick);
-        let _ = write!(
-            svg,
-            "<path class=\"tick\" d=\"M{at:.1} {bottom}v4\"/><text class=\"mid\" x=\"{at:.1}\" y=\"{:.1}\">{}</text>",
-            bottom + 15.0,
-            number(tick)
+        labelled(
+            &mut svg,
+            ("tick", &format!("M{at:.1} {bottom}v4")),
+            ("mid", at, bottom + 15.0),
+            &number(tick),
         );
     }
     let named =
         |axis: &Axis<'_>, range: &Range| format!("{}{}", axis.title, if range.log { " (log)" } else { "" });
-    let _ = write!(
-        svg,
-        "<path class=\"axis\" d=\"M{left} {top}V{bottom}H{right}\"/><text class=\"mid\" x=\"{:.1}\" y=\"{:.1}\">{}</text>",
-        (left + right) / 2.0,
-        bottom + 31.0,
-        escape(&named(&x, &across))
-    );
+    let frame = format!("M{left} {top}V{bottom}H{right}");
+    let middle = ("mid", (left + right) / 2.0, bottom + 31.0);
+    labelled(&mut svg, ("axis", &frame), middle, &escape(&named(&x, &across)));
     // Thin lines first, so that they lie behind.
     let behind = lines.iter().filter(|line| line.style.is_none());
     for line in behind.chain(lines.iter().filter(|line| line.style.is_some())) {
@@ -250,6 +241,14 @@ pub(super) fn lines(title: &str, x: Axis<'_>, y: Axis<'_>, lines: &[Line], note:
     })
 }
 
+/// A line of a class, and text of another class at a place. The text has been escaped.
+fn labelled(svg: &mut String, (line, path): (&str, &str), (class, x, y): (&str, f64, f64), text: &str) {
+    let _ = write!(
+        svg,
+        "<path class=\"{line}\" d=\"{path}\"/><text class=\"{class}\" x=\"{x:.1}\" y=\"{y:.1}\">{text}</text>"
+    );
+}
+
 /// A bar or an interval.
 #[derive(Clone, Debug)]
 pub(super) struct Bar {
@@ -273,12 +272,8 @@ pub(super) fn bars(title: &str, axis: &str, bars: &[Bar], note: &str) -> Option<
     let zero = across.place(0.0);
     for tick in across.ticks(4.0) {
         let at = across.place(tick);
-        let _ = write!(
-            svg,
-            "<path class=\"grid\" d=\"M{at:.1} {top}V{bottom}\"/><text class=\"mid\" x=\"{at:.1}\" y=\"{:.1}\">{}</text>",
-            bottom + 14.0,
-            number(tick)
-        );
+        let line = format!("M{at:.1} {top}V{bottom}");
+        labelled(&mut svg, ("grid", &line), ("mid", at, bottom + 14.0), &number(tick));
     }
     for (i, bar) in bars.iter().enumerate() {
         let middle = top + step * (i as f64 + 0.5);

@@ -6,7 +6,7 @@ use super::plots::{Axis, Bar, EMPHASISED, Figure, Line, Scale, bars, lines};
 use super::summary::Summary;
 use super::values::{Kind, Value};
 use super::{Options, data};
-use crate::verdicts::digits;
+use crate::verdicts::{digits, metric_of_column};
 use anyhow::bail;
 use lacuna_formats::shown;
 use lacuna_harness::{
@@ -94,8 +94,7 @@ fn metric_of<'a>(row: &'a LossReport, name: &str) -> Option<&'a MetricReport> {
 
 /// Whether more is better.
 fn larger_is_better(metric: &str) -> bool {
-    let name = metric.split('.').next().unwrap_or(metric);
-    lacuna_train::metric(name).map_or(true, |row| row.larger_is_better)
+    metric_of_column(metric).is_none_or(|row| row.larger_is_better)
 }
 
 /// `0.031`, and `< 0.001` where no more can be said.

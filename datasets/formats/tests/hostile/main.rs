@@ -17,7 +17,6 @@ use std::fs::{self, File};
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
-use std::time::Instant;
 
 #[global_allocator]
 static PEAK: PeakAlloc = PeakAlloc;
@@ -25,13 +24,11 @@ static PEAK: PeakAlloc = PeakAlloc;
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
 /// What `work` answers, and how many bytes beyond those in use before it held at most.
-fn measured<T>(work: impl FnOnce() -> T) -> (T, usize, f64) {
+fn measured<T>(work: impl FnOnce() -> T) -> (T, usize) {
     let before = PEAK.current_usage();
     PEAK.reset_peak_usage();
-    let start = Instant::now();
     let answer = work();
-    let seconds = start.elapsed().as_secs_f64();
-    (answer, PEAK.peak_usage().saturating_sub(before), seconds)
+    (answer, PEAK.peak_usage().saturating_sub(before))
 }
 
 const MIB: usize = 1 << 20;
@@ -110,7 +107,7 @@ fn no_changed_byte_makes_a_reader_panic() {
                     changed[at] = byte;
                     fs::write(&file, changed).unwrap();
                     // Either answer is fine; what counts is that there is one.
-                    let (_, peak, _) = measured(|| format.read(&path, &ReadOptions::default()).map(drop));
+                    let (_, peak) = measured(|| format.read(&path, &ReadOptions::default()).map(drop));
                     assert!(peak < 2 * MIB, "{}: byte {at} = {byte} takes {peak} bytes", format.name);
                 }
             }
@@ -141,7 +138,7 @@ fn the_corpus_of_the_fuzzer_is_replayed() {
             for entry in entries {
                 let bytes = fs::read(entry.unwrap().path()).unwrap();
                 fs::write(folder.path().join(name), &bytes).unwrap();
-                let (_, peak, _) = measured(|| format.read(&path, &ReadOptions::default()).map(drop));
+                let (_, peak) = measured(|| format.read(&path, &ReadOptions::default()).map(drop));
                 assert!(peak <= 4 * bytes.len() + MIB, "{target}: {peak} bytes");
                 count += 1;
             }
@@ -165,7 +162,7 @@ fn lists_of_classes_are_cut_changed_and_long() {
     assert_eq!(read().0.unwrap().train.rows(), 3);
     for at in 0..text.len() {
         fs::write(path.join(lists[0]), &text[..at]).unwrap();
-        let (answer, peak, _) = read();
+        let (answer, peak) = read();
         assert!(peak < 2 * MIB, "{peak}");
         match answer {
             Err(error) => assert!(error.to_string().contains("cat_train.txt"), "{error}"),
@@ -176,7 +173,7 @@ fn lists_of_classes_are_cut_changed_and_long() {
             let mut changed = text.to_vec();
             changed[at] = byte;
             fs::write(path.join(lists[0]), changed).unwrap();
-            let (_, peak, _) = read();
+            let (_, peak) = read();
             assert!(peak < 2 * MIB, "byte {at} = {byte} takes {peak} bytes");
         }
     }
@@ -185,7 +182,7 @@ fn lists_of_classes_are_cut_changed_and_long() {
     assert!(!entries.is_empty());
     for entry in entries {
         fs::copy(entry, path.join(lists[0])).unwrap();
-        let (_, peak, _) = read();
+        let (_, peak) = read();
         assert!(peak < 2 * MIB, "{peak}");
     }
     let mut size = 0;
@@ -194,7 +191,7 @@ fn lists_of_classes_are_cut_changed_and_long() {
         size += text.len();
         fs::write(path.join(list), text).unwrap();
     }
-    let (answer, peak, _) = read();
+    let (answer, peak) = read();
     assert_eq!(answer.unwrap().train.rows(), 300_000);
     assert!(peak <= 4 * size + MIB, "{peak} bytes for {size}");
 }

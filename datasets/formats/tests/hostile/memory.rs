@@ -9,7 +9,7 @@ fn within_four_times(path: &Path, options: &ReadOptions, write: impl FnOnce(&mut
     write(&mut file);
     file.flush().unwrap();
     let size = fs::metadata(path).unwrap().len() as usize;
-    let (answer, peak, _) = measured(|| open_data(path, options).map(drop));
+    let (answer, peak) = measured(|| open_data(path, options).map(drop));
     let name = path.file_name().unwrap().to_string_lossy();
     println!(
         "{name}: {size} bytes, peak {peak} ({:.2} times), {}",
