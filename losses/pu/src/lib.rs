@@ -1,7 +1,7 @@
 //! Positive-unlabelled risk estimators, class by class: uPU (du Plessis, Niu and Sugiyama, ICML 2015), nnPU (Kiryo, Niu, du
 //! Plessis and Sugiyama, NeurIPS 2017), VPU (Chen, Liu, Wang, Zhao and Wu, NeurIPS 2020), Dist-PU (Zhao, Xu, Jiang, Wen and
 //! Huang, CVPR 2022) and CRISP (Liu, Xu, Wang and Geng, arXiv 2309.13886), and the class priors that they need
-//! ([`bbe_prior`]: Garg et al., NeurIPS 2021). Losses are means over classes; the extension to several labels is ours.
+//! ([`bbe_prior`]: Garg et al., NeurIPS 2021); and the likelihood of labels of which a share is observed ([`LabelFrequency`]). Losses are means over classes; the extension to several labels is ours.
 //!
 //! ```
 //! use lacuna_loss_api::{Label, LossGrad, LossInput, MultiLabelLoss};
@@ -18,6 +18,7 @@
 
 mod bbe;
 mod distribution;
+mod label_frequency;
 mod priors;
 mod pu;
 pub mod reference;
@@ -25,6 +26,7 @@ mod vpu;
 
 pub use bbe::{BbeConfig, BbePrior, bbe_prior, class_priors, expected_positives};
 pub use distribution::{Alignment, LabelDistribution, LabelDistributionConfig};
+pub use label_frequency::{LabelFrequency, LabelFrequencyConfig};
 pub use priors::Estimation;
 pub use pu::{Pu, PuConfig, Risk, Surrogate};
 pub use vpu::Vpu;

@@ -27,6 +27,16 @@ pub fn risks<R: Real>(z: &[R], labels: &[Label], prior: f64, of: Surrogate, all_
     (pi * mean(positive(1.0)), negative - pi * mean(positive(-1.0)))
 }
 
+/// -ln p of a positive, -ln n of an observed negative, -ln(1 - c p) of an unknown cell.
+pub fn label_frequency<R: Real>(z: R, label: Label, c: f64) -> R {
+    match label {
+        Label::Positive => (-z).softplus(),
+        Label::Negative => z.softplus(),
+        Label::Unknown if c == 1.0 => z.softplus(),
+        Label::Unknown => z.softplus() - (z + R::of((1.0 - c).ln())).softplus(),
+    }
+}
+
 /// ln mean phi - mean_P ln phi with phi = sigma(z); the first term alone without positives.
 pub fn vpu<R: Real>(z: &[R], labels: &[Label]) -> R {
     let mean = R::sum(z.iter().map(|z| z.sigmoid())) / R::of(z.len() as f64);

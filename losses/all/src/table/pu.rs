@@ -1,7 +1,10 @@
 //! Positive-unlabelled risks.
 
 use super::{Given, LabelNeeds, LossRow, class_row, row};
-use crate::pu::{Alignment, Estimation, LabelDistribution, LabelDistributionConfig, Pu, PuConfig, Risk, Vpu};
+use crate::pu::{
+    Alignment, Estimation, LabelDistribution, LabelDistributionConfig, LabelFrequency, LabelFrequencyConfig,
+    Pu, PuConfig, Risk, Vpu,
+};
 use crate::{LossError, MultiLabelLoss, Reduction};
 
 pub(super) const ROWS: &[LossRow] = &[
@@ -19,6 +22,11 @@ pub(super) const ROWS: &[LossRow] = &[
     }),
     class_row(Alignment::DistPu.info(), Reduction::Mean, LabelNeeds::SinglePositive, |given| {
         aligned(Alignment::DistPu, given)
+    }),
+    row(LabelFrequency::INFO, Reduction::Mean, LabelNeeds::SinglePositive, |given| {
+        let config =
+            LabelFrequencyConfig { frequency: given.get("frequency")?, reduction: given.reduction() };
+        Ok(Box::new(LabelFrequency::new(config)?))
     }),
 ];
 

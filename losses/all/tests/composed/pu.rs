@@ -21,7 +21,20 @@ pub(crate) const FORMULAS: &[(&str, Formula)] = &[
         c.times(loss, factor)
     }),
     ("pu-mlc-mixup", mixup),
+    ("label-frequency", label_frequency),
 ];
+
+/// -ln(1 - c p) as it stands: ln of 1 - c p.
+fn label_frequency(c: &mut Case<'_>) -> Var {
+    let (z, share) = (c.z[0], c.p("frequency"));
+    let (p, lp, ln) = (c.sigmoid(z), c.lp(z), c.ln_rest(z));
+    let one = c.cells(|_| 1.0);
+    let rest = c.blend(1.0, one, -share, p);
+    let unknown = c.ln(rest);
+    let unknown = c.times(unknown, -1.0);
+    let entries = c.by_kind(lp, ln, unknown);
+    c.reduced(entries)
+}
 
 /// Positives of every class.
 fn positives(c: &Case<'_>) -> Vec<f64> {
