@@ -131,7 +131,8 @@ impl AuditOptions {
         }
         let fit = self.fit.clone().seed(self.seed);
         // What is wrong with the labels is said of all rows, not of those of a fold.
-        let mut notes = [joined.notes.clone(), fit.decisions(&joined)?].concat();
+        let (fit, decisions) = fit.resolved(&joined)?;
+        let mut notes = [joined.notes.clone(), decisions].concat();
         let mut order: Vec<usize> = (0..count).collect();
         Stream::new(self.seed, "audit folds").shuffle(&mut order);
         let mut cells = Vec::new();
@@ -153,7 +154,7 @@ impl AuditOptions {
                 classes: joined.classes.clone(),
                 notes: vec![],
             };
-            let model = fit.fit_joined(&part).map_err(|error| match error {
+            let model = fit.fit_resolved(&part, vec![]).map_err(|error| match error {
                 TrainError::Labels(problem) => TrainError::Labels(format!(
                     "{problem} in the rows outside fold {} of {}",
                     fold + 1,

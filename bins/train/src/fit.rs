@@ -1,8 +1,10 @@
 //! Training a model on arrays with default choices.
 
 mod counts;
+mod search;
 
 use counts::Counts;
+use search::{Kind, Space};
 
 use crate::model::{Fingerprints, ModelParts, TrainedWith};
 use crate::sources::{Joined, join};
@@ -27,9 +29,12 @@ const SMOOTH: &[&str] = &[
     "wan",
     "iu",
     "iun",
+    "label-frequency",
 ];
 /// Most iterations of L-BFGS, which usually converges long before.
 const ITERATIONS: usize = 500;
+/// Largest entry of the gradient of the mean loss at which L-BFGS has converged.
+const TOLERANCE: f64 = 1e-6;
 /// Epochs of the other optimiser.
 const EPOCHS: usize = 50;
 /// Rows of a batch.
@@ -41,11 +46,14 @@ const BATCH: usize = 32;
 /// ```text
 /// sum over cells of loss(z, y) + k/2 |W|^2,   k = mean over rows of |x|^2 / 4^2
 /// ```
-/// over all rows to convergence, on standardised features. Everything else is trained by Adam under a one-cycle schedule,
+/// over all rows to convergence, on standardised features. With the loss `auto`, transform and penalty are those that explain held-out
+/// observed labels best, in a search from the middle that trains on at most 2,400 rows. Everything else is trained by Adam under a one-cycle schedule,
 /// and the epoch with the best mAP on held-out observed labels is taken.
 ///
 /// The loss `auto` is chosen by the labels: where at least half of the classes with positives have known negatives too, it is
-/// `bce` over the known cells; where only positives are known it is one that gives the unknown cells, which are mostly negative, less weight than a known label.
+/// `bce` over the known cells; where only positives are known it is [`label-frequency`](lacuna_losses::pu::LabelFrequency) for a linear head,
+/// the likelihood of labels of which a share c of the positives is observed, whose c is chosen in the same search; for other heads `wan`,
+/// which gives the unknown cells, mostly negative, less weight than a known label.
 /// [`Fit::explain`] says what is chosen and why, and so does [`Model::notes`]. The same data, settings and seed give the
 /// same bits.
 ///
@@ -80,6 +88,8 @@ pub struct Fit {
     batch: usize,
     lr: Option<f64>,
     decay: Option<f64>,
+    /// Penalty over the mean square of a transformed row, where the search has chosen it.
+    factor: Option<f64>,
 }
 
 /// The choices for given labels.
@@ -106,6 +116,7 @@ impl Fit {
             batch: BATCH,
             lr: None,
             decay: None,
+            factor: None,
         }
     }
 
@@ -179,7 +190,7 @@ impl Fit {
         self
     }
 
-    /// The choices for these features and labels with their reasons, one sentence each, without training.
+    /// The choices for these features and labels with their reasons, one sentence each, without the training that follows them.
     ///
     /// # Errors
     /// As for [`Fit::fit`], as far as it shows before training.
@@ -189,12 +200,55 @@ impl Fit {
         Y: LabelSource + ?Sized,
     {
         let joined = join(x, y)?;
-        Ok([joined.notes.clone(), self.decisions(&joined)?].concat())
+        let (_, notes) = self.resolved(&joined)?;
+        Ok([joined.notes.clone(), notes].concat())
     }
 
-    /// The choices for these labels, one sentence each.
-    pub(crate) fn decisions(&self, joined: &Joined<'_>) -> Result<Vec<String>, TrainError> {
-        Ok(self.plan(joined)?.notes)
+    /// This fit with everything chosen that these data decide, and the choices, one sentence each.
+    pub(crate) fn resolved(&self, joined: &Joined<'_>) -> Result<(Self, Vec<String>), TrainError> {
+        let Plan { loss, mut notes, .. } = self.plan(joined)?;
+        let mut fit = Self { loss, ..self.clone() };
+        let kind = match fit.loss.as_str() {
+            "label-frequency" => Kind::PositivesOnly,
+            "bce" => Kind::Known,
+            _ => return Ok((fit, notes)),
+        };
+        if self.loss != "auto" || self.head != Head::Linear {
+            return Ok((fit, notes));
+        }
+        // What follows from the choice is said below, once it is made.
+        notes.truncate(notes.len() - 1);
+        let space = Space {
+            features: &joined.features,
+            observed: &joined.observed,
+            kind,
+            transforms: match &self.transform {
+                Some(given) => vec![given.clone()],
+                None => vec![Named::new("l2-standardise"), Named::new("standardise")],
+            },
+            decay: self.decay,
+            frequency: self.options.params.get("frequency").copied(),
+            seed: self.seed,
+        };
+        let choice = space.search()?;
+        let by = match kind {
+            Kind::PositivesOnly => "which labels of a row are observed, given how many",
+            Kind::Known => "their known labels",
+        };
+        notes.push(format!(
+            "chosen from {} settings, each tried on thirds of {} rows by {by}:",
+            choice.tried, choice.rows
+        ));
+        if let Some(c) = choice.frequency {
+            fit.options = fit.options.set("frequency", c);
+            notes.push(match c {
+                1.0 => "frequency 1: unknown cells count as negative, since few positives seem to be missing".to_string(),
+                _ => format!("frequency {c}: the head takes about {:.0} % of the positives as observed", 100.0 * c),
+            });
+        }
+        notes.push(format!("features: {}", choice.transform.name));
+        (fit.transform, fit.factor) = (Some(choice.transform), choice.factor);
+        Ok((fit, notes))
     }
 
     /// Trains. Rows of features and labels are joined by name where both have names, else by position.
@@ -212,9 +266,14 @@ impl Fit {
         self.fit_joined(&join(x, y)?)
     }
 
-    pub(crate) fn fit_joined(&self, joined: &Joined<'_>) -> Result<Model, TrainError> {
-        let Plan { loss, transform, training, whole, notes } = self.plan(joined)?;
-        let mut notes = [joined.notes.clone(), notes].concat();
+    fn fit_joined(&self, joined: &Joined<'_>) -> Result<Model, TrainError> {
+        let (fit, notes) = self.resolved(joined)?;
+        fit.fit_resolved(joined, [joined.notes.clone(), notes].concat())
+    }
+
+    /// Trains with the choices of [`Fit::resolved`].
+    pub(crate) fn fit_resolved(&self, joined: &Joined<'_>, mut notes: Vec<String>) -> Result<Model, TrainError> {
+        let Plan { loss, transform, training, whole, .. } = self.plan(joined)?;
         let (features, observed) = (&*joined.features, &*joined.observed);
         let all: Vec<u32> = (0..features.rows() as u32).collect();
         let held = if whole { None } else { self.held_out(observed, &mut notes) };
@@ -234,7 +293,8 @@ impl Fit {
         let head = training.head.on(transformed.columns(), observed.classes(), joined.image)?;
         let mut training = Training { head: head.clone(), ..training };
         if whole {
-            let decay = self.decay.unwrap_or_else(|| mean_square(transformed) / LOGIT_DEVIATION.powi(2));
+            let factor = self.factor.unwrap_or(1.0 / LOGIT_DEVIATION.powi(2));
+            let decay = self.decay.unwrap_or_else(|| factor * mean_square(transformed));
             notes.push(format!("penalty {decay:.4}/2 |W|^2 beside the sum of the loss over all cells"));
             let of_mean = decay / observed.cells().len() as f64;
             training.optimizer = training.optimizer.set("weight_decay", of_mean);
@@ -362,13 +422,7 @@ impl Fit {
             Head::Cosine | Head::Cnn(_) => Named::new("none"),
         });
         let training = if whole {
-            Training {
-                head: self.head.clone(),
-                optimizer: Named::new("lbfgs").set("tolerance", 1e-6),
-                epochs: self.epochs.unwrap_or(ITERATIONS),
-                no_decay: vec!["bias".to_string()],
-                ..Training::default()
-            }
+            search::linear(&self.head, 0.0, self.epochs.unwrap_or(ITERATIONS), TOLERANCE)
         } else {
             Training {
                 head: self.head.clone(),
@@ -412,6 +466,10 @@ impl Fit {
             0 => "only positives are known".to_string(),
             _ => format!("negatives are known in only {both} of the {positive} classes with positives"),
         };
+        if self.head == Head::Linear {
+            notes.push(format!("auto: label-frequency, because {why}: a positive is observed with one probability"));
+            return Kind::PositivesOnly.loss().to_string();
+        }
         notes.push(format!(
             "auto: {POSITIVES_ONLY}, because {why}: cells that are not positive count as negatives of less weight"
         ));
@@ -419,7 +477,7 @@ impl Fit {
     }
 }
 
-/// The loss for labels without negatives. On UC Merced with one positive a row it reaches a test mAP of 90.3, `an` 87.1 with
+/// The loss of heads that are not linear for labels without negatives. On UC Merced with one positive a row it reaches a test mAP of 90.3, `an` 87.1 with
 /// the same penalty; the probabilities of `an` are far too low (0.9 positives expected a row where 3.3 are true, with `wan`
 /// 3.1). `role` reaches 91.0 and `epr` 89.9, but both have to be told the true number of positives; `hill` reaches 89.8.
 const POSITIVES_ONLY: &str = "wan";
