@@ -242,8 +242,12 @@ impl Fit {
         if let Some(c) = choice.frequency {
             fit.options = fit.options.set("frequency", c);
             notes.push(match c {
-                1.0 => "frequency 1: unknown cells count as negative, since few positives seem to be missing".to_string(),
-                _ => format!("frequency {c}: the head takes about {:.0} % of the positives as observed", 100.0 * c),
+                1.0 => "frequency 1: unknown cells count as negative, since few positives seem to be missing"
+                    .to_string(),
+                _ => format!(
+                    "frequency {c}: the head takes about {:.0} % of the positives as observed",
+                    100.0 * c
+                ),
             });
         }
         notes.push(format!("features: {}", choice.transform.name));
@@ -271,8 +275,18 @@ impl Fit {
         fit.fit_resolved(joined, [joined.notes.clone(), notes].concat())
     }
 
+    /// The same with at most this many iterations of L-BFGS, unless a number was asked for.
+    pub(crate) fn at_most(&self, iterations: usize) -> Self {
+        let whole = self.head == Head::Linear && SMOOTH.contains(&self.loss.as_str());
+        Self { epochs: self.epochs.or(whole.then_some(iterations)), ..self.clone() }
+    }
+
     /// Trains with the choices of [`Fit::resolved`].
-    pub(crate) fn fit_resolved(&self, joined: &Joined<'_>, mut notes: Vec<String>) -> Result<Model, TrainError> {
+    pub(crate) fn fit_resolved(
+        &self,
+        joined: &Joined<'_>,
+        mut notes: Vec<String>,
+    ) -> Result<Model, TrainError> {
         let Plan { loss, transform, training, whole, .. } = self.plan(joined)?;
         let (features, observed) = (&*joined.features, &*joined.observed);
         let all: Vec<u32> = (0..features.rows() as u32).collect();
@@ -467,7 +481,9 @@ impl Fit {
             _ => format!("negatives are known in only {both} of the {positive} classes with positives"),
         };
         if self.head == Head::Linear {
-            notes.push(format!("auto: label-frequency, because {why}: a positive is observed with one probability"));
+            notes.push(format!(
+                "auto: label-frequency, because {why}: a positive is observed with one probability"
+            ));
             return Kind::PositivesOnly.loss().to_string();
         }
         notes.push(format!(

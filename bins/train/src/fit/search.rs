@@ -96,7 +96,8 @@ impl Space<'_> {
         let folds = (0..FOLDS).map(|fold| self.fold(&rows, fold)).collect::<Result<Vec<_>, _>>()?;
         let mut known: HashMap<Point, f64> = HashMap::new();
         let start = |transform: usize| [transform, 4, 4];
-        let mut best = self.best(&folds, &(0..self.transforms.len()).map(start).collect::<Vec<_>>(), &mut known)?;
+        let mut best =
+            self.best(&folds, &(0..self.transforms.len()).map(start).collect::<Vec<_>>(), &mut known)?;
         // Penalties in steps of four, then of two.
         for step in [2, 1] {
             loop {
@@ -125,11 +126,8 @@ impl Space<'_> {
 
     /// The point moved along the lists; `None` where there is nothing or nothing to choose.
     fn moved(&self, [transform, frequency, factor]: Point, by: [isize; 3]) -> Option<Point> {
-        let free = [
-            false,
-            self.kind == Kind::PositivesOnly && self.frequency.is_none(),
-            self.decay.is_none(),
-        ];
+        let free =
+            [false, self.kind == Kind::PositivesOnly && self.frequency.is_none(), self.decay.is_none()];
         if (0..3).any(|i| by[i] != 0 && !free[i]) {
             return None;
         }
@@ -269,7 +267,8 @@ fn which(z: &[f32], labels: &[Label], c: f64) -> f64 {
             e[k] += r * e[k - 1];
         }
     }
-    let observed: f64 = odds.iter().zip(labels).filter(|(_, label)| label.is_positive()).map(|(z, _)| z - most).sum();
+    let observed: f64 =
+        odds.iter().zip(labels).filter(|(_, label)| label.is_positive()).map(|(z, _)| z - most).sum();
     e[count].max(f64::MIN_POSITIVE).ln() - observed
 }
 
