@@ -70,8 +70,13 @@ pub use feed::{Feed, Pool, SAMPLERS, SamplerRow};
 pub use fit::Fit;
 pub use head::{CnnSpec, Head, MlpSpec};
 pub use lacuna_losses::TrainPass;
+pub use lacuna_metrics::Goal;
 pub use metrics::{METRICS, MetricRow, MetricValue, Scored, metric};
-pub use model::{Fingerprints, Input, Model, ModelError, ModelParts, Predictions, TrainedWith};
+pub use model::{
+    Calibrated, Calibration, CalibrationScores, ChosenThresholds, ClassReport, ClassThreshold, EvalReport,
+    Fingerprints, Input, JudgedRows, Model, ModelError, ModelParts, NamedMetric, Predictions, Table,
+    TrainedWith, hold_out,
+};
 pub use named::{Named, NamedRow, SettingInfo, Values};
 pub use optimizers::{GroupSpec, OPTIMIZERS, OptimizerRow, SCHEDULES, ScheduleRow};
 pub use outcome::{EpochRecord, ObservedChoice, Outcome, Weights};
