@@ -64,12 +64,16 @@
 
 #[cfg(feature = "cli")]
 pub mod cli;
+pub mod plot;
 pub mod read;
+pub mod stated;
+pub mod write;
 
 pub use lacuna_formats::FormatError;
 pub use lacuna_labels::{FeatureError, Features, Label, LabelError, LabelMatrix, ObservedLabels};
 pub use lacuna_train::{
-    Audit, AuditOptions, Candidate, CnnSpec, FeatureSource, Fingerprints, Fit, Head, HiddenPositives, Input,
-    LabelSource, MlpSpec, Model, ModelError, Named, Predictions, TrainError, TrainedWith, Transform, Weights,
-    audit,
+    Audit, AuditOptions, Calibrated, Calibration, CalibrationScores, Candidate, ChosenThresholds,
+    ClassReport, ClassThreshold, CnnSpec, EvalReport, FeatureSource, Fingerprints, Fit, Goal, Head,
+    HiddenPositives, Input, JudgedRows, LabelSource, MlpSpec, Model, ModelError, Named, NamedMetric,
+    Predictions, Table, TrainError, TrainedWith, Transform, Weights, audit, hold_out,
 };

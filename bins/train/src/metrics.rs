@@ -252,7 +252,7 @@ mod tests {
         let logits = |flip: bool| -> Vec<f32> {
             let of = |i: usize, positive: bool| {
                 let sign = if positive != (flip && i.is_multiple_of(5)) { 1.0 } else { -1.0 };
-                sign * (1.0 + i as f32 / 1000.0)
+                sign * (6.0 + i as f32 / 1000.0)
             };
             truth.cells().iter().enumerate().map(|(i, label)| of(i, label.is_positive())).collect()
         };

@@ -111,6 +111,23 @@ pub struct Fingerprints {
     pub labels: String,
 }
 
+impl Fingerprints {
+    /// That of features as [`Fit`](crate::Fit) stores it: BLAKE3 of their sizes and values, in hexadecimal.
+    pub fn of_features(features: &Features) -> String {
+        let mut hasher = blake3::Hasher::new();
+        for size in [features.rows(), features.columns()] {
+            hasher.update(&(size as u64).to_le_bytes());
+        }
+        let mut bytes = Vec::new();
+        for row in 0..features.rows() {
+            bytes.clear();
+            features.row(row).iter().for_each(|value| bytes.extend(value.to_le_bytes()));
+            hasher.update(&bytes);
+        }
+        hasher.finalize().to_hex().to_string()
+    }
+}
+
 /// The parts of a model.
 #[derive(Clone, Debug)]
 pub struct ModelParts<'a> {

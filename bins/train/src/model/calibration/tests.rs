@@ -14,9 +14,10 @@ fn drawn(seed: u64, count: usize, a: f64, b: f64) -> Vec<(f64, bool)> {
 }
 
 fn log_loss(cells: &[(f64, bool)], a: f64, b: f64, targets: [f64; 2]) -> f64 {
+    // -t log p - (1 - t) log (1 - p), without logarithms of 0
     let of = |(z, y): &(f64, bool)| {
-        let (p, t) = (sigmoid(a * z + b), targets[usize::from(*y)]);
-        -t * p.ln() - (1.0 - t) * (1.0 - p).ln()
+        let z = a * z + b;
+        z.max(0.0) + (1.0 + (-z.abs()).exp()).ln() - targets[usize::from(*y)] * z
     };
     cells.iter().map(of).sum()
 }

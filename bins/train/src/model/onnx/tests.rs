@@ -73,6 +73,7 @@ impl Tensor {
         let columns = *self.0.last().unwrap();
         let at = |i: usize| match other.1.len() {
             1 => other.1[0],
+            len if len == self.1.len() => other.1[i],
             len if len == columns => other.1[i % columns],
             len if len * columns == self.1.len() => other.1[i / columns],
             len => panic!("{len} against {:?}", self.0),
