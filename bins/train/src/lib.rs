@@ -39,6 +39,7 @@
 mod audit;
 mod batch;
 mod checkpoint;
+mod compare;
 mod data;
 mod error;
 mod feature_rows;
@@ -63,6 +64,7 @@ mod transform;
 pub use audit::{Audit, AuditOptions, Candidate, HiddenPositives, audit};
 pub use batch::Batch;
 pub use checkpoint::{Checkpoint, CheckpointFolder};
+pub use compare::{CompareOptions, Compared, Comparison, Contestant, compare};
 pub use data::{ClassSlice, Data, EvalLabels, EvalRows, EvalSet, TrainSet};
 pub use error::{StateError, TrainError};
 pub use feature_rows::FeatureRows;

@@ -4,7 +4,7 @@ use super::head::{HeadArgs, fitted, known_cells, notes, number, warn_of_training
 use super::labelled::{Labelled, LabelledInput};
 use super::screen;
 use super::train::{judged, lacks_negatives};
-use crate::EvalReport;
+use crate::{EvalReport, NamedMetric};
 use clap::Args;
 
 /// Measures a head by labels, of which only the known cells count
@@ -73,8 +73,13 @@ pub fn run(args: &EvalArgs) -> anyhow::Result<()> {
     }
 }
 
+/// The convention, without what is said once for all numbers.
+pub(crate) fn convention(metric: &NamedMetric) -> &str {
+    metric.value.convention.trim_end_matches(", over known cells only")
+}
+
 fn text(report: &EvalReport, known: &str, per_class: bool) -> String {
-    let mut lines = vec![known.to_string()];
+    let mut lines = vec![format!("{known}; every number is over known cells only")];
     for (classes, what) in [
         (&report.without_positives, "without a known positive"),
         (
@@ -91,7 +96,7 @@ fn text(report: &EvalReport, known: &str, per_class: bool) -> String {
     for metric in &report.metrics {
         let digits = if metric.value.convention.starts_with("percent") { 2 } else { 4 };
         let value = number(metric.value.value, digits);
-        lines.push(format!("  {:<16} {value:>8}  {}", metric.name, metric.value.convention));
+        lines.push(format!("  {:<16} {value:>8}  {}", metric.name, convention(metric)));
     }
     let mut text: String = lines.iter().map(|line| screen::wrapped(line, 28) + "\n").collect();
     if per_class {

@@ -13,6 +13,7 @@ pub struct HeadArgs {
     /// Folder of the head, as `lacuna train` writes it
     #[arg(long, value_name = "DIR", default_value = "head")]
     pub model: PathBuf,
+    /// How results are printed.
     #[command(flatten)]
     pub print: PrintArgs,
 }

@@ -59,6 +59,15 @@ impl LabelledInput {
     /// # Errors
     /// Unreadable data, no features, no labels, or labels that have to be asked about.
     pub fn open(&self) -> anyhow::Result<Opened> {
+        for (option, given) in
+            [("strong", &self.input.args().strong), ("background", &self.input.args().background)]
+        {
+            if given.is_some() {
+                bail!(
+                    "--{option} is for procedures of `repro run`, which look at such features: leave it out"
+                );
+            }
+        }
         let data = self.input.open()?;
         let mut files = data.files.clone();
         let stated = self.complete || self.input.args().label_convention.is_some();

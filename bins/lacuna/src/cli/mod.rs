@@ -2,6 +2,8 @@
 //! the data arguments, where they may write, how they print and how they end. Behind the feature `cli`.
 
 pub mod calibrate;
+pub mod compare;
+pub mod convert;
 mod data;
 pub mod doctor;
 pub mod eval;

@@ -1,7 +1,9 @@
 //! The program: its commands, completions and manual pages.
 
 use super::screen::WIDTH;
-use super::{calibrate, doctor, eval, exit, export, make, mask, predict, screen, thresholds, train};
+use super::{
+    calibrate, compare, convert, doctor, eval, exit, export, make, mask, predict, screen, thresholds, train,
+};
 use anyhow::{Context, bail};
 use clap::{Args, Command, CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
@@ -42,6 +44,10 @@ enum Commands {
     Calibrate(Box<calibrate::CalibrateArgs>),
     /// Writes a head as ONNX
     Export(export::ExportArgs),
+    /// Compares losses and procedures on held-out rows
+    Compare(Box<compare::CompareArgs>),
+    /// Writes features, labels or both in another format
+    Convert(Box<convert::ConvertArgs>),
     /// Examines a data set and reports its problems
     Doctor(Box<doctor::DoctorArgs>),
     /// Hides labels by a protocol and writes the observed labels
@@ -84,6 +90,8 @@ pub fn main() -> ! {
         Commands::Thresholds(args) => thresholds::run(&args).map(|()| exit::DONE),
         Commands::Calibrate(args) => calibrate::run(&args).map(|()| exit::DONE),
         Commands::Export(args) => export::run(&args).map(|()| exit::DONE),
+        Commands::Compare(args) => compare::run(&args).map(|()| exit::DONE),
+        Commands::Convert(args) => convert::run(&args).map(|()| exit::DONE),
         Commands::Doctor(args) => doctor::run(&args),
         Commands::Mask(args) => mask::run(&args).map(|()| exit::DONE),
         Commands::Make(args) => make::run(&args).map(|()| exit::DONE),

@@ -77,7 +77,7 @@ fn text(chosen: &ChosenThresholds) -> String {
             fitted(&class.class, 24),
             class.threshold,
             class.counts.positives(),
-            if class.own { "" } else { "  (too few)" }
+            if class.own { "" } else { "  (all cells)" }
         );
     }
     text

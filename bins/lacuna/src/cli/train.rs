@@ -1,5 +1,6 @@
 //! `lacuna train`: trains a head on features and incomplete labels.
 
+use super::eval::convention;
 use super::head::{PrintArgs, number};
 use super::labelled::{Labelled, LabelledInput};
 use super::working::Working;
@@ -203,7 +204,7 @@ fn text(trained: &Trained, held_out: Option<&Path>) -> String {
     lines.extend(trained.notes.iter().map(|note| format!("  {note}")));
     for Measured { on, assuming_negative, report } in &trained.measured {
         lines.push(format!(
-            "{on} rows: {}, {} known cells, {} positive",
+            "{on} rows: {}; over their {} known cells, of which {} are positive:",
             report.rows,
             report.positives + report.negatives,
             report.positives
@@ -216,12 +217,8 @@ fn text(trained: &Trained, held_out: Option<&Path>) -> String {
             );
         }
         for metric in &report.metrics {
-            lines.push(format!(
-                "  {:<12} {:>6}  {}",
-                metric.name,
-                number(metric.value.value, 1),
-                metric.value.convention
-            ));
+            let value = number(metric.value.value, 1);
+            lines.push(format!("  {:<12} {value:>6}  {}", metric.name, convention(metric)));
         }
     }
     if trained.measured.is_empty() {
