@@ -63,6 +63,8 @@ pub struct CompareOptions {
     pub head: Head,
     /// The transform of every fit of a loss; chosen by default.
     pub transform: Option<Named>,
+    /// Parameters, each of every loss that has one of this name.
+    pub parameters: Vec<(String, f64)>,
     /// Resamples of the held-out rows.
     pub resamples: usize,
 }
@@ -70,7 +72,14 @@ pub struct CompareOptions {
 impl Default for CompareOptions {
     /// 3 seeds, a fifth of the rows, a linear head, 1000 resamples.
     fn default() -> Self {
-        Self { seeds: 3, held_out: 0.2, head: Head::Linear, transform: None, resamples: 1000 }
+        Self {
+            seeds: 3,
+            held_out: 0.2,
+            head: Head::Linear,
+            transform: None,
+            parameters: vec![],
+            resamples: 1000,
+        }
     }
 }
 
@@ -251,6 +260,12 @@ impl<'a> Split<'a> {
             None => {
                 let fit = Fit::new(&contestant.loss).head(options.head.clone()).seed(seed);
                 let fit = options.transform.iter().fold(fit, |fit, named| fit.transform(named.clone()));
+                let has = |name: &str| {
+                    let row = lacuna_losses::find(&contestant.loss).ok();
+                    row.is_some_and(|row| row.info.params.iter().any(|info| info.name == name))
+                };
+                let own = options.parameters.iter().filter(|(name, _)| has(name));
+                let fit = own.fold(fit, |fit, (name, value)| fit.parameter(name, *value));
                 fit.fit_joined(&self.training())?
             }
             Some(procedure) => self.through(procedure, &contestant.loss, seed)?,

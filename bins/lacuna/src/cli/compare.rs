@@ -16,8 +16,8 @@ pub struct CompareArgs {
     /// Losses by comma, or `all`
     #[arg(long, value_name = "A,B", value_delimiter = ',', default_value = "auto,bce,an,wan,hill,asl")]
     losses: Vec<String>,
-    /// Procedures by comma, or `all`; each trains a linear head
-    #[arg(long, value_name = "A,B", value_delimiter = ',')]
+    /// Procedures by comma, or `all`; each trains a linear head. PROCEDURE+LOSS names its loss
+    #[arg(long, value_name = "A,B+LOSS", value_delimiter = ',')]
     procedures: Vec<String>,
     /// Seeds: each draws held-out rows, first weights and orders
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..))]
@@ -25,6 +25,9 @@ pub struct CompareArgs {
     /// Share of the rows that is held out
     #[arg(long, value_name = "SHARE", default_value_t = 0.2)]
     val: f64,
+    /// Sets a parameter of every loss that has it, e.g. expected_positives=3; may be given several times
+    #[arg(long, value_name = "P=V")]
+    set: Vec<String>,
     /// Head of the losses: linear, cosine, mlp:512
     #[arg(long, value_name = "HEAD", default_value = "linear")]
     head: Head,
@@ -41,7 +44,7 @@ pub struct CompareArgs {
 const EXAMPLES: &str = "Examples:
   lacuna compare --features x.npy --labels y.csv --unlisted unknown
   lacuna compare --features x.npy --labels y.npy --complete --losses all
-  lacuna compare openclipart --losses an,wan --procedures mixup --seeds 5
+  lacuna compare openclipart --losses an,wan --procedures relabel+an-ls --seeds 5
 
 Every row has the mean over the seeds, the deviation, and the interval of its
 difference to the best row over resamples of the held-out rows (95 %). What
@@ -73,10 +76,15 @@ pub fn run(args: &CompareArgs) -> anyhow::Result<()> {
     for name in &args.procedures {
         match name.trim() {
             "all" => contestants.extend(Contestant::procedures("auto")),
-            name => contestants.push(Contestant { loss: "auto".to_string(), procedure: Some(name.parse()?) }),
+            name => {
+                let (procedure, loss) = name.split_once('+').unwrap_or((name, "auto"));
+                contestants.push(Contestant { loss: loss.to_string(), procedure: Some(procedure.parse()?) });
+            }
         }
     }
+    let parameters = super::train::parameters(&args.set)?;
     let options = CompareOptions {
+        parameters,
         seeds: args.seeds,
         held_out: args.val,
         head: args.head.clone(),

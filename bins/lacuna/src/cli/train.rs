@@ -152,12 +152,21 @@ pub fn run(args: &TrainArgs) -> anyhow::Result<()> {
     args.print.show(&text(&trained, held.is_some().then_some(&*held_out)), &trained)
 }
 
+/// Parameters of `--set P=V`.
+pub(crate) fn parameters(set: &[String]) -> anyhow::Result<Vec<(String, f64)>> {
+    let pair = |text: &String| {
+        let pair = text.split_once('=').and_then(|(name, value)| Some((name, value.trim().parse().ok()?)));
+        let (name, value): (&str, f64) =
+            pair.with_context(|| format!("--set {text}: expected NAME=NUMBER"))?;
+        Ok((name.trim().to_string(), value))
+    };
+    set.iter().map(pair).collect()
+}
+
 fn fit(args: &TrainArgs) -> anyhow::Result<Fit> {
     let mut fit = Fit::new(&args.loss).head(args.head.clone()).seed(args.seed);
-    for text in &args.set {
-        let pair = text.split_once('=').and_then(|(name, value)| Some((name, value.trim().parse().ok()?)));
-        let (name, value) = pair.with_context(|| format!("--set {text}: expected NAME=NUMBER"))?;
-        fit = fit.parameter(name.trim(), value);
+    for (name, value) in parameters(&args.set)? {
+        fit = fit.parameter(&name, value);
     }
     if let Some(transform) = &args.transform {
         fit = fit.transform(transform.clone());

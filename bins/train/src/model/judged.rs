@@ -187,3 +187,7 @@ pub fn hold_out(rows: usize, share: f64, seed: u64) -> (Vec<usize>, Vec<usize>) 
     train.sort_unstable();
     (train, held)
 }
+
+#[cfg(test)]
+#[path = "judged_tests.rs"]
+mod tests;
