@@ -117,7 +117,7 @@ impl PredictionSheet<'_> {
         };
         let of = |class: usize| {
             let name = self.model.classes()[class].clone();
-            serde_json::json!({"class": name, (self.kind()): self.values(row)[class]})
+            serde_json::json!({"class": name, (self.kind()): short(self.values(row)[class])})
         };
         let classes: Vec<serde_json::Value> = order.into_iter().map(of).collect();
         serde_json::json!({"row": self.rows[row], "predicted": self.predicted(row), "classes": classes})
@@ -157,6 +157,11 @@ impl PredictionSheet<'_> {
             ("predicted", array(vec![rows, classes], NpyData::U8(predicted.collect()))?),
         ])
     }
+}
+
+/// The 64-bit number with the fewest digits that is this one in 32 bits.
+pub(crate) fn short(value: f32) -> f64 {
+    value.to_string().parse().unwrap_or_else(|_| value.into())
 }
 
 fn written(path: &Path, source: io::Error) -> FormatError {

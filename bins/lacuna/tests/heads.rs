@@ -92,6 +92,14 @@ fn labels_that_may_be_incomplete_are_asked_about() {
     // One row has no tag, so that --unlisted joins fewer rows by name.
     let done = json(path, &[&tags[..], &["--unlisted", "unknown"]].concat());
     assert_eq!(done["classes"], 3);
+    // A class that a spreadsheet would take for a formula.
+    let predict = ["predict", "--model", "tags", "--features", "x.npy", "--out"];
+    assert_eq!(lacuna(path, &[&predict[..], &["wide.csv"]].concat()).0, 0);
+    assert_eq!(lacuna(path, &[&predict[..], &["long.csv", "--top", "3"]].concat()).0, 0);
+    for file in ["wide.csv", "long.csv"] {
+        let csv = fs::read_to_string(path.join(file)).unwrap();
+        assert!(csv.contains("'=cmd()") && !csv.contains(",=cmd()"), "{csv}");
+    }
     let both = [&tags[..], &["--complete", "--unlisted", "unknown"]].concat();
     assert!(lacuna(path, &both).2.contains("cannot be used with"));
     // Zeros that are unknown, and one positive a row, which is told.
@@ -297,7 +305,10 @@ fn rows_of_a_file_are_picked_by_name_and_unknown_ones_are_refused() {
     assert_eq!(report["rows"], 3);
     fs::write(path.join("rows.txt"), "3\n999\nx\n").unwrap();
     let (code, _, error) = lacuna(path, &with("eval", &["--complete", "--rows", "rows.txt"]));
-    assert!(code == 2 && error.contains("`999` is no row of x.npy"), "{error}");
+    assert!(
+        code == 2 && error.contains("`999` is no row of the data, and neither are 1 other lines"),
+        "{error}"
+    );
 }
 
 #[test]

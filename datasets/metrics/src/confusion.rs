@@ -243,7 +243,10 @@ mod tests {
     fn each_class_has_its_own_threshold() {
         for seed in 0..50 {
             let case = RandomCase::new(seed);
-            let of = |class: usize| Threshold { value: (class * 3 % 10) as f64, inclusive: class % 2 == 0 };
+            let of = |class: usize| Threshold {
+                value: (class * 3 % 10) as f64,
+                inclusive: class.is_multiple_of(2),
+            };
             let thresholds: Vec<Threshold> = (0..case.classes).map(of).collect();
             let found = Confusions::at_each(&thresholds, &case.scores, case.judged()).unwrap();
             for (class, counts) in found.per_class.iter().enumerate() {

@@ -199,12 +199,14 @@ impl Labelled {
         let rows: Vec<usize> =
             (0..self.features.rows()).filter(|&row| wanted.remove(&*self.name(row))).collect();
         if let Some(name) = wanted.iter().min() {
+            let others = match wanted.len() - 1 {
+                0 => String::new(),
+                others => format!(", and neither are {others} other lines"),
+            };
             bail!(
-                "--rows {}: `{}` is no row of {}, and {} others with it",
+                "--rows {}: `{}` is no row of the data{others}",
                 path.display(),
-                lacuna_formats::shown(name),
-                self.path.display(),
-                wanted.len() - 1
+                lacuna_formats::shown(name)
             );
         }
         Ok(self.select(&rows))

@@ -4,6 +4,7 @@ use super::eval::rows_of;
 use super::head::{HeadArgs, SavedArgs, fitted, known_cells, notes, number, warn_of_training_rows};
 use super::labelled::LabelledInput;
 use super::train::judged;
+use crate::write::short;
 use crate::{ChosenThresholds, Goal};
 use clap::Args;
 
@@ -51,14 +52,14 @@ pub fn run(args: &ThresholdsArgs) -> anyhow::Result<()> {
     let folder = args.saved.save(&chosen.on(model)?, &args.head.model)?;
     let class = |class: &crate::ClassThreshold| {
         serde_json::json!({
-            "class": class.class, "threshold": class.threshold, "own": class.own,
+            "class": class.class, "threshold": short(class.threshold), "own": class.own,
             "positives": class.counts.positives(), "known": class.counts.known(),
             "precision": class.counts.precision(), "recall": class.counts.recall(), "f1": class.counts.f1(),
         })
     };
     let classes: Vec<serde_json::Value> = chosen.classes.iter().map(class).collect();
     let value = serde_json::json!({
-        "out": folder, "goal": chosen.goal.to_string(), "pooled": chosen.pooled, "classes": classes, "notes": chosen.notes,
+        "out": folder, "goal": chosen.goal.to_string(), "pooled": chosen.pooled.map(short), "classes": classes, "notes": chosen.notes,
     });
     let text = text(&chosen) + &format!("written: {} (head.json)\n", folder.display());
     args.head.print.show(&(known_cells(&rows) + "\n" + &text), &value)
