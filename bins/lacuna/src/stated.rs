@@ -85,3 +85,33 @@ impl fmt::Display for Question {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use lacuna_labels::LabelMatrix;
+
+    #[test]
+    fn every_kind_of_file_is_asked_what_it_leaves_open() {
+        let (n, u, p) = (Label::Negative, Label::Unknown, Label::Positive);
+        let of = |cells: [Label; 6], written| {
+            Question::of(&LabelMatrix::new(2, 3, cells.to_vec()).unwrap().into(), written)
+        };
+        let (matrix, lists, complete) = (Written::Matrix, Written::Lists, Written::CompleteLists);
+        let zeros = |single| Some(Question::Zeros { single });
+        for (cells, written, expected) in [
+            ([p, p, n, n, n, p], matrix, zeros(false)),
+            ([p, n, n, n, n, p], matrix, zeros(true)),
+            // Lists that were read as complete, because somebody said so, are a matrix.
+            ([p, p, n, n, n, p], lists, zeros(false)),
+            ([p, p, u, u, u, p], lists, Some(Question::Unlisted)),
+            ([p, p, u, u, n, p], lists, None),
+            ([p, p, n, n, n, p], complete, None),
+            ([p, n, n, n, n, p], complete, Some(Question::Unlisted)),
+            ([p, p, p, p, p, p], matrix, None),
+            ([p, u, u, u, u, p], matrix, Some(Question::Unlisted)),
+        ] {
+            assert_eq!(of(cells, written), expected, "{cells:?} {written:?}");
+        }
+    }
+}

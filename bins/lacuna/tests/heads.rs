@@ -100,6 +100,18 @@ fn labels_that_may_be_incomplete_are_asked_about() {
         let csv = fs::read_to_string(path.join(file)).unwrap();
         assert!(csv.contains("'=cmd()") && !csv.contains(",=cmd()"), "{csv}");
     }
+    for complete in [&["--unlisted", "negative"][..], &["--complete"]] {
+        let done = json(path, &[&tags[..], complete, &["--force"]].concat());
+        assert!(done["notes"].to_string().contains("and 0 unknown cells"), "{}", done["notes"]);
+    }
+    // A table of 1 and 0 without a blank cell: what is said of blank cells is no answer.
+    let wide: String = (0..ROWS).map(|row| format!("{row}.jpg,{},{}\n", row % 2, row / 2 % 2)).collect();
+    fs::write(path.join("wide01.csv"), format!("id,a,b\n{wide}")).unwrap();
+    let table =
+        ["train", "--features", "x.npy", "--names", "names.txt", "--labels", "wide01.csv", "--out", "w"];
+    let (code, _, error) = lacuna(path, &[&table[..], &["--unlisted", "unknown"]].concat());
+    assert!(code == 2 && error.contains("--label-convention binary-an"), "{error}");
+    assert_eq!(lacuna(path, &[&table[..], &["--label-convention", "binary-an"]].concat()).0, 0);
     let both = [&tags[..], &["--complete", "--unlisted", "unknown"]].concat();
     assert!(lacuna(path, &both).2.contains("cannot be used with"));
     // Zeros that are unknown, and one positive a row, which is told.
@@ -301,8 +313,14 @@ fn rows_of_a_file_are_picked_by_name_and_unknown_ones_are_refused() {
     let path = folder.path();
     assert_eq!(lacuna(path, &with("train", &["--complete"])).0, 0);
     fs::write(path.join("rows.txt"), "3\n17\n4\n").unwrap();
-    let report = json(path, &with("eval", &["--complete", "--rows", "rows.txt"]));
+    let eval = with("eval", &["--complete", "--rows", "rows.txt"]);
+    let report = json(path, &eval);
     assert_eq!(report["rows"], 3);
+    // Rows that are named come before test rows, and these before all rows.
+    let test = ["--test", "x.npy", "--test-labels", "y.npy", "--match", "row"];
+    assert_eq!(json(path, &[&eval[..], &test[..]].concat())["rows"], 3);
+    let (_, _, error) = lacuna(path, &[&with("eval", &["--complete"])[..], &test[..]].concat());
+    assert!(error.contains("the test rows of the data are used"), "{error}");
     fs::write(path.join("rows.txt"), "3\n999\nx\n").unwrap();
     let (code, _, error) = lacuna(path, &with("eval", &["--complete", "--rows", "rows.txt"]));
     assert!(
@@ -333,7 +351,7 @@ fn losses_are_compared_and_those_that_do_not_fit_say_why() {
     assert_eq!(of(&found, "bce"), of(&again, "bce"));
     let (code, text, error) = lacuna(path, &args);
     assert!(code == 0 && text.lines().all(|line| line.chars().count() <= 80), "{text}");
-    assert!(error.contains("6 of 6: role, seed 1"), "{error}");
+    assert!(error.contains("6 of 6: ") && error.contains("role, seed 1"), "{error}");
     let (code, _, error) = lacuna(path, &with("compare", &["--complete", "--losses", "bec"]));
     assert!(code == 2 && error.contains("bce"), "{error}");
 }

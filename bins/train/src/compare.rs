@@ -9,9 +9,10 @@ use crate::{
 use lacuna_labels::{Features, Label, ObservedLabels};
 use lacuna_losses::{LOSSES, Options};
 use lacuna_metrics::{
-    EmptyClass, Interval, Judged, MapConvention, SortedScores, interval, mean_average_precision,
+    EmptyClass, Interval, Judged, MapConvention, SortedScores, holm, interval, mean_average_precision,
 };
 use lacuna_protocols::Stream;
+use rayon::prelude::*;
 use std::borrow::Cow;
 use std::fmt;
 use std::time::Instant;
@@ -113,11 +114,14 @@ pub struct Compared {
     pub seconds: f64,
     /// The difference to the best row over resamples of the held-out rows, the same ones for every row; none for the best.
     pub difference: Option<Interval>,
+    /// The p of the difference, corrected for as many comparisons as there are rows (Holm).
+    pub corrected: Option<f64>,
 }
 
 /// Trains every contestant on the same rows and measures it on the same held-out rows, by the mean of the average precisions
 /// of the classes that have a positive there. Unknown cells do not count; where no negative is known, they count as negatives,
-/// which is all that such labels allow. `each` is called after every fit with its contestant and seed.
+/// which is all that such labels allow. Fits run in parallel; `each` is called after every one with its
+/// contestant and seed.
 ///
 /// ```
 /// use lacuna_labels::{Features, Label, LabelMatrix, ObservedLabels};
@@ -142,7 +146,7 @@ pub fn compare<X, Y>(
     y: &Y,
     contestants: &[Contestant],
     options: &CompareOptions,
-    mut each: impl FnMut(&Contestant, u64),
+    each: impl Fn(&Contestant, u64) + Sync,
 ) -> Result<Comparison, TrainError>
 where
     X: FeatureSource + ?Sized,
@@ -160,33 +164,45 @@ where
     let splits: Vec<Split<'_>> = (0..options.seeds)
         .map(|seed| Split::new(&joined, options.held_out, seed, assuming_negative))
         .collect::<Result<_, _>>()?;
+    // Every fit by itself, so that the numbers do not depend on which run at the same time.
+    let jobs: Vec<(&Contestant, u64)> = contestants
+        .iter()
+        .flat_map(|contestant| (0..options.seeds).map(move |seed| (contestant, seed)))
+        .collect();
+    let measured = jobs.into_par_iter().map(|(contestant, seed)| {
+        let start = Instant::now();
+        let done = splits[seed as usize].measure(contestant, options, seed);
+        each(contestant, seed);
+        (done, start.elapsed().as_secs_f64())
+    });
+    let measured: Vec<_> = measured.collect();
+    let mut measured = measured.into_iter();
     let (mut rows, mut refused): (Vec<(Compared, Vec<SortedScores>)>, _) = (Vec::new(), Vec::new());
-    'contestants: for contestant in contestants {
-        let (mut values, mut sorted, mut seconds) = (Vec::new(), Vec::new(), 0.0);
-        for (seed, split) in splits.iter().enumerate() {
-            let start = Instant::now();
-            let done = split.measure(contestant, options, seed as u64);
-            seconds += start.elapsed().as_secs_f64();
-            each(contestant, seed as u64);
+    for contestant in contestants {
+        let (mut values, mut sorted, mut seconds, mut why) = (Vec::new(), Vec::new(), 0.0, None);
+        for (done, took) in measured.by_ref().take(options.seeds as usize) {
+            seconds += took;
             match done {
                 Ok((value, scores)) => {
                     values.push(value);
                     sorted.push(scores);
                 }
-                Err(error) => {
-                    refused.push((contestant.clone(), error.to_string()));
-                    // The other seeds would be refused as well.
-                    (seed as u64 + 1..options.seeds).for_each(|seed| each(contestant, seed));
-                    continue 'contestants;
-                }
+                Err(error) => why = why.or(Some(error.to_string())),
             }
+        }
+        if let Some(why) = why {
+            refused.push((contestant.clone(), why));
+            continue;
         }
         let count = values.len() as f64;
         let mean = values.iter().sum::<f64>() / count;
         let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
         let deviation = if count > 1.0 { (squares / (count - 1.0)).sqrt() } else { 0.0 };
         let (contestant, seconds) = (contestant.clone(), seconds / count);
-        rows.push((Compared { contestant, values, mean, deviation, seconds, difference: None }, sorted));
+        rows.push((
+            Compared { contestant, values, mean, deviation, seconds, difference: None, corrected: None },
+            sorted,
+        ));
     }
     if rows.is_empty() {
         let (first, why) = &refused[0];
@@ -197,6 +213,10 @@ where
     for (row, values) in rows.iter_mut().zip(&resampled).skip(1) {
         let differences: Vec<f64> = values.iter().zip(&resampled[0]).map(|(own, best)| own - best).collect();
         row.0.difference = Some(interval(&differences));
+    }
+    let p: Vec<f64> = rows.iter().filter_map(|(row, _)| Some(row.difference?.p)).collect();
+    for (row, p) in rows.iter_mut().skip(1).zip(holm(&p)) {
+        row.0.corrected = Some(p);
     }
     let known = if assuming_negative { "unknown cells as negatives" } else { "over known cells only" };
     Ok(Comparison {
@@ -357,4 +377,70 @@ fn resampled(
         values.iter_mut().zip(sums).for_each(|(values, sum)| values.push(sum));
     }
     values
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use lacuna_labels::LabelMatrix;
+
+    /// 120 rows of 3 features, two classes by the signs of the first two with noise, a fifth of the cells unknown.
+    fn data() -> (Features, ObservedLabels) {
+        let mut stream = Stream::new(2, "compare");
+        let values: Vec<f32> = (0..360).map(|_| stream.normal() as f32).collect();
+        let cells = (0..240).map(|i| match values[i / 2 * 3 + i % 2] + 0.5 * stream.normal() as f32 > 0.0 {
+            _ if i % 5 == 0 => Label::Unknown,
+            true => Label::Positive,
+            false => Label::Negative,
+        });
+        let labels = LabelMatrix::new(120, 2, cells.collect()).unwrap();
+        (Features::new(120, 3, values).unwrap(), labels.into())
+    }
+
+    #[test]
+    fn a_row_has_the_numbers_of_its_own_fits_whatever_stands_beside_it() {
+        let (x, y) = data();
+        let options = CompareOptions { seeds: 2, resamples: 200, ..CompareOptions::default() };
+        let names = ["bce", "an", "bce-full", "no-such-loss"];
+        let found = compare(&x, &y, &names.map(Contestant::loss), &options, |_, _| {}).unwrap();
+        let reasons: Vec<String> =
+            found.refused.iter().map(|(contestant, why)| format!("{contestant}: {why}")).collect();
+        assert!(reasons[0].starts_with("bce-full: ") && reasons[1].contains("no-such-loss"), "{reasons:?}");
+        for row in &found.rows {
+            for (seed, value) in row.values.iter().enumerate() {
+                let (train, held) = hold_out(120, 0.2, seed as u64);
+                let fit = Fit::new(&row.contestant.loss).seed(seed as u64);
+                let model = fit.fit(&x.select(&train), &y.select(&train)).unwrap();
+                let rows = model.judge(&x.select(&held), &y.select(&held)).unwrap();
+                assert_eq!(rows.report(Some(&["map-present"])).unwrap().value("map-present"), Some(*value));
+            }
+            assert!((row.mean - (row.values[0] + row.values[1]) / 2.0).abs() < 1e-9);
+            assert!((row.deviation - (row.values[0] - row.values[1]).abs() / 2f64.sqrt()).abs() < 1e-9);
+        }
+        let (best, other) = (&found.rows[0], &found.rows[1]);
+        let interval = other.difference.unwrap();
+        assert!(best.difference.is_none() && best.mean >= other.mean && other.corrected == Some(interval.p));
+        let difference = other.mean - best.mean;
+        assert!(interval.low <= difference && difference <= interval.high, "{interval:?} {difference}");
+        let again = compare(&x, &y, &[Contestant::loss("an")], &options, |_, _| {}).unwrap();
+        let an = found.rows.iter().find(|row| row.contestant.loss == "an").unwrap();
+        assert_eq!(again.rows[0].values, an.values);
+    }
+
+    #[test]
+    fn what_leaves_nothing_to_compare_is_refused() {
+        let (x, y) = data();
+        let run = |options: CompareOptions, names: &[&str]| {
+            let contestants: Vec<Contestant> = names.iter().map(|name| Contestant::loss(name)).collect();
+            compare(&x, &y, &contestants, &options, |_, _| {}).unwrap_err().to_string()
+        };
+        let options = CompareOptions::default();
+        assert!(run(CompareOptions { held_out: 1.0, ..options.clone() }, &["bce"]).contains("share"));
+        assert!(
+            run(CompareOptions { held_out: 0.001, ..options.clone() }, &["bce"]).contains("another share")
+        );
+        assert!(run(CompareOptions { seeds: 0, ..options.clone() }, &["bce"]).contains("at least one seed"));
+        assert!(run(options.clone(), &[]).contains("at least one"));
+        assert!(run(options, &["bce-full"]).contains("nothing could be trained; bce-full"));
+    }
 }

@@ -6,6 +6,7 @@ use super::screen;
 use super::working::Working;
 use crate::{CompareOptions, Comparison, Contestant, Head, Named, compare};
 use clap::Args;
+use std::sync::{Mutex, PoisonError};
 
 /// Trains losses and procedures on the same rows and measures them on the same held-out rows
 #[derive(Args, Debug)]
@@ -47,8 +48,9 @@ const EXAMPLES: &str = "Examples:
   lacuna compare openclipart --losses an,wan --procedures relabel+an-ls --seeds 5
 
 Every row has the mean over the seeds, the deviation, and the interval of its
-difference to the best row over resamples of the held-out rows (95 %). What
-the labels cannot serve is listed with the reason. The numbers are those of
+difference to the best row over resamples of the held-out rows (95 %), with a
+p corrected for the number of rows (Holm). What the labels cannot serve is
+listed with the reason. The numbers are those of
 observed labels: where no negative is known, they favour losses that take
 missing labels for negatives.
 
@@ -91,11 +93,13 @@ pub fn run(args: &CompareArgs) -> anyhow::Result<()> {
         transform: args.transform.clone(),
         resamples: args.resamples as usize,
     };
-    let mut working = Working::new("comparing", contestants.len() * args.seeds as usize);
+    let working = Working::new("comparing", contestants.len() * args.seeds as usize);
+    let working = Mutex::new(working);
     let found = compare(&set, &set, &contestants, &options, |contestant, seed| {
+        let mut working = working.lock().unwrap_or_else(PoisonError::into_inner);
         working.step(&format!("{contestant}, seed {seed}"));
     });
-    working.end();
+    working.into_inner().unwrap_or_else(PoisonError::into_inner).end();
     let found = found?;
     args.print.show(&text(&found, args.seeds), &value(&found))
 }
@@ -105,7 +109,7 @@ fn value(found: &Comparison) -> serde_json::Value {
         let difference = row.difference.map(|d| serde_json::json!({"low": d.low, "high": d.high, "p": d.p}));
         serde_json::json!({
             "name": row.contestant.to_string(), "values": row.values, "mean": row.mean, "deviation": row.deviation,
-            "seconds": row.seconds, "difference": difference,
+            "seconds": row.seconds, "difference": difference, "corrected": row.corrected,
         })
     };
     let rows: Vec<serde_json::Value> = found.rows.iter().map(row).collect();

@@ -39,11 +39,11 @@ Exit codes: 0 done, 2 invalid command line, file or data.";
 pub(crate) fn rows_of(input: &LabelledInput) -> anyhow::Result<Labelled> {
     let opened = input.open()?;
     Ok(match opened.test {
-        Some(test) => {
+        Some(test) if !input.names_rows() => {
             screen::info("note: the test rows of the data are used");
             test
         }
-        None => opened.rows,
+        _ => opened.rows,
     })
 }
 

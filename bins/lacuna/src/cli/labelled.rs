@@ -1,6 +1,6 @@
 //! Rows with labels, for the commands that learn from labels or measure by them.
 
-use super::{Input, screen};
+use super::{Input, Rest, screen};
 use crate::stated::{Question, Written};
 use crate::{FeatureSource, LabelSource, TrainError};
 use anyhow::{Context, bail};
@@ -70,8 +70,11 @@ impl LabelledInput {
         }
         let data = self.input.open()?;
         let mut files = data.files.clone();
-        let stated = self.complete || self.input.args().label_convention.is_some();
-        let listed = stated || self.input.args().unlisted.is_some();
+        let args = self.input.args();
+        // Who says that what is not listed is absent has no zeros that were not looked at.
+        let stated =
+            self.complete || args.label_convention.is_some() || matches!(args.unlisted, Some(Rest::Negative));
+        let listed = stated || args.unlisted.is_some();
         let (written, by_format) = self.written(&data);
         let Dataset { train, test, .. } = data;
         let observed = match (self.complete, &train.observed) {
@@ -146,6 +149,11 @@ impl LabelledInput {
     /// The file that the question is about.
     fn labels_of(&self, train: &Table) -> PathBuf {
         self.input.args().labels.clone().unwrap_or_else(|| train.path.clone())
+    }
+
+    /// Whether `--rows` was given.
+    pub fn names_rows(&self) -> bool {
+        self.rows.is_some()
     }
 
     /// The data arguments.

@@ -123,6 +123,11 @@ pub fn run(args: &TrainArgs) -> anyhow::Result<()> {
     let working = Working::new("training", 1);
     let model = fit.fit(&rows, &rows)?;
     let seconds = working.end();
+    if args.weight_decay.is_some() && !model.notes().iter().any(|note| note.contains("penalty")) {
+        screen::err(
+            "note: --weight-decay had no effect: it is the penalty of a linear head with a smooth loss",
+        );
+    }
     let mut measured = Vec::new();
     for (on, set) in [("held-out", &held), ("test", &opened.test)] {
         if let Some(set) = set {
@@ -212,19 +217,19 @@ fn text(trained: &Trained, held_out: Option<&Path>) -> String {
     )];
     lines.extend(trained.notes.iter().map(|note| format!("  {note}")));
     for Measured { on, assuming_negative, report } in &trained.measured {
-        lines.push(format!(
-            "{on} rows: {}; over their {} known cells, of which {} are positive:",
-            report.rows,
-            report.positives + report.negatives,
-            report.positives
-        ));
-        if *assuming_negative {
-            lines.push(
-                "  no negative is known: unknown cells count as negatives, so that every missing label counts against the \
-                 head and the numbers are too low"
-                    .to_string(),
-            );
-        }
+        lines.push(match assuming_negative {
+            false => format!(
+                "{on} rows: {}; over their {} known cells, of which {} are positive:",
+                report.rows,
+                report.positives + report.negatives,
+                report.positives
+            ),
+            true => format!(
+                "{on} rows: {} with {} known positives and no known negative; unknown cells count as negatives, so that every \
+                 missing label counts against the head and the numbers are too low:",
+                report.rows, report.positives
+            ),
+        });
         for metric in &report.metrics {
             let value = number(metric.value.value, 1);
             lines.push(format!("  {:<12} {value:>6}  {}", metric.name, convention(metric)));
