@@ -3,8 +3,8 @@
 //! ```text
 //! features [rows, D] -> (x - mean, times scale, directions) -> (x / |x|) -> layers -> logits -> Sigmoid -> probabilities
 //! ```
-//! Steps in parentheses are nodes only where the model has them. The division by the norm first divides by the largest
-//! |x_j|, so that no square is out of range; a row of zeros stays one.
+//! Steps in parentheses are nodes only where the model has them. The norm is computed in 64 bits, in which no square of a 32-bit
+//! number is out of range and a sum of a thousand of them keeps all the bits that 32 have; a row of zeros stays one.
 
 mod proto;
 
@@ -12,10 +12,10 @@ use super::file::input_in_words;
 use super::{Model, ModelError};
 use crate::{CnnSpec, Head, MlpSpec, Transform, Weights};
 use lacuna_formats::{Destination, FormatError, write_atomic};
-use proto::{Attribute, Message, floats, integers, matrix, node};
+use proto::{Attribute, DOUBLE, FLOAT, Message, double, floats, integers, matrix, node};
 use std::io;
 
-/// Version of the operator set: the last one in which the axes of ReduceL2 and ReduceMax are attributes.
+/// Version of the operator set, of 2022: everything that a head needs has been there since, and every runtime has it.
 const OPSET: i64 = 17;
 /// Version of the file format that has this operator set.
 const IR: i64 = 8;
@@ -137,20 +137,21 @@ impl Graph {
         x
     }
 
-    /// x / |x| as (x / m) / |x / m| with m the largest |x_j|; of a row of zeros both divisors are replaced.
+    /// x / |x|; the divisor of a row of zeros is replaced.
     fn l2(&mut self, x: &str, name: &str) -> String {
-        let along = || [("axes", Attribute::Ints(vec![1])), ("keepdims", Attribute::Int(1))];
         let of = |part: &str| format!("{name}.{part}");
-        let least = self.constant(&of("least"), &[1], &[f32::MIN_POSITIVE]);
-        let one = self.constant(&of("one"), &[1], &[1.0]);
-        let absolute = self.push("Abs", &[x], &of("absolute"), &[]);
-        let largest = self.push("ReduceMax", &[&absolute], &of("largest"), &along());
-        let largest = self.push("Max", &[&largest, &least], &of("divisor"), &[]);
-        let scaled = self.push("Div", &[x, &largest], &of("scaled"), &[]);
-        let norm = self.push("ReduceL2", &[&scaled], &of("norm"), &along());
-        // The largest |x_j| is 1 now, so that only a row of zeros has a norm below 1.
-        let norm = self.push("Max", &[&norm, &one], &of("norm_divisor"), &[]);
-        self.push("Div", &[&scaled, &norm], &of("unit"), &[])
+        let to = |kind: i64| [("to", Attribute::Int(kind))];
+        let (axis, least) = (of("axis"), of("least"));
+        self.values.push(integers(&axis, &[1]));
+        self.values.push(double(&least, f64::MIN_POSITIVE));
+        let wide = self.push("Cast", &[x], &of("wide"), &to(DOUBLE));
+        let squares = self.push("Mul", &[&wide, &wide], &of("squares"), &[]);
+        let keep = [("keepdims", Attribute::Int(1))];
+        let sum = self.push("ReduceSum", &[&squares, &axis], &of("sum"), &keep);
+        let norm = self.push("Sqrt", &[&sum], &of("norm"), &[]);
+        let divisor = self.push("Max", &[&norm, &least], &of("divisor"), &[]);
+        let unit = self.push("Div", &[&wide, &divisor], &of("unit"), &[]);
+        self.push("Cast", &[&unit], &of("unit32"), &to(FLOAT))
     }
 
     /// x W + b with W `[D, H]`, as the tape has it.

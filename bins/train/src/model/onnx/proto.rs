@@ -3,6 +3,11 @@
 //! A message is a sequence of fields; a field is its number times 8 plus the kind of its value (0: a varint, 2: bytes with their
 //! length, 5: four bytes), then the value. Messages inside a message are bytes.
 
+/// Types of elements in `onnx.proto`.
+pub(super) const FLOAT: i64 = 1;
+const INT64: i64 = 7;
+pub(super) const DOUBLE: i64 = 11;
+
 /// A message that is being written.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Message(pub(super) Vec<u8>);
@@ -78,13 +83,18 @@ fn tensor(name: &str, dims: &[usize], kind: i64, raw: &[u8]) -> Message {
 /// A tensor of 32-bit floats.
 pub(super) fn floats(name: &str, dims: &[usize], values: &[f32]) -> Message {
     let raw: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
-    tensor(name, dims, 1, &raw)
+    tensor(name, dims, FLOAT, &raw)
+}
+
+/// A 64-bit float, as a tensor of one.
+pub(super) fn double(name: &str, value: f64) -> Message {
+    tensor(name, &[1], DOUBLE, &value.to_le_bytes())
 }
 
 /// A tensor of 64-bit integers.
 pub(super) fn integers(name: &str, values: &[i64]) -> Message {
     let raw: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
-    tensor(name, &[values.len()], 7, &raw)
+    tensor(name, &[values.len()], INT64, &raw)
 }
 
 /// ValueInfoProto of a matrix of 32-bit floats with any number of rows.
@@ -92,6 +102,6 @@ pub(super) fn matrix(name: &str, columns: usize) -> Message {
     let rows = Message::default().text(2, "rows");
     let columns = Message::default().int(1, columns as i64);
     let shape = Message::default().message(1, &rows).message(1, &columns);
-    let of_tensor = Message::default().int(1, 1).message(2, &shape);
+    let of_tensor = Message::default().int(1, FLOAT).message(2, &shape);
     Message::default().text(1, name).message(2, &Message::default().message(1, &of_tensor))
 }

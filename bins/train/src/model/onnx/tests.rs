@@ -165,6 +165,7 @@ fn evaluate(model: &[u8], x: &Features) -> HashMap<String, Tensor> {
         let numbers: Vec<f64> = match numbers_of(tensor, 2)[0] {
             1 => raw.chunks(4).map(|b| f32::from_le_bytes(b.try_into().unwrap()).into()).collect(),
             7 => raw.chunks(8).map(|b| i64::from_le_bytes(b.try_into().unwrap()) as f64).collect(),
+            11 => raw.chunks(8).map(|b| f64::from_le_bytes(b.try_into().unwrap())).collect(),
             kind => panic!("type {kind}"),
         };
         assert_eq!(dims.iter().product::<usize>(), numbers.len());
@@ -181,10 +182,14 @@ fn evaluate(model: &[u8], x: &Features) -> HashMap<String, Tensor> {
             let attribute = attributes.iter().find(|attribute| texts_of(attribute, 1) == [wanted]);
             attribute.map(|attribute| [numbers_of(attribute, 3), numbers_of(attribute, 8)].concat())
         };
-        let along_rows = || assert_eq!((ints("axes"), ints("keepdims")), (Some(vec![1]), Some(vec![1])));
         let op = texts_of(node, 4).remove(0);
         let out = match op.as_str() {
-            "Abs" => a.map(f64::abs),
+            "Cast" => match ints("to").unwrap()[..] {
+                [1] => a.map(|x| f64::from(x as f32)),
+                [11] => a.clone(),
+                ref kind => panic!("type {kind:?}"),
+            },
+            "Sqrt" => a.map(f64::sqrt),
             "Relu" => a.map(|x| x.max(0.0)),
             "Tanh" => a.map(f64::tanh),
             "Erf" => a.map(erf),
@@ -196,13 +201,9 @@ fn evaluate(model: &[u8], x: &Features) -> HashMap<String, Tensor> {
             "Div" => a.with(&inputs[1], |x, y| x / y),
             "MatMul" => a.times(&inputs[1]),
             "Gemm" => a.times(&inputs[1]).with(&inputs[2], |x, y| x + y),
-            "ReduceMax" => {
-                along_rows();
-                a.rows(|row| row.iter().fold(f64::MIN, |m, x| m.max(*x)))
-            }
-            "ReduceL2" => {
-                along_rows();
-                a.rows(|row| row.iter().map(|x| x * x).sum::<f64>().sqrt())
+            "ReduceSum" => {
+                assert_eq!((&inputs[1].1[..], ints("keepdims")), (&[1.0][..], Some(vec![1])));
+                a.rows(|row| row.iter().sum())
             }
             "BatchNormalization" => {
                 let epsilon = bytes_of(attributes[0], 2)[0];
