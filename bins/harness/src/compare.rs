@@ -22,13 +22,16 @@ struct RunValues {
 fn paired(runs: &[RunValues], other: &[RunValues]) -> Option<RowValues> {
     let both = || runs.iter().filter(|run| other.iter().any(|other| other.seed == run.seed));
     let values: Vec<f64> = both().map(|run| run.map).collect();
-    let resampled = both().map(|run| run.resampled.clone()).collect();
-    (!values.is_empty()).then(|| RowValues { values: vec![values], resampled: vec![resampled] })
+    let mut resampled = vec![0.0; both().next()?.resampled.len()];
+    both().for_each(|run| {
+        resampled.iter_mut().zip(&run.resampled).for_each(|(mean, x)| *mean += x / values.len() as f64)
+    });
+    Some(RowValues { values: vec![values], resampled })
 }
 
 impl RunFolder {
-    /// Compares every row with the row `baseline` by a paired bootstrap over the test rows and the seeds: a resample draws them once
-    /// for all rows of the table. Two rows are compared over the seeds that have ended for both. Holm's correction is over the rows.
+    /// Compares every row with the row `baseline` in pairs: the bootstrap over test rows draws them once for all rows of the table, and
+    /// the variance between seeds is added. Two rows are compared over the seeds that have ended for both. Holm's correction is over the rows.
     ///
     /// # Errors
     /// [`HarnessError::Format`] for scores that are damaged.
@@ -52,7 +55,7 @@ impl RunFolder {
                 Err(problem) => return Ok(Err(problem)),
             };
             if let (Some(ours), Some(theirs)) = (paired(&runs, &base), paired(&base, &runs)) {
-                found[place] = Some(difference(row, &[(1.0, &ours), (-1.0, &theirs)], resamples)?);
+                found[place] = Some(difference(row, &[(1.0, &ours), (-1.0, &theirs)])?);
             }
         }
         correct(found.iter_mut().flatten().collect());

@@ -71,7 +71,7 @@ pub use spec::{
 };
 pub use store::{Store, TaskFolder};
 pub use study::{
-    Chosen, DecidedCause, DecidedClaim, Difference, Resamples, RunScores, Spread, Study, StudyHead,
+    Chosen, DecidedCause, DecidedClaim, Difference, Resamples, RunScores, Spread, Study, StudyEnd, StudyHead,
     StudyLine, StudyOptions, StudyRecord, StudyRow, Verdict,
 };
 pub use sweep::{

@@ -181,7 +181,10 @@ impl Cells {
     /// The table in Markdown, without the notes.
     pub fn markdown(&self) -> String {
         let Self { header, rows, numbers, .. } = self;
-        let line = |cells: &[String]| format!("| {} |\n", cells.join(" | "));
+        // A bar would end the cell; one that is escaped already stays so.
+        let cell = |cell: &String| cell.replace("\\|", "|").replace('|', "\\|");
+        let line =
+            |cells: &[String]| format!("| {} |\n", cells.iter().map(cell).collect::<Vec<_>>().join(" | "));
         let rule = (0..header.len()).map(|i| if numbers.contains(&i) { "---:" } else { "---" }.to_string());
         let mut table = line(header) + &line(&rule.collect::<Vec<_>>());
         rows.iter().for_each(|row| table.push_str(&line(row)));

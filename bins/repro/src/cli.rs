@@ -232,7 +232,7 @@ pub(crate) struct StudyArgs {
     #[arg(long, value_name = "N")]
     pub(crate) inits: Option<u64>,
     /// Resamples of the bootstrap
-    #[arg(long, value_name = "N", default_value_t = 2000, value_parser = positive)]
+    #[arg(long, value_name = "N", default_value_t = 2000, value_parser = resamples)]
     pub(crate) resamples: usize,
     /// Folder of the study [default: runs/NAME-DATA-study]
     #[arg(long, value_name = "DIR")]
@@ -270,7 +270,7 @@ pub(crate) struct ReportArgs {
     #[arg(long, value_name = "ROW")]
     pub(crate) baseline: Option<String>,
     /// Resamples of the bootstrap over the test rows and the seeds
-    #[arg(long, value_name = "N", default_value_t = 2000, value_parser = positive)]
+    #[arg(long, value_name = "N", default_value_t = 2000, value_parser = resamples)]
     pub(crate) resamples: usize,
     /// Replaces files of these names that no report has written
     #[arg(long)]
@@ -517,6 +517,14 @@ fn rate(text: &str) -> Result<f32, String> {
 }
 
 /// A whole number from 1 on.
+/// Resamples, whose values are kept in memory.
+fn resamples(text: &str) -> Result<usize, String> {
+    positive(text)
+        .ok()
+        .filter(|n| *n <= 100_000)
+        .ok_or_else(|| "expected an integer from 1 to 100000".to_string())
+}
+
 fn positive(text: &str) -> Result<usize, String> {
     match text.parse() {
         Ok(n) if n > 0 => Ok(n),

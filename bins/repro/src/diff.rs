@@ -80,6 +80,15 @@ struct Mean {
 
 /// Compares two folders and shows what differs.
 pub(crate) fn command(args: &DiffArgs) -> anyhow::Result<i32> {
+    for folder in [&args.a, &args.b] {
+        if folder.join(crate::study::RECORD).exists() {
+            anyhow::bail!(
+                "{}: a study, and `repro diff` compares folders of `repro run`: compare its folders mask-* one by one",
+                folder.display()
+            );
+        }
+        crate::specs::refuse_unfinished_study(folder)?;
+    }
     let (a, b) = (RunFolder::read(&args.a)?, RunFolder::read(&args.b)?);
     for note in a.notes().iter().chain(b.notes()) {
         screen::err(&format!("note: {note}"));

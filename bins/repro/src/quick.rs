@@ -15,6 +15,9 @@ const EPOCHS: usize = 2;
 pub(crate) fn command(name: Option<&str>, args: &RunArgs) -> anyhow::Result<i32> {
     let benchmarks = match (name, &args.spec) {
         (Some("all"), _) if args.variant.is_some() => bail!("--variant: `all` runs every variant"),
+        (Some("all"), _) if args.overrides()?.data.is_some() => {
+            bail!("--data: `all` runs every benchmark on its embedded set; name one benchmark for other data")
+        }
         (Some("all"), _) => every()?,
         (_, Some(file)) => vec![read_spec(file)?],
         (name, None) => vec![specs::find_variant(name.unwrap_or_default(), args.variant.as_deref())?],

@@ -32,6 +32,9 @@ pub(crate) fn find(name: &str) -> anyhow::Result<Spec> {
     if specs.is_empty() {
         bail!("this program was built without benchmarks");
     }
+    if name == "all" {
+        bail!("all benchmarks are run by `repro run all --quick`, which checks that they run");
+    }
     let names: Vec<String> = specs.iter().map(|s| s.name.clone()).collect();
     specs.into_iter().find(|spec| spec.name == name).ok_or_else(|| {
         let near = lacuna_losses::suggest(name, names.iter().map(String::as_str));
@@ -40,6 +43,18 @@ pub(crate) fn find(name: &str) -> anyhow::Result<Spec> {
             _ => anyhow!("unknown benchmark `{name}`; there are {}", names.join(", ")),
         }
     })
+}
+
+/// Refuses the folder of a study that has not ended, in the place of one with results.
+pub(crate) fn refuse_unfinished_study(folder: &std::path::Path) -> anyhow::Result<()> {
+    let of_mask = |entry: std::fs::DirEntry| entry.file_name().to_string_lossy().starts_with("mask-");
+    if std::fs::read_dir(folder).is_ok_and(|mut entries| entries.any(|entry| entry.is_ok_and(of_mask))) {
+        bail!(
+            "{}: a study that has not ended: the same `repro study` command with this folder goes on",
+            folder.display()
+        );
+    }
+    Ok(())
 }
 
 #[cfg(test)]

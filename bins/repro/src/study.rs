@@ -3,11 +3,11 @@
 use crate::cli::StudyArgs;
 use crate::signals::Signals;
 use crate::{jobs, verdicts, view};
-use anyhow::Context;
+use anyhow::{Context, bail};
 use lacuna::cli::exit;
 use lacuna::cli::screen::{self, wrapped};
 use lacuna_formats::{Destination, shown, write_atomic};
-use lacuna_harness::{Cells, Study, StudyOptions, StudyRecord};
+use lacuna_harness::{Cells, Study, StudyLine, StudyOptions, StudyRecord};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -30,6 +30,7 @@ pub(crate) fn command(args: &StudyArgs) -> anyhow::Result<i32> {
     }
     spec.check()?;
     let study = Study::new(&spec, &args.overrides()?, args.resamples)?;
+    args.record.as_deref().map_or(Ok(()), |file| replaceable(file, &study))?;
     let signals = Signals::new()?;
     let (_, first) = study.plans().next().expect("a study has a mask");
     let folder = match &args.out {
@@ -72,6 +73,30 @@ pub(crate) fn command(args: &StudyArgs) -> anyhow::Result<i32> {
         screen::out(&page(&spec, &record, start.elapsed(), &folder))?;
     }
     Ok(if record.rows.iter().all(|row| row.failed.is_empty()) { exit::DONE } else { exit::FOUND })
+}
+
+/// Refuses a file for the record that is anything but a record of the same benchmark on the same data, before runs are made for it.
+fn replaceable(file: &Path, study: &Study) -> anyhow::Result<()> {
+    let within = || file.display().to_string();
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    std::fs::metadata(folder).with_context(|| folder.display().to_string())?;
+    if std::fs::symlink_metadata(file).is_err() {
+        return Ok(());
+    }
+    let text = std::fs::read_to_string(file).with_context(within)?;
+    let head = text.lines().next().and_then(|line| serde_json::from_str::<StudyLine>(line).ok());
+    let (benchmark, data) = study.identity();
+    match head {
+        Some(StudyLine::Study(head)) if head.benchmark == benchmark && head.data == data => Ok(()),
+        Some(StudyLine::Study(head)) => bail!(
+            "{}: it is the record of {} on {}, and is not replaced by one of {benchmark} on {}: name another file",
+            within(),
+            shown(&head.benchmark),
+            shown(&head.data),
+            shown(data)
+        ),
+        _ => bail!("{}: it is no record of a study and is not replaced: name another file", within()),
+    }
 }
 
 /// Tables of rows, claims and causes.

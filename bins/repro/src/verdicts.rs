@@ -1,9 +1,10 @@
 //! Tables of studies: rows beside published numbers, claims with their verdicts, causes with their interventions.
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use lacuna::cli::{exit, screen};
-use lacuna_harness::{Cells, Chosen, Difference, Spec, Spread, StudyRecord, Verdict};
+use lacuna_harness::{Cells, Chosen, Difference, Spec, Spread, StudyHead, StudyRecord, Verdict};
 use lacuna_train::MetricRow;
+use std::collections::HashSet;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::PathBuf;
@@ -90,7 +91,8 @@ fn rows(spec: &Spec, record: &StudyRecord) -> Cells {
     };
     let head = &record.head;
     let mut notes = vec![format!(
-        "mean ± deviation between masks ± deviation between first weights; {} masks x {} first weights",
+        "mean ± standard deviation between masks ± that between first weights (divided by their number less one); {} masks x {} seeds of first \
+         weights and order of rows",
         head.masks.len(),
         head.inits
     )];
@@ -98,6 +100,12 @@ fn rows(spec: &Spec, record: &StudyRecord) -> Cells {
         notes.push(
             "observed: setting and epoch chosen on the observed labels of the validation rows".to_string(),
         );
+    }
+    notes.extend(same_figures(record));
+    let left_out = spec.losses.iter().filter(|loss| record.rows.iter().all(|row| row.row != loss.row()));
+    let left_out: Vec<&str> = left_out.map(|loss| loss.row()).collect();
+    if !left_out.is_empty() {
+        notes.push(format!("not run: {}", left_out.join(", ")));
     }
     if record.rows.iter().any(|row| !row.clean.at_edge.is_empty()) {
         notes.push("(edge): at an end of its grid, beyond which a better setting may lie".to_string());
@@ -112,6 +120,22 @@ fn rows(spec: &Spec, record: &StudyRecord) -> Cells {
     Cells { numbers: vec![], rows: record.rows.iter().map(row).collect(), header, notes }
 }
 
+/// Rows that came out the same in every figure: one method under two names on this data.
+fn same_figures(record: &StudyRecord) -> Vec<String> {
+    let mut notes = Vec::new();
+    for (i, row) in record.rows.iter().enumerate() {
+        let same = |other: &&lacuna_harness::StudyRow| {
+            other.clean.test_ap == row.clean.test_ap
+                && other.clean.metrics == row.clean.metrics
+                && other.labels == row.labels
+        };
+        if let Some(first) = record.rows[..i].iter().find(same) {
+            notes.push(format!("{} has the figures of {}: count one of the two", row.row, first.row));
+        }
+    }
+    notes
+}
+
 /// `+1.20 [0.40, 2.10]`.
 fn interval(difference: &Difference, metric: &str) -> String {
     let digits = digits(metric);
@@ -120,11 +144,19 @@ fn interval(difference: &Difference, metric: &str) -> String {
 }
 
 fn claims(spec: &Spec, record: &StudyRecord, sources: Sources) -> Cells {
-    let source = |better: &str, worse: &str| {
-        let of = spec.claims.iter().find(|claim| claim.better == better && claim.worse == worse);
+    let source = |decided: &lacuna_harness::DecidedClaim| {
+        let key = (&decided.better, &decided.worse, &decided.metric);
+        let same = |claim: &&lacuna_harness::Claim| {
+            (&claim.better, &claim.worse, &claim.metric) == key && claim.is_on(&record.head.data)
+        };
+        let of = spec.claims.iter().find(same);
         of.map_or_else(String::new, |claim| claim.source.clone())
     };
     let with_observed = record.claims.iter().any(|claim| claim.observed.is_some());
+    let less = |claim: &lacuna_harness::DecidedClaim| {
+        metric_of_column(&claim.metric).is_some_and(|row| !row.larger_is_better)
+    };
+    let losses = record.claims.iter().any(less);
     let mut header: Vec<String> =
         ["claim", "metric", "difference", "p (Holm)", "verdict"].map(String::from).into();
     header.extend(with_observed.then(|| "chosen on observed labels".to_string()));
@@ -143,12 +175,14 @@ fn claims(spec: &Spec, record: &StudyRecord, sources: Sources) -> Cells {
                 format!("{}: {}", difference.verdict(), interval(difference, &claim.metric))
             })
         }));
-        cells.extend((sources == Sources::Named).then(|| source(&claim.better, &claim.worse)));
+        cells.extend((sources == Sources::Named).then(|| source(claim)));
         cells
     };
     let notes = vec![format!(
-        "difference: mean and 95 % interval of {} resamples of test rows, masks and first weights, drawn in pairs; holds and does not hold where p \
-         after Holm's correction over the {} claims is below 0.05, else not separable",
+        "difference: mean and 95 % interval, greater than 0 where the claim is right{}; its variance is that of {} paired resamples of the test rows \
+         and that between masks and first weights; holds and does not hold where p after Holm's correction over the {} claims is below \
+         0.05, else not separable",
+        if losses { " (of a metric of which less is better, the worse minus the better)" } else { "" },
         record.head.resamples,
         record.claims.len()
     )];
@@ -183,12 +217,16 @@ fn causes(spec: &Spec, record: &StudyRecord) -> Cells {
 
 /// Prints the page of these records, each with the benchmark that it names.
 pub(crate) fn command(files: &[PathBuf]) -> anyhow::Result<i32> {
+    let mut seen = HashSet::new();
     let read = |path: &PathBuf| {
         let within = || path.display().to_string();
         let text = fs::read_to_string(path).with_context(within)?;
         let record = StudyRecord::parse(&text).map_err(anyhow::Error::msg).with_context(within)?;
         let spec = crate::specs::find(&record.head.benchmark).with_context(within)?;
         let head = &record.head;
+        if !seen.insert((head.benchmark.clone(), head.data.clone())) {
+            bail!("{}: a second record of {} on {}", path.display(), head.benchmark, head.data);
+        }
         if !spec.is_of(&record) {
             screen::err(&format!(
                 "note: {}: the benchmark {} has changed since this record was made",
@@ -203,11 +241,16 @@ pub(crate) fn command(files: &[PathBuf]) -> anyhow::Result<i32> {
     Ok(exit::DONE)
 }
 
-/// What the rows of a set are.
-fn kind(data: &str) -> &'static str {
-    match lacuna_source::embedded_set(data) {
+/// What the rows of a set are: known for an embedded one, and for files of the name and size that the specification describes.
+fn kind(spec: &Spec, head: &StudyHead) -> &'static str {
+    let described = spec.needs.iter().any(|needs| {
+        needs.data == head.data && needs.train_rows == head.train_rows && needs.classes == head.classes
+    });
+    match lacuna_source::embedded_set(&head.data).filter(|_| head.embedded) {
         Some(set) if set.is_synthetic() => "synthetic",
-        _ => "real",
+        Some(_) => "real",
+        None if described => "real",
+        None => "files of the user",
     }
 }
 
@@ -231,12 +274,12 @@ pub(crate) fn summary(records: &[(Spec, StudyRecord)]) -> String {
         "the same, chosen on observed labels",
         "causes shown",
     ];
-    let row = |(_, record): &(Spec, StudyRecord)| {
+    let row = |(spec, record): &(Spec, StudyRecord)| {
         let StudyRecord { head, claims, causes, .. } = record;
         let shown = causes.iter().filter(|cause| cause.is_shown()).count();
         vec![
             head.benchmark.clone(),
-            format!("{}, {}", head.data, kind(&head.data)),
+            format!("{}, {}", head.data, kind(spec, head)),
             head.runs.to_string(),
             counts(claims.iter().map(|claim| &claim.clean)),
             counts(claims.iter().filter_map(|claim| claim.observed.as_ref())),
@@ -257,11 +300,13 @@ cargo run --release --bin repro -- study spml-methods --data features/ --record 
 LACUNA_WRITE=1 cargo test --release -p lacuna-repro verdicts
 ```
 
-How a comparison is made: every row of a study has the same number of settings to choose from, on true labels of the validation rows \
-(and, where there are any, on observed ones as a second column); means are over masks and first weights, with the deviation of each; \
-differences have the 95 % interval of 2,000 resamples of test rows, masks and first weights in pairs, and p is corrected over the claims of a study \
-after Holm. Five masks are few: an interval that leaves 0 out by little says little. A *cause* is an intervention: the gap as it \
-stands, and the gap with one setting changed; it is shown where the setting makes a part of the gap that is told from 0.
+How a comparison is made: each row of a study chooses among the settings of its grid, whose number the table has (rows of one comparison have the same, rows with a \
+rate in their name and those that follow a paper's recipe choose nothing), on true labels of the validation rows and, where labels of those \
+rows are missing too, on observed ones as a second column. Means are over masks and first weights, with the deviation of each. A difference \
+is greater than 0 where the claim is right, also for metrics of which less is better. Its variance is that of 2,000 paired resamples of the \
+test rows plus that between masks and between first weights, by which Student's t gives the interval and p with as many degrees of freedom \
+as five masks and three seeds leave; p is corrected over the claims of a study after Holm. A *cause* is an intervention: the gap as it stands, and \
+the gap with what the sentence names changed; it is shown where that makes a part of the gap that is told from 0, and a gap may be left.
 
 Most papers train a whole network; here are heads on fixed features. So orderings and gaps are compared, and numbers of a whole network \
 stand beside ours without a tolerance. Synthetic sets are no evidence about real data.
@@ -294,6 +339,7 @@ pub(crate) fn page(records: &[(Spec, StudyRecord)]) -> String {
             cells.notes.iter().for_each(|note| text.push_str(&format!("- {note}\n")));
             text.push('\n');
         }
+        head.findings.iter().for_each(|finding| text.push_str(&format!("- **In the data**: {finding}\n")));
         head.conventions.iter().chain(&head.caveat).for_each(|line| text.push_str(&format!("- {line}\n")));
         let _ = writeln!(text, "- {} runs, record of {}, version {}", head.runs, head.data, head.version);
     }

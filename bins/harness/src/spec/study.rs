@@ -112,13 +112,36 @@ impl Spec {
             }
             Ok(lacuna_train::metric(metric).map(drop)?)
         };
+        for p in &self.published {
+            known("published", &[&p.loss], p.metric.split('.').next().unwrap_or_default())?;
+            let percent = lacuna_train::metric(p.metric.split('.').next().unwrap_or_default())?
+                .convention
+                .starts_with("percent");
+            if percent && !(0.0..=100.0).contains(&p.value) {
+                return Err(HarnessError::Setting(format!(
+                    "published: {} of {}: expected percent",
+                    p.value, p.loss
+                )));
+            }
+        }
         for claim in &self.claims {
+            if claim.better == claim.worse {
+                return Err(HarnessError::Setting(format!(
+                    "claims: {} is compared with itself",
+                    claim.better
+                )));
+            }
             known("claims", &[&claim.better, &claim.worse], &claim.metric)?;
         }
         for cause in &self.causes {
             let [a, b] = &cause.gap;
             let [c, d] = &cause.changed;
             known("causes", &[a, b, c, d], &cause.metric)?;
+            if cause.gap == cause.changed {
+                return Err(HarnessError::Setting(format!(
+                    "causes: the gap of {a} and {b} is compared with itself"
+                )));
+            }
         }
         Ok(())
     }

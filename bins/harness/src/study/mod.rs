@@ -7,8 +7,8 @@ mod run;
 
 pub(crate) use decide::{RowValues, correct, difference};
 pub use record::{
-    Chosen, DecidedCause, DecidedClaim, Difference, Spread, StudyHead, StudyLine, StudyRecord, StudyRow,
-    Verdict,
+    Chosen, DecidedCause, DecidedClaim, Difference, Spread, StudyEnd, StudyHead, StudyLine, StudyRecord,
+    StudyRow, Verdict,
 };
 pub use resample::{Resamples, RunScores};
 pub use run::{Study, StudyOptions};

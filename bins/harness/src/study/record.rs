@@ -16,6 +16,15 @@ pub enum StudyLine {
     Claim(DecidedClaim),
     /// A cause of a gap.
     Cause(DecidedCause),
+    /// The last line.
+    End(StudyEnd),
+}
+
+/// The last line of a record, by which a reader sees that it is whole and as it was written.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StudyEnd {
+    /// BLAKE3 of the lines before it.
+    pub digest: String,
 }
 
 /// What was run.
@@ -27,6 +36,9 @@ pub struct StudyHead {
     pub data: String,
     /// Fingerprint of the data.
     pub fingerprint: String,
+    /// Whether the data is an embedded set rather than files.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub embedded: bool,
     /// A caveat to print beside every number, if any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub caveat: Option<String>,
@@ -50,6 +62,9 @@ pub struct StudyHead {
     pub features: usize,
     /// Classes.
     pub classes: usize,
+    /// What is wrong with the data, a sentence each.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub findings: Vec<String>,
     /// Every convention, one a line.
     pub conventions: Vec<String>,
 }
@@ -88,6 +103,9 @@ pub struct Chosen {
     pub at_edge: Vec<String>,
     /// Metrics of the test rows by name.
     pub metrics: BTreeMap<String, Spread>,
+    /// The first metric of the benchmark of each run, `[mask][first weights]`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub values: Vec<Vec<f64>>,
     /// Mean test AP of each class, percent, in the order of the classes.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub test_ap: Vec<f64>,
@@ -115,7 +133,7 @@ pub struct Difference {
     pub low: f64,
     /// Bounds of the 95 % interval.
     pub high: f64,
-    /// Two-sided p of the paired bootstrap.
+    /// Two-sided p.
     pub p: f64,
     /// The same after Holm's correction over all claims of the study.
     pub holm: f64,
@@ -217,20 +235,36 @@ impl StudyRecord {
         let claims = self.claims.iter().cloned().map(StudyLine::Claim);
         let causes = self.causes.iter().cloned().map(StudyLine::Cause);
         let lines = head.chain(rows).chain(claims).chain(causes);
-        let text = |line: StudyLine| serde_json::to_string(&line).expect("names and numbers turn into JSON");
-        lines.map(|line| text(line) + "\n").collect()
+        let line =
+            |line: StudyLine| serde_json::to_string(&line).expect("names and numbers turn into JSON") + "\n";
+        let text: String = lines.map(line).collect();
+        let digest = digest(&text);
+        text + &line(StudyLine::End(StudyEnd { digest }))
     }
 
     /// Reads the text of a file.
     ///
     /// # Errors
-    /// A sentence with the number of the line.
+    /// A sentence with the number of the line; where the record has been cut or changed after it was written.
     pub fn parse(text: &str) -> Result<Self, String> {
         let mut record: Option<Self> = None;
+        let mut ended = false;
+        let mut read = 0;
         for (i, line) in text.lines().enumerate() {
+            let before = &text[..read];
+            read = (read + line.len() + 1).min(text.len());
             let line: StudyLine =
                 serde_json::from_str(line).map_err(|error| format!("line {}: {error}", i + 1))?;
+            if ended {
+                return Err(format!("line {}: a line after the last one", i + 1));
+            }
             match (line, &mut record) {
+                (StudyLine::End(end), Some(_)) if end.digest == digest(before) => ended = true,
+                (StudyLine::End(_), Some(_)) => {
+                    return Err(
+                        "its lines are not those that were written: `repro study` makes it again".to_string()
+                    );
+                }
                 (StudyLine::Study(head), None) => {
                     record = Some(Self { head, rows: vec![], claims: vec![], causes: vec![] });
                 }
@@ -241,6 +275,14 @@ impl StudyRecord {
                 (_, None) => return Err(format!("line {}: expected the study first", i + 1)),
             }
         }
-        record.ok_or_else(|| "it is empty".to_string())
+        match record {
+            Some(record) if ended => Ok(record),
+            Some(_) => Err("its last line is missing: `repro study` makes it again".to_string()),
+            None => Err("it is empty".to_string()),
+        }
     }
+}
+
+fn digest(text: &str) -> String {
+    blake3::hash(text.as_bytes()).to_hex()[..16].to_string()
 }

@@ -35,12 +35,6 @@ impl Resamples {
         weights
     }
 
-    /// Numbers below `count`, of masks or of first weights, drawn with replacement in resample `i`.
-    pub(crate) fn drawn(self, i: usize, what: &str, count: usize) -> Vec<usize> {
-        let mut stream = Stream::numbered(self.seed, what, i as u64);
-        (0..count).map(|_| stream.below(count)).collect()
-    }
-
     /// A metric of each run under each resample, `[run][resample]`; not a number where it is not defined.
     ///
     /// # Errors

@@ -150,6 +150,11 @@ impl Study {
         &self.masks[0].1
     }
 
+    /// Names of the benchmark and of the data.
+    pub fn identity(&self) -> (&str, &str) {
+        (&self.spec.name, &self.first().data().name)
+    }
+
     /// The plan of each mask.
     pub fn plans(&self) -> impl Iterator<Item = (u64, &Plan)> {
         self.masks.iter().map(|(mask, plan)| (*mask, plan))
@@ -379,7 +384,9 @@ impl Study {
             benchmark: self.spec.name.clone(),
             data: data.name.clone(),
             fingerprint: data.fingerprint.clone(),
+            embedded: self.spec.data.embedded.is_some(),
             caveat: data.caveat.map(str::to_string),
+            findings: data.findings.iter().map(|finding| finding.text.clone()).collect(),
             spec: self.digest.clone(),
             version: Provenance::here("", 1).version,
             masks: self.study.masks.clone(),
@@ -413,7 +420,8 @@ impl Study {
             ChosenOn::Clean => (!name.ends_with(".observed")).then(|| name.clone()),
             ChosenOn::Observed => name.strip_suffix(".observed").map(str::to_string),
         };
-        let mut metrics = BTreeMap::new();
+        let main = self.spec.evaluation.metrics.first();
+        let (mut metrics, mut values) = (BTreeMap::new(), vec![]);
         for name in first.metrics.keys() {
             let Some(short) = named(name) else { continue };
             let by_mask: Option<Vec<Vec<f64>>> = pick
@@ -422,6 +430,9 @@ impl Study {
                 .map(|runs| runs.iter().map(|(_, run)| run.metric(name)).collect::<Option<Vec<f64>>>())
                 .collect();
             if let Some(by_mask) = by_mask {
+                if Some(&short) == main {
+                    values = by_mask.iter().map(|of| of.iter().copied().map(round).collect()).collect();
+                }
                 metrics.insert(short, spread(&by_mask));
             }
         }
@@ -436,6 +447,7 @@ impl Study {
             setting: row.points[pick.point].to_string(),
             at_edge: at_edge(&row.points, pick.point),
             metrics,
+            values,
             test_ap: match on {
                 ChosenOn::Clean => (0..first.test_ap.len()).map(ap).collect(),
                 ChosenOn::Observed => vec![],
@@ -482,7 +494,7 @@ impl Values<'_> {
         let terms: Vec<(f64, &RowValues)> =
             terms.iter().map(|(sign, key)| (*sign, &self.known[key])).collect();
         let [better, worse] = gaps[0].1;
-        difference(&format!("{better} over {worse}, {name}"), &terms, self.study.resamples)
+        difference(&format!("{better} over {worse}, {name}"), &terms)
     }
 
     fn load(&mut self, place: usize, name: &str, on: ChosenOn) -> Result<(), HarnessError> {
@@ -500,7 +512,8 @@ impl Values<'_> {
             ChosenOn::Observed => format!("{name}.observed"),
         };
         let expanded = self.study.rows[place].places.start + pick.point;
-        let mut of_row = RowValues { values: vec![], resampled: vec![] };
+        let masks = self.study.masks.len() as f64;
+        let mut of_row = RowValues { values: vec![], resampled: vec![0.0; self.study.resamples.count] };
         for (((_, plan), store), runs) in self.study.masks.iter().zip(self.stores).zip(&pick.runs) {
             let train_counts = plan.train_counts(expanded);
             let mut scores = Vec::new();
@@ -515,7 +528,10 @@ impl Values<'_> {
             }
             let of_run = |(_, run): &(&str, &Finished)| run.metric(&recorded).unwrap_or(f64::NAN);
             of_row.values.push(runs.iter().map(of_run).collect());
-            of_row.resampled.push(self.study.resamples.values(name, &scores, plan.test_truth())?);
+            let by_run = self.study.resamples.values(name, &scores, plan.test_truth())?;
+            let of_resample =
+                |i: usize| by_run.iter().map(|values| values[i]).sum::<f64>() / by_run.len() as f64;
+            of_row.resampled.iter_mut().enumerate().for_each(|(i, mean)| *mean += of_resample(i) / masks);
         }
         self.known.insert(key, of_row);
         Ok(())

@@ -101,7 +101,10 @@ fn mean(row: &StudyRow) -> f64 {
 
 /// The baseline, and the best other row that sees the same labels; of all others where none does.
 fn compared<'a>(record: &'a StudyRecord, options: &Options) -> (&'a str, &'a str) {
-    let named = options.baseline.as_deref().unwrap_or(ASSUME_NEGATIVE);
+    // What the first claim compares with, unless a row assumes negatives under that name.
+    let claimed = record.claims.first().map_or(ASSUME_NEGATIVE, |claim| claim.worse.as_str());
+    let known = record.rows.iter().any(|row| row.row == ASSUME_NEGATIVE);
+    let named = options.baseline.as_deref().unwrap_or(if known { ASSUME_NEGATIVE } else { claimed });
     let Some(base) = record.rows.iter().find(|row| row.row == named).or(record.rows.first()) else {
         return ("", "");
     };

@@ -149,6 +149,7 @@ fn study() -> StudyRecord {
         setting: "lr = 0.001".into(),
         at_edge: vec!["lr".into()],
         metrics: BTreeMap::from([("map".to_string(), spread(mean))]),
+        values: vec![],
         test_ap: vec![mean - 10.0, mean + 10.0],
         epochs: vec![3, 4],
     };
@@ -176,7 +177,9 @@ fn study() -> StudyRecord {
             benchmark: "spml-linear".into(),
             data: "voc-like".into(),
             fingerprint: "f".repeat(64),
+            embedded: true,
             caveat: None,
+            findings: vec![],
             spec: "s".into(),
             version: "0.1.0".into(),
             masks: vec![1, 2],
