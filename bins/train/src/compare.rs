@@ -112,7 +112,8 @@ pub struct Compared {
     pub deviation: f64,
     /// Seconds of a fit, on average.
     pub seconds: f64,
-    /// The difference to the best row over resamples of the held-out rows, the same ones for every row; none for the best.
+    /// The difference to the best row over resamples of the held-out rows, the same ones for every row; none for the best. It
+    /// speaks of the heads that were trained here: what other seeds would give is in the deviation, not in this.
     pub difference: Option<Interval>,
     /// The p of the difference, corrected for as many comparisons as there are rows (Holm).
     pub corrected: Option<f64>,

@@ -50,7 +50,8 @@ const EXAMPLES: &str = "Examples:
 Every row has the mean over the seeds, the deviation, and the interval of its
 difference to the best row over resamples of the held-out rows (95 %), with a
 p corrected for the number of rows (Holm). What the labels cannot serve is
-listed with the reason. The numbers are those of
+listed with the reason. The interval speaks of the heads trained here; what
+other seeds do is the deviation. The numbers are those of
 observed labels: where no negative is known, they favour losses that take
 missing labels for negatives.
 
