@@ -40,6 +40,8 @@
 //! - [`Fit`]: training on them, or on [`Features`] and [`ObservedLabels`] from anywhere else; [`Fit::explain`] and
 //!   [`Model::notes`] say what was chosen and why.
 //! - [`Model`]: predictions, `head.safetensors` for `torch.nn`, and back.
+//! - [`JudgedRows`]: predictions beside labels ([`Model::judge`]): metrics over known cells, thresholds, calibration.
+//! - [`compare()`]: losses and procedures side by side. [`convert`] and [`write`](mod@write): files of data and predictions.
 //! - [`audit()`]: cells that are unknown or negative and probably positive, and how many such cells each class has.
 //!
 //! # Outside the workspace
@@ -64,12 +66,18 @@
 
 #[cfg(feature = "cli")]
 pub mod cli;
+pub mod convert;
+pub mod plot;
 pub mod read;
+pub mod stated;
+pub mod write;
 
 pub use lacuna_formats::FormatError;
 pub use lacuna_labels::{FeatureError, Features, Label, LabelError, LabelMatrix, ObservedLabels};
 pub use lacuna_train::{
-    Audit, AuditOptions, Candidate, CnnSpec, FeatureSource, Fingerprints, Fit, Head, HiddenPositives, Input,
-    LabelSource, MlpSpec, Model, ModelError, Named, Predictions, TrainError, TrainedWith, Transform, Weights,
-    audit,
+    Audit, AuditOptions, Calibrated, Calibration, CalibrationScores, Candidate, ChosenThresholds,
+    ClassReport, ClassThreshold, CnnSpec, CompareOptions, Compared, Comparison, Contestant, EvalReport,
+    FeatureSource, Fingerprints, Fit, Goal, Head, HiddenPositives, Input, JudgedRows, LabelSource, MlpSpec,
+    Model, ModelError, Named, NamedMetric, Predictions, Table, TrainError, TrainedWith, Transform, Weights,
+    audit, compare, hold_out,
 };

@@ -9,6 +9,7 @@ use lacuna_nn::{
 use lacuna_protocols::Stream;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
+use std::str::FromStr;
 
 /// The head on the features.
 ///
@@ -213,6 +214,32 @@ impl fmt::Display for Head {
     }
 }
 
+impl FromStr for Head {
+    type Err = TrainError;
+
+    /// As a command line names it: `linear`, `cosine`, `mlp:512`, `mlp:512,128`, `cnn:16,32`.
+    fn from_str(text: &str) -> Result<Self, TrainError> {
+        let wrong = || {
+            let problem = "expected linear, cosine, mlp:512 (hidden sizes by comma) or cnn:16,32 (channels)";
+            TrainError::Setting(format!("unknown head `{text}`: {problem}"))
+        };
+        let sizes = |list: &str| -> Result<Vec<usize>, TrainError> {
+            list.split(',').map(|size| size.trim().parse().map_err(|_| wrong())).collect()
+        };
+        let head = match text.split_once(':') {
+            None if text == "linear" => Head::Linear,
+            None if text == "cosine" => Head::Cosine,
+            Some(("mlp", hidden)) => Head::Mlp(MlpSpec::plain(sizes(hidden)?)),
+            Some(("cnn", channels)) => Head::Cnn(CnnSpec { image: None, channels: sizes(channels)? }),
+            _ => return Err(wrong()),
+        };
+        if let Head::Mlp(mlp) = &head {
+            mlp.config()?;
+        }
+        Ok(head)
+    }
+}
+
 /// Most weights of a head: 4 GiB, which Adam's moments make 16.
 const MOST_WEIGHTS: f64 = (1_u64 << 30) as f64;
 
@@ -335,5 +362,21 @@ impl Layer for Picture {
         let [channels, height, width] = self.0;
         let rows = tape.shape(x).sizes()[0];
         tape.reshape(x, [rows, channels, height, width])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn heads_are_read_from_a_command_line() {
+        let read = |text: &str| text.parse::<Head>().ok();
+        assert_eq!((read("linear"), read("cosine")), (Some(Head::Linear), Some(Head::Cosine)));
+        assert_eq!(read("mlp:512, 128"), Some(Head::Mlp(MlpSpec::plain(vec![512, 128]))));
+        assert_eq!(read("cnn:16"), Some(Head::Cnn(CnnSpec { image: None, channels: vec![16] })));
+        for wrong in ["", "mlp", "mlp:", "mlp:0", "mlp:a", "Linear", "linear:3", "mlp:-1"] {
+            assert_eq!(read(wrong), None, "{wrong}");
+        }
     }
 }

@@ -39,6 +39,7 @@
 mod audit;
 mod batch;
 mod checkpoint;
+mod compare;
 mod data;
 mod error;
 mod feature_rows;
@@ -63,6 +64,7 @@ mod transform;
 pub use audit::{Audit, AuditOptions, Candidate, HiddenPositives, audit};
 pub use batch::Batch;
 pub use checkpoint::{Checkpoint, CheckpointFolder};
+pub use compare::{CompareOptions, Compared, Comparison, Contestant, compare};
 pub use data::{ClassSlice, Data, EvalLabels, EvalRows, EvalSet, TrainSet};
 pub use error::{StateError, TrainError};
 pub use feature_rows::FeatureRows;
@@ -70,8 +72,13 @@ pub use feed::{Feed, Pool, SAMPLERS, SamplerRow};
 pub use fit::Fit;
 pub use head::{CnnSpec, Head, MlpSpec};
 pub use lacuna_losses::TrainPass;
+pub use lacuna_metrics::Goal;
 pub use metrics::{METRICS, MetricRow, MetricValue, Scored, metric};
-pub use model::{Fingerprints, Input, Model, ModelError, ModelParts, Predictions, TrainedWith};
+pub use model::{
+    Calibrated, Calibration, CalibrationScores, ChosenThresholds, ClassReport, ClassThreshold, EvalReport,
+    Fingerprints, Input, JudgedRows, Model, ModelError, ModelParts, NamedMetric, Predictions, Table,
+    TrainedWith, hold_out,
+};
 pub use named::{Named, NamedRow, SettingInfo, Values};
 pub use optimizers::{GroupSpec, OPTIMIZERS, OptimizerRow, SCHEDULES, ScheduleRow};
 pub use outcome::{EpochRecord, ObservedChoice, Outcome, Weights};

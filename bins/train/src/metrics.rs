@@ -3,10 +3,12 @@
 use crate::{EvalLabels, TrainError};
 use lacuna_losses::suggest;
 use lacuna_metrics::{
-    ApFlavour, AtK, ClassGroups, Confusions, EmptyClass, GroupMeans, MapConvention, MapResult, MetricError,
-    OneSidedRows, OverallFlavour, RowRanking, Threshold, Undefined, mean_auroc, mean_average_precision,
+    ApFlavour, AtK, Average, ClassGroups, Confusions, EmptyClass, GroupMeans, MapConvention, MapResult,
+    MetricError, OneSidedRows, OverallFlavour, Pooling, RowRanking, Threshold, Undefined, brier,
+    calibration_error, mean_auroc, mean_average_precision,
 };
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 
 /// Logits and the labels that they are held against.
 #[derive(Clone, Copy, Debug)]
@@ -17,6 +19,23 @@ pub struct Scored<'a> {
     pub labels: EvalLabels<'a>,
     /// Observed positives of each class among the rows that train, which divide the classes into groups.
     pub train_counts: &'a [usize],
+    /// Probabilities of the same cells, where they are not those of the logits alone: calibration by a table.
+    pub probabilities: Option<&'a [f32]>,
+    /// A threshold of the probability for each class, in the place of 0.5.
+    pub thresholds: Option<&'a [f32]>,
+}
+
+impl<'a> Scored<'a> {
+    /// Logits whose probabilities are their sigmoids, held against labels; a class is predicted above 0.5.
+    pub fn new(logits: &'a [f32], labels: EvalLabels<'a>, train_counts: &'a [usize]) -> Self {
+        Self { logits, labels, train_counts, probabilities: None, thresholds: None }
+    }
+
+    /// Probabilities of every cell.
+    fn p(&self) -> Cow<'a, [f32]> {
+        let sigmoid = |z: &f32| (1.0 / (1.0 + (-f64::from(*z)).exp())) as f32;
+        self.probabilities.map_or_else(|| self.logits.iter().map(sigmoid).collect(), Cow::Borrowed)
+    }
 }
 
 /// One row of [`METRICS`].
@@ -75,11 +94,32 @@ pub static METRICS: &[MetricRow] = &[
     row("auroc", "percent, mean over classes that have positives and negatives", true, |s| {
         Ok(100.0 * mean_auroc(s.logits, s.labels.judged(), Undefined::Skip)?)
     }),
+    row("cp", "percent, mean of the precision of the classes, p > 0.5 (ASL code)", true, |s| {
+        Ok(100.0 * confusions(s)?.overall(OverallFlavour::Asl).cp)
+    }),
+    row("cr", "percent, mean of the recall of the classes, p > 0.5 (ASL code)", true, |s| {
+        Ok(100.0 * confusions(s)?.overall(OverallFlavour::Asl).cr)
+    }),
     row("cf1", "percent, mean of the F1 of the classes, p > 0.5 (ASL code)", true, |s| {
         Ok(100.0 * confusions(s)?.overall(OverallFlavour::Asl).cf1)
     }),
+    row("op", "percent, precision of all cells together, p > 0.5", true, |s| {
+        Ok(100.0 * confusions(s)?.overall(OverallFlavour::Asl).op)
+    }),
+    row("or", "percent, recall of all cells together, p > 0.5", true, |s| {
+        Ok(100.0 * confusions(s)?.overall(OverallFlavour::Asl).or)
+    }),
     row("of1", "percent, F1 of all cells together, p > 0.5 (ASL code)", true, |s| {
         Ok(100.0 * confusions(s)?.overall(OverallFlavour::Asl).of1)
+    }),
+    row("f1-micro", "percent, F1 of all cells together, 0 where undefined, p > 0.5", true, |s| {
+        f1(s, Average::Micro)
+    }),
+    row("f1-macro", "percent, mean of the F1 of the classes, 0 where undefined, p > 0.5", true, |s| {
+        f1(s, Average::Macro)
+    }),
+    row("f1-samples", "percent, mean of the F1 of the rows, 0 where undefined, p > 0.5", true, |s| {
+        f1(s, Average::Samples)
     }),
     row("hamming-loss", "share of wrong cells, p > 0.5", false, |s| Ok(confusions(s)?.hamming_loss())),
     row("subset-accuracy", "percent of rows without a wrong cell, p > 0.5", true, |s| {
@@ -107,7 +147,14 @@ pub static METRICS: &[MetricRow] = &[
     row("p@1", "percent of rows whose best class is positive", true, |s| at(s, 1)),
     row("p@3", "percent, positives among the first 3 classes over 3, mean over rows", true, |s| at(s, 3)),
     row("p@5", "percent, positives among the first 5 classes over 5, mean over rows", true, |s| at(s, 5)),
+    row("brier", "mean of (p - y)^2 over all cells", false, |s| brier(&s.p(), s.labels.judged())),
+    row("ece", "expected calibration error, 15 bins of equal width over all cells", false, |s| {
+        calibration_error(&s.p(), s.labels.judged(), ECE_BINS, Pooling::Pooled)
+    }),
 ];
+
+/// Bins of the calibration error (Guo et al., ICML 2017).
+pub(crate) const ECE_BINS: usize = 15;
 
 /// The row of [`METRICS`] with this name.
 ///
@@ -139,7 +186,11 @@ impl MetricRow {
     pub fn value(&self, scored: &Scored<'_>) -> Result<MetricValue, MetricError> {
         let value = self.of(scored)?;
         let known = matches!(scored.labels, EvalLabels::Observed(_));
-        let convention = format!("{}{}", self.convention, if known { ", over known cells only" } else { "" });
+        let convention = match scored.thresholds {
+            None => self.convention.to_string(),
+            Some(_) => self.convention.replace("p > 0.5", "p > the threshold of the class"),
+        };
+        let convention = format!("{convention}{}", if known { ", over known cells only" } else { "" });
         Ok(MetricValue { value: value.is_finite().then_some(value), convention })
     }
 
@@ -163,8 +214,23 @@ fn group(scored: &Scored<'_>, of: fn(&GroupMeans) -> f64) -> Result<f64, MetricE
 }
 
 fn confusions(scored: &Scored<'_>) -> Result<Confusions, MetricError> {
-    // p > 0.5 is z > 0.
-    Confusions::at(Threshold::above(0.0), scored.logits, scored.labels.judged())
+    let judged = scored.labels.judged();
+    match scored.thresholds {
+        Some(thresholds) => {
+            let thresholds: Vec<Threshold> =
+                thresholds.iter().map(|threshold| Threshold::above(f64::from(*threshold))).collect();
+            Confusions::at_each(&thresholds, &scored.p(), judged)
+        }
+        // p > 0.5 is z > 0.
+        None if scored.probabilities.is_none() => {
+            Confusions::at(Threshold::above(0.0), scored.logits, judged)
+        }
+        None => Confusions::at(Threshold::above(0.5), &scored.p(), judged),
+    }
+}
+
+fn f1(scored: &Scored<'_>, average: Average) -> Result<f64, MetricError> {
+    Ok(100.0 * confusions(scored)?.f1(average, Undefined::Zero))
 }
 
 fn rows(scored: &Scored<'_>) -> Result<RowRanking, MetricError> {
@@ -186,7 +252,7 @@ mod tests {
         let logits = |flip: bool| -> Vec<f32> {
             let of = |i: usize, positive: bool| {
                 let sign = if positive != (flip && i.is_multiple_of(5)) { 1.0 } else { -1.0 };
-                sign * (1.0 + i as f32 / 1000.0)
+                sign * (6.0 + i as f32 / 1000.0)
             };
             truth.cells().iter().enumerate().map(|(i, label)| of(i, label.is_positive())).collect()
         };
@@ -196,7 +262,7 @@ mod tests {
             assert!(!row.convention.is_empty());
             let of = |logits: &[f32]| {
                 let labels = EvalLabels::Complete(&truth);
-                row.of(&Scored { logits, labels, train_counts: &counts }).unwrap()
+                row.of(&Scored::new(logits, labels, &counts)).unwrap()
             };
             let (perfect, flipped) = (of(&logits(false)), of(&logits(true)));
             assert!(row.better(perfect, flipped), "{}: {perfect} {flipped}", row.name);

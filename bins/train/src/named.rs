@@ -114,6 +114,25 @@ impl Named {
     }
 }
 
+impl std::str::FromStr for Named {
+    type Err = TrainError;
+
+    /// As a command line names it: `l2`, `pca:components=64`, `pca:components=64,whiten=1`.
+    fn from_str(text: &str) -> Result<Self, TrainError> {
+        let (name, settings) = text.split_once(':').unwrap_or((text, ""));
+        let mut named = Self::new(name);
+        for setting in settings.split(',').filter(|setting| !setting.is_empty()) {
+            let value = setting.split_once('=').and_then(|(name, value)| Some((name, value.parse().ok()?)));
+            let Some((name, value)) = value else {
+                let problem = format!("`{text}`: expected NAME or NAME:SETTING=NUMBER,...");
+                return Err(TrainError::Setting(problem));
+            };
+            named = named.set(name.trim(), value);
+        }
+        Ok(named)
+    }
+}
+
 /// Settings of a row, those that were not given at their defaults.
 #[derive(Clone, Debug)]
 pub struct Values {
@@ -269,6 +288,13 @@ mod tests {
         }
         assert!(parse("fruit = { weight = 1 }").is_err());
         assert!(parse("fruit = 3").is_err());
+    }
+
+    #[test]
+    fn a_command_line_names_the_same_row() {
+        assert_eq!("apple".parse::<Named>().unwrap(), Named::new("apple"));
+        assert_eq!("apple:weight=200".parse::<Named>().unwrap(), Named::new("apple").set("weight", 200.0));
+        assert!("apple:weight".parse::<Named>().is_err() && "apple:weight=x".parse::<Named>().is_err());
     }
 
     #[test]

@@ -457,7 +457,7 @@ impl<'a> Run<'a> {
 
     /// One metric of the logits that were predicted last.
     fn measured(&self, metric: &MetricRow, labels: EvalLabels<'_>) -> Result<f64, TrainError> {
-        let scored = Scored { logits: &self.logits, labels, train_counts: &self.train_counts };
+        let scored = Scored::new(&self.logits, labels, &self.train_counts);
         metric.of(&scored).map_err(|source| self.refused(source))
     }
 
@@ -469,7 +469,7 @@ impl<'a> Run<'a> {
         metrics: &mut BTreeMap<String, MetricValue>,
     ) -> Result<(), TrainError> {
         self.predict_set(set);
-        let scored = Scored { logits: &self.logits, labels: set.labels, train_counts: &self.train_counts };
+        let scored = Scored::new(&self.logits, set.labels, &self.train_counts);
         for name in &self.evaluation.metrics {
             let value = metric(name)?.value(&scored).map_err(|source| self.refused(source))?;
             metrics.insert(format!("{name}{suffix}"), value);
@@ -521,7 +521,7 @@ fn selectable(select: &MetricRow, set: &EvalSet<'_>, train_counts: &[usize]) -> 
         }
     }
     let logits = vec![0.0; set.len() * train_counts.len()];
-    let scored = Scored { logits: &logits, labels: set.labels, train_counts };
+    let scored = Scored::new(&logits, set.labels, train_counts);
     match select.of(&scored) {
         Ok(value) if value.is_finite() => Ok(()),
         _ => refuse(

@@ -80,6 +80,7 @@ pub use safetensors::{SafetensorsFile, write_safetensors};
 pub use spml::{Part, SpmlFolder, SpmlSets};
 pub use table::{FORMATS, Format, Truncation, format, open_data, recognised};
 pub use temporary::sweep_temporary_files;
+pub use text::delimited::push_name;
 pub use text::shown::shown;
 pub use text::strings::Strings;
 pub use tfrecord::{TfRecord, TfRecords, tf_record};

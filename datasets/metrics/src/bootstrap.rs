@@ -2,7 +2,6 @@
 
 use crate::ranking::packed::Packed;
 use crate::{Judged, MetricError};
-use lacuna_labels::TrueLabels;
 
 /// Scores sorted once, so that the average precisions of a resample take no sort.
 ///
@@ -26,24 +25,25 @@ use lacuna_labels::TrueLabels;
 /// ```
 #[derive(Clone, Debug)]
 pub struct SortedScores {
+    rows: usize,
     /// Of each class the rows from the highest score on, packed as `row << 2 | last of its equals << 1 | positive`.
     classes: Vec<Vec<u32>>,
 }
 
 impl SortedScores {
-    /// Sorts the scores of each class, `[rows, classes]`.
+    /// Sorts the scores of each class, `[rows, classes]`; an unknown cell takes its row out of the ranking of its class.
     ///
     /// # Errors
     /// As for [`mean_average_precision`](crate::mean_average_precision).
-    pub fn new(scores: &[f32], truth: &TrueLabels) -> Result<Self, MetricError> {
-        let judged = Judged::from(truth);
-        judged.check(scores)?;
+    pub fn new<'a>(scores: &[f32], truth: impl Into<Judged<'a>>) -> Result<Self, MetricError> {
+        let truth = truth.into();
+        truth.check(scores)?;
         let classes = truth.classes();
         let mut spare = Vec::new();
         let sorted = |class: usize| {
             let column = scores[class..].iter().step_by(classes);
             let labels = truth.cells()[class..].iter().step_by(classes);
-            let packed = column.zip(labels).enumerate();
+            let packed = column.zip(labels).enumerate().filter(|(_, (_, label))| label.is_known());
             let mut ranking: Vec<u64> =
                 packed.map(|(row, (score, label))| score.pack(row, label.is_positive())).collect();
             f32::sort(&mut ranking, &mut spare);
@@ -56,7 +56,7 @@ impl SortedScores {
             };
             (0..ranking.len()).map(rank).collect()
         };
-        Ok(Self { classes: (0..classes).map(sorted).collect() })
+        Ok(Self { rows: truth.rows(), classes: (0..classes).map(sorted).collect() })
     }
 
     /// Average precision of each class, as a fraction, with every row counted as often as its weight says: the sum over distinct
@@ -66,8 +66,8 @@ impl SortedScores {
     /// Unless there is a weight for each row and a place for each class.
     pub fn average_precisions(&self, weights: &[u32], ap: &mut [f64]) {
         assert_eq!(ap.len(), self.classes.len(), "one average precision a class");
+        assert_eq!(self.rows, weights.len(), "one weight a row");
         for (ranking, ap) in self.classes.iter().zip(ap) {
-            assert_eq!(ranking.len(), weights.len(), "one weight a row");
             let (mut rows, mut positives, mut step, mut area) = (0u32, 0u32, 0u32, 0.0);
             for packed in ranking {
                 let weight = weights[(packed >> 2) as usize];
@@ -144,6 +144,7 @@ mod tests {
     use super::*;
     use crate::random_case::RandomCase;
     use crate::{MapConvention, mean_average_precision};
+    use lacuna_labels::{ObservedLabels, TrueLabels};
     use lacuna_protocols::Stream;
 
     /// The rows of a resample, each as often as it was drawn.
@@ -171,6 +172,33 @@ mod tests {
             let expected =
                 mean_average_precision(&repeated_scores, &repeated_truth, MapConvention::SPML).unwrap();
             let mut ap = vec![0.0; truth.classes()];
+            sorted.average_precisions(&weights, &mut ap);
+            for (class, (ours, theirs)) in ap.iter().zip(&expected.per_class).enumerate() {
+                assert!((ours - theirs).abs() < 1e-12, "seed {seed}, class {class}: {ours} {theirs}");
+            }
+        }
+    }
+
+    #[test]
+    fn unknown_cells_have_no_rank() {
+        for seed in 0..50 {
+            let case = RandomCase::new(seed);
+            let scores: Vec<f32> = case.scores.iter().map(|score| *score as f32).collect();
+            let sorted = SortedScores::new(&scores, case.judged()).unwrap();
+            let mut stream = Stream::new(seed, "resample");
+            let weights: Vec<u32> =
+                (0..case.rows).map(|row| stream.below(4) as u32 + u32::from(row == 0)).collect();
+            let rows: Vec<usize> =
+                (0..case.rows).flat_map(|row| std::iter::repeat_n(row, weights[row] as usize)).collect();
+            let picked = rows.iter().flat_map(|row| scores[row * case.classes..][..case.classes].to_vec());
+            let picked: Vec<f32> = picked.collect();
+            let cells = rows.iter().flat_map(|&row| (0..case.classes).map(move |class| (row, class)));
+            let cells = cells.map(|(row, class)| case.cell(row, class).1).collect();
+            let labels = lacuna_labels::LabelMatrix::new(rows.len(), case.classes, cells).unwrap();
+            let labels = ObservedLabels::from(labels);
+            let expected =
+                mean_average_precision(&picked, Judged::known_cells(&labels), MapConvention::SPML).unwrap();
+            let mut ap = vec![0.0; case.classes];
             sorted.average_precisions(&weights, &mut ap);
             for (class, (ours, theirs)) in ap.iter().zip(&expected.per_class).enumerate() {
                 assert!((ours - theirs).abs() < 1e-12, "seed {seed}, class {class}: {ours} {theirs}");

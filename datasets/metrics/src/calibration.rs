@@ -36,33 +36,91 @@ pub fn calibration_error<'a, S: Score>(
     bins: usize,
     pooling: Pooling,
 ) -> Result<f64, MetricError> {
-    let truth = truth.into();
-    check(probabilities, truth)?;
-    if bins == 0 {
-        return Err(MetricError::NoPlaces);
-    }
-    let groups = match pooling {
-        Pooling::Pooled => 1,
-        Pooling::PerClass => truth.classes(),
-    };
-    let mut found = vec![Bin::default(); groups * bins]; // [groups, bins]
-    for (probabilities, labels) in truth.each_row(probabilities) {
-        for (class, (&p, label)) in probabilities.iter().zip(labels).enumerate() {
-            if label.is_known() {
-                let p: f64 = p.into();
-                let group = if pooling == Pooling::Pooled { 0 } else { class };
-                let bin = &mut found[group * bins + ((p * bins as f64) as usize).min(bins - 1)];
-                bin.cells += 1;
-                bin.positives += u64::from(label.is_positive());
-                bin.probability += p;
-            }
-        }
-    }
+    let found = binned(probabilities, truth.into(), bins, pooling)?;
     Ok(Undefined::Skip.mean(found.chunks_exact(bins).map(|bins| {
         let cells: u64 = bins.iter().map(|bin| bin.cells).sum();
         let error: f64 = bins.iter().map(|bin| (bin.positives as f64 - bin.probability).abs()).sum();
         (cells > 0).then(|| error / cells as f64)
     })))
+}
+
+/// What the cells of a bin of probabilities say: a point of a reliability diagram.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Reliability {
+    /// The smallest probability that belongs to the bin.
+    pub from: f64,
+    /// The first one that does not; the last bin has 1 as well.
+    pub to: f64,
+    /// Known cells in the bin.
+    pub cells: u64,
+    /// Positive ones among them.
+    pub positives: u64,
+    /// Mean of their probabilities; not a number where there are none.
+    pub mean: f64,
+}
+
+impl Reliability {
+    /// Share of positives in the bin; `None` where no known cell is in it.
+    pub fn share(&self) -> Option<f64> {
+        (self.cells > 0).then(|| self.positives as f64 / self.cells as f64)
+    }
+}
+
+/// The bins of the pooled [`calibration_error`], of all classes together.
+///
+/// ```
+/// use lacuna_labels::TrueLabels;
+///
+/// let truth = TrueLabels::from_fn(4, 1, |row, _| row < 3);
+/// let bins = lacuna_metrics::reliability(&[0.8, 0.8, 0.8, 0.1], &truth, 10)?;
+/// assert_eq!((bins[8].cells, bins[8].positives, bins[8].share()), (3, 3, Some(1.0)));
+/// assert_eq!((bins[1].cells, bins[0].share()), (1, None));
+/// # Ok::<(), lacuna_metrics::MetricError>(())
+/// ```
+///
+/// # Errors
+/// As for [`calibration_error`].
+pub fn reliability<'a, S: Score>(
+    probabilities: &'a [S],
+    truth: impl Into<Judged<'a>>,
+    bins: usize,
+) -> Result<Vec<Reliability>, MetricError> {
+    let found = binned(probabilities, truth.into(), bins, Pooling::Pooled)?;
+    let of = |(b, bin): (usize, &Bin)| Reliability {
+        from: b as f64 / bins as f64,
+        to: (b + 1) as f64 / bins as f64,
+        cells: bin.cells,
+        positives: bin.positives,
+        mean: bin.probability / bin.cells as f64,
+    };
+    Ok(found.iter().enumerate().map(of).collect())
+}
+
+/// `[groups, bins]`.
+fn binned<S: Score>(
+    probabilities: &[S],
+    truth: Judged<'_>,
+    bins: usize,
+    pooling: Pooling,
+) -> Result<Vec<Bin>, MetricError> {
+    check(probabilities, truth)?;
+    if bins == 0 {
+        return Err(MetricError::NoPlaces);
+    }
+    let classes = truth.classes();
+    let groups = if pooling == Pooling::Pooled { 1 } else { classes };
+    let mut found = vec![Bin::default(); groups * bins];
+    for (cell, (&p, label)) in probabilities.iter().zip(truth.cells()).enumerate() {
+        if label.is_known() {
+            let p: f64 = p.into();
+            let group = if pooling == Pooling::Pooled { 0 } else { cell % classes };
+            let bin = &mut found[group * bins + ((p * bins as f64) as usize).min(bins - 1)];
+            bin.cells += 1;
+            bin.positives += u64::from(label.is_positive());
+            bin.probability += p;
+        }
+    }
+    Ok(found)
 }
 
 #[derive(Clone, Copy, Default)]

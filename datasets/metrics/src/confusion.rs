@@ -156,8 +156,8 @@ pub struct Confusions {
     pub per_class: Vec<Confusion>,
     /// One for each row.
     pub per_row: Vec<Confusion>,
-    /// The threshold.
-    pub threshold: Threshold,
+    /// The threshold, where all classes have the same.
+    pub threshold: Option<Threshold>,
 }
 
 impl Confusions {
@@ -171,21 +171,61 @@ impl Confusions {
         truth: impl Into<Judged<'a>>,
     ) -> Result<Self, MetricError> {
         let truth = truth.into();
+        let mut found = Self::each(|_| threshold, scores, truth)?;
+        found.threshold = Some(threshold);
+        Ok(found)
+    }
+
+    /// As [`Confusions::at`], with a threshold for each class.
+    ///
+    /// ```
+    /// use lacuna_labels::TrueLabels;
+    /// use lacuna_metrics::{Confusions, Threshold};
+    ///
+    /// let truth = TrueLabels::from_fn(1, 2, |_, _| true);
+    /// let of_classes = [Threshold::above(0.5), Threshold::above(0.2)];
+    /// let found = Confusions::at_each(&of_classes, &[0.4_f32, 0.4], &truth)?;
+    /// assert_eq!((found.total().true_positives, found.per_class[1].true_positives), (1, 1));
+    /// # Ok::<(), lacuna_metrics::MetricError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As for [`Confusions::at`]; [`MetricError::Thresholds`] unless there is one for each class.
+    pub fn at_each<'a, S: Score>(
+        thresholds: &[Threshold],
+        scores: &'a [S],
+        truth: impl Into<Judged<'a>>,
+    ) -> Result<Self, MetricError> {
+        let truth = truth.into();
+        if thresholds.len() != truth.classes() {
+            return Err(MetricError::Thresholds { classes: truth.classes(), thresholds: thresholds.len() });
+        }
+        Self::each(|class| thresholds[class], scores, truth)
+    }
+
+    fn each<S: Score>(
+        threshold: impl Fn(usize) -> Threshold,
+        scores: &[S],
+        truth: Judged<'_>,
+    ) -> Result<Self, MetricError> {
         truth.check(scores)?;
-        let mut per_class = vec![Confusion::default(); truth.classes()];
+        let classes = truth.classes();
+        let mut per_class = vec![Confusion::default(); classes];
         let mut per_row = Vec::with_capacity(truth.rows());
-        for (scores, labels) in truth.each_row(scores) {
+        let rows = scores.chunks_exact(classes).zip(truth.cells().chunks_exact(classes));
+        for (scores, labels) in rows {
             let mut of_row = Confusion::default();
-            for ((&score, label), of_class) in scores.iter().zip(labels).zip(&mut per_class) {
+            let cells = scores.iter().zip(labels).zip(&mut per_class).enumerate();
+            for (class, ((&score, label), of_class)) in cells {
                 if label.is_known() {
-                    let predicted = threshold.takes(score);
+                    let predicted = threshold(class).takes(score);
                     of_class.add(predicted, label.is_positive());
                     of_row.add(predicted, label.is_positive());
                 }
             }
             per_row.push(of_row);
         }
-        Ok(Self { per_class, per_row, threshold })
+        Ok(Self { per_class, per_row, threshold: None })
     }
 
     /// Everything together.
@@ -198,6 +238,34 @@ impl Confusions {
 mod tests {
     use super::*;
     use crate::random_case::RandomCase;
+
+    #[test]
+    fn each_class_has_its_own_threshold() {
+        for seed in 0..50 {
+            let case = RandomCase::new(seed);
+            let of = |class: usize| Threshold {
+                value: (class * 3 % 10) as f64,
+                inclusive: class.is_multiple_of(2),
+            };
+            let thresholds: Vec<Threshold> = (0..case.classes).map(of).collect();
+            let found = Confusions::at_each(&thresholds, &case.scores, case.judged()).unwrap();
+            for (class, counts) in found.per_class.iter().enumerate() {
+                // All classes at the threshold of this one.
+                let alone = Confusions::at(of(class), &case.scores, case.judged()).unwrap();
+                assert_eq!(*counts, alone.per_class[class], "{seed} {class}");
+            }
+            for (row, counts) in found.per_row.iter().enumerate() {
+                let wrong = (0..case.classes).filter(|&class| {
+                    let (score, label) = case.cell(row, class);
+                    label.is_known() && of(class).takes(score) != label.is_positive()
+                });
+                assert_eq!((counts.false_positives + counts.false_negatives) as usize, wrong.count());
+            }
+        }
+        let truth = lacuna_labels::TrueLabels::from_fn(1, 2, |_, _| true);
+        let error = Confusions::at_each(&[Threshold::above(0.5)], &[0.5_f32; 2], &truth).unwrap_err();
+        assert_eq!(error.to_string(), "2 classes need as many thresholds, not 1");
+    }
 
     #[test]
     fn counts_are_those_of_a_look_at_every_cell() {

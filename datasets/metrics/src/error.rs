@@ -22,6 +22,14 @@ pub enum MetricError {
         /// Classes of the labels.
         classes: usize,
     },
+    /// There are not as many thresholds as classes.
+    #[error("{classes} classes need as many thresholds, not {thresholds}")]
+    Thresholds {
+        /// Classes of the labels.
+        classes: usize,
+        /// Thresholds given.
+        thresholds: usize,
+    },
     /// A score is not a number, so it has no rank.
     #[error("the score of row {row}, class {class} (counted from 0) is not a number")]
     NotANumber {

@@ -15,13 +15,14 @@
 //! | CP, CR, CF1, OP, OR, OF1 | [`Confusions::overall`] | [`OverallFlavour`], [`Threshold`] |
 //! | F1, Jaccard, MCC, precision, recall | [`Confusions::f1`] and its neighbours | [`Average`], [`Undefined`], [`Threshold`] |
 //! | Hamming loss, subset accuracy | [`Confusions::hamming_loss`], [`Confusions::subset_accuracy`] | [`Threshold`] |
+//! | thresholds chosen by a goal | [`Goal::cut`] | [`Goal`] |
 //! | best F1 over thresholds | [`BestThreshold`] | the evaluation set itself: an oracle |
 //! | ranking loss, one-error, coverage, LRAP | [`RowRanking`] | [`OneSidedRows`] |
 //! | P@k, R@k, top@k, nDCG@k | [`AtK`] | first class first among equals |
 //! | PSP@k, PSnDCG@k | [`PropensityAtK`] | propensities |
 //! | AUROC | [`auroc`] | [`Undefined`] |
 //! | paired bootstrap, Holm | [`SortedScores`], [`interval`], [`holm`] | resamples of rows |
-//! | ECE, Brier | [`calibration_error`], [`brier`] | bins, [`Pooling`] |
+//! | ECE, Brier, reliability | [`calibration_error`], [`brier`], [`reliability`] | bins, [`Pooling`] |
 //!
 //! All values are fractions between 0 and 1 unless a name says `percent`.
 //!
@@ -50,6 +51,7 @@ mod bootstrap;
 mod calibration;
 mod confusion;
 mod convention;
+mod cut;
 mod error;
 mod groups;
 mod judged;
@@ -66,9 +68,10 @@ pub use at_k::{AtK, PropensityAtK};
 pub use auroc::{auroc, mean_auroc};
 pub use average_precision::{ApScratch, MapResult, mean_average_precision};
 pub use bootstrap::{Interval, SortedScores, holm, interval};
-pub use calibration::{Pooling, brier, calibration_error};
+pub use calibration::{Pooling, Reliability, brier, calibration_error, reliability};
 pub use confusion::{Confusion, Confusions, Threshold};
 pub use convention::{ApFlavour, EmptyClass, MapConvention};
+pub use cut::{Cut, Goal, UnknownGoal};
 pub use error::{MetricError, UnknownName};
 pub use groups::{ClassGroups, Group, GroupMeans};
 pub use judged::Judged;

@@ -403,8 +403,12 @@ impl DataSource {
 const MISSING_FEATURES: &[&str] = &["mulan"];
 
 fn in_vain(option: &str, formats: &[&str], of: &[&str]) -> SourceError {
+    let instead = match option {
+        "unlisted" => "; in a matrix, --label-convention binary-an says that 0 is unknown",
+        _ => "",
+    };
     SourceError::Setting(format!(
-        "--{option} has no meaning for these files ({}); it is for {}",
+        "--{option} has no meaning for these files ({}); it is for {}{instead}",
         formats.join(", "),
         of.join(", ")
     ))

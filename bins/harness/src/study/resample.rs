@@ -109,7 +109,7 @@ impl Resamples {
             logits.clear();
             drawn.iter().for_each(|row| logits.extend_from_slice(&run.logits[row * classes..][..classes]));
             let labels = EvalLabels::Complete(&labels);
-            row.of(&Scored { logits: &logits, labels, train_counts: &run.train_counts })
+            row.of(&Scored::new(&logits, labels, &run.train_counts))
         };
         runs.iter().map(value).collect()
     }
@@ -125,7 +125,7 @@ fn values_of_rows(row: &MetricRow, run: &RunScores, truth: &TrueLabels) -> Resul
     let value = |i: usize| {
         let labels = truth.select(&[i]);
         let logits = &run.logits[i * classes..][..classes];
-        row.of(&Scored { logits, labels: EvalLabels::Complete(&labels), train_counts })
+        row.of(&Scored::new(logits, EvalLabels::Complete(&labels), train_counts))
     };
     (0..truth.rows()).map(value).collect()
 }

@@ -16,8 +16,9 @@ pub struct DataArgs {
     /// Format, if the file name does not determine it (e.g. label-list, coco, libsvm)
     #[arg(long, value_name = "NAME")]
     pub format: Option<String>,
-    /// Name of the features, if there are several, e.g. resnet50
-    #[arg(long, value_name = "NAME")]
+    /// File or folder of features, in the place of DATA; beside DATA, the name of its features if there are several, e.g.
+    /// resnet50
+    #[arg(long, value_name = "FILE|NAME")]
     pub features: Option<String>,
     /// Labels in a separate file, or the name of their array in a file of several
     #[arg(long, value_name = "FILE")]
@@ -122,12 +123,22 @@ impl DataArgs {
     /// # Errors
     /// Options for data without data; a name that does not exist.
     pub fn source(&self) -> anyhow::Result<Option<DataSource>> {
+        if let (None, Some(features)) = (&self.data, &self.features) {
+            if std::fs::symlink_metadata(features).is_err() {
+                bail!(
+                    "--features {features}: there is no such file or folder; without DATA it names a file, beside DATA the \
+                     features of its name"
+                );
+            }
+            let data = Some(PathBuf::from(features));
+            return Self { data, features: None, ..self.clone() }.source();
+        }
         let described = self.described()?;
         if self.data.is_some() {
             return Ok(Some(described));
         }
         match described.options().next() {
-            Some(option) => bail!("--{option} needs data: name it with --data DATA"),
+            Some(option) => bail!("--{option} needs data: name it with --data DATA or --features FILE"),
             None => Ok(None),
         }
     }
@@ -208,15 +219,23 @@ impl Input {
     pub fn open(&self) -> anyhow::Result<Dataset> {
         let data = self.path.clone().or_else(|| self.data.data.clone());
         let args = DataArgs { data, ..self.data.clone() };
-        let Some(source) = args.source()? else { bail!("no data was named: DATA or --data DATA") };
+        let Some(source) = args.source()? else {
+            bail!("no data was named: --features FILE with --labels FILE, or DATA of both")
+        };
         let data = source.open()?;
         data.notes.iter().for_each(|note| super::screen::err(&format!("note: {note}")));
         Ok(data)
     }
 
+    /// The options that were given.
+    pub fn args(&self) -> &DataArgs {
+        &self.data
+    }
+
     /// The name that was given.
     pub fn given(&self) -> &Path {
-        self.path.as_deref().or(self.data.data.as_deref()).unwrap_or(Path::new(""))
+        let features = || self.data.features.as_deref().map(Path::new);
+        self.path.as_deref().or(self.data.data.as_deref()).or_else(features).unwrap_or(Path::new(""))
     }
 }
 

@@ -1,6 +1,6 @@
 //! The files of a model: `head.safetensors` and `head.json`.
 
-use super::{Input, Model, ModelError, TrainedWith, torch};
+use super::{Input, Model, ModelError, Table, TrainedWith, torch};
 use crate::{Head, Weights};
 use lacuna_formats::{
     Destination, FormatError, NpyArray, NpyData, SafetensorsFile, shown, write_atomic, write_safetensors,
@@ -34,6 +34,8 @@ struct Document {
     classes: Vec<String>,
     input: Input,
     thresholds: Option<Vec<f32>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    calibration: Option<Vec<Table>>,
     trained_with: TrainedWith,
     /// BLAKE3 of the weights: the two files belong together.
     weights: String,
@@ -80,6 +82,7 @@ fn write(model: &Model, [weights, document]: &[PathBuf; 2], replace: bool) -> Re
         classes: model.classes.clone(),
         input: model.input.clone(),
         thresholds: model.thresholds.clone(),
+        calibration: model.calibration.clone(),
         trained_with: model.trained.clone(),
         weights: digest(&model.weights),
         notes: model.notes.clone(),
@@ -102,7 +105,7 @@ fn write(model: &Model, [weights, document]: &[PathBuf; 2], replace: bool) -> Re
 }
 
 /// The input step, for those who have the weights alone.
-fn input_in_words(input: &Input) -> &'static str {
+pub(super) fn input_in_words(input: &Input) -> &'static str {
     let rest = !(input.transform.mean.is_empty()
         && input.transform.scale.is_empty()
         && input.transform.components.is_empty());
@@ -150,9 +153,10 @@ pub(super) fn load(folder: &Path) -> Result<Model, ModelError> {
         let problem = format!("these are not the weights that {} was written with", document_path.display());
         return Err(wrong(&weights_path, problem));
     }
-    let Document { head, features, classes, input, thresholds, trained_with, notes, version, .. } = document;
+    let Document { head, features, classes, input, thresholds, calibration, .. } = document;
+    let Document { trained_with: trained, notes, version, .. } = document;
     let mut model =
-        Model { head, features, classes, input, weights, thresholds, trained: trained_with, notes, version };
+        Model { head, features, classes, input, weights, thresholds, calibration, trained, notes, version };
     model.check().map_err(|error| wrong(&document_path, error.to_string()))?;
     Ok(model)
 }

@@ -1,12 +1,21 @@
 //! Trained models: prediction, saving and loading.
 
+mod calibration;
 mod error;
 mod file;
+mod judged;
+mod onnx;
 mod predictions;
+mod report;
+mod thresholds;
 mod torch;
 
+pub use calibration::{Calibrated, Calibration, CalibrationScores, Table};
 pub use error::ModelError;
+pub use judged::{JudgedRows, hold_out};
 pub use predictions::Predictions;
+pub use report::{ClassReport, EvalReport, NamedMetric};
+pub use thresholds::{ChosenThresholds, ClassThreshold};
 
 use crate::transform::normalise;
 use crate::{CnnSpec, FeatureSource, Head, Transform, Weights};
@@ -61,6 +70,8 @@ pub struct Model {
     /// In the order and layout of the tape: a linear weight is `[D, C]`.
     weights: Vec<Weights>,
     thresholds: Option<Vec<f32>>,
+    /// A table of probabilities for each class, where calibration made some.
+    calibration: Option<Vec<Table>>,
     trained: TrainedWith,
     notes: Vec<String>,
     version: String,
@@ -98,6 +109,23 @@ pub struct Fingerprints {
     pub features: String,
     /// Of the labels.
     pub labels: String,
+}
+
+impl Fingerprints {
+    /// That of features as [`Fit`](crate::Fit) stores it: BLAKE3 of their sizes and values, in hexadecimal.
+    pub fn of_features(features: &Features) -> String {
+        let mut hasher = blake3::Hasher::new();
+        for size in [features.rows(), features.columns()] {
+            hasher.update(&(size as u64).to_le_bytes());
+        }
+        let mut bytes = Vec::new();
+        for row in 0..features.rows() {
+            bytes.clear();
+            features.row(row).iter().for_each(|value| bytes.extend(value.to_le_bytes()));
+            hasher.update(&bytes);
+        }
+        hasher.finalize().to_hex().to_string()
+    }
 }
 
 /// The parts of a model.
@@ -150,8 +178,19 @@ impl Model {
             Head::Cnn(_) => Input { transform: transform.clone(), normalise: false },
         };
         let version = env!("CARGO_PKG_VERSION").to_string();
-        let (thresholds, notes, head) = (None, vec![], head.clone());
-        let mut model = Self { head, features, classes, input, weights, thresholds, trained, notes, version };
+        let (thresholds, calibration, notes, head) = (None, None, vec![], head.clone());
+        let mut model = Self {
+            head,
+            features,
+            classes,
+            input,
+            weights,
+            thresholds,
+            calibration,
+            trained,
+            notes,
+            version,
+        };
         model.check()?;
         Ok(model)
     }
@@ -201,6 +240,12 @@ impl Model {
         self.thresholds.as_deref()
     }
 
+    /// The table of probabilities of each class, where isotonic calibration made some. Temperature and Platt's method are in
+    /// the weights.
+    pub fn calibration(&self) -> Option<&[Table]> {
+        self.calibration.as_deref()
+    }
+
     /// Loss, seed and data of the training.
     pub fn trained_with(&self) -> &TrainedWith {
         &self.trained
@@ -235,7 +280,11 @@ impl Model {
         if let Some(cell) = logits.iter().position(|z| !z.is_finite()) {
             return Err(ModelError::NotFinite { row: cell / classes, class: cell % classes });
         }
-        Ok(Predictions::new(features.rows(), classes, logits))
+        let predictions = Predictions::new(features.rows(), classes, logits);
+        Ok(match &self.calibration {
+            Some(tables) => predictions.through(tables),
+            None => predictions,
+        })
     }
 
     /// The classes whose probability is above their threshold, as [`Label::Positive`]; the others are negative.
@@ -313,6 +362,14 @@ impl Model {
             }
             if let Some(bad) = thresholds.iter().find(|value| !(0.0..=1.0).contains(*value)) {
                 return refuse(format!("invalid threshold {bad}: expected a number from 0 to 1"));
+            }
+        }
+        if let Some(tables) = &self.calibration {
+            if tables.len() != classes {
+                return refuse(format!("{} tables of calibration for {classes} classes", tables.len()));
+            }
+            if let Some(problem) = tables.iter().find_map(Table::problem) {
+                return refuse(format!("a table of calibration: {problem}"));
             }
         }
         let order = expect_entries(&layers(&self.head), self.columns(), classes, &self.weights)?;

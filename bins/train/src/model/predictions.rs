@@ -2,7 +2,7 @@
 
 use lacuna_kernels::{Exec, Write, map, math};
 
-/// Logits and probabilities of rows.
+/// Logits and probabilities of rows. A model that is calibrated by a table has the probabilities of the table.
 ///
 /// ```text
 /// p = 1 / (1 + e^-z)                                                     [rows, classes]
@@ -11,8 +11,8 @@ use lacuna_kernels::{Exec, Write, map, math};
 pub struct Predictions {
     rows: usize,
     classes: usize,
-    logits: Vec<f32>,
-    probabilities: Vec<f32>,
+    pub(super) logits: Vec<f32>,
+    pub(super) probabilities: Vec<f32>,
 }
 
 impl Predictions {
@@ -20,6 +20,22 @@ impl Predictions {
         let mut probabilities = vec![0.0; logits.len()];
         map::unary(Exec::Serial, Write::Set, &logits, &mut probabilities, math::sigmoid);
         Self { rows, classes, logits, probabilities }
+    }
+
+    /// Some of the rows, in this order.
+    ///
+    /// # Panics
+    /// If there is no such row.
+    #[must_use]
+    pub fn select(&self, rows: &[usize]) -> Self {
+        let of = |values: &[f32]| -> Vec<f32> {
+            rows.iter()
+                .flat_map(|row| &values[row * self.classes..(row + 1) * self.classes])
+                .copied()
+                .collect()
+        };
+        let (logits, probabilities) = (of(&self.logits), of(&self.probabilities));
+        Self { rows: rows.len(), classes: self.classes, logits, probabilities }
     }
 
     /// Number of rows.

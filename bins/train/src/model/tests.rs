@@ -407,3 +407,13 @@ fn a_cosine_head_gives_the_logits_that_it_had_in_training() {
     let predicted = model.unwrap().predict(&x).unwrap();
     assert!(tape.value(z).iter().zip(predicted.logits()).all(|(a, b)| (a - b).abs() < 1e-4));
 }
+
+#[test]
+fn a_model_knows_the_features_that_trained_it() {
+    let (x, y) = data(60);
+    let model = Fit::new("bce").fit(&x, &y).unwrap();
+    assert_eq!(crate::Fingerprints::of_features(&x), model.trained_with().fingerprints.features);
+    let others: Vec<usize> = (1..60).collect();
+    let others = crate::Fingerprints::of_features(&x.select(&others));
+    assert_ne!(others, model.trained_with().fingerprints.features);
+}

@@ -152,7 +152,7 @@ fn is_formula(name: &str) -> bool {
 
 /// Writes a name as a field: one that a spreadsheet would read as a formula gets a `'` in front, also one that has some
 /// already, so that [`name`] finds what was written.
-pub(crate) fn push_name(line: &mut String, name: &str, delimiter: char) {
+pub fn push_name(line: &mut String, name: &str, delimiter: char) {
     match is_formula(name) {
         true => push_field(line, &format!("'{name}"), delimiter),
         false => push_field(line, name, delimiter),

@@ -1,0 +1,130 @@
+//! Arguments and output that the commands on a trained head share.
+
+use super::screen;
+use crate::{JudgedRows, Model};
+use anyhow::Context;
+use clap::Args;
+use serde::Serialize;
+use std::path::{Path, PathBuf};
+
+/// A trained head, and how results are printed.
+#[derive(Args, Clone, Debug)]
+pub struct HeadArgs {
+    /// Folder of the head, as `lacuna train` writes it
+    #[arg(long, value_name = "DIR", default_value = "head")]
+    pub model: PathBuf,
+    /// How results are printed.
+    #[command(flatten)]
+    pub print: PrintArgs,
+}
+
+/// How results are printed.
+#[derive(Args, Clone, Copy, Debug, Default)]
+pub struct PrintArgs {
+    /// Prints JSON
+    #[arg(long)]
+    pub json: bool,
+    /// No progress and no notes on standard error
+    #[arg(long, short)]
+    pub quiet: bool,
+}
+
+/// Where a changed head goes.
+#[derive(Args, Clone, Debug)]
+pub struct SavedArgs {
+    /// Folder for the head with the change [default: the folder that it was read from]
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Replaces a head in the folder of --out
+    #[arg(long)]
+    pub force: bool,
+}
+
+impl HeadArgs {
+    /// Reads the head.
+    ///
+    /// # Errors
+    /// No folder, or one without a head.
+    pub fn load(&self) -> anyhow::Result<Model> {
+        self.print.apply();
+        Model::load(&self.model).with_context(|| {
+            let model = self.model.display();
+            format!("--model {model}: no head could be read (`lacuna train` writes one)")
+        })
+    }
+}
+
+impl PrintArgs {
+    /// Makes the screen as quiet as was asked.
+    pub fn apply(&self) {
+        screen::set_quiet(self.quiet);
+    }
+
+    /// Prints the text, or the value as JSON.
+    ///
+    /// # Errors
+    /// As for [`screen::out`].
+    pub fn show(&self, text: &str, value: &impl Serialize) -> anyhow::Result<()> {
+        match self.json {
+            true => screen::json(&(serde_json::to_string(value)? + "\n")),
+            false => screen::out(text),
+        }
+    }
+}
+
+impl SavedArgs {
+    /// Saves a head that came from `from`: there, where no other folder was named. Its weights and its description change
+    /// together.
+    ///
+    /// # Errors
+    /// Another head in the folder of `--out`, without `--force`.
+    pub fn save(&self, model: &Model, from: &Path) -> anyhow::Result<PathBuf> {
+        let folder = self.out.clone().unwrap_or_else(|| from.to_path_buf());
+        match self.force || self.out.is_none() {
+            true => model.save_replacing(&folder)?,
+            false => model.save(&folder)?,
+        }
+        Ok(folder)
+    }
+}
+
+/// A warning where the rows are those that the head was trained on.
+pub(crate) fn warn_of_training_rows(model: &Model, rows: &crate::Features) {
+    if crate::Fingerprints::of_features(rows) == model.trained_with().fingerprints.features {
+        screen::err(
+            "warning: these are the rows that the head was trained on, of which it is surer than of new ones: keep rows out \
+             with `lacuna train --val 0.2` and name them with --rows DIR/held_out.txt",
+        );
+    }
+}
+
+/// Notes on standard error.
+pub(crate) fn notes(notes: &[String]) {
+    notes.iter().for_each(|note| screen::info(&screen::wrapped(&format!("note: {note}"), 6)));
+}
+
+/// One line about the known cells.
+pub(crate) fn known_cells(rows: &JudgedRows) -> String {
+    let [positives, negatives, unknown] = rows.counts();
+    format!(
+        "{} rows, {} classes: {} known cells ({positives} positive, {negatives} negative), {unknown} unknown",
+        rows.labels().rows(),
+        rows.classes().len(),
+        positives + negatives
+    )
+}
+
+/// A number of a table, `-` where there is none.
+pub(crate) fn number(value: Option<f64>, digits: usize) -> String {
+    value.map_or_else(|| "-".to_string(), |value| format!("{value:.digits$}"))
+}
+
+/// A name in so many columns, shortened where it is longer.
+pub(crate) fn fitted(name: &str, width: usize) -> String {
+    let name = lacuna_formats::shown(name);
+    let short: String = match name.chars().count() > width {
+        true => name.chars().take(width - 2).chain("..".chars()).collect(),
+        false => name,
+    };
+    format!("{short:<width$}")
+}

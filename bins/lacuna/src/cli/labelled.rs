@@ -1,0 +1,246 @@
+//! Rows with labels, for the commands that learn from labels or measure by them.
+
+use super::{Input, Rest, screen};
+use crate::stated::{Question, Written};
+use crate::{FeatureSource, LabelSource, TrainError};
+use anyhow::{Context, bail};
+use clap::Args;
+use lacuna_formats::{LabelTable, Limits, Strings, Table, read_names, recognised};
+use lacuna_labels::{Features, ObservedLabels};
+use lacuna_source::Dataset;
+use std::borrow::Cow;
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+
+/// Data with labels, and what the labels mean.
+#[derive(Args, Clone, Debug, Default)]
+pub struct LabelledInput {
+    #[command(flatten)]
+    input: Input,
+    /// The labels are complete: 0, and what is not listed, was looked at and is absent
+    #[arg(long, conflicts_with_all = ["label_convention", "unlisted"])]
+    complete: bool,
+    /// Only these rows: names, or numbers from 0 where rows have no names, one a line (`train --val` writes such a file)
+    #[arg(long, value_name = "FILE")]
+    rows: Option<PathBuf>,
+}
+
+/// Rows with features and labels.
+#[derive(Clone, Debug)]
+pub struct Labelled {
+    /// File or set that they come from.
+    pub path: PathBuf,
+    /// Features.
+    pub features: Features,
+    /// Names of the rows, where there are some.
+    pub names: Option<Strings>,
+    /// Labels, as they were observed.
+    pub observed: ObservedLabels,
+    /// Names of the classes; none where the data has none.
+    pub classes: Strings,
+    /// Channels, height and width, where the rows are pictures.
+    pub image: Option<[usize; 3]>,
+}
+
+/// What a command reads.
+#[derive(Debug)]
+pub struct Opened {
+    /// The rows, those to train on where there are others.
+    pub rows: Labelled,
+    /// Test rows, where there are some.
+    pub test: Option<Labelled>,
+    /// Every file that was read.
+    pub files: Vec<PathBuf>,
+}
+
+impl LabelledInput {
+    /// Opens the data. Labels that may be incomplete and do not say so are refused with the options that say it.
+    ///
+    /// # Errors
+    /// Unreadable data, no features, no labels, or labels that have to be asked about.
+    pub fn open(&self) -> anyhow::Result<Opened> {
+        for (option, given) in
+            [("strong", &self.input.args().strong), ("background", &self.input.args().background)]
+        {
+            if given.is_some() {
+                bail!(
+                    "--{option} is for procedures of `repro run`, which look at such features: leave it out"
+                );
+            }
+        }
+        let data = self.input.open()?;
+        let mut files = data.files.clone();
+        let args = self.input.args();
+        // Who says that what is not listed is absent has no zeros that were not looked at.
+        let stated =
+            self.complete || args.label_convention.is_some() || matches!(args.unlisted, Some(Rest::Negative));
+        let listed = stated || args.unlisted.is_some();
+        let (written, by_format) = self.written(&data);
+        let Dataset { train, test, .. } = data;
+        let observed = match (self.complete, &train.observed) {
+            (false, Some(observed)) => {
+                screen::err(&format!(
+                    "note: {}: its observed labels are used, not the true ones",
+                    train.path.display()
+                ));
+                observed.clone()
+            }
+            _ => {
+                let labels = of_table(&train)?;
+                let question = Question::of(&labels, written).filter(|_| !by_format);
+                match question {
+                    Some(Question::Unlisted) if !listed => ask(&self.labels_of(&train), Question::Unlisted)?,
+                    Some(zeros @ Question::Zeros { .. }) if !stated => ask(&self.labels_of(&train), zeros)?,
+                    _ => {}
+                }
+                if self.complete { ObservedLabels::from(labels.assume_negative()) } else { labels }
+            }
+        };
+        let mut rows = labelled(train, observed)?;
+        if let Some(path) = &self.rows {
+            files.push(path.clone());
+            rows = rows.picked(path)?;
+        }
+        let test = test.map(|table| self.test(table)).transpose()?;
+        Ok(Opened { rows, test, files })
+    }
+
+    /// Test labels are true ones by definition, except where a list has to be told what the rest is.
+    fn test(&self, table: Table) -> anyhow::Result<Labelled> {
+        let labels = of_table(&table)?;
+        let labels = match Question::of(&labels, Written::Matrix) {
+            Some(Question::Unlisted) if self.complete => ObservedLabels::from(labels.assume_negative()),
+            Some(Question::Unlisted) if self.input.args().unlisted.is_none() => {
+                ask(&table.path, Question::Unlisted)?;
+                labels
+            }
+            Some(Question::Zeros { single: true }) => {
+                screen::err(&format!(
+                    "warning: {}: no test row has more than one positive; test labels count as complete, and numbers \
+                     measured by incomplete ones are wrong",
+                    table.path.display()
+                ));
+                labels
+            }
+            _ => labels,
+        };
+        labelled(table, labels)
+    }
+
+    /// How the labels are written, and whether their format says that they are true.
+    fn written(&self, data: &Dataset) -> (Written, bool) {
+        let own = self.input.args().labels.as_deref().filter(|path| path.exists());
+        let format = match own {
+            Some(path) => recognised(path).map(|format| format.name),
+            None => data.source.format.as_deref(),
+        };
+        let lists = matches!(data.train.labels, Some(LabelTable::Lists(_)));
+        let written = match format {
+            Some("coco" | "libsvm" | "tfrecord") => Written::CompleteLists,
+            _ if lists => Written::Lists,
+            _ => Written::Matrix,
+        };
+        (
+            written,
+            own.is_none() && (data.source.embedded.is_some() || matches!(format, Some("spml" | "mulan"))),
+        )
+    }
+
+    /// The file that the question is about.
+    fn labels_of(&self, train: &Table) -> PathBuf {
+        self.input.args().labels.clone().unwrap_or_else(|| train.path.clone())
+    }
+
+    /// Whether `--rows` was given.
+    pub fn names_rows(&self) -> bool {
+        self.rows.is_some()
+    }
+
+    /// The data arguments.
+    pub fn input(&self) -> &Input {
+        &self.input
+    }
+}
+
+fn ask(path: &Path, question: Question) -> anyhow::Result<()> {
+    bail!("{}: {question}", path.display())
+}
+
+fn of_table(table: &Table) -> anyhow::Result<ObservedLabels> {
+    let path = &table.path;
+    let labels =
+        table.labels.as_ref().with_context(|| format!("{} has no labels: --labels FILE", path.display()))?;
+    Ok(labels.to_observed(path, &Limits::default())?)
+}
+
+fn labelled(table: Table, observed: ObservedLabels) -> anyhow::Result<Labelled> {
+    let Table { path, names, features, classes, image, .. } = table;
+    let features =
+        features.with_context(|| format!("{} has no features: --features FILE", path.display()))?;
+    let features = features.into_dense(&path, &Limits::default())?;
+    Ok(Labelled { path, features, names, observed, classes, image })
+}
+
+impl Labelled {
+    /// Some of the rows.
+    #[must_use]
+    pub fn select(&self, rows: &[usize]) -> Self {
+        Self {
+            path: self.path.clone(),
+            features: self.features.select(rows),
+            names: self.names.as_ref().map(|names| rows.iter().map(|&row| &names[row]).collect()),
+            observed: self.observed.select(rows),
+            classes: self.classes.clone(),
+            image: self.image,
+        }
+    }
+
+    /// The name of a row, or its number.
+    pub fn name(&self, row: usize) -> String {
+        self.names.as_ref().map_or_else(|| row.to_string(), |names| names[row].to_string())
+    }
+
+    /// The rows that a file names.
+    fn picked(self, path: &Path) -> anyhow::Result<Self> {
+        let wanted = read_names(path, &Limits::default())?;
+        let mut wanted: HashSet<&str> = wanted.iter().collect();
+        let rows: Vec<usize> =
+            (0..self.features.rows()).filter(|&row| wanted.remove(&*self.name(row))).collect();
+        if let Some(name) = wanted.iter().min() {
+            let others = match wanted.len() - 1 {
+                0 => String::new(),
+                others => format!(", and neither are {others} other lines"),
+            };
+            bail!(
+                "--rows {}: `{}` is no row of the data{others}",
+                path.display(),
+                lacuna_formats::shown(name)
+            );
+        }
+        Ok(self.select(&rows))
+    }
+}
+
+impl FeatureSource for Labelled {
+    fn features(&self) -> &Features {
+        &self.features
+    }
+    fn row_names(&self) -> Option<&Strings> {
+        self.names.as_ref()
+    }
+    fn image(&self) -> Option<[usize; 3]> {
+        self.image
+    }
+}
+
+impl LabelSource for Labelled {
+    fn observed(&self) -> Result<Cow<'_, ObservedLabels>, TrainError> {
+        Ok(Cow::Borrowed(&self.observed))
+    }
+    fn row_names(&self) -> Option<&Strings> {
+        self.names.as_ref()
+    }
+    fn class_names(&self) -> Option<&Strings> {
+        Some(&self.classes).filter(|classes| !classes.is_empty())
+    }
+}

@@ -1,0 +1,183 @@
+//! Features and labels from one format into another.
+
+use crate::FormatError;
+use lacuna_formats::{
+    Compression, CsvLayout, Destination, LabelSheet, NpyArray, NpyData, Strings, write_atomic,
+    write_label_list, write_labels_csv, write_labels_jsonl, write_npz, write_safetensors,
+};
+use lacuna_labels::{Features, Label, LabelMatrix, ObservedLabels};
+use std::io::Write as _;
+
+/// What is written: features, labels, or both, of the same rows.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Rows<'a> {
+    /// Features.
+    pub features: Option<&'a Features>,
+    /// Labels.
+    pub labels: Option<&'a ObservedLabels>,
+    /// Names of the rows; their numbers where there are none and the format needs some.
+    pub names: Option<&'a Strings>,
+    /// Names of the classes; their numbers where there are none and the format needs some.
+    pub classes: Option<&'a Strings>,
+}
+
+/// Endings of the files that can be written, with what they hold.
+pub const WRITTEN: [(&str, &str); 7] = [
+    ("npy", "features, or labels where there are no features"),
+    ("npz", "features, labels, names and classes"),
+    ("safetensors", "features and labels"),
+    ("csv", "labels, a column a class"),
+    ("jsonl", "labels, lists"),
+    ("txt", "labels, a list of positives a row"),
+    ("libsvm", "features and complete labels"),
+];
+
+impl Rows<'_> {
+    /// Writes the file; its ending says how. Labels are 1, 0 for unknown and -1 for negative in arrays where some are unknown
+    /// (the convention `spml`), else 1 and 0.
+    ///
+    /// Returns what the file cannot hold, one sentence each.
+    ///
+    /// ```
+    /// use lacuna::convert::Rows;
+    /// use lacuna::{Features, read};
+    ///
+    /// let folder = tempfile::tempdir()?;
+    /// let path = folder.path().join("x.npz");
+    /// let x = Features::new(2, 1, vec![0.5, 1.5])?;
+    /// Rows { features: Some(&x), ..Rows::default() }.write(&*path)?;
+    /// assert_eq!(lacuna::FeatureSource::features(&read::features(&path)?), &x);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`FormatError::Unwritable`] where the format cannot hold the rows, [`FormatError::Exists`], [`FormatError::Io`].
+    pub fn write<'d>(&self, destination: impl Into<Destination<'d>>) -> Result<Vec<String>, FormatError> {
+        let destination = destination.into();
+        let path = destination.path().to_path_buf();
+        let refuse = |problem: String| FormatError::Unwritable { path: path.clone(), problem };
+        let ending = path.extension().and_then(|e| e.to_str()).unwrap_or_default().to_ascii_lowercase();
+        let mut lost = Vec::new();
+        let npy = |shape, data| {
+            NpyArray::new(shape, data).map_err(|source| FormatError::Npy { path: path.clone(), source })
+        };
+        let features =
+            || self.features.map(|x| npy(vec![x.rows(), x.columns()], NpyData::F32(x.values().to_vec())));
+        let labels = || self.labels.map(|y| npy(vec![y.rows(), y.classes()], NpyData::I8(codes(y))));
+        let text = |names: &Strings| npy(vec![names.len()], NpyData::Text(names.clone()));
+        let unlabelled = || refuse(format!("a .{ending} file holds labels, and there are none"));
+        match ending.as_str() {
+            "npy" => {
+                let array = features()
+                    .or_else(labels)
+                    .transpose()?
+                    .ok_or_else(|| refuse("there is nothing".into()))?;
+                if self.features.is_some() && self.labels.is_some() {
+                    lost.push("a .npy file holds one array: the labels are not in it".to_string());
+                }
+                if self.names.is_some() {
+                    lost.push("a .npy file has no names: those of the rows are not in it".to_string());
+                }
+                array.save(destination)?;
+            }
+            "npz" | "safetensors" => {
+                let mut arrays = Vec::new();
+                arrays.extend(features().transpose()?.map(|array| ("features", array)));
+                arrays.extend(labels().transpose()?.map(|array| ("labels", array)));
+                if ending == "npz" {
+                    arrays.extend(self.names.map(text).transpose()?.map(|array| ("names", array)));
+                    arrays.extend(self.classes.map(text).transpose()?.map(|array| ("classes", array)));
+                } else if self.names.is_some() || self.classes.is_some() {
+                    lost.push(
+                        "a .safetensors file has no text: names of rows and classes are not in it"
+                            .to_string(),
+                    );
+                }
+                let named: Vec<(&str, &NpyArray)> =
+                    arrays.iter().map(|(name, array)| (*name, array)).collect();
+                match ending.as_str() {
+                    "npz" => write_npz(destination, &named, Compression::Stored)?,
+                    _ => write_safetensors(destination, &named, &[])?,
+                }
+            }
+            "csv" | "tsv" | "jsonl" | "txt" => {
+                let labels = self.labels.ok_or_else(unlabelled)?;
+                if self.features.is_some() {
+                    lost.push(format!("a .{ending} file holds labels: the features are not in it"));
+                }
+                if ending == "txt" && labels.cells().contains(&Label::Negative) {
+                    lost.push("a list of positives does not tell negatives from unknown cells".to_string());
+                }
+                let (names, classes) =
+                    (named(self.names, labels.rows()), named(self.classes, labels.classes()));
+                let sheet = LabelSheet { names: &names, classes: &classes, labels: labels.matrix() };
+                match ending.as_str() {
+                    "jsonl" => write_labels_jsonl(destination, sheet)?,
+                    "txt" => write_label_list(destination, sheet)?,
+                    _ => write_labels_csv(destination, sheet, CsvLayout::Wide)?,
+                }
+            }
+            "libsvm" | "svm" => {
+                let features = self
+                    .features
+                    .ok_or_else(|| refuse("a .libsvm file holds features, and there are none".into()))?;
+                let labels = self.labels.ok_or_else(unlabelled)?;
+                if labels.cells().contains(&Label::Unknown) {
+                    let problem =
+                        "its lists are complete, and some labels are unknown: write csv, jsonl or npz";
+                    return Err(refuse(problem.to_string()));
+                }
+                if self.names.is_some() || self.classes.is_some() {
+                    lost.push(
+                        "a .libsvm file has no names: those of rows and classes are not in it".to_string(),
+                    );
+                }
+                libsvm(destination, features, labels.matrix())
+                    .map_err(|source| FormatError::Io { path: path.clone(), source })?;
+            }
+            _ => {
+                let endings: Vec<&str> = WRITTEN.iter().map(|(ending, _)| *ending).collect();
+                return Err(refuse(format!("unsupported file extension, expected {}", endings.join(", "))));
+            }
+        }
+        Ok(lost)
+    }
+}
+
+/// 1, 0 and -1 where some cells are unknown, else 1 and 0.
+fn codes(labels: &ObservedLabels) -> Vec<i8> {
+    let unknown = labels.cells().contains(&Label::Unknown);
+    let code = |label: &Label| match label {
+        Label::Positive => 1,
+        Label::Negative => -i8::from(unknown),
+        Label::Unknown => 0,
+    };
+    labels.cells().iter().map(code).collect()
+}
+
+fn named(names: Option<&Strings>, count: usize) -> Strings {
+    match names {
+        Some(names) if names.len() == count => names.clone(),
+        _ => (0..count).map(|i| i.to_string()).collect(),
+    }
+}
+
+/// `1,4 0:0.5 2:1.5` a row: classes and columns from 0, zeros left out.
+fn libsvm(destination: Destination<'_>, features: &Features, labels: &LabelMatrix) -> std::io::Result<()> {
+    write_atomic(destination, |file| {
+        let mut line = Vec::new();
+        for row in 0..features.rows() {
+            line.clear();
+            let positives = labels.row(row).iter().enumerate().filter(|(_, label)| label.is_positive());
+            for (i, (class, _)) in positives.enumerate() {
+                write!(line, "{}{class}", if i == 0 { "" } else { "," })?;
+            }
+            for (column, x) in features.row(row).iter().enumerate().filter(|(_, x)| **x != 0.0) {
+                write!(line, " {column}:{x}")?;
+            }
+            line.push(b'\n');
+            file.write_all(&line)?;
+        }
+        Ok(())
+    })
+}

@@ -1,0 +1,457 @@
+//! The commands on heads as a user meets them: train, predict, eval, thresholds, calibrate, export, compare, convert.
+
+use assert_cmd::Command;
+use lacuna_formats::{NpyArray, NpyData, SafetensorsFile};
+use serde_json::Value;
+use std::fs;
+use std::path::Path;
+use tempfile::TempDir;
+
+/// Exit code, standard output, standard error.
+fn lacuna(folder: &Path, args: &[&str]) -> (i32, String, String) {
+    let output = Command::cargo_bin("lacuna").unwrap().current_dir(folder).args(args).output().unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
+}
+
+/// The JSON output of a command that ends with 0.
+fn json(folder: &Path, args: &[&str]) -> Value {
+    let (code, text, error) = lacuna(folder, &[args, &["--json"]].concat());
+    assert_eq!(code, 0, "{args:?}: {error}");
+    serde_json::from_str(&text).unwrap()
+}
+
+fn npy(folder: &Path, name: &str, shape: [usize; 2], data: NpyData) {
+    NpyArray::new(shape.to_vec(), data).unwrap().save(&*folder.join(name)).unwrap();
+}
+
+/// A number from -1 to 1 that looks random.
+fn noise(i: usize) -> f32 {
+    ((i as f32 * 12.9898).sin() * 43_758.547).fract()
+}
+
+const ROWS: usize = 240;
+
+/// `x.npy`, its names, complete labels `y.npy`, the same with unknown cells `seen.npy`, and tags. Three classes, by the signs
+/// of three of four features with some noise.
+fn data() -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    let x: Vec<f32> = (0..ROWS * 4).map(noise).collect();
+    let truth = |row: usize, class: usize| x[row * 4 + class] + 0.3 * noise(7777 + row * 3 + class) > 0.1;
+    let cells = || (0..ROWS * 3).map(|i| truth(i / 3, i % 3));
+    let y: Vec<u8> = cells().map(u8::from).collect();
+    let seen = cells().enumerate().map(|(i, y)| match (i % 5, y) {
+        (0, _) => 0,
+        (_, true) => 1,
+        (_, false) => -1,
+    });
+    npy(path, "seen.npy", [ROWS, 3], NpyData::I8(seen.collect()));
+    let mut tags = "image,label\n".to_string();
+    for (i, _) in cells().enumerate().filter(|(_, y)| *y) {
+        tags += &format!("{}.jpg,{}\n", i / 3, ["cat", "dog", "=cmd()"][i % 3]);
+    }
+    fs::write(path.join("tags.csv"), tags).unwrap();
+    let names: String = (0..ROWS).map(|row| format!("{row}.jpg\n")).collect();
+    fs::write(path.join("names.txt"), names).unwrap();
+    npy(path, "x.npy", [ROWS, 4], NpyData::F32(x));
+    npy(path, "y.npy", [ROWS, 3], NpyData::U8(y));
+    folder
+}
+
+const XY: [&str; 4] = ["--features", "x.npy", "--labels", "y.npy"];
+
+fn with<'a>(command: &'a str, more: &[&'a str]) -> Vec<&'a str> {
+    [&[command], &XY[..], more].concat()
+}
+
+#[test]
+fn labels_that_may_be_incomplete_are_asked_about() {
+    let folder = data();
+    let path = folder.path();
+    for command in ["train", "eval", "thresholds", "calibrate", "compare"] {
+        if command != "train" && !path.join("head").exists() {
+            assert_eq!(lacuna(path, &with("train", &["--complete"])).0, 0);
+        }
+        let (code, text, error) = lacuna(path, &with(command, &[]));
+        assert_eq!((code, &*text), (2, ""), "{command}");
+        assert!(error.contains("y.npy") && error.contains("--complete"), "{command}: {error}");
+        assert!(error.contains("--label-convention binary-an"), "{command}: {error}");
+    }
+    // Numbers with -1 name the convention that is missing; with it nothing is open.
+    let seen = ["train", "--features", "x.npy", "--labels", "seen.npy", "--out", "seen"];
+    let (code, _, error) = lacuna(path, &seen);
+    assert!(code == 2 && error.contains("--label-convention spml"), "{error}");
+    let done = json(path, &[&seen[..], &["--label-convention", "spml"]].concat());
+    assert!(done["notes"][0].as_str().unwrap().contains("144 unknown"), "{}", done["notes"]);
+    // Lists.
+    let tags =
+        ["train", "--features", "x.npy", "--names", "names.txt", "--labels", "tags.csv", "--out", "tags"];
+    let (code, _, error) = lacuna(path, &tags);
+    assert!(code == 2 && error.contains("--unlisted unknown"), "{error}");
+    // One row has no tag, so that --unlisted joins fewer rows by name.
+    let done = json(path, &[&tags[..], &["--unlisted", "unknown"]].concat());
+    assert_eq!(done["classes"], 3);
+    // A class that a spreadsheet would take for a formula.
+    let predict = ["predict", "--model", "tags", "--features", "x.npy", "--out"];
+    assert_eq!(lacuna(path, &[&predict[..], &["wide.csv"]].concat()).0, 0);
+    assert_eq!(lacuna(path, &[&predict[..], &["long.csv", "--top", "3"]].concat()).0, 0);
+    for file in ["wide.csv", "long.csv"] {
+        let csv = fs::read_to_string(path.join(file)).unwrap();
+        assert!(csv.contains("'=cmd()") && !csv.contains(",=cmd()"), "{csv}");
+    }
+    for complete in [&["--unlisted", "negative"][..], &["--complete"]] {
+        let done = json(path, &[&tags[..], complete, &["--force"]].concat());
+        assert!(done["notes"].to_string().contains("and 0 unknown cells"), "{}", done["notes"]);
+    }
+    // A table of 1 and 0 without a blank cell: what is said of blank cells is no answer.
+    let wide: String = (0..ROWS).map(|row| format!("{row}.jpg,{},{}\n", row % 2, row / 2 % 2)).collect();
+    fs::write(path.join("wide01.csv"), format!("id,a,b\n{wide}")).unwrap();
+    let table =
+        ["train", "--features", "x.npy", "--names", "names.txt", "--labels", "wide01.csv", "--out", "w"];
+    let (code, _, error) = lacuna(path, &[&table[..], &["--unlisted", "unknown"]].concat());
+    assert!(code == 2 && error.contains("--label-convention binary-an"), "{error}");
+    assert_eq!(lacuna(path, &[&table[..], &["--label-convention", "binary-an"]].concat()).0, 0);
+    let both = [&tags[..], &["--complete", "--unlisted", "unknown"]].concat();
+    assert!(lacuna(path, &both).2.contains("cannot be used with"));
+    // Zeros that are unknown, and one positive a row, which is told.
+    let single: Vec<u8> = (0..ROWS * 3).map(|i| u8::from(i % 3 == i / 3 % 3)).collect();
+    npy(path, "single.npy", [ROWS, 3], NpyData::U8(single));
+    let single = ["train", "--features", "x.npy", "--labels", "single.npy", "--out", "single"];
+    let (code, _, error) = lacuna(path, &single);
+    assert!(code == 2 && error.contains("no row has more than one positive"), "{error}");
+    let done = json(path, &[&single[..], &["--label-convention", "binary-an"]].concat());
+    assert!(done["notes"][0].as_str().unwrap().contains("480 unknown"), "{}", done["notes"]);
+}
+
+#[test]
+fn features_and_labels_need_no_data_in_any_command() {
+    let folder = data();
+    let path = folder.path();
+    let (code, text, error) = lacuna(path, &with("doctor", &[]));
+    assert!(code == 0 && text.contains("240 rows, 4 features, 3 classes"), "{text}{error}");
+    assert!(text.starts_with("x.npy\n"), "{text}");
+    assert_eq!(lacuna(path, &with("mask", &["--out", "m.npy"])).0, 0);
+    assert!(path.join("m.npy").exists());
+    let (code, _, error) = lacuna(path, &["doctor", "--features", "resnet50"]);
+    assert!(code == 2 && error.contains("--features resnet50: there is no such file"), "{error}");
+    let (code, _, error) = lacuna(path, &["doctor", "--labels", "y.npy"]);
+    assert!(code == 2 && error.contains("--features FILE"), "{error}");
+    // Beside data it is the name of its features.
+    let (code, _, error) = lacuna(path, &["doctor", "x.npy", "--features", "resnet50"]);
+    assert!(code == 0 || !error.contains("there is no such file"), "{error}");
+    let (code, _, error) = lacuna(path, &with("train", &["--complete", "--strong", "x.npy"]));
+    assert!(code == 2 && error.contains("--strong"), "{error}");
+}
+
+#[test]
+fn a_head_is_trained_measured_and_used() {
+    let folder = data();
+    let path = folder.path();
+    let train = with("train", &["--complete", "--val", "0.25", "--out", "h", "--seed", "3"]);
+    let (code, text, error) = lacuna(path, &train);
+    assert_eq!(code, 0, "{error}");
+    assert!(error.contains("training ...") && text.contains("held-out rows: 60"), "{text}{error}");
+    assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
+    let held = fs::read_to_string(path.join("h/held_out.txt")).unwrap();
+    assert_eq!(held.lines().count(), 60);
+    // The same again is refused, with --force the same bits.
+    let weights = fs::read(path.join("h/head.safetensors")).unwrap();
+    let (code, _, error) = lacuna(path, &train);
+    assert!(code == 2 && error.contains("--force replaces it"), "{error}");
+    assert_eq!(
+        lacuna(path, &[&train[..], &["--force", "--quiet"]].concat()),
+        (0, text.clone(), error_of_notes())
+    );
+    assert_eq!(fs::read(path.join("h/head.safetensors")).unwrap(), weights);
+
+    // The held-out rows give the numbers that training printed.
+    let of_held = ["--model", "h", "--complete", "--rows", "h/held_out.txt"];
+    let report = json(path, &with("eval", &of_held));
+    assert_eq!((&report["rows"], &report["positives"]), (&60.into(), &report["positives"]));
+    let map = report["metrics"].as_array().unwrap().iter().find(|metric| metric["name"] == "map").unwrap();
+    let map = format!("map            {:.1}", map["value"].as_f64().unwrap());
+    assert!(text.contains(&map), "{map}: {text}");
+    let (_, text, error) = lacuna(path, &with("eval", &[&of_held[..], &["--per-class"]].concat()));
+    assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
+    assert!(text.contains("class 2") && !error.contains("warning"), "{text}{error}");
+    let (_, _, error) = lacuna(path, &with("eval", &["--model", "seen", "--complete"]));
+    assert!(error.contains("no head could be read"), "{error}");
+    assert!(
+        lacuna(path, &with("eval", &["--model", "h", "--complete", "--metrics", "mpa"]))
+            .2
+            .contains("did you mean `map`?")
+    );
+
+    // Predictions: p of the logits, by a linear layer that is read by itself.
+    let predict = ["predict", "--model", "h", "--features", "x.npy", "--names", "names.txt"];
+    for file in ["p.npy", "p.csv", "p.jsonl"] {
+        let (code, _, error) = lacuna(path, &[&predict[..], &["--out", file]].concat());
+        assert_eq!(code, 0, "{error}");
+    }
+    let mut file = SafetensorsFile::open(path.join("h/head.safetensors")).unwrap();
+    let mut read = |name: &str| match file.read(name).unwrap().into_data() {
+        NpyData::F32(values) => values,
+        other => panic!("{other:?}"),
+    };
+    let (w, b) = (read("weight"), read("bias"));
+    let (_, _, x) = NpyArray::open(path.join("x.npy")).unwrap().into_f32_matrix().unwrap();
+    let (rows, classes, p) = NpyArray::open(path.join("p.npy")).unwrap().into_f32_matrix().unwrap();
+    assert_eq!((rows, classes), (ROWS, 3));
+    for (cell, p) in p.iter().enumerate() {
+        let (x, w) = (&x[cell / 3 * 4..][..4], &w[cell % 3 * 4..][..4]);
+        let z = f64::from(b[cell % 3]) + x.iter().zip(w).map(|(x, w)| f64::from(x * w)).sum::<f64>();
+        assert!((f64::from(*p) - 1.0 / (1.0 + (-z).exp())).abs() < 1e-6, "{cell}");
+    }
+    let csv = fs::read_to_string(path.join("p.csv")).unwrap();
+    let mut lines = csv.lines();
+    assert_eq!(lines.next(), Some("row,predicted,class 0,class 1,class 2"));
+    let first: Vec<&str> = lines.next().unwrap().split(',').collect();
+    assert_eq!((first[0], first[2].parse::<f32>().unwrap()), ("0.jpg", p[0]));
+    let line: Value =
+        serde_json::from_str(fs::read_to_string(path.join("p.jsonl")).unwrap().lines().nth(5).unwrap())
+            .unwrap();
+    assert_eq!(line["row"], "5.jpg");
+    assert!((line["classes"][2]["probability"].as_f64().unwrap() - f64::from(p[17])).abs() < 1e-7);
+    let (code, _, error) = lacuna(path, &[&predict[..], &["--out", "p.npy"]].concat());
+    assert!(code == 2 && error.contains("--force"), "{error}");
+    let (code, text, _) = lacuna(path, &[&predict[..], &["--top", "1"]].concat());
+    assert!(code == 0 && text.lines().count() == ROWS && text.starts_with("0.jpg "), "{text}");
+    let (code, _, error) = lacuna(path, &["predict", "--model", "h", "--features", "y.npy"]);
+    assert!(code == 2 && error.contains("expects 4 features for each row, found 3"), "{error}");
+}
+
+/// The notes on standard error of a quiet training on unnamed rows.
+fn error_of_notes() -> String {
+    "note: x.npy and y.npy joined by position: neither has names of rows\n".to_string()
+}
+
+#[test]
+fn only_known_cells_are_measured() {
+    let folder = data();
+    let path = folder.path();
+    assert_eq!(lacuna(path, &with("train", &["--complete"])).0, 0);
+    let (_, _, labels) = NpyArray::open(path.join("y.npy")).unwrap().into_f32_matrix().unwrap();
+    // Every cell whose label the head gets wrong becomes unknown: what is known is predicted perfectly.
+    assert_eq!(lacuna(path, &["predict", "--features", "x.npy", "--out", "p.npy"]).0, 0);
+    let (_, _, p) = NpyArray::open(path.join("p.npy")).unwrap().into_f32_matrix().unwrap();
+    let cell = |(p, y): (&f32, &f32)| match (*y > 0.5, (*p > 0.5) == (*y > 0.5)) {
+        (_, false) => -1,
+        (true, _) => 1,
+        (false, _) => 0,
+    };
+    let known: Vec<i8> = p.iter().zip(&labels).map(cell).collect();
+    let wrong = known.iter().filter(|cell| **cell == -1).count();
+    assert!(wrong > 5);
+    npy(path, "known.npy", [ROWS, 3], NpyData::I8(known));
+    let eval = ["eval", "--features", "x.npy", "--labels", "known.npy", "--label-convention", "csl"];
+    let report = json(path, &eval);
+    assert_eq!(report["unknown"], wrong);
+    let value = |name: &str| {
+        let metrics = report["metrics"].as_array().unwrap();
+        metrics.iter().find(|metric| metric["name"] == name).unwrap()["value"].as_f64().unwrap()
+    };
+    for name in ["map", "cf1", "of1", "op", "or", "cp", "cr", "f1-micro", "f1-macro", "subset-accuracy"] {
+        assert!((value(name) - 100.0).abs() < 1e-9, "{name}: {}", value(name));
+    }
+    assert_eq!(value("hamming-loss"), 0.0);
+    // It is the rows that trained, which is told.
+    assert!(lacuna(path, &eval).2.contains("the rows that the head was trained on"));
+    // Positives alone judge nothing, which is told too.
+    let eval = ["eval", "--features", "x.npy", "--labels", "y.npy", "--label-convention", "binary-an"];
+    assert!(lacuna(path, &eval).2.contains("no negative is known"));
+    let (code, _, error) = lacuna(path, &[&["thresholds"], &eval[1..]].concat());
+    assert!(code == 2 && error.contains("no known negative"), "{error}");
+}
+
+#[test]
+fn thresholds_and_calibration_are_saved_in_the_head() {
+    let folder = data();
+    let path = folder.path();
+    assert_eq!(lacuna(path, &with("train", &["--complete", "--val", "0.5", "--out", "h"])).0, 0);
+    let held = ["--model", "h", "--complete", "--rows", "h/held_out.txt"];
+    let chosen =
+        json(path, &with("thresholds", &[&held[..], &["--goal", "recall:0.9", "--out", "t"]].concat()));
+    for class in chosen["classes"].as_array().unwrap() {
+        assert!(class["own"] == true && class["recall"].as_f64().unwrap() >= 0.9, "{class}");
+    }
+    let head: Value = serde_json::from_str(&fs::read_to_string(path.join("t/head.json")).unwrap()).unwrap();
+    assert_eq!(head["thresholds"][1], chosen["classes"][1]["threshold"]);
+    // The head that was read has not changed; without --out it is the one that changes.
+    assert!(fs::read_to_string(path.join("h/head.json")).unwrap().contains("\"thresholds\": null"));
+    // As many predictions as positives.
+    let equal = json(path, &with("thresholds", &[&held[..], &["--goal", "cardinality"]].concat()));
+    assert!(!fs::read_to_string(path.join("h/head.json")).unwrap().contains("\"thresholds\": null"));
+    assert_eq!(equal["classes"][0]["precision"], equal["classes"][0]["recall"]);
+    let (code, _, error) = lacuna(path, &with("thresholds", &[&held[..], &["--goal", "f3"]].concat()));
+    assert!(code == 2 && error.contains("f-beta:B"), "{error}");
+    let rare = json(path, &with("thresholds", &[&held[..], &["--least", "1000", "--out", "rare"]].concat()));
+    assert!(rare["notes"][0].as_str().unwrap().contains("3 classes with fewer than 1000"), "{rare}");
+    assert_eq!(rare["classes"][0]["threshold"], rare["pooled"]);
+
+    for method in ["temperature", "platt", "isotonic"] {
+        let more = ["--method", method, "--out", method, "--plot", &format!("{method}.svg")];
+        let done = json(path, &with("calibrate", &[&held[..], &more[..]].concat()));
+        assert!(done["after"]["brier"].as_f64().unwrap() < 0.2, "{done}");
+        assert!(done["notes"].to_string().contains("thresholds"), "{done}");
+        let svg = fs::read_to_string(path.join(format!("{method}.svg"))).unwrap();
+        assert!(svg.starts_with("<svg xmlns") && !svg.contains("NaN") && svg.ends_with("</svg>\n"), "{svg}");
+        let (code, _, error) =
+            lacuna(path, &["export", "--model", method, "--onnx", &format!("{method}.onnx")]);
+        match method {
+            "isotonic" => assert!(code == 2 && error.contains("isotonic"), "{error}"),
+            _ => assert_eq!(code, 0, "{error}"),
+        }
+    }
+    let (code, _, error) = lacuna(path, &["export", "--model", "platt", "--onnx", "platt.onnx"]);
+    assert!(code == 2 && error.contains("--force"), "{error}");
+}
+
+#[test]
+fn rows_of_a_file_are_picked_by_name_and_unknown_ones_are_refused() {
+    let folder = data();
+    let path = folder.path();
+    assert_eq!(lacuna(path, &with("train", &["--complete"])).0, 0);
+    fs::write(path.join("rows.txt"), "3\n17\n4\n").unwrap();
+    let eval = with("eval", &["--complete", "--rows", "rows.txt"]);
+    let report = json(path, &eval);
+    assert_eq!(report["rows"], 3);
+    // Rows that are named come before test rows, and these before all rows.
+    let test = ["--test", "x.npy", "--test-labels", "y.npy", "--match", "row"];
+    assert_eq!(json(path, &[&eval[..], &test[..]].concat())["rows"], 3);
+    let (_, _, error) = lacuna(path, &[&with("eval", &["--complete"])[..], &test[..]].concat());
+    assert!(error.contains("the test rows of the data are used"), "{error}");
+    fs::write(path.join("rows.txt"), "3\n999\nx\n").unwrap();
+    let (code, _, error) = lacuna(path, &with("eval", &["--complete", "--rows", "rows.txt"]));
+    assert!(
+        code == 2 && error.contains("`999` is no row of the data, and neither are 1 other lines"),
+        "{error}"
+    );
+}
+
+#[test]
+fn losses_are_compared_and_those_that_do_not_fit_say_why() {
+    let folder = data();
+    let path = folder.path();
+    let args =
+        with("compare", &["--complete", "--losses", "bce,an,role", "--seeds", "2", "--resamples", "50"]);
+    let found = json(path, &args);
+    let rows = found["rows"].as_array().unwrap();
+    assert_eq!(rows.len(), 2);
+    assert_eq!(rows[0]["values"].as_array().unwrap().len(), 2);
+    assert!(rows[0]["difference"].is_null() && rows[1]["difference"]["p"].as_f64().unwrap() > 0.0);
+    assert!(rows[0]["mean"].as_f64() >= rows[1]["mean"].as_f64());
+    assert!(found["refused"][0]["reason"].as_str().unwrap().contains("expected_positives"), "{found}");
+    // With the parameter it is trained, with bit-identical numbers for the others.
+    let again = json(path, &[&args[..], &["--set", "expected_positives=1.5"]].concat());
+    assert_eq!(again["rows"].as_array().unwrap().len(), 3);
+    let of = |found: &Value, name: &str| {
+        found["rows"].as_array().unwrap().iter().find(|row| row["name"] == name).unwrap()["values"].clone()
+    };
+    assert_eq!(of(&found, "bce"), of(&again, "bce"));
+    let (code, text, error) = lacuna(path, &args);
+    assert!(code == 0 && text.lines().all(|line| line.chars().count() <= 80), "{text}");
+    assert!(error.contains("6 of 6: ") && error.contains("role, seed 1"), "{error}");
+    let (code, _, error) = lacuna(path, &with("compare", &["--complete", "--losses", "bec"]));
+    assert!(code == 2 && error.contains("bce"), "{error}");
+}
+
+#[test]
+fn formats_are_converted_and_what_is_lost_is_told() {
+    let folder = data();
+    let path = folder.path();
+    let named = with("convert", &["--names", "names.txt", "--match", "row"]);
+    assert_eq!(lacuna(path, &[&named[..], &["--out", "all.npz"]].concat()).0, 0);
+    assert_eq!(lacuna(path, &["convert", "all.npz", "--out", "y.csv"]).0, 0);
+    let csv = fs::read_to_string(path.join("y.csv")).unwrap();
+    assert_eq!(csv.lines().count(), ROWS + 1);
+    assert!(csv.lines().nth(1).unwrap().starts_with("0.jpg,"), "{csv}");
+    // There and back again: the same features and labels.
+    for file in ["b.libsvm", "b.safetensors"] {
+        let (code, _, error) = lacuna(path, &[&named[..], &["--out", file]].concat());
+        assert!(code == 0 && error.contains("names"), "{error}");
+        assert_eq!(lacuna(path, &["convert", file, "--out", "back.npz", "--force"]).0, 0);
+        let array = |file: &str, name: &str| {
+            let mut archive = lacuna_formats::NpzArchive::open(path.join(file)).unwrap();
+            archive.read(name).unwrap().into_f32_matrix().unwrap()
+        };
+        for name in ["features", "labels"] {
+            assert_eq!(array("all.npz", name), array("back.npz", name), "{file} {name}");
+        }
+    }
+    let seen = ["convert", "--features", "x.npy", "--labels", "seen.npy", "--label-convention", "spml"];
+    let (code, _, error) = lacuna(path, &[&seen[..], &["--out", "s.libsvm"]].concat());
+    assert!(code == 2 && error.contains("some labels are unknown"), "{error}");
+    assert_eq!(lacuna(path, &[&seen[..], &["--out", "s.npy", "--labels-only"]].concat()).0, 0);
+    let read = |file: &str| NpyArray::open(path.join(file)).unwrap().into_f32_matrix().unwrap();
+    assert_eq!(read("s.npy"), read("seen.npy"));
+    let (code, _, error) = lacuna(path, &[&seen[..], &["--out", "seen.npy", "--force"]].concat());
+    assert!(code == 2 && error.contains("has read the file"), "{error}");
+    let (code, _, error) = lacuna(path, &[&seen[..], &["--out", "s.xyz"]].concat());
+    assert!(code == 2 && error.contains("safetensors"), "{error}");
+}
+
+#[test]
+fn completions_and_pages_name_every_command() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    let commands = [
+        "train",
+        "predict",
+        "eval",
+        "thresholds",
+        "calibrate",
+        "export",
+        "compare",
+        "convert",
+        "doctor",
+        "mask",
+        "make",
+        "completions",
+        "man",
+    ];
+    for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
+        let (code, text, _) = lacuna(path, &["completions", shell]);
+        assert_eq!(code, 0);
+        assert!(commands.iter().all(|command| text.contains(command)), "{shell}");
+    }
+    assert_eq!(lacuna(path, &["man", "pages/man1"]).0, 0);
+    let page = |name: &str| fs::read_to_string(path.join("pages/man1").join(name)).unwrap();
+    assert!(page("lacuna.1").contains("lacuna\\-train"));
+    for command in commands {
+        assert!(page(&format!("lacuna-{command}.1")).contains(".SH NAME"), "{command}");
+        // The last part of the help: examples and exit codes, in 80 columns.
+        let (code, text, _) = lacuna(path, &[command, "--help"]);
+        assert_eq!(code, 0);
+        assert!(text.lines().all(|line| line.chars().count() <= 80), "{command}: {text}");
+        if !["doctor", "make"].contains(&command) {
+            assert!(text.contains("Examples:\n  lacuna"), "{command}");
+        }
+    }
+    fs::write(path.join("file"), "").unwrap();
+    assert_eq!(lacuna(path, &["man", "file"]).0, 2);
+}
+
+#[test]
+fn a_damaged_head_is_refused_by_every_command() {
+    let folder = data();
+    let path = folder.path();
+    assert_eq!(lacuna(path, &with("train", &["--complete"])).0, 0);
+    let weights = fs::read(path.join("head/head.safetensors")).unwrap();
+    let mut changed = weights.clone();
+    *changed.last_mut().unwrap() ^= 1;
+    for bytes in [&changed[..], &weights[..weights.len() - 1], b""] {
+        fs::write(path.join("head/head.safetensors"), bytes).unwrap();
+        for args in [
+            &["predict", "--features", "x.npy"][..],
+            &["export", "--onnx", "h.onnx"],
+            &with("eval", &["--complete"]),
+            &with("thresholds", &["--complete"]),
+            &with("calibrate", &["--complete"]),
+        ] {
+            let (code, text, error) = lacuna(path, args);
+            assert!(code == 2 && text.is_empty() && error.contains("head.safetensors"), "{args:?}: {error}");
+        }
+    }
+    assert!(!path.join("h.onnx").exists());
+}

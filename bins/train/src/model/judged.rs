@@ -1,0 +1,193 @@
+//! Predictions beside the labels of the same rows: what measuring, thresholds and calibration start from.
+
+use super::{Model, Predictions};
+use crate::sources::join;
+use crate::{FeatureSource, LabelSource, TrainError};
+use lacuna_formats::shown;
+use lacuna_labels::{Label, LabelMatrix, ObservedLabels};
+use lacuna_protocols::Stream;
+use std::collections::HashMap;
+
+/// Predictions of a model and the labels of the same rows, with the classes of the model as columns.
+#[derive(Clone, Debug, PartialEq)]
+pub struct JudgedRows {
+    pub(super) predictions: Predictions,
+    pub(super) labels: ObservedLabels,
+    pub(super) names: Option<Vec<String>>,
+    pub(super) classes: Vec<String>,
+    pub(super) thresholds: Option<Vec<f32>>,
+    pub(super) notes: Vec<String>,
+}
+
+impl Model {
+    /// Predicts the rows and puts their labels beside the predictions. Rows are joined as in [`Fit::fit`](crate::Fit::fit),
+    /// classes by name where both sides have names; classes of the model that the labels do not have are unknown.
+    ///
+    /// # Errors
+    /// [`TrainError::Rows`], [`TrainError::Unlisted`], [`TrainError::Labels`] where the classes are others than those of the
+    /// model, [`TrainError::Model`] where the features do not fit.
+    pub fn judge<X, Y>(&self, x: &X, y: &Y) -> Result<JudgedRows, TrainError>
+    where
+        X: FeatureSource + ?Sized,
+        Y: LabelSource + ?Sized,
+    {
+        let joined = join(x, y)?;
+        let mut notes = joined.notes;
+        let labels = self.own_classes(&joined.classes, &joined.observed, &mut notes)?;
+        let predictions = self.predict(&*joined.features)?;
+        let (classes, thresholds) = (self.classes.clone(), self.thresholds.clone());
+        Ok(JudgedRows { predictions, labels, names: joined.rows, classes, thresholds, notes })
+    }
+
+    /// The labels with the classes of the model as columns.
+    fn own_classes(
+        &self,
+        names: &[String],
+        observed: &ObservedLabels,
+        notes: &mut Vec<String>,
+    ) -> Result<ObservedLabels, TrainError> {
+        if names == self.classes {
+            return Ok(observed.clone());
+        }
+        let numbered = |names: &[String]| names.iter().enumerate().all(|(i, name)| *name == i.to_string());
+        if numbered(names) || numbered(&self.classes) {
+            if names.len() == self.classes.len() {
+                notes.push("classes joined by position: only one side has names of classes".to_string());
+                return Ok(observed.clone());
+            }
+            return Err(TrainError::Labels(format!(
+                "the labels have {} classes and the model {}, and they cannot be joined by name",
+                names.len(),
+                self.classes.len()
+            )));
+        }
+        let place: HashMap<&str, usize> = names.iter().enumerate().map(|(i, name)| (&**name, i)).collect();
+        let columns: Vec<Option<usize>> =
+            self.classes.iter().map(|name| place.get(&**name).copied()).collect();
+        let found = columns.iter().flatten().count();
+        if found == 0 {
+            return Err(TrainError::Labels(format!(
+                "no class of the labels is one of the model: the first are `{}` and `{}`",
+                shown(names.first().map_or("", |name| name)),
+                shown(&self.classes[0])
+            )));
+        }
+        if found < names.len() {
+            notes.push(format!(
+                "{} of {} classes of the labels are not in the model and are left out",
+                names.len() - found,
+                names.len()
+            ));
+        }
+        if found < self.classes.len() {
+            notes.push(format!(
+                "{} of {} classes of the model are not in the labels and count as unknown",
+                self.classes.len() - found,
+                self.classes.len()
+            ));
+        }
+        let cell = |row: usize, column: &Option<usize>| match column {
+            Some(column) => observed.get(row, *column),
+            None => Label::Unknown,
+        };
+        let cells = (0..observed.rows()).flat_map(|row| columns.iter().map(move |column| cell(row, column)));
+        let matrix = LabelMatrix::new(observed.rows(), self.classes.len(), cells.collect());
+        Ok(matrix.expect("a label for each row and class").into())
+    }
+}
+
+impl JudgedRows {
+    /// The predictions, `[rows, classes]`.
+    pub fn predictions(&self) -> &Predictions {
+        &self.predictions
+    }
+
+    /// The labels, `[rows, classes]`; unknown cells judge nothing.
+    pub fn labels(&self) -> &ObservedLabels {
+        &self.labels
+    }
+
+    /// Names of the rows, where there are some.
+    pub fn names(&self) -> Option<&[String]> {
+        self.names.as_deref()
+    }
+
+    /// Names of the classes.
+    pub fn classes(&self) -> &[String] {
+        &self.classes
+    }
+
+    /// Notes of joining rows and classes, one sentence each.
+    pub fn notes(&self) -> &[String] {
+        &self.notes
+    }
+
+    /// Known positives, known negatives and unknown cells.
+    pub fn counts(&self) -> [usize; 3] {
+        let count = |wanted: Label| self.labels.cells().iter().filter(|label| **label == wanted).count();
+        [Label::Positive, Label::Negative, Label::Unknown].map(count)
+    }
+
+    /// These rows with every unknown cell as a negative. It is wrong wherever a label is missing, and the one thing to
+    /// measure by where no negative is known.
+    #[must_use]
+    pub fn assuming_negative(&self) -> Self {
+        let labels = ObservedLabels::from(self.labels.assume_negative());
+        Self { labels, ..self.clone() }
+    }
+
+    /// Some of the rows, in this order.
+    ///
+    /// # Panics
+    /// If there is no such row.
+    #[must_use]
+    pub fn select(&self, rows: &[usize]) -> Self {
+        let names = self.names.as_ref().map(|names| rows.iter().map(|&row| names[row].clone()).collect());
+        Self {
+            predictions: self.predictions.select(rows),
+            labels: self.labels.select(rows),
+            names,
+            classes: self.classes.clone(),
+            thresholds: self.thresholds.clone(),
+            notes: self.notes.clone(),
+        }
+    }
+
+    /// Refuses labels by which nothing can be told: both kinds have to be known.
+    pub(super) fn both_kinds(&self, purpose: &str) -> Result<(), TrainError> {
+        let [positives, negatives, unknown] = self.counts();
+        let lacking = match (positives, negatives) {
+            (0, _) => "no known positive",
+            (_, 0) => "no known negative",
+            _ => return Ok(()),
+        };
+        Err(TrainError::Labels(format!(
+            "{purpose} needs known positives and known negatives, and the labels have {lacking} ({unknown} cells are unknown)"
+        )))
+    }
+}
+
+/// Numbers of the rows that train and of those that are held out, both in ascending order: a share of them drawn at random.
+///
+/// ```
+/// let (train, held) = lacuna_train::hold_out(10, 0.2, 7);
+/// assert_eq!((train.len(), held.len()), (8, 2));
+/// assert_eq!((train, held), lacuna_train::hold_out(10, 0.2, 7));
+/// ```
+///
+/// # Panics
+/// Unless the share is from 0 to 1.
+pub fn hold_out(rows: usize, share: f64, seed: u64) -> (Vec<usize>, Vec<usize>) {
+    assert!((0.0..=1.0).contains(&share), "a share of {share} of the rows");
+    let mut order: Vec<usize> = (0..rows).collect();
+    Stream::new(seed, "rows held out to measure").shuffle(&mut order);
+    let (held, train) = order.split_at((share * rows as f64).round() as usize);
+    let (mut held, mut train) = (held.to_vec(), train.to_vec());
+    held.sort_unstable();
+    train.sort_unstable();
+    (train, held)
+}
+
+#[cfg(test)]
+#[path = "judged_tests.rs"]
+mod tests;
