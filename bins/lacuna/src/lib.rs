@@ -41,6 +41,7 @@
 //!   [`Model::notes`] say what was chosen and why.
 //! - [`Model`]: predictions, `head.safetensors` for `torch.nn`, and back.
 //! - [`audit()`]: cells that are unknown or negative and probably positive, and how many such cells each class has.
+//! - [`certified`]: a list of them whose share of wrong entries is bounded, from a few hundred answers.
 //!
 //! # Outside the workspace
 //!
@@ -62,6 +63,7 @@
 //!
 //! The feature `cli`, on by default, has the program `lacuna` and its commands.
 
+pub mod certified;
 #[cfg(feature = "cli")]
 pub mod cli;
 pub mod read;

@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 use lacuna::cli::screen::WIDTH;
-use lacuna::cli::{doctor, exit, make, mask};
+use lacuna::cli::{audit, doctor, exit, make, mask};
 
 /// Version and instruction level.
 fn version() -> &'static str {
@@ -26,6 +26,8 @@ const EXAMPLES: &str = "Examples:
 
 #[derive(Subcommand)]
 enum Command {
+    /// Ranks labels that are probably missing, and certifies a list of them
+    Audit(audit::AuditArgs),
     /// Examines a data set and reports its problems
     Doctor(doctor::DoctorArgs),
     /// Hides labels by a protocol and writes the observed labels
@@ -37,6 +39,7 @@ enum Command {
 fn main() {
     lacuna_kernels::cpu::check_or_exit();
     exit::finish(match Cli::parse().command {
+        Command::Audit(args) => audit::run(&args).map(|()| exit::DONE),
         Command::Doctor(args) => doctor::run(&args),
         Command::Mask(args) => mask::run(&args).map(|()| exit::DONE),
         Command::Make(args) => make::run(&args).map(|()| exit::DONE),

@@ -250,7 +250,8 @@ mod tests {
                         let Some(chosen) = rule.choose(f1, f2) else { continue };
                         let p = logs.pmf(f1, s.first, d1, s.drawn_first)
                             * logs.pmf(f2, s.second, d2, s.drawn_second);
-                        let unasked = if chosen.both { d1 + d2 - (f1 + f2).min(d1 + d2) } else { d1 - f1.min(d1) };
+                        let unasked =
+                            if chosen.both { d1 + d2 - (f1 + f2).min(d1 + d2) } else { d1 - f1.min(d1) };
                         if unasked > chosen.wrong - chosen.appended {
                             sum += p;
                         }
@@ -296,7 +297,9 @@ mod tests {
 
     #[test]
     fn appended_entries_leave_the_share_within_the_bound() {
-        for (wrong, size, fdr) in [(0, 100, 0.1), (3, 100, 0.1), (10, 100, 0.1), (0, 9, 0.1), (0, 8, 0.1), (1, 77, 0.25)] {
+        for (wrong, size, fdr) in
+            [(0, 100, 0.1), (3, 100, 0.1), (10, 100, 0.1), (0, 9, 0.1), (0, 8, 0.1), (1, 77, 0.25)]
+        {
             let more = appended(wrong, size, fdr, 1_000);
             assert!(fits(wrong + more, size + more, fdr) && !fits(wrong + more + 1, size + more + 1, fdr));
             assert!(appended(wrong, size, fdr, 2) <= 2);
