@@ -67,7 +67,7 @@ impl Curve {
         }
         let best = points.iter().map(|point| point.weight).fold(f64::MIN, f64::max);
         points.iter_mut().for_each(|point| point.weight = (point.weight - best).exp());
-        points.retain(|point| point.weight > 1e-3);
+        points.retain(|point| point.weight > 1e-2);
         let sum: f64 = points.iter().map(|point| point.weight).sum();
         points.iter_mut().for_each(|point| point.weight /= sum);
         Self { cells: n, points }

@@ -201,7 +201,7 @@ pub(crate) fn calibrated(
 ) -> (f64, Rule) {
     let single = Rule::new(strata, logs, (0.0, 0.0));
     let mut best = (value(&single), single);
-    for share in [1.0, 0.97, 0.9, 0.75, 0.5] {
+    for share in [1.0, 0.95, 0.75] {
         let alone = Rule::new(strata, logs, (level * share, 0.0));
         if alone.failure(logs, level) > level {
             continue;
