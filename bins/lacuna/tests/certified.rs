@@ -1,5 +1,7 @@
 //! Certified lists on rankings of real sets whose true labels are known: the answers are the truth.
 
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "the campaign prints its figures")]
+
 use lacuna::certified::{Answer, Basis, Session, Settings};
 use lacuna::{AuditOptions, Fit};
 use lacuna_labels::TrueLabels;
