@@ -111,7 +111,7 @@ mod tests {
         let sentences = [name.to_string()];
         let text = page(&Page { data: name, sentences: &sentences }, &[entry], |row| Some(format!("x{row}")));
         assert!(!text.contains("<script"), "{text}");
-        assert_eq!(text.matches("&lt;script&gt;").count(), 7);
+        assert_eq!(text.matches("&lt;script&gt;").count(), 8);
         // Names of rows and classes do not turn the direction of the page.
         assert!(!text.split("<section>").nth(1).unwrap().split("alt=").nth(1).unwrap().contains('\u{202e}'));
     }
