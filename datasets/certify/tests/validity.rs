@@ -41,9 +41,6 @@ fn answer(yes: bool) -> Answer {
     if yes { Answer::Yes } else { Answer::No }
 }
 
-/// Four standard errors above 5 % in 300 replays.
-const MOST: f64 = 0.05 + 4.0 * 0.0126;
-
 /// The share of wrong cells is just above the bound in every prefix, or jumps above it where a pilot does not see it. The
 /// failures of a truth are returned, so that a test can say that it is a hard one.
 fn boundary(truth: fn(usize) -> Answer) -> f64 {
@@ -111,7 +108,7 @@ fn a_good_ranking_gives_a_long_list() {
 #[test]
 fn answers_are_all_that_the_questions_depend_on() {
     let settings = Settings { answers: 50, seed: 5, ..Settings::default() };
-    let truth = |rank: usize| answer(rank % 5 != 0);
+    let truth = |rank: usize| answer(!rank.is_multiple_of(5));
     let mut session = Session::new(900, settings).unwrap();
     let mut steps = Vec::new();
     while let Some(rank) = session.question() {
