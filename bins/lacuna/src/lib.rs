@@ -43,6 +43,7 @@
 //! - [`JudgedRows`]: predictions beside labels ([`Model::judge`]): metrics over known cells, thresholds, calibration.
 //! - [`compare()`]: losses and procedures side by side. [`convert`] and [`write`](mod@write): files of data and predictions.
 //! - [`audit()`]: cells that are unknown or negative and probably positive, and how many such cells each class has.
+//! - [`certified`]: a list of them whose share of wrong entries is bounded, from a few hundred answers.
 //!
 //! # Outside the workspace
 //!
@@ -64,6 +65,7 @@
 //!
 //! The feature `cli`, on by default, has the program `lacuna` and its commands.
 
+pub mod certified;
 #[cfg(feature = "cli")]
 pub mod cli;
 pub mod convert;

@@ -270,7 +270,7 @@ impl Fit {
         self.fit_joined(&join(x, y)?)
     }
 
-    fn fit_joined(&self, joined: &Joined<'_>) -> Result<Model, TrainError> {
+    pub(crate) fn fit_joined(&self, joined: &Joined<'_>) -> Result<Model, TrainError> {
         let (fit, notes) = self.resolved(joined)?;
         fit.fit_resolved(joined, [joined.notes.clone(), notes].concat())
     }

@@ -17,6 +17,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ),
     ("lacuna-openclipart", &["lacuna-labels", "lacuna-formats"]),
     ("lacuna-protocols", &["lacuna-labels"]),
+    ("lacuna-certify", &["lacuna-protocols"]),
     ("lacuna-synthetic", &["lacuna-labels", "lacuna-protocols"]),
     ("lacuna-metrics", &["lacuna-labels"]),
     ("lacuna-loss-api", &["lacuna-kernels", "lacuna-labels"]),

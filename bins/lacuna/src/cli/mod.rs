@@ -1,6 +1,7 @@
 //! The commands of the program `lacuna`, for it and for `repro`, which has `mask` as well, and what both programs share:
 //! the data arguments, where they may write, how they print and how they end. Behind the feature `cli`.
 
+pub mod audit;
 pub mod calibrate;
 pub mod compare;
 pub mod convert;

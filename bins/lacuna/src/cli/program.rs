@@ -2,7 +2,8 @@
 
 use super::screen::WIDTH;
 use super::{
-    calibrate, compare, convert, doctor, eval, exit, export, make, mask, predict, screen, thresholds, train,
+    audit, calibrate, compare, convert, doctor, eval, exit, export, make, mask, predict, screen, thresholds,
+    train,
 };
 use anyhow::{Context, bail};
 use clap::{Args, Command, CommandFactory, Parser, Subcommand};
@@ -25,6 +26,7 @@ struct Cli {
 
 const EXAMPLES: &str = "Examples:
   lacuna train --features clip.npy --labels tags.csv --unlisted unknown
+  lacuna audit --features clip.npy --labels tags.csv --unlisted unknown
   lacuna predict --model head --features new.npy --out p.csv
   lacuna doctor features/                   statistics and problems of the data
   lacuna mask features/ --out features/     the published single-positive mask
@@ -34,6 +36,8 @@ const EXAMPLES: &str = "Examples:
 enum Commands {
     /// Trains a head on features and labels, of which some may be unknown
     Train(Box<train::TrainArgs>),
+    /// Ranks labels that are probably missing, and certifies a list of them
+    Audit(Box<audit::AuditArgs>),
     /// Predicts rows with a trained head
     Predict(Box<predict::PredictArgs>),
     /// Measures a head by labels, of which only the known cells count
@@ -85,6 +89,7 @@ struct ManArgs {
 pub fn main() -> ! {
     exit::finish(match Cli::parse().command {
         Commands::Train(args) => train::run(&args).map(|()| exit::DONE),
+        Commands::Audit(args) => audit::run(&args).map(|()| exit::DONE),
         Commands::Predict(args) => predict::run(&args).map(|()| exit::DONE),
         Commands::Eval(args) => eval::run(&args).map(|()| exit::DONE),
         Commands::Thresholds(args) => thresholds::run(&args).map(|()| exit::DONE),

@@ -121,6 +121,30 @@ impl Audit {
         self.order.iter().take(n).map(|cell| self.candidate(*cell)).collect()
     }
 
+    /// The cell of this rank, counted from 0; `None` beyond the last.
+    pub fn get(&self, rank: usize) -> Option<Candidate> {
+        self.order.get(rank).map(|cell| self.candidate(*cell))
+    }
+
+    /// Row and class of the cell of this rank, both counted from 0.
+    ///
+    /// # Panics
+    /// If there are fewer cells.
+    pub fn place(&self, rank: usize) -> (usize, usize) {
+        let cell = self.order[rank] as usize;
+        (cell / self.classes.len(), cell % self.classes.len())
+    }
+
+    /// Names of the rows that were joined, where rows have names.
+    pub fn row_names(&self) -> Option<&[String]> {
+        self.rows.as_deref()
+    }
+
+    /// Names of the classes, or their numbers.
+    pub fn classes(&self) -> &[String] {
+        &self.classes
+    }
+
     /// Number of cells that are unknown or negative.
     pub fn len(&self) -> usize {
         self.order.len()

@@ -1,0 +1,377 @@
+//! `lacuna audit`: labels that are probably missing, and a list of them that is certified.
+
+mod answers;
+mod apply;
+mod ask;
+mod entry;
+mod page;
+mod pictures;
+mod sheet;
+mod write;
+
+pub use write::Layout;
+
+use super::{LabelledInput, Outputs, screen};
+use crate::certified::{Basis, Certificate, Review, Settings, top_changes};
+use crate::{Audit, AuditOptions, Fit, ObservedLabels};
+use answers::Answers;
+use anyhow::{Context, bail};
+use clap::Args;
+use entry::Entry;
+use lacuna_formats::same_file;
+use page::{NO_PERCENTAGE, Page};
+use pictures::Pictures;
+use serde_json::json;
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
+
+/// Ranks labels that are probably missing; with answers, certifies a list of them
+///
+/// Models that have not seen a row score its cells. With --ask, yes/no answers about some cells bound the share of wrong entries of
+/// a list; docs/audit.md has the proof.
+#[derive(Args, Debug)]
+#[command(after_help = format!("{EXAMPLES}\n\n{CODES}"))]
+pub struct AuditArgs {
+    #[command(flatten)]
+    input: LabelledInput,
+    /// Number of folds
+    #[arg(long, value_name = "K", default_value_t = 5)]
+    folds: usize,
+    /// Loss of the models
+    #[arg(long, value_name = "NAME", default_value = "auto")]
+    loss: String,
+    /// Seed of folds, models and questions
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    seed: u64,
+    /// File for the list: .csv, .jsonl, .html or .json (Label Studio tasks)
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+    /// What the list is written as [default: by the extension]
+    #[arg(long, value_enum, value_name = "LAYOUT", requires = "out")]
+    layout: Option<Layout>,
+    /// Entries of the list [default: 1000, or the certified ones]
+    #[arg(long, value_name = "N")]
+    top: Option<usize>,
+    /// Lists labelled positives that are probably wrong in place of labels that are missing
+    #[arg(long, conflicts_with_all = ["ask", "apply"])]
+    wrong: bool,
+    /// Folder with pictures that are called as the rows; the page and the questions link to them
+    #[arg(long, value_name = "DIR")]
+    images: Option<PathBuf>,
+    /// Asks about this many cells and certifies a list
+    #[arg(long, value_name = "N")]
+    ask: Option<usize>,
+    /// File of the answers: the same command goes on with it [default: audit-answers.jsonl]
+    #[arg(long, value_name = "FILE", requires = "ask")]
+    answers: Option<PathBuf>,
+    /// Writes the questions as a CSV sheet and reads it when it is filled [default without a terminal: audit-sheet.csv]
+    #[arg(long, value_name = "FILE", requires = "ask", conflicts_with = "stdin")]
+    sheet: Option<PathBuf>,
+    /// Reads the answers from standard input, a line each, also where that is no terminal
+    #[arg(long, requires = "ask")]
+    stdin: bool,
+    /// Largest share of wrong entries of the list
+    #[arg(long, value_name = "P", default_value_t = 0.1)]
+    fdr: f64,
+    /// Confidence that the share is kept to
+    #[arg(long, value_name = "P", default_value_t = 0.95)]
+    confidence: f64,
+    /// Folder for corrected labels (labels.npy, diff.csv); needs all answers, or --top N
+    #[arg(long, value_name = "DIR")]
+    apply: Option<PathBuf>,
+    /// Prints JSON
+    #[arg(long)]
+    json: bool,
+    /// Prints no notes
+    #[arg(long)]
+    quiet: bool,
+    /// Replaces existing files, unless this command has read them
+    #[arg(long)]
+    force: bool,
+}
+
+const EXAMPLES: &str = "Examples:
+  lacuna audit --features clip.npy --labels tags.csv --unlisted unknown --out list.csv
+  lacuna audit DATA --ask 200 --out list.html --images photos/
+  lacuna audit DATA --wrong                         labels that are probably wrong
+  lacuna audit DATA --ask 200 --sheet sheet.csv     fill in `answer`, run again, twice
+  lacuna audit DATA --ask 200 --apply corrected/    labels with the certified list";
+
+const CODES: &str = "Exit codes:
+  0    done; also where questions are left
+  2    invalid command line, file, data or answer, or an output that could not
+       be written";
+
+/// Audits, asks and writes.
+///
+/// # Errors
+/// What cannot be read, trained on or written; answers that do not fit.
+pub fn run(args: &AuditArgs) -> anyhow::Result<()> {
+    screen::set_quiet(args.quiet);
+    let layout = match (&args.out, args.layout) {
+        (Some(_), Some(layout)) => Some(layout),
+        (Some(path), None) => Some(Layout::of(path)?),
+        (None, _) => None,
+    };
+    if args.apply.is_some() && args.ask.is_none() && args.top.is_none() {
+        bail!(
+            "--apply needs answers (--ask 200), or --top N for the first N cells, of which nobody knows how many are wrong"
+        );
+    }
+    if let Some(folder) = args.images.as_ref().filter(|folder| !folder.is_dir()) {
+        bail!("--images {}: not a folder", folder.display());
+    }
+    let settings = Settings {
+        fdr: args.fdr,
+        confidence: args.confidence,
+        answers: args.ask.unwrap_or(Settings::default().answers),
+        seed: args.seed,
+    };
+    let data = args.input.open()?;
+    let mut read = data.files;
+    let answers_path = args.answers.clone().unwrap_or_else(|| "audit-answers.jsonl".into());
+    if args.ask.is_some() {
+        if let Some(file) = read.iter().find(|file| same_file(file, &answers_path)) {
+            bail!("--answers {}: this command has read the file as data", file.display());
+        }
+        read.push(answers_path.clone());
+    }
+    let outputs = Outputs::new(args.force, read);
+    // What cannot be written is refused before anybody answers.
+    if let Some(path) = &args.out {
+        outputs.to(path)?;
+    }
+    if let Some(folder) = &args.apply {
+        outputs.to(&folder.join("labels.npy"))?;
+        outputs.to(&folder.join("diff.csv"))?;
+    }
+    let (rows, observed) = (&data.rows, &data.rows.observed);
+    let options = AuditOptions { fit: Fit::new(&args.loss), folds: args.folds, seed: args.seed };
+    let audit = options.run(rows, rows)?;
+    audit.notes().iter().for_each(|note| screen::info(&format!("note: {note}")));
+    let pictures = Pictures::new(args.images.clone());
+    let mut report =
+        Report { audit: &audit, wrong: args.wrong, review: None, certificate: None, to_fill: None };
+    if args.ask.is_some() {
+        let empty = Review::new(&audit, settings)?;
+        let note = |text: &str| screen::err(&format!("note: {text}"));
+        let (mut answers, found) = Answers::open(&answers_path, &settings, &empty.fingerprint(), note)?;
+        let mut review =
+            Review::replay(&audit, settings, found).with_context(|| answers_path.display().to_string())?;
+        if args.stdin || args.sheet.is_none() && std::io::stdin().is_terminal() {
+            ask::ask(&mut review, &mut answers, &pictures)?;
+        } else {
+            let sheet = args.sheet.clone().unwrap_or_else(|| "audit-sheet.csv".into());
+            report.to_fill = sheet::exchange(&mut review, &mut answers, &sheet, &outputs, &pictures)?;
+        }
+        report.certificate = Some(review.certificate());
+        report.review = Some(review);
+    }
+    let entries = report.entries(args.top);
+    let sentences = report.sentences();
+    if let (Some(path), Some(layout)) = (&args.out, layout) {
+        let given = args.input.input().given().display().to_string();
+        let about = Page { data: &given, sentences: &sentences };
+        write::write(path, layout, &outputs, &entries, (&about, &pictures))?;
+        screen::info(&format!("written: {}, {} entries", path.display(), entries.len()));
+    }
+    if let Some(folder) = &args.apply {
+        report.apply(folder, args.top, &outputs, observed)?;
+    }
+    match args.json {
+        true => screen::json(&(serde_json::to_string(&report.json(&entries))? + "\n")),
+        false => report.print(&sentences, &entries, args.out.is_none()),
+    }
+}
+
+/// What is written and printed.
+struct Report<'a> {
+    audit: &'a Audit,
+    /// Labelled positives are listed.
+    wrong: bool,
+    review: Option<Review<'a>>,
+    certificate: Option<Certificate>,
+    /// The sheet that is to be filled.
+    to_fill: Option<PathBuf>,
+}
+
+/// Entries that are printed.
+const SHOWN: usize = 10;
+/// Entries without answers where --top says nothing.
+const TOP: usize = 1_000;
+
+/// A share as a percentage, without zeros at the end.
+fn percent(share: f64) -> String {
+    format!("{} %", (share * 1e4).round() / 1e2)
+}
+
+impl Report<'_> {
+    fn entries(&self, top: Option<usize>) -> Vec<Entry> {
+        match (&self.review, &self.certificate) {
+            (Some(review), Some(certificate)) => {
+                Entry::certified(review, certificate, top.unwrap_or(usize::MAX))
+            }
+            _ if self.wrong => Entry::top(&self.audit.wrong(top.unwrap_or(TOP)), usize::MAX),
+            _ => Entry::top(&self.audit.top(top.unwrap_or(TOP)), usize::MAX),
+        }
+    }
+
+    /// What is known about the list, in plain words.
+    fn sentences(&self) -> Vec<String> {
+        if self.wrong {
+            return vec![
+                "list: labelled positives, the most probably wrong first; how many of them are wrong is not known: look at the rows"
+                    .to_string(),
+            ];
+        }
+        let (Some(review), Some(certificate)) = (&self.review, &self.certificate) else {
+            return vec![
+                format!("list: {} cells by suspicion, the most suspicious first", self.audit.len()),
+                NO_PERCENTAGE.to_string(),
+            ];
+        };
+        let settings = certificate.settings;
+        let mut sentences = Vec::new();
+        let confirmed = certificate.confirmed;
+        sentences.push(match certificate.basis {
+            Basis::Tested { .. } => format!(
+                "list: {} cells; at most {} are wrong, with {} confidence ({} answers)",
+                certificate.list.len(),
+                percent(settings.fdr),
+                percent(settings.confidence),
+                certificate.answers
+            ),
+            Basis::Certain => format!(
+                "list: {} cells, {confirmed} of them confirmed by an answer; at most {} are wrong, which is certain",
+                certificate.list.len(),
+                percent(settings.fdr)
+            ),
+        });
+        match certificate.basis {
+            Basis::Tested { prefix, drawn, wrong } => sentences.push(format!(
+                "tested: {drawn} cells drawn from the first {prefix} by rank, {wrong} were not confirmed; {confirmed} entries of \
+                 the list are confirmed"
+            )),
+            Basis::Certain if certificate.complete => sentences.push(
+                "no longer list could be certified: too many of the cells that were asked about are not missing".to_string(),
+            ),
+            Basis::Certain => {
+                let left = review.session().wanted() - certificate.answers;
+                sentences.push(format!(
+                    "{left} of {} questions are not answered: the list so far has the confirmed cells, and as many others as may \
+                     all be wrong",
+                    review.session().wanted()
+                ));
+            }
+        }
+        let [yes, no, skip] = entry::counts(review);
+        if yes + no + skip > 0 {
+            sentences.push(format!("answers: {yes} yes, {no} no, {skip} skipped"));
+        }
+        if certificate.complete {
+            let cuts = self.cuts();
+            let estimates = review.session().estimates(&cuts);
+            let text = cuts.iter().zip(estimates).map(|(cut, e)| {
+                format!(
+                    "{:.0} % of the first {cut} ({:.0} to {:.0})",
+                    100.0 * e.mean,
+                    100.0 * e.low,
+                    100.0 * e.high
+                )
+            });
+            sentences.push(format!(
+                "estimated, not certified, to be missing: {}",
+                text.collect::<Vec<_>>().join(", ")
+            ));
+        }
+        sentences
+    }
+
+    /// Lengths for which precision is estimated.
+    fn cuts(&self) -> Vec<usize> {
+        [100, 300, 1_000, 3_000, 10_000].into_iter().filter(|cut| *cut <= self.audit.len()).collect()
+    }
+
+    fn apply(
+        &self,
+        folder: &Path,
+        top: Option<usize>,
+        outputs: &Outputs,
+        observed: &ObservedLabels,
+    ) -> anyhow::Result<()> {
+        let changes = match (&self.review, &self.certificate, top) {
+            (_, _, Some(n)) if self.review.is_none() => top_changes(self.audit, n),
+            (Some(review), Some(certificate), _) if certificate.complete => review.changes(certificate),
+            (Some(_), Some(_), _) => {
+                screen::err("note: --apply waits for the answers: nothing was corrected");
+                return Ok(());
+            }
+            _ => bail!("--apply needs answers (--ask 200) or --top N"),
+        };
+        apply::write(folder, outputs, observed, &changes)?;
+        let positives = changes.iter().filter(|change| change.label.is_positive()).count();
+        screen::info(&format!(
+            "written: {}, {positives} labels added, {} called negative by an answer",
+            folder.display(),
+            changes.len() - positives
+        ));
+        Ok(())
+    }
+
+    fn json(&self, entries: &[Entry]) -> serde_json::Value {
+        let certificate = self.certificate.as_ref().map(|c| {
+            let tested = match c.basis {
+                Basis::Tested { prefix, drawn, wrong } => {
+                    json!({"prefix": prefix, "drawn": drawn, "wrong": wrong})
+                }
+                Basis::Certain => serde_json::Value::Null,
+            };
+            json!({
+                "cells": c.list.len(), "confirmed": c.confirmed, "wrong_at_most": c.wrong_at_most,
+                "fdr": c.settings.fdr, "confidence": c.settings.confidence, "answers": c.answers,
+                "complete": c.complete, "tested": tested,
+            })
+        });
+        let estimates =
+            self.review.as_ref().filter(|_| self.certificate.as_ref().is_some_and(|c| c.complete));
+        let estimates = estimates.map(|review| {
+            let cuts = self.cuts();
+            let of = |(cut, e): (&usize, crate::certified::Estimate)| {
+                json!({"first": cut, "precision": e.mean, "low": e.low, "high": e.high})
+            };
+            cuts.iter().zip(review.session().estimates(&cuts)).map(of).collect::<Vec<_>>()
+        });
+        let sheet = self.to_fill.as_ref().map(|path| path.display().to_string());
+        json!({
+            "cells": self.audit.len(), "entries": entries, "certificate": certificate, "estimates": estimates,
+            "sheet": sheet, "notes": self.audit.notes(),
+        })
+    }
+
+    fn print(&self, sentences: &[String], entries: &[Entry], show: bool) -> anyhow::Result<()> {
+        if let Some(path) = &self.to_fill {
+            let questions = self.review.as_ref().map_or(0, |review| review.questions().len());
+            let text = format!(
+                "{questions} questions are in {}: fill in the column `answer` with y, n or skip and run the same command again",
+                path.display()
+            );
+            return screen::out(&(screen::wrapped(&text, 2) + "\n"));
+        }
+        let mut text = String::new();
+        if show {
+            for entry in entries.iter().take(SHOWN) {
+                let (row, class) = (lacuna_formats::shown(&entry.row), lacuna_formats::shown(&entry.class));
+                let line =
+                    format!("{:>5}  {row}: {class}, score {:.2}; {}", entry.rank, entry.score, entry.reason);
+                text += &(screen::wrapped(&line, 7) + "\n");
+            }
+            if entries.len() > SHOWN {
+                text += &format!("       ... {} more: --out list.csv\n", entries.len() - SHOWN);
+            }
+        }
+        for sentence in sentences {
+            text += &(screen::wrapped(sentence, 2) + "\n");
+        }
+        screen::out(&text)
+    }
+}
