@@ -1,24 +1,97 @@
 //! Quality of the default training and of the audit on sets whose true labels are known: labels are hidden, a head is trained
-//! on what is left, and both are judged by the truth.
+//! on what is left, and both are judged by the truth. Means over masks 1200 to 1202.
 //!
 //! ```sh
 //! cargo run --release -p lacuna --example quality -- ../shared/data/ucmerced ../shared/data/scene
 //! ```
 #![allow(clippy::print_stdout, reason = "a program")]
 
-use lacuna::{AuditOptions, Fit, Label, ObservedLabels};
-use lacuna_metrics::{EmptyClasses, map};
+use lacuna::{AuditOptions, Features, Fit, ObservedLabels};
+use lacuna_formats::{Limits, Table};
+use lacuna_labels::TrueLabels;
+use lacuna_metrics::{MapConvention, mean_average_precision};
+use lacuna_protocols::{Subject, protocol};
 use lacuna_source::DataSource;
 use std::path::Path;
 use std::time::Instant;
 
-fn main() -> Result<(), Box<dyn std::error::Error>> {
+type AnyError = Box<dyn std::error::Error>;
+
+const MASKS: [u64; 3] = [1200, 1201, 1202];
+
+fn part(table: Table) -> Result<(Features, TrueLabels), AnyError> {
+    let (path, limits) = (table.path.clone(), Limits::default());
+    let features = table.features.ok_or("no features")?.into_dense(&path, &limits)?;
+    let labels = table.labels.ok_or("no labels")?.to_observed(&path, &limits)?;
+    Ok((features, labels.assume_negative()))
+}
+
+/// Labels of which some are hidden; all of them for `full`.
+fn hidden(truth: &TrueLabels, mask: &str, seed: u64) -> Result<ObservedLabels, AnyError> {
+    let (name, values): (&str, &[f64]) = match mask {
+        "single" => ("single-positive", &[1.0, 0.0]),
+        _ => ("cell-drop", &[0.5]),
+    };
+    let row = protocol(name).ok_or("no such protocol")?;
+    let values: Vec<f64> = match row.settings.len() == values.len() {
+        true => values.to_vec(),
+        false => row.settings.iter().map(|setting| setting.default).collect(),
+    };
+    Ok(row.apply(Subject { truth, features: None }, seed, &values)?.observed)
+}
+
+fn mean(values: &[f64]) -> f64 {
+    values.iter().sum::<f64>() / values.len() as f64
+}
+
+fn main() -> Result<(), AnyError> {
     for path in std::env::args().skip(1) {
         let data = DataSource::named(Path::new(&path))?.open()?;
-        let test = data.test.as_ref().ok_or("the set has no test rows")?;
-        println!("{path}");
-        let _ = (test, Label::Unknown, EmptyClasses::Zero, map as fn(_, _, _) -> _);
-        let _: Option<(Fit, AuditOptions, ObservedLabels, Instant)> = None;
+        let (x, truth) = part(data.train)?;
+        let (tx, test) = part(data.test.ok_or("the set has no test rows")?)?;
+        println!("{path}: {} rows, {} features, {} classes", x.rows(), x.columns(), truth.classes());
+        let map = |fit: &Fit, y: &ObservedLabels| -> Result<(f64, Vec<String>), AnyError> {
+            let model = fit.fit(&x, y)?;
+            let z = model.predict(&tx)?;
+            let map = mean_average_precision(z.logits(), &test, MapConvention::SPML)?.percent();
+            Ok((map, model.notes().to_vec()))
+        };
+        let start = Instant::now();
+        let (full, notes) = map(&Fit::new("auto"), &ObservedLabels::from(truth.clone()))?;
+        println!(
+            "  full: test mAP {full:.2} in {:.1} s; {}",
+            start.elapsed().as_secs_f64(),
+            notes.join("; ")
+        );
+        for mask in ["single", "half"] {
+            let (mut maps, mut precisions, mut seconds) =
+                (vec![], [vec![], vec![], vec![]], [vec![], vec![]]);
+            for seed in MASKS {
+                let y = hidden(&truth, mask, seed)?;
+                let start = Instant::now();
+                let (value, notes) = map(&Fit::new("auto"), &y)?;
+                maps.push(value);
+                seconds[0].push(start.elapsed().as_secs_f64());
+                println!("  {mask} {seed}: test mAP {value:.2}; {}", notes[2..].join("; "));
+                let start = Instant::now();
+                let audit = AuditOptions { seed: seed - 1200, ..AuditOptions::default() }.run(&x, &y)?;
+                seconds[1].push(start.elapsed().as_secs_f64());
+                let is_hidden: Vec<bool> =
+                    audit.iter().map(|c| truth.row(c.row_index)[c.class_index].is_positive()).collect();
+                let n = is_hidden.iter().filter(|hidden| **hidden).count();
+                for (part, of) in precisions.iter_mut().zip([n / 4, n / 2, n]) {
+                    let right = is_hidden[..of].iter().filter(|hidden| **hidden).count();
+                    part.push(100.0 * right as f64 / of.max(1) as f64);
+                }
+            }
+            let [quarter, half, all] = precisions.map(|values| mean(&values));
+            println!(
+                "  {mask}: test mAP {:.2} in {:.1} s; audit at N/4, N/2, N: {quarter:.1} {half:.1} {all:.1} % in {:.1} s",
+                mean(&maps),
+                mean(&seconds[0]),
+                mean(&seconds[1])
+            );
+        }
     }
     Ok(())
 }
