@@ -385,6 +385,7 @@ impl Spec {
         let is_run = |row: &String| names.contains(row);
         spec.claims.retain(|claim| is_run(&claim.better) && is_run(&claim.worse));
         spec.causes.retain(|cause| cause.gap.iter().chain(&cause.changed).all(is_run));
+        spec.published.retain(|published| is_run(&published.loss));
         spec
     }
 
