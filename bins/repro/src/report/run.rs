@@ -285,7 +285,7 @@ impl<'a> Results<'a> {
         if published.iter().any(|number| number.memory) {
             table.notes.push("from memory: the number was seen in no file".to_string());
         }
-        vec![Block::heading("Beside published numbers"), Block::Table(table)]
+        vec![Block::heading("Beside numbers from elsewhere"), Block::Table(table)]
     }
 
     /// Our value of a published number.
@@ -398,7 +398,7 @@ impl<'a> Results<'a> {
             best: self.best.map_or_else(String::new, cell),
             said: match all {
                 0 => String::new(),
-                all => format!("{within} of {all} published numbers within tolerance"),
+                all => format!("{within} of {all} numbers from elsewhere within tolerance"),
             },
         }
     }
