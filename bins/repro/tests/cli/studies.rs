@@ -75,9 +75,60 @@ fn a_quick_run_keeps_nothing() {
     assert!(line.starts_with("spml-linear: 2 rows on openclipart run, "), "{line}");
     assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
     let error = refused(dir.path(), &["run", "all"]);
-    assert!(error.contains("unknown benchmark `all`"), "{error}");
+    assert!(error.contains("`repro run all --quick`"), "{error}");
+    let error = refused(dir.path(), &["run", "all", "--quick", "--data", "voc-like"]);
+    assert!(error.contains("on its embedded set"), "{error}");
     assert!(
         refused(dir.path(), &["run", "all", "--quick", "--variant", "voc"])
             .contains("`all` runs every variant")
     );
+}
+
+#[test]
+fn a_record_replaces_nothing_but_an_older_one_and_is_read_whole_or_not_at_all() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = |name: &str| dir.path().join(name);
+    write_set(dir.path());
+    let study = |record: &str| {
+        let args =
+            ["--data", ".", "--loss", "an,epr", "--epochs", "1", "--quiet", "--out", "s", "--record", record];
+        repro(dir.path()).args(SMALL).args(args).output().unwrap()
+    };
+    fs::write(path("diary.txt"), "not a record").unwrap();
+    let (_, error) = text(&study("diary.txt"));
+    assert!(error.contains("it is no record of a study and is not replaced"), "{error}");
+    assert_eq!(fs::read_to_string(path("diary.txt")).unwrap(), "not a record");
+    assert!(!path("s").exists(), "nothing runs before the file is looked at");
+    let missing = study("no/such/folder.jsonl");
+    assert_eq!((missing.status.code(), path("s").exists()), (Some(2), false));
+
+    let done = study("r.jsonl");
+    assert_eq!(done.status.code(), Some(0), "{}", text(&done).1);
+    assert_eq!(study("r.jsonl").status.code(), Some(0), "its own record is written again");
+    let record = fs::read_to_string(path("r.jsonl")).unwrap();
+    let other = record.replacen("\"benchmark\":\"spml-methods\"", "\"benchmark\":\"gr-spml\"", 1);
+    assert_ne!(other, record);
+    fs::write(path("other.jsonl"), &other).unwrap();
+    let (_, error) = text(&study("other.jsonl"));
+    assert!(error.contains("is not replaced by one of spml-methods"), "{error}");
+
+    let pages = |files: &[&str]| repro(dir.path()).arg("verdicts").args(files).output().unwrap();
+    assert_eq!(pages(&["r.jsonl"]).status.code(), Some(0));
+    let (_, error) = text(&pages(&["r.jsonl", "r.jsonl"]));
+    assert!(error.contains("a second record of spml-methods"), "{error}");
+    let changed = record.replacen("\"resamples\":100", "\"resamples\":101", 1);
+    for (text_of, problem) in [
+        (changed, "its lines are not those that were written"),
+        (record.lines().take(3).map(|line| format!("{line}\n")).collect(), "its last line is missing"),
+    ] {
+        fs::write(path("damaged.jsonl"), text_of).unwrap();
+        let output = pages(&["damaged.jsonl"]);
+        let (_, error) = text(&output);
+        assert!(output.status.code() == Some(2) && error.contains(problem), "{error}");
+    }
+    fs::remove_file(path("s/study.jsonl")).unwrap();
+    for command in [&["report", "s"][..], &["diff", "s", "s"]] {
+        let error = refused(dir.path(), command);
+        assert!(error.contains("a study that has not ended"), "{error}");
+    }
 }
