@@ -151,7 +151,7 @@ fn is_formula(name: &str) -> bool {
 }
 
 /// Writes a name as a field: one that a spreadsheet would read as a formula gets a `'` in front, also one that has some
-/// already, so that [`name`] finds what was written.
+/// already, so that `name` finds what was written.
 pub fn push_name(line: &mut String, name: &str, delimiter: char) {
     match is_formula(name) {
         true => push_field(line, &format!("'{name}"), delimiter),
