@@ -148,7 +148,7 @@ pub fn run(args: &AuditArgs) -> anyhow::Result<()> {
     let (rows, observed) = (&data.rows, &data.rows.observed);
     let options = AuditOptions { fit: Fit::new(&args.loss), folds: args.folds, seed: args.seed };
     let audit = options.run(rows, rows)?;
-    audit.notes().iter().for_each(|note| screen::info(&format!("note: {note}")));
+    audit.notes().iter().for_each(|note| screen::info(&screen::wrapped(&format!("note: {note}"), 2)));
     let pictures = Pictures::new(args.images.clone());
     let mut report =
         Report { audit: &audit, wrong: args.wrong, review: None, certificate: None, to_fill: None };
