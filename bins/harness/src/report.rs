@@ -181,8 +181,7 @@ impl Cells {
     /// The table in Markdown, without the notes.
     pub fn markdown(&self) -> String {
         let Self { header, rows, numbers, .. } = self;
-        // A bar would end the cell; one that is escaped already stays so.
-        let cell = |cell: &String| cell.replace("\\|", "|").replace('|', "\\|");
+        let cell = |cell: &String| escape(cell);
         let line =
             |cells: &[String]| format!("| {} |\n", cells.iter().map(cell).collect::<Vec<_>>().join(" | "));
         let rule = (0..header.len()).map(|i| if numbers.contains(&i) { "---:" } else { "---" }.to_string());

@@ -10,7 +10,7 @@ use lacuna::{AuditOptions, Features, Fit, ObservedLabels};
 use lacuna_formats::{Limits, Table};
 use lacuna_labels::TrueLabels;
 use lacuna_metrics::{MapConvention, mean_average_precision};
-use lacuna_protocols::{Subject, protocol};
+use lacuna_protocols::{Setting, Subject, protocol};
 use lacuna_source::DataSource;
 use std::path::Path;
 use std::time::Instant;
@@ -26,17 +26,12 @@ fn part(table: Table) -> Result<(Features, TrueLabels), AnyError> {
     Ok((features, labels.assume_negative()))
 }
 
-/// Labels of which some are hidden; all of them for `full`.
+/// Labels with one positive of each row, or with half of the positives hidden.
 fn hidden(truth: &TrueLabels, mask: &str, seed: u64) -> Result<ObservedLabels, AnyError> {
-    let (name, values): (&str, &[f64]) = match mask {
-        "single" => ("single-positive", &[1.0, 0.0]),
-        _ => ("cell-drop", &[0.5]),
-    };
-    let row = protocol(name).ok_or("no such protocol")?;
-    let values: Vec<f64> = match row.settings.len() == values.len() {
-        true => values.to_vec(),
-        false => row.settings.iter().map(|setting| setting.default).collect(),
-    };
+    let row =
+        protocol(if mask == "single" { "single-positive" } else { "cell-drop" }).ok_or("no such protocol")?;
+    let value = |setting: &Setting| if setting.name == "rate" { 0.5 } else { setting.default };
+    let values: Vec<f64> = row.settings.iter().map(value).collect();
     Ok(row.apply(Subject { truth, features: None }, seed, &values)?.observed)
 }
 

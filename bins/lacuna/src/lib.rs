@@ -81,5 +81,5 @@ pub use lacuna_train::{
     ClassReport, ClassThreshold, CnnSpec, CompareOptions, Compared, Comparison, Contestant, EvalReport,
     FeatureSource, Fingerprints, Fit, Goal, Head, HiddenPositives, Input, JudgedRows, LabelSource, MlpSpec,
     Model, ModelError, Named, NamedMetric, Predictions, Table, TrainError, TrainedWith, Transform, Weights,
-    audit, compare, hold_out,
+    audit, compare, hold_out, minimises,
 };

@@ -32,8 +32,7 @@ impl PredictionSheet<'_> {
 
     /// Whether a class is predicted for a row: its probability is above its threshold.
     pub fn predicts(&self, row: usize, class: usize) -> bool {
-        let threshold = self.model.thresholds().map_or(0.5, |thresholds| thresholds[class]);
-        self.predictions.get(row, class) > threshold
+        self.predictions.get(row, class) > self.model.threshold(class)
     }
 
     /// The classes of a row by descending probability, of equal ones the first; so many as the sheet shows.

@@ -87,7 +87,7 @@ pub(crate) fn command(args: &DiffArgs) -> anyhow::Result<i32> {
                 folder.display()
             );
         }
-        crate::specs::refuse_unfinished_study(folder)?;
+        crate::study::refuse_unfinished(folder)?;
     }
     let (a, b) = (RunFolder::read(&args.a)?, RunFolder::read(&args.b)?);
     for note in a.notes().iter().chain(b.notes()) {

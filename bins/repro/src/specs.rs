@@ -45,18 +45,6 @@ pub(crate) fn find(name: &str) -> anyhow::Result<Spec> {
     })
 }
 
-/// Refuses the folder of a study that has not ended, in the place of one with results.
-pub(crate) fn refuse_unfinished_study(folder: &std::path::Path) -> anyhow::Result<()> {
-    let of_mask = |entry: std::fs::DirEntry| entry.file_name().to_string_lossy().starts_with("mask-");
-    if std::fs::read_dir(folder).is_ok_and(|mut entries| entries.any(|entry| entry.is_ok_and(of_mask))) {
-        bail!(
-            "{}: a study that has not ended: the same `repro study` command with this folder goes on",
-            folder.display()
-        );
-    }
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -99,6 +99,18 @@ fn replaceable(file: &Path, study: &Study) -> anyhow::Result<()> {
     }
 }
 
+/// Refuses the folder of a study that has not ended, in the place of one with results.
+pub(crate) fn refuse_unfinished(folder: &Path) -> anyhow::Result<()> {
+    let of_mask = |entry: std::fs::DirEntry| entry.file_name().to_string_lossy().starts_with("mask-");
+    if std::fs::read_dir(folder).is_ok_and(|mut entries| entries.any(|entry| entry.is_ok_and(of_mask))) {
+        bail!(
+            "{}: a study that has not ended: the same `repro study` command with this folder goes on",
+            folder.display()
+        );
+    }
+    Ok(())
+}
+
 /// Tables of rows, claims and causes.
 fn page(spec: &lacuna_harness::Spec, record: &StudyRecord, time: Duration, folder: &Path) -> String {
     let mut text = String::new();

@@ -9,7 +9,8 @@ use crate::{
 use lacuna_labels::{Features, Label, ObservedLabels};
 use lacuna_losses::{LOSSES, Options};
 use lacuna_metrics::{
-    EmptyClass, Interval, Judged, MapConvention, SortedScores, holm, interval, mean_average_precision,
+    CrossedMean, EmptyClass, Interval, Judged, MapConvention, SortedScores, holm, mean_average_precision,
+    variance,
 };
 use lacuna_protocols::Stream;
 use rayon::prelude::*;
@@ -112,8 +113,8 @@ pub struct Compared {
     pub deviation: f64,
     /// Seconds of a fit, on average.
     pub seconds: f64,
-    /// The difference to the best row over resamples of the held-out rows, the same ones for every row; none for the best. It
-    /// speaks of the heads that were trained here: what other seeds would give is in the deviation, not in this.
+    /// The difference to the best row; none for the best. Its variance is that of resamples of the held-out rows, the same ones for every
+    /// row of the table, plus that between seeds ([`CrossedMean`]).
     pub difference: Option<Interval>,
     /// The p of the difference, corrected for as many comparisons as there are rows (Holm).
     pub corrected: Option<f64>,
@@ -211,9 +212,11 @@ where
     }
     rows.sort_by(|one, other| other.0.mean.total_cmp(&one.0.mean));
     let resampled = resampled(&rows, &splits, options.resamples);
+    let best = rows[0].0.values.clone();
     for (row, values) in rows.iter_mut().zip(&resampled).skip(1) {
         let differences: Vec<f64> = values.iter().zip(&resampled[0]).map(|(own, best)| own - best).collect();
-        row.0.difference = Some(interval(&differences));
+        let by_seed = row.0.values.iter().zip(&best).map(|(own, best)| vec![own - best]).collect::<Vec<_>>();
+        row.0.difference = Some(CrossedMean::of(&by_seed).with_variance(variance(&differences)).interval());
     }
     let p: Vec<f64> = rows.iter().filter_map(|(row, _)| Some(row.difference?.p)).collect();
     for (row, p) in rows.iter_mut().skip(1).zip(holm(&p)) {

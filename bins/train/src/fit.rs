@@ -8,6 +8,7 @@ use search::{Kind, Space};
 
 use crate::model::{Fingerprints, ModelParts, TrainedWith};
 use crate::sources::{Joined, join};
+use crate::split::drawn;
 use crate::{
     Data, EvalLabels, EvalRows, EvalSet, Evaluation, FeatureRows, FeatureSource, Head, LabelSource,
     LastBatch, LossChoice, Model, Named, On, Run, TrainError, TrainSet, Training, Transform,
@@ -31,6 +32,18 @@ const SMOOTH: &[&str] = &[
     "iun",
     "label-frequency",
 ];
+
+/// Whether L-BFGS minimises the loss of this head over all rows, with a penalty on the weights; else Adam trains it.
+///
+/// ```
+/// use lacuna_train::{Head, minimises};
+///
+/// assert!(minimises(&Head::Linear, "bce") && !minimises(&Head::Linear, "hill") && !minimises(&Head::Cosine, "bce"));
+/// ```
+pub fn minimises(head: &Head, loss: &str) -> bool {
+    *head == Head::Linear && SMOOTH.contains(&loss)
+}
+
 /// Most iterations of L-BFGS, which usually converges long before.
 const ITERATIONS: usize = 500;
 /// Largest entry of the gradient of the mean loss at which L-BFGS has converged.
@@ -100,6 +113,20 @@ struct Plan {
     /// L-BFGS, without held-out rows.
     whole: bool,
     notes: Vec<String>,
+}
+
+impl Plan {
+    /// Loss, head, features and optimiser in one sentence.
+    fn sentence(&self) -> String {
+        let Self { loss, transform, training, .. } = self;
+        match self.whole {
+            true => format!("loss {loss}, linear head, features: {}; L-BFGS over all rows", transform.name),
+            false => format!(
+                "loss {loss}, head {}, features: {}; Adam with a one-cycle schedule over {} epochs",
+                training.head, transform.name, training.epochs
+            ),
+        }
+    }
 }
 
 impl Fit {
@@ -206,18 +233,17 @@ impl Fit {
 
     /// This fit with everything chosen that these data decide, and the choices, one sentence each.
     pub(crate) fn resolved(&self, joined: &Joined<'_>) -> Result<(Self, Vec<String>), TrainError> {
-        let Plan { loss, mut notes, .. } = self.plan(joined)?;
-        let mut fit = Self { loss, ..self.clone() };
-        let kind = match fit.loss.as_str() {
-            "label-frequency" => Kind::PositivesOnly,
-            "bce" => Kind::Known,
-            _ => return Ok((fit, notes)),
+        let plan = self.plan(joined)?;
+        let mut fit = Self { loss: plan.loss.clone(), ..self.clone() };
+        let mut notes = plan.notes.clone();
+        let kind = match (self.loss.as_str(), &self.head) {
+            ("auto", Head::Linear) => Kind::of(&plan.loss),
+            _ => None,
         };
-        if self.loss != "auto" || self.head != Head::Linear {
+        let Some(kind) = kind else {
+            notes.push(plan.sentence());
             return Ok((fit, notes));
-        }
-        // What follows from the choice is said below, once it is made.
-        notes.truncate(notes.len() - 1);
+        };
         let space = Space {
             features: &joined.features,
             observed: &joined.observed,
@@ -231,26 +257,10 @@ impl Fit {
             seed: self.seed,
         };
         let choice = space.search()?;
-        let by = match kind {
-            Kind::PositivesOnly => "which labels of a row are observed, given how many",
-            Kind::Known => "their known labels",
-        };
-        notes.push(format!(
-            "chosen from {} settings, each tried on thirds of {} rows by {by}:",
-            choice.tried, choice.rows
-        ));
+        notes.extend(choice.notes(kind));
         if let Some(c) = choice.frequency {
             fit.options = fit.options.set("frequency", c);
-            notes.push(match c {
-                1.0 => "frequency 1: unknown cells count as negative, since few positives seem to be missing"
-                    .to_string(),
-                _ => format!(
-                    "frequency {c}: the head takes about {:.0} % of the positives as observed",
-                    100.0 * c
-                ),
-            });
         }
-        notes.push(format!("features: {}", choice.transform.name));
         (fit.transform, fit.factor) = (Some(choice.transform), choice.factor);
         Ok((fit, notes))
     }
@@ -277,7 +287,7 @@ impl Fit {
 
     /// The same with at most this many iterations of L-BFGS, unless a number was asked for.
     pub(crate) fn at_most(&self, iterations: usize) -> Self {
-        let whole = self.head == Head::Linear && SMOOTH.contains(&self.loss.as_str());
+        let whole = minimises(&self.head, &self.loss);
         Self { epochs: self.epochs.or(whole.then_some(iterations)), ..self.clone() }
     }
 
@@ -357,7 +367,7 @@ impl Fit {
                 loss,
                 parameters: self.options.params.clone(),
                 seed: self.seed,
-                fingerprints: fingerprints(features, observed),
+                fingerprints: Fingerprints::of(features, observed),
             },
         })?;
         Ok(model.with_notes(notes))
@@ -366,16 +376,12 @@ impl Fit {
     /// Rows that train and rows that choose the epoch; `None` where the last epoch is taken.
     fn held_out(&self, observed: &ObservedLabels, notes: &mut Vec<String>) -> Option<(Vec<u32>, Vec<u32>)> {
         let rows = observed.rows();
-        let count = (self.validation * rows as f64).round() as usize;
         if self.validation == 0.0 {
             return None;
         }
-        let mut order: Vec<u32> = (0..rows as u32).collect();
-        Stream::new(self.seed, "held-out rows").shuffle(&mut order);
-        let (held, train) = order.split_at(count.min(rows));
-        let (mut held, mut train) = (held.to_vec(), train.to_vec());
-        held.sort_unstable();
-        train.sort_unstable();
+        let (train, held) = drawn(rows, self.validation, Stream::new(self.seed, "held-out rows"));
+        let narrow = |rows: Vec<usize>| rows.into_iter().map(|row| row as u32).collect::<Vec<u32>>();
+        let (train, held) = (narrow(train), narrow(held));
         let has =
             |rows: &[u32]| rows.iter().any(|&row| observed.row(row as usize).contains(&Label::Positive));
         if !has(&held) || !has(&train) {
@@ -429,7 +435,7 @@ impl Fit {
         }
         counts.warn(&joined.classes, row.needs, &mut notes);
 
-        let whole = self.head == Head::Linear && SMOOTH.contains(&loss.as_str());
+        let whole = minimises(&self.head, &loss);
         let transform = self.transform.clone().unwrap_or_else(|| match self.head {
             Head::Linear if !whole => Named::new("l2"),
             Head::Linear | Head::Mlp(_) => Named::new("standardise"),
@@ -450,13 +456,6 @@ impl Fit {
                 ..Training::default()
             }
         };
-        notes.push(match whole {
-            true => format!("loss {loss}, linear head, features: {}; L-BFGS over all rows", transform.name),
-            false => format!(
-                "loss {loss}, head {}, features: {}; Adam with a one-cycle schedule over {} epochs",
-                self.head, transform.name, training.epochs
-            ),
-        });
         Ok(Plan { loss, transform, training, whole, notes })
     }
 
@@ -512,30 +511,6 @@ fn mean_square(features: FeatureRows<'_>) -> f64 {
         sum = x.iter().fold(sum, |sum: f64, x| sum + f64::from(*x) * f64::from(*x));
     }
     sum / features.rows().max(1) as f64
-}
-
-/// BLAKE3 of the values and of the cells, in hexadecimal.
-fn fingerprints(features: &Features, observed: &ObservedLabels) -> Fingerprints {
-    let sized = |rows: usize, columns: usize| {
-        let mut hasher = blake3::Hasher::new();
-        hasher.update(&(rows as u64).to_le_bytes()).update(&(columns as u64).to_le_bytes());
-        hasher
-    };
-    let mut bytes = Vec::new();
-    let mut of_features = sized(features.rows(), features.columns());
-    for row in 0..features.rows() {
-        bytes.clear();
-        features.row(row).iter().for_each(|value| bytes.extend(value.to_le_bytes()));
-        of_features.update(&bytes);
-    }
-    let mut of_labels = sized(observed.rows(), observed.classes());
-    for cells in observed.cells().chunks(1 << 14) {
-        bytes.clear();
-        bytes.extend(cells.iter().map(|label| *label as i8 as u8));
-        of_labels.update(&bytes);
-    }
-    let text = |hasher: blake3::Hasher| hasher.finalize().to_hex().to_string();
-    Fingerprints { features: text(of_features), labels: text(of_labels) }
 }
 
 #[cfg(test)]

@@ -59,6 +59,7 @@ mod run;
 mod settings;
 mod slices;
 mod sources;
+mod split;
 mod transform;
 
 pub use audit::{Audit, AuditOptions, Candidate, HiddenPositives, audit};
@@ -69,7 +70,7 @@ pub use data::{ClassSlice, Data, EvalLabels, EvalRows, EvalSet, TrainSet};
 pub use error::{StateError, TrainError};
 pub use feature_rows::FeatureRows;
 pub use feed::{Feed, Pool, SAMPLERS, SamplerRow};
-pub use fit::Fit;
+pub use fit::{Fit, minimises};
 pub use head::{CnnSpec, Head, MlpSpec};
 pub use lacuna_losses::TrainPass;
 pub use lacuna_metrics::Goal;
@@ -77,7 +78,7 @@ pub use metrics::{METRICS, MetricRow, MetricValue, Scored, metric};
 pub use model::{
     Calibrated, Calibration, CalibrationScores, ChosenThresholds, ClassReport, ClassThreshold, EvalReport,
     Fingerprints, Input, JudgedRows, Model, ModelError, ModelParts, NamedMetric, Predictions, Table,
-    TrainedWith, hold_out,
+    TrainedWith,
 };
 pub use named::{Named, NamedRow, SettingInfo, Values};
 pub use optimizers::{GroupSpec, OPTIMIZERS, OptimizerRow, SCHEDULES, ScheduleRow};
@@ -90,4 +91,5 @@ pub use run::Run;
 pub use settings::{Also, Evaluation, LastBatch, MOST, On, Rows, Start, Training, merge};
 pub use slices::{EpochWeights, JoinedEpochs};
 pub use sources::{FeatureSource, LabelSource};
+pub use split::hold_out;
 pub use transform::{TRANSFORMS, Transform, TransformRow};

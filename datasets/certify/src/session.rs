@@ -180,13 +180,13 @@ impl Session {
         }
     }
 
-    /// Takes the last answer back; its rank.
+    /// Takes the last answer back; its rank. `None` where there is none, and for the pilot once its last answer has decided what is
+    /// tested: another pilot, chosen by who has seen cells of the test, would choose a test that the proof does not cover.
     pub fn undo(&mut self) -> Option<usize> {
-        let (rank, _) = self.answers.pop()?;
-        if self.answers.len() < self.pilot.len() {
-            self.plan = None;
+        if self.plan.is_some() && self.answers.len() == self.pilot.len() {
+            return None;
         }
-        Some(rank)
+        self.answers.pop().map(|(rank, _)| rank)
     }
 
     /// The longest list that the answers certify. Before all questions are answered these are the confirmed cells and as many

@@ -64,7 +64,7 @@ pub use arrays::sparse::SparseFeatures;
 pub use atomic::write_atomic;
 pub use boxes::Annotations;
 pub use content::{Content, FeatureTable, LabelSheet, LabelTable, MissingFeatures, ReadOptions, Table};
-pub use csv::{CsvLayout, CsvRecord, push_csv_name, read_csv_records, write_labels_csv};
+pub use csv::{CsvLayout, CsvRecord, read_csv_records, write_labels_csv};
 pub use destination::Destination;
 pub use error::FormatError;
 pub use hill::write_label_list;

@@ -21,7 +21,7 @@
 //! | P@k, R@k, top@k, nDCG@k | [`AtK`] | first class first among equals |
 //! | PSP@k, PSnDCG@k | [`PropensityAtK`] | propensities |
 //! | AUROC | [`auroc`] | [`Undefined`] |
-//! | paired bootstrap, Holm | [`SortedScores`], [`interval`], [`holm`] | resamples of rows |
+//! | paired bootstrap, Student's t, Holm | [`SortedScores`], [`CrossedMean`], [`holm`] | resamples of rows, masks and seeds |
 //! | ECE, Brier, reliability | [`calibration_error`], [`brier`], [`reliability`] | bins, [`Pooling`] |
 //!
 //! All values are fractions between 0 and 1 unless a name says `percent`.
@@ -51,6 +51,7 @@ mod bootstrap;
 mod calibration;
 mod confusion;
 mod convention;
+mod crossed;
 mod cut;
 mod error;
 mod groups;
@@ -67,10 +68,11 @@ pub use agreement::Average;
 pub use at_k::{AtK, PropensityAtK};
 pub use auroc::{auroc, mean_auroc};
 pub use average_precision::{ApScratch, MapResult, mean_average_precision};
-pub use bootstrap::{Interval, SortedScores, holm, interval};
+pub use bootstrap::{Interval, SortedScores, holm};
 pub use calibration::{Pooling, Reliability, brier, calibration_error, reliability};
 pub use confusion::{Confusion, Confusions, Threshold};
 pub use convention::{ApFlavour, EmptyClass, MapConvention};
+pub use crossed::{CrossedMean, variance};
 pub use cut::{Cut, Goal, UnknownGoal};
 pub use error::{MetricError, UnknownName};
 pub use groups::{ClassGroups, Group, GroupMeans};

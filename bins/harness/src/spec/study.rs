@@ -113,10 +113,10 @@ impl Spec {
             Ok(lacuna_train::metric(metric).map(drop)?)
         };
         for p in &self.published {
-            known("published", &[&p.loss], p.metric.split('.').next().unwrap_or_default())?;
-            let percent = lacuna_train::metric(p.metric.split('.').next().unwrap_or_default())?
-                .convention
-                .starts_with("percent");
+            // `map.last` is the metric `map` of other weights.
+            let name = p.metric.split('.').next().unwrap_or_default();
+            known("published", &[&p.loss], name)?;
+            let percent = lacuna_train::metric(name)?.convention.starts_with("percent");
             if percent && !(0.0..=100.0).contains(&p.value) {
                 return Err(HarnessError::Setting(format!(
                     "published: {} of {}: expected percent",

@@ -1,9 +1,11 @@
 //! Studies: the runs behind a verdict.
 
+mod choose;
 mod decide;
 mod record;
 mod resample;
 mod run;
+mod values;
 
 pub(crate) use decide::{RowValues, correct, difference};
 pub use record::{

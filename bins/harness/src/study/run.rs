@@ -1,15 +1,14 @@
-//! Running a study, and choosing a setting for each row.
+//! Running a study, and deciding its claims and causes.
 
-use super::decide::{RowValues, correct, difference, round};
-use super::record::{Chosen, DecidedCause, DecidedClaim, Spread, StudyHead, StudyRecord, StudyRow};
-use super::resample::{Resamples, RunScores};
+use super::decide::correct;
+use super::record::{DecidedCause, DecidedClaim, StudyHead, StudyRecord, StudyRow};
+use super::resample::Resamples;
+use super::values::Values;
 use crate::plan::DataCache;
 use crate::{
-    ChosenOn, Finished, FirstError, GridPoint, HarnessError, LossSpec, Overrides, Plan, Progress, Provenance,
+    ChosenOn, FirstError, GridPoint, HarnessError, LossSpec, Overrides, Plan, Progress, Provenance,
     RunOptions, RunRecord, Spec, Store, StudySpec, ValRows,
 };
-use lacuna_train::{MetricRow, metric};
-use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::Range;
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
@@ -22,22 +21,22 @@ const SEED: u64 = 1;
 #[derive(Debug)]
 pub struct Study {
     /// As the files and the command line have it, without the resolved data.
-    spec: Spec,
-    study: StudySpec,
+    pub(super) spec: Spec,
+    pub(super) study: StudySpec,
     digest: String,
-    resamples: Resamples,
-    rows: Vec<StudiedRow>,
+    pub(super) resamples: Resamples,
+    pub(super) rows: Vec<StudiedRow>,
     /// Of each mask its plan, whose rows are the settings of all rows.
-    masks: Vec<(u64, Plan)>,
+    pub(super) masks: Vec<(u64, Plan)>,
 }
 
 /// A row of the table with the settings it may choose from.
 #[derive(Debug)]
-struct StudiedRow {
-    loss: LossSpec,
-    points: Vec<GridPoint>,
+pub(super) struct StudiedRow {
+    pub(super) loss: LossSpec,
+    pub(super) points: Vec<GridPoint>,
     /// Places of its settings among the rows of a plan.
-    places: Range<usize>,
+    pub(super) places: Range<usize>,
 }
 
 /// How a study is run.
@@ -49,12 +48,6 @@ pub struct StudyOptions<'a> {
     pub stop: &'a AtomicBool,
     /// How often a run that has not ended writes its state.
     pub checkpoint_every: Duration,
-}
-
-/// The setting of a row that was chosen: its place among the points, and the runs with it, `[mask][first weights]`.
-struct Pick<'r> {
-    point: usize,
-    runs: Vec<Vec<(&'r str, &'r Finished)>>,
 }
 
 impl Spec {
@@ -249,87 +242,6 @@ impl Study {
         }
     }
 
-    /// Runs of a place by mask and first weights; `None` where one failed.
-    fn runs_at<'r>(
-        &self,
-        runs: &'r [Vec<RunRecord>],
-        place: usize,
-    ) -> Option<Vec<Vec<(&'r str, &'r Finished)>>> {
-        let inits = self.study.inits as usize;
-        let of_mask = |runs: &'r Vec<RunRecord>| {
-            let of_place = &runs[place * inits..][..inits];
-            of_place.iter().map(|run| Some((run.id.as_str(), run.result.finished()?))).collect()
-        };
-        runs.iter().map(of_mask).collect()
-    }
-
-    /// The setting of a row whose runs have the best mean of the metric of selection on the validation rows. `None` where the
-    /// runs have no such metric.
-    fn pick<'r>(
-        &self,
-        row: &StudiedRow,
-        runs: &'r [Vec<RunRecord>],
-        on: ChosenOn,
-    ) -> Result<Option<Pick<'r>>, HarnessError> {
-        let select = self.spec.evaluation.select.as_str();
-        let judge: Option<&MetricRow> = if select == "last" { None } else { Some(metric(select)?) };
-        let name = match on {
-            ChosenOn::Clean => format!("val.{select}"),
-            ChosenOn::Observed => format!("val.{select}.observed"),
-        };
-        let mut best: Option<(f64, Pick<'r>)> = None;
-        let mut finished = 0;
-        for (point, place) in row.places.clone().enumerate() {
-            let Some(runs) = self.runs_at(runs, place) else { continue };
-            finished += 1;
-            let values = runs.iter().flatten().map(|(_, run)| run.metric(&name));
-            let value = match values.collect::<Option<Vec<f64>>>() {
-                Some(values) => values.iter().sum::<f64>() / values.len() as f64,
-                // Trained as it stands, to its last epoch.
-                None if on == ChosenOn::Clean && row.points.len() == 1 => f64::NAN,
-                None => continue,
-            };
-            let better =
-                best.as_ref().is_none_or(|(best, _)| judge.is_some_and(|judge| judge.better(value, *best)));
-            if better {
-                best = Some((value, Pick { point, runs }));
-            }
-        }
-        if finished == 0 {
-            let why = runs.iter().flatten().find_map(|run| match &run.result {
-                crate::RunResult::Failed(failed) => Some(failed.failed.clone()),
-                crate::RunResult::Finished(_) => None,
-            });
-            return Err(HarnessError::Setting(format!(
-                "{}: every setting failed: {}",
-                row.loss.row(),
-                why.unwrap_or_default()
-            )));
-        }
-        Ok(best.map(|(_, pick)| pick))
-    }
-
-    fn picks<'r>(
-        &self,
-        runs: &'r [Vec<RunRecord>],
-    ) -> Result<Vec<(Pick<'r>, Option<Pick<'r>>)>, HarnessError> {
-        let of_row = |row: &StudiedRow| {
-            let clean = self.pick(row, runs, ChosenOn::Clean)?.ok_or_else(|| {
-                let problem = "its runs have no metric of selection on the validation rows";
-                HarnessError::Setting(format!("{}: {problem}", row.loss.row()))
-            })?;
-            Ok((clean, self.pick(row, runs, ChosenOn::Observed)?))
-        };
-        self.rows.iter().map(of_row).collect()
-    }
-
-    /// Identities of the runs that were chosen for one reason or the other.
-    fn chosen_ids<'r>(&self, runs: &'r [Vec<RunRecord>]) -> Result<HashSet<&'r str>, HarnessError> {
-        let picks = self.picks(runs)?;
-        let all = picks.iter().flat_map(|(clean, observed)| std::iter::once(clean).chain(observed));
-        Ok(all.flat_map(|pick| pick.runs.iter().flatten().map(|(id, _)| *id)).collect())
-    }
-
     /// The record of all runs.
     fn decide(&self, runs: &[Vec<RunRecord>], stores: &[Store]) -> Result<StudyRecord, HarnessError> {
         let picks = self.picks(runs)?;
@@ -345,7 +257,7 @@ impl Study {
         });
         let rows = rows.collect();
         let data = self.first().data();
-        let mut values = Values { study: self, picks: &picks, stores, known: HashMap::new() };
+        let mut values = Values::new(self, &picks, stores);
         let mut claims = Vec::new();
         for claim in self.spec.claims.iter().filter(|claim| claim.is_on(&data.name)) {
             let gap = [&claim.better, &claim.worse];
@@ -400,207 +312,5 @@ impl Study {
             conventions: self.first().shared_conventions().to_vec(),
         };
         Ok(StudyRecord { head, rows, claims, causes })
-    }
-
-    fn failures(&self, row: &StudiedRow, runs: &[Vec<RunRecord>]) -> Vec<String> {
-        let inits = self.study.inits as usize;
-        let places = row.places.start * inits..row.places.end * inits;
-        let failed = runs.iter().flat_map(|runs| &runs[places.clone()]).filter_map(|run| match &run.result {
-            crate::RunResult::Failed(failed) => Some(format!("{}: {}", failed.loss, failed.failed)),
-            crate::RunResult::Finished(_) => None,
-        });
-        let mut failed: Vec<String> = failed.collect();
-        failed.dedup();
-        failed
-    }
-
-    fn chosen(&self, row: &StudiedRow, pick: &Pick<'_>, on: ChosenOn) -> Chosen {
-        let first = pick.runs[0][0].1;
-        let named = |name: &String| match on {
-            ChosenOn::Clean => (!name.ends_with(".observed")).then(|| name.clone()),
-            ChosenOn::Observed => name.strip_suffix(".observed").map(str::to_string),
-        };
-        let main = self.spec.evaluation.metrics.first();
-        let (mut metrics, mut values) = (BTreeMap::new(), vec![]);
-        for name in first.metrics.keys() {
-            let Some(short) = named(name) else { continue };
-            let by_mask: Option<Vec<Vec<f64>>> = pick
-                .runs
-                .iter()
-                .map(|runs| runs.iter().map(|(_, run)| run.metric(name)).collect::<Option<Vec<f64>>>())
-                .collect();
-            if let Some(by_mask) = by_mask {
-                if Some(&short) == main {
-                    values = by_mask.iter().map(|of| of.iter().copied().map(round).collect()).collect();
-                }
-                metrics.insert(short, spread(&by_mask));
-            }
-        }
-        let all = || pick.runs.iter().flatten().map(|(_, run)| *run);
-        let epochs = all().map(|run| match on {
-            ChosenOn::Clean => run.best_epoch,
-            ChosenOn::Observed => run.observed_epoch.unwrap_or(run.best_epoch),
-        });
-        let count = all().count() as f64;
-        let ap = |class: usize| round(all().map(|run| run.test_ap[class]).sum::<f64>() / count);
-        Chosen {
-            setting: row.points[pick.point].to_string(),
-            at_edge: at_edge(&row.points, pick.point),
-            metrics,
-            values,
-            test_ap: match on {
-                ChosenOn::Clean => (0..first.test_ap.len()).map(ap).collect(),
-                ChosenOn::Observed => vec![],
-            },
-            epochs: epochs.collect(),
-        }
-    }
-}
-
-/// Values of rows under resamples, each computed once.
-struct Values<'s> {
-    study: &'s Study,
-    picks: &'s [(Pick<'s>, Option<Pick<'s>>)],
-    stores: &'s [Store],
-    known: HashMap<(usize, String, bool), RowValues>,
-}
-
-impl Values<'_> {
-    fn place(&self, row: &str) -> usize {
-        let place = self.study.rows.iter().position(|studied| studied.loss.row() == row);
-        place.expect("rows of claims and causes were checked")
-    }
-
-    fn has_observed(&self, rows: [&String; 2]) -> bool {
-        rows.iter().all(|row| self.picks[self.place(row)].1.is_some())
-    }
-
-    /// A sum of gaps, each with its sign, positive where the first row of a gap is better.
-    fn gap(
-        &mut self,
-        name: &str,
-        gaps: &[(f64, [&String; 2])],
-        on: ChosenOn,
-    ) -> Result<super::Difference, HarnessError> {
-        let up = if metric(name)?.larger_is_better { 1.0 } else { -1.0 };
-        let mut terms = Vec::new();
-        for (sign, [better, worse]) in gaps {
-            for (sign, row) in [(sign * up, better), (-sign * up, worse)] {
-                let place = self.place(row);
-                self.load(place, name, on)?;
-                terms.push((sign, (place, name.to_string(), on == ChosenOn::Observed)));
-            }
-        }
-        let terms: Vec<(f64, &RowValues)> =
-            terms.iter().map(|(sign, key)| (*sign, &self.known[key])).collect();
-        let [better, worse] = gaps[0].1;
-        difference(&format!("{better} over {worse}, {name}"), &terms)
-    }
-
-    fn load(&mut self, place: usize, name: &str, on: ChosenOn) -> Result<(), HarnessError> {
-        let key = (place, name.to_string(), on == ChosenOn::Observed);
-        if self.known.contains_key(&key) {
-            return Ok(());
-        }
-        let (clean, observed) = &self.picks[place];
-        let pick = match on {
-            ChosenOn::Clean => clean,
-            ChosenOn::Observed => observed.as_ref().expect("asked for where it is there"),
-        };
-        let recorded = match on {
-            ChosenOn::Clean => name.to_string(),
-            ChosenOn::Observed => format!("{name}.observed"),
-        };
-        let expanded = self.study.rows[place].places.start + pick.point;
-        let masks = self.study.masks.len() as f64;
-        let mut of_row = RowValues { values: vec![], resampled: vec![0.0; self.study.resamples.count] };
-        for (((_, plan), store), runs) in self.study.masks.iter().zip(self.stores).zip(&pick.runs) {
-            let train_counts = plan.train_counts(expanded);
-            let mut scores = Vec::new();
-            for (id, _) in runs {
-                let logits = store.scores().read(id, on)?.ok_or_else(|| {
-                    HarnessError::Setting(format!(
-                        "{}: the scores of run {id} are gone",
-                        store.folder().display()
-                    ))
-                })?;
-                scores.push(RunScores { logits, train_counts: train_counts.clone() });
-            }
-            let of_run = |(_, run): &(&str, &Finished)| run.metric(&recorded).unwrap_or(f64::NAN);
-            of_row.values.push(runs.iter().map(of_run).collect());
-            let by_run = self.study.resamples.values(name, &scores, plan.test_truth())?;
-            let of_resample =
-                |i: usize| by_run.iter().map(|values| values[i]).sum::<f64>() / by_run.len() as f64;
-            of_row.resampled.iter_mut().enumerate().for_each(|(i, mean)| *mean += of_resample(i) / masks);
-        }
-        self.known.insert(key, of_row);
-        Ok(())
-    }
-}
-
-/// Mean and both deviations of `[mask][first weights]`.
-fn spread(by_mask: &[Vec<f64>]) -> Spread {
-    let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
-    let variance = |values: &[f64]| match values.len() {
-        1 => 0.0,
-        n => values.iter().map(|x| (x - mean(values)).powi(2)).sum::<f64>() / (n - 1) as f64,
-    };
-    let means: Vec<f64> = by_mask.iter().map(|values| mean(values)).collect();
-    let within: Vec<f64> = by_mask.iter().map(|values| variance(values)).collect();
-    Spread {
-        mean: round(mean(&means)),
-        masks: round(variance(&means).sqrt()),
-        inits: round(mean(&within).sqrt()),
-    }
-}
-
-/// Numeric keys of a grid whose chosen value is the least or the greatest of several.
-fn at_edge(points: &[GridPoint], chosen: usize) -> Vec<String> {
-    let number = |value: &toml::Value| value.as_float().or_else(|| value.as_integer().map(|n| n as f64));
-    let mut keys = Vec::new();
-    for (i, (key, value)) in points[chosen].0.iter().enumerate() {
-        let Some(value) = number(value) else { continue };
-        let mut values: Vec<f64> = points.iter().filter_map(|point| number(&point.0[i].1)).collect();
-        values.sort_by(f64::total_cmp);
-        values.dedup();
-        // Of two values each is at an end, which says nothing.
-        if values.len() > 2 && (value == values[0] || value == values[values.len() - 1]) {
-            keys.push(key.clone());
-        }
-    }
-    keys
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn deviations_of_masks_and_of_first_weights_are_apart() {
-        let found = spread(&[vec![1.0, 3.0], vec![5.0, 7.0]]);
-        assert_eq!((found.mean, found.inits), (4.0, round(2f64.sqrt())));
-        assert_eq!(found.masks, 2.8284);
-        assert_eq!(spread(&[vec![2.0]]), Spread { mean: 2.0, masks: 0.0, inits: 0.0 });
-    }
-
-    #[test]
-    fn a_setting_at_the_end_of_its_grid_is_named() {
-        let point = |lr: f64, batch: i64| {
-            GridPoint(vec![
-                ("batch".into(), toml::Value::Integer(batch)),
-                ("lr".into(), toml::Value::Float(lr)),
-            ])
-        };
-        let points = [
-            point(0.1, 8),
-            point(0.01, 8),
-            point(0.001, 8),
-            point(0.1, 16),
-            point(0.01, 16),
-            point(0.001, 16),
-        ];
-        assert_eq!(at_edge(&points, 0), ["lr"]);
-        assert!(at_edge(&points, 4).is_empty());
-        assert_eq!(points[4].to_string(), "batch 16, lr 0.01");
     }
 }

@@ -1,10 +1,10 @@
 //! `lacuna compare`: losses and procedures on one's own data.
 
-use super::head::{PrintArgs, fitted};
+use super::head::{FitArgs, PrintArgs, fitted};
 use super::labelled::LabelledInput;
 use super::screen;
 use super::working::Working;
-use crate::{CompareOptions, Comparison, Contestant, Head, Named, compare};
+use crate::{CompareOptions, Comparison, Contestant, compare};
 use clap::Args;
 use std::sync::{Mutex, PoisonError};
 
@@ -26,15 +26,8 @@ pub struct CompareArgs {
     /// Share of the rows that is held out
     #[arg(long, value_name = "SHARE", default_value_t = 0.2)]
     val: f64,
-    /// Sets a parameter of every loss that has it, e.g. expected_positives=3; may be given several times
-    #[arg(long, value_name = "P=V")]
-    set: Vec<String>,
-    /// Head of the losses: linear, cosine, mlp:512
-    #[arg(long, value_name = "HEAD", default_value = "linear")]
-    head: Head,
-    /// Transform of the features for the losses [default: chosen]
-    #[arg(long, value_name = "NAME")]
-    transform: Option<Named>,
+    #[command(flatten)]
+    choices: FitArgs,
     /// Resamples of the held-out rows
     #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..))]
     resamples: u32,
@@ -48,12 +41,10 @@ const EXAMPLES: &str = "Examples:
   lacuna compare openclipart --losses an,wan --procedures relabel+an-ls --seeds 5
 
 Every row has the mean over the seeds, the deviation, and the interval of its
-difference to the best row over resamples of the held-out rows (95 %), with a
-p corrected for the number of rows (Holm). What the labels cannot serve is
-listed with the reason. The interval speaks of the heads trained here; what
-other seeds do is the deviation. The numbers are those of
-observed labels: where no negative is known, they favour losses that take
-missing labels for negatives.
+difference to the best row (95 %; resamples of the held-out rows, and seeds),
+with a p corrected for the number of rows (Holm). What the labels cannot serve
+is listed with the reason. The numbers are those of observed labels: where no
+negative is known, they favour losses that take missing labels for negatives.
 
 Exit codes: 0 done, 2 invalid command line, file or data.";
 
@@ -85,13 +76,12 @@ pub fn run(args: &CompareArgs) -> anyhow::Result<()> {
             }
         }
     }
-    let parameters = super::train::parameters(&args.set)?;
     let options = CompareOptions {
-        parameters,
+        parameters: args.choices.parameters()?,
         seeds: args.seeds,
         held_out: args.val,
-        head: args.head.clone(),
-        transform: args.transform.clone(),
+        head: args.choices.head.clone(),
+        transform: args.choices.transform.clone(),
         resamples: args.resamples as usize,
     };
     let working = Working::new("comparing", contestants.len() * args.seeds as usize);

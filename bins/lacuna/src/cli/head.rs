@@ -1,7 +1,7 @@
 //! Arguments and output that the commands on a trained head share.
 
 use super::screen;
-use crate::{JudgedRows, Model};
+use crate::{Head, JudgedRows, Model, Named};
 use anyhow::Context;
 use clap::Args;
 use serde::Serialize;
@@ -127,4 +127,35 @@ pub(crate) fn fitted(name: &str, width: usize) -> String {
         false => name,
     };
     format!("{short:<width$}")
+}
+
+/// What a fit leaves open.
+#[derive(Args, Clone, Debug)]
+pub struct FitArgs {
+    /// Sets a parameter of the loss, of each that has it, e.g. expected_positives=3; may be given several times
+    #[arg(long, value_name = "P=V")]
+    pub set: Vec<String>,
+    /// linear, cosine, mlp:512 (hidden sizes by comma) or cnn:16,32 (channels; rows are pictures)
+    #[arg(long, value_name = "HEAD", default_value = "linear")]
+    pub head: Head,
+    /// Transform of the features: none, l2, standardise, l2-standardise or pca:components=N [default: chosen]
+    #[arg(long, value_name = "NAME")]
+    pub transform: Option<Named>,
+}
+
+impl FitArgs {
+    /// The parameters of `--set`.
+    ///
+    /// # Errors
+    /// What is not NAME=NUMBER.
+    pub fn parameters(&self) -> anyhow::Result<Vec<(String, f64)>> {
+        let pair = |text: &String| {
+            let pair =
+                text.split_once('=').and_then(|(name, value)| Some((name, value.trim().parse().ok()?)));
+            let (name, value): (&str, f64) =
+                pair.with_context(|| format!("--set {text}: expected NAME=NUMBER"))?;
+            Ok((name.trim().to_string(), value))
+        };
+        self.set.iter().map(pair).collect()
+    }
 }

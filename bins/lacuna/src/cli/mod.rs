@@ -23,7 +23,7 @@ pub mod train;
 mod working;
 
 pub use data::{By, DataArgs, Gap, Input, Numbers, Rest};
-pub use head::{HeadArgs, PrintArgs, SavedArgs};
+pub use head::{FitArgs, HeadArgs, PrintArgs, SavedArgs};
 pub use labelled::{Labelled, LabelledInput, Opened};
 pub use outputs::Outputs;
 pub use working::Working;

@@ -1,11 +1,11 @@
 //! `lacuna train`: trains a head on features and incomplete labels.
 
 use super::eval::convention;
-use super::head::{PrintArgs, number};
+use super::head::{FitArgs, PrintArgs, number};
 use super::labelled::{Labelled, LabelledInput};
 use super::working::Working;
 use super::{Outputs, screen};
-use crate::{EvalReport, Fit, Head, JudgedRows, LabelSource, Model, Named, hold_out};
+use crate::{EvalReport, Fit, JudgedRows, LabelSource, Model, hold_out, minimises};
 use anyhow::{Context, bail};
 use clap::Args;
 use lacuna_formats::write_atomic;
@@ -22,15 +22,8 @@ pub struct TrainArgs {
     /// Loss, a name of `repro losses list`; `auto` chooses by the labels
     #[arg(long, value_name = "NAME", default_value = "auto")]
     loss: String,
-    /// Sets a parameter of the loss, e.g. expected_positives=3; may be given several times
-    #[arg(long, value_name = "P=V")]
-    set: Vec<String>,
-    /// linear, cosine, mlp:512 (hidden sizes by comma) or cnn:16,32 (channels; rows are pictures)
-    #[arg(long, value_name = "HEAD", default_value = "linear")]
-    head: Head,
-    /// Transform of the features: none, l2, standardise, l2-standardise or pca:components=N [default: chosen]
-    #[arg(long, value_name = "NAME")]
-    transform: Option<Named>,
+    #[command(flatten)]
+    choices: FitArgs,
     /// Penalty on the weights of a linear head: k of k/2 |W|^2 beside the sum of the loss [default: chosen]
     #[arg(long, value_name = "K")]
     weight_decay: Option<f64>,
@@ -123,7 +116,7 @@ pub fn run(args: &TrainArgs) -> anyhow::Result<()> {
     let working = Working::new("training", 1);
     let model = fit.fit(&rows, &rows)?;
     let seconds = working.end();
-    if args.weight_decay.is_some() && !model.notes().iter().any(|note| note.contains("penalty")) {
+    if args.weight_decay.is_some() && !minimises(model.head(), &model.trained_with().loss) {
         screen::err(
             "note: --weight-decay had no effect: it is the penalty of a linear head with a smooth loss",
         );
@@ -157,23 +150,12 @@ pub fn run(args: &TrainArgs) -> anyhow::Result<()> {
     args.print.show(&text(&trained, held.is_some().then_some(&*held_out)), &trained)
 }
 
-/// Parameters of `--set P=V`.
-pub(crate) fn parameters(set: &[String]) -> anyhow::Result<Vec<(String, f64)>> {
-    let pair = |text: &String| {
-        let pair = text.split_once('=').and_then(|(name, value)| Some((name, value.trim().parse().ok()?)));
-        let (name, value): (&str, f64) =
-            pair.with_context(|| format!("--set {text}: expected NAME=NUMBER"))?;
-        Ok((name.trim().to_string(), value))
-    };
-    set.iter().map(pair).collect()
-}
-
 fn fit(args: &TrainArgs) -> anyhow::Result<Fit> {
-    let mut fit = Fit::new(&args.loss).head(args.head.clone()).seed(args.seed);
-    for (name, value) in parameters(&args.set)? {
+    let mut fit = Fit::new(&args.loss).head(args.choices.head.clone()).seed(args.seed);
+    for (name, value) in args.choices.parameters()? {
         fit = fit.parameter(&name, value);
     }
-    if let Some(transform) = &args.transform {
+    if let Some(transform) = &args.choices.transform {
         fit = fit.transform(transform.clone());
     }
     if let Some(decay) = args.weight_decay {

@@ -43,7 +43,7 @@ impl Loaded {
 pub(super) fn folder(path: &Path) -> anyhow::Result<Loaded> {
     let file = path.join(RECORD);
     if std::fs::symlink_metadata(&file).is_err() {
-        specs::refuse_unfinished_study(path)?;
+        crate::study::refuse_unfinished(path)?;
         return Ok(Loaded::Run(Box::new(RunFolder::read(path)?)));
     }
     let refused = |problem: String| HarnessError::NoResults { folder: file.clone(), problem };

@@ -204,7 +204,7 @@ impl Audit {
                 format!("{:.0} % of the labelled positives score lower", 100.0 * lower as f64 / all as f64)
             }
         };
-        let share = 100.0 * self.sheet.votes.share(&self.sheet.observed, class);
+        let share = 100.0 * self.sheet.votes.shares[class];
         match self.sheet.votes.neighbours {
             0 => scores,
             k => {

@@ -6,8 +6,9 @@ mod votes;
 pub use list::{Audit, Candidate, HiddenPositives};
 
 use crate::sources::{Joined, join};
+use crate::split::{Folds, shuffled};
 use crate::{FeatureSource, Fit, LabelSource, Named, TrainError};
-use lacuna_labels::{Label, ObservedLabels};
+use lacuna_labels::Label;
 use lacuna_losses::pu::{BbeConfig, bbe_prior};
 use lacuna_protocols::Stream;
 use list::Sheet;
@@ -113,7 +114,7 @@ impl AuditOptions {
         let mut notes = [joined.notes.clone(), decisions].concat();
         let logits = self.out_of_fold(&fit, &joined)?;
         let votes = Votes::of(&joined, NEIGHBOURS, &mut notes)?;
-        let scores = scores(&logits, observed, &votes);
+        let scores = scores(&logits, &votes);
         let (hidden, without) = hidden(&logits, &joined)?;
         let sheet = Sheet { logits, scores, votes, observed: observed.clone() };
         let audit = Audit::new(joined.rows.clone(), joined.classes.clone(), sheet, hidden);
@@ -133,17 +134,10 @@ impl AuditOptions {
     /// Logits of every row by a model that was trained without it, `[rows, classes]`.
     fn out_of_fold(&self, fit: &Fit, joined: &Joined<'_>) -> Result<Vec<f32>, TrainError> {
         let (count, classes) = (joined.features.rows(), joined.observed.classes());
-        let mut order: Vec<usize> = (0..count).collect();
-        Stream::new(self.seed, "audit folds").shuffle(&mut order);
+        let folds = Folds::new(shuffled(count, Stream::new(self.seed, "audit folds")), self.folds);
         let fit = fit.at_most(ITERATIONS);
         let of_fold = |fold: usize| -> Result<(Vec<usize>, Vec<f32>), TrainError> {
-            let rows = |held: bool| {
-                let of = order.iter().enumerate().filter(|(i, _)| (i % self.folds == fold) == held);
-                let mut rows: Vec<usize> = of.map(|(_, row)| *row).collect();
-                rows.sort_unstable();
-                rows
-            };
-            let (held, train) = (rows(true), rows(false));
+            let (train, held) = folds.of(fold);
             let part = Joined {
                 features: Cow::Owned(joined.features.select(&train)),
                 observed: Cow::Owned(joined.observed.select(&train)),
@@ -180,13 +174,12 @@ impl AuditOptions {
 }
 
 /// The formula of [`AuditOptions::run`].
-fn scores(logits: &[f32], observed: &ObservedLabels, votes: &Votes) -> Vec<f32> {
-    let classes = observed.classes();
-    let share: Vec<f64> = (0..classes).map(|class| votes.share(observed, class).ln()).collect();
+fn scores(logits: &[f32], votes: &Votes) -> Vec<f32> {
     let (mean, deviation) = moments(logits.iter().map(|z| f64::from(*z)));
     let (mean_votes, deviation_votes) = moments((0..logits.len()).map(|cell| votes.ln(cell)));
     let score = |(cell, z): (usize, &f32)| {
-        let of_model = (f64::from(*z) - mean - SHARE * share[cell % classes]) / deviation;
+        let of_model =
+            (f64::from(*z) - mean - SHARE * votes.shares[cell % votes.shares.len()].ln()) / deviation;
         (of_model + VOTES * (votes.ln(cell) - mean_votes) / deviation_votes) as f32
     };
     logits.iter().enumerate().map(score).collect()

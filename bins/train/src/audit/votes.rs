@@ -17,8 +17,8 @@ pub(super) struct Votes {
     cells: Vec<[u8; 2]>,
     /// Neighbours of a row; 0 without a search.
     pub(super) neighbours: usize,
-    /// Whether a class has known negatives: unknown neighbours then do not count.
-    known: Vec<bool>,
+    /// Share of positives among the rows that count for a class, at least one of them.
+    pub(super) shares: Vec<f64>,
 }
 
 impl Votes {
@@ -29,7 +29,10 @@ impl Votes {
         let negative = |class: usize| {
             observed.cells()[class..].iter().step_by(classes).any(|label| *label == Label::Negative)
         };
-        let mut votes = Self { cells: vec![], neighbours: 0, known: (0..classes).map(negative).collect() };
+        // Where a class has known negatives, unknown cells do not count.
+        let known: Vec<bool> = (0..classes).map(negative).collect();
+        let shares = (0..classes).map(|class| share(observed, class, known[class])).collect();
+        let mut votes = Self { cells: vec![], neighbours: 0, shares };
         let k = k.min(rows.saturating_sub(1));
         if k == 0 {
             return Ok(votes);
@@ -50,7 +53,7 @@ impl Votes {
             counts.fill([0; 2]);
             for neighbour in graph.neighbours(row) {
                 let labels = observed.row(*neighbour as usize);
-                for ((counts, label), known) in counts.iter_mut().zip(labels).zip(&votes.known) {
+                for ((counts, label), known) in counts.iter_mut().zip(labels).zip(&known) {
                     counts[0] += u8::from(*label == Label::Positive);
                     counts[1] += u8::from(!known || *label != Label::Unknown);
                 }
@@ -70,12 +73,11 @@ impl Votes {
         let [positive, counted] = self.counts(cell).map(f64::from);
         ((positive + 0.3) / (counted + 1.0)).ln()
     }
+}
 
-    /// Share of positives among the rows that count for a class, at least one of them.
-    pub(super) fn share(&self, observed: &ObservedLabels, class: usize) -> f64 {
-        let labels = || observed.cells()[class..].iter().step_by(observed.classes());
-        let positive = labels().filter(|label| **label == Label::Positive).count();
-        let counted = labels().filter(|label| !self.known[class] || **label != Label::Unknown).count();
-        positive.max(1) as f64 / counted.max(1) as f64
-    }
+fn share(observed: &ObservedLabels, class: usize, known: bool) -> f64 {
+    let labels = || observed.cells()[class..].iter().step_by(observed.classes());
+    let positive = labels().filter(|label| **label == Label::Positive).count();
+    let counted = labels().filter(|label| !known || **label != Label::Unknown).count();
+    positive.max(1) as f64 / counted.max(1) as f64
 }

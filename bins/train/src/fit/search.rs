@@ -2,6 +2,7 @@
 
 use super::{TOLERANCE, mean_square};
 use crate::model::{ModelParts, TrainedWith};
+use crate::split::{Folds, shuffled};
 use crate::{
     Data, Evaluation, Head, LossChoice, Model, Named, Run, TrainError, TrainSet, Training, Transform,
 };
@@ -37,6 +38,11 @@ pub(super) enum Kind {
 }
 
 impl Kind {
+    /// That of a loss which `auto` takes and a search has something to choose for.
+    pub(super) fn of(loss: &str) -> Option<Self> {
+        [Kind::PositivesOnly, Kind::Known].into_iter().find(|kind| kind.loss() == loss)
+    }
+
     pub(super) fn loss(self) -> &'static str {
         match self {
             Kind::PositivesOnly => "label-frequency",
@@ -69,6 +75,32 @@ pub(super) struct Choice {
     pub(super) tried: usize,
     /// Rows that were looked at.
     pub(super) rows: usize,
+}
+
+impl Choice {
+    /// What was chosen, and by what.
+    pub(super) fn notes(&self, kind: Kind) -> Vec<String> {
+        let by = match kind {
+            Kind::PositivesOnly => "which labels of a row are observed, given how many",
+            Kind::Known => "their known labels",
+        };
+        let mut notes = vec![format!(
+            "chosen from {} settings, each tried on thirds of {} rows by {by}:",
+            self.tried, self.rows
+        )];
+        notes.extend(self.frequency.map(|c| {
+            match c {
+                1.0 => "frequency 1: unknown cells count as negative, since few positives seem to be missing"
+                    .to_string(),
+                _ => format!(
+                    "frequency {c}: the head takes about {:.0} % of the positives as observed",
+                    100.0 * c
+                ),
+            }
+        }));
+        notes.push(format!("features: {}", self.transform.name));
+        notes
+    }
 }
 
 /// Places in the lists of transforms, frequencies and factors.
@@ -110,7 +142,9 @@ impl Space<'_> {
     /// As for a fit.
     pub(super) fn search(&self) -> Result<Choice, TrainError> {
         let rows = self.rows();
-        let folds = (0..FOLDS).map(|fold| self.fold(&rows, fold)).collect::<Result<Vec<_>, _>>()?;
+        let count = rows.len();
+        let folds = Folds::new(rows, FOLDS);
+        let folds = (0..FOLDS).map(|fold| self.fold(folds.of(fold))).collect::<Result<Vec<_>, _>>()?;
         let mut known = Known::new();
         let transforms: Vec<usize> = (0..self.transforms.len()).collect();
         let start: Vec<Point> = transforms.iter().map(|transform| [*transform, 0, MIDDLE[1]]).collect();
@@ -126,7 +160,7 @@ impl Space<'_> {
             frequency: self.frequency_at(frequency),
             factor: self.decay.is_none().then(|| FACTORS[factor]),
             tried: known.len(),
-            rows: rows.len(),
+            rows: count,
         })
     }
 
@@ -200,19 +234,13 @@ impl Space<'_> {
 
     /// Rows that are looked at: all, or some at random.
     fn rows(&self) -> Vec<usize> {
-        let mut rows: Vec<usize> = (0..self.features.rows()).collect();
-        Stream::new(self.seed, "search rows").shuffle(&mut rows);
+        let mut rows = shuffled(self.features.rows(), Stream::new(self.seed, "search rows"));
         let most = PRODUCTS / (self.features.columns() * self.observed.classes()).max(1);
         rows.truncate(most.clamp(ROWS[0], ROWS[1]));
         rows
     }
 
-    fn fold(&self, rows: &[usize], fold: usize) -> Result<Fold, TrainError> {
-        let part = |judges: bool| -> Vec<usize> {
-            let of = rows.iter().enumerate().filter(|(i, _)| (i % FOLDS == fold) == judges);
-            of.map(|(_, row)| *row).collect()
-        };
-        let (train, judge) = (part(false), part(true));
+    fn fold(&self, (train, judge): (Vec<usize>, Vec<usize>)) -> Result<Fold, TrainError> {
         let [of_train, of_judge] = [&train, &judge].map(|rows| self.observed.select(rows));
         let [train, judge] = [train, judge].map(|rows| self.features.select(&rows));
         let all: Vec<u32> = (0..train.rows() as u32).collect();

@@ -12,6 +12,7 @@ use super::thresholds::some;
 use super::{JudgedRows, Model, ModelError, Predictions};
 use crate::TrainError;
 use crate::metrics::ECE_BINS;
+use crate::split::{Folds, shuffled};
 use lacuna_labels::Label;
 use lacuna_metrics::{Judged, Pooling, Reliability, brier, calibration_error, reliability};
 use lacuna_protocols::Stream;
@@ -193,21 +194,18 @@ fn out_of_fold(
     all: &[Curve],
 ) -> Result<Vec<f32>, TrainError> {
     let (count, classes) = (rows.labels.rows(), rows.classes.len());
-    let mut order: Vec<usize> = (0..count).collect();
-    Stream::new(0, "folds of calibration").shuffle(&mut order);
+    let count_of_folds = FOLDS.min(count);
+    let folds = Folds::new(shuffled(count, Stream::new(0, "folds of calibration")), count_of_folds);
     let mut p = vec![0.0; count * classes];
-    let folds = FOLDS.min(count);
-    for fold in 0..folds {
-        let inside = |place: &usize| place % folds == fold;
-        let others: Vec<usize> =
-            (0..count).filter(|place| !inside(place)).map(|place| order[place]).collect();
+    for fold in 0..count_of_folds {
+        let (others, inside) = folds.of(fold);
         let of_others = rows.select(&others);
         let fitted = match of_others.both_kinds("calibration") {
             Ok(()) => curves(&of_others, method, least, &mut Vec::new())?,
             // Rows of one kind say nothing: the curves of all rows.
             Err(_) => all.to_vec(),
         };
-        for row in (0..count).filter(inside).map(|place| order[place]) {
+        for row in inside {
             for (class, curve) in fitted.iter().enumerate() {
                 let cell = row * classes + class;
                 p[cell] = curve.at(rows.predictions.logits()[cell]);

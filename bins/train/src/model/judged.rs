@@ -5,7 +5,7 @@ use crate::sources::join;
 use crate::{FeatureSource, LabelSource, TrainError};
 use lacuna_formats::shown;
 use lacuna_labels::{Label, LabelMatrix, ObservedLabels};
-use lacuna_protocols::Stream;
+use lacuna_metrics::Confusion;
 use std::collections::HashMap;
 
 /// Predictions of a model and the labels of the same rows, with the classes of the model as columns.
@@ -136,6 +136,22 @@ impl JudgedRows {
         Self { labels, ..self.clone() }
     }
 
+    /// Counts of the known cells of a class whose probability is, or is not, above a threshold.
+    pub(super) fn counts_at(&self, class: usize, threshold: f32) -> Confusion {
+        let (mut counts, width) = (Confusion::default(), self.classes.len());
+        for row in 0..self.labels.rows() {
+            let predicted = self.predictions.probabilities()[row * width + class] > threshold;
+            match (self.labels.get(row, class), predicted) {
+                (Label::Positive, true) => counts.true_positives += 1,
+                (Label::Positive, false) => counts.false_negatives += 1,
+                (Label::Negative, true) => counts.false_positives += 1,
+                (Label::Negative, false) => counts.true_negatives += 1,
+                (Label::Unknown, _) => {}
+            }
+        }
+        counts
+    }
+
     /// Some of the rows, in this order.
     ///
     /// # Panics
@@ -165,27 +181,6 @@ impl JudgedRows {
             "{purpose} needs known positives and known negatives, and the labels have {lacking} ({unknown} cells are unknown)"
         )))
     }
-}
-
-/// Numbers of the rows that train and of those that are held out, both in ascending order: a share of them drawn at random.
-///
-/// ```
-/// let (train, held) = lacuna_train::hold_out(10, 0.2, 7);
-/// assert_eq!((train.len(), held.len()), (8, 2));
-/// assert_eq!((train, held), lacuna_train::hold_out(10, 0.2, 7));
-/// ```
-///
-/// # Panics
-/// Unless the share is from 0 to 1.
-pub fn hold_out(rows: usize, share: f64, seed: u64) -> (Vec<usize>, Vec<usize>) {
-    assert!((0.0..=1.0).contains(&share), "a share of {share} of the rows");
-    let mut order: Vec<usize> = (0..rows).collect();
-    Stream::new(seed, "rows held out to measure").shuffle(&mut order);
-    let (held, train) = order.split_at((share * rows as f64).round() as usize);
-    let (mut held, mut train) = (held.to_vec(), train.to_vec());
-    held.sort_unstable();
-    train.sort_unstable();
-    (train, held)
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ mod torch;
 
 pub use calibration::{Calibrated, Calibration, CalibrationScores, Table};
 pub use error::ModelError;
-pub use judged::{JudgedRows, hold_out};
+pub use judged::JudgedRows;
 pub use predictions::Predictions;
 pub use report::{ClassReport, EvalReport, NamedMetric};
 pub use thresholds::{ChosenThresholds, ClassThreshold};
@@ -20,7 +20,7 @@ pub use thresholds::{ChosenThresholds, ClassThreshold};
 use crate::transform::normalise;
 use crate::{CnnSpec, FeatureSource, Head, Transform, Weights};
 use lacuna_engine::{Exec, Tape};
-use lacuna_labels::{Features, Label, LabelMatrix};
+use lacuna_labels::{Features, Label, LabelMatrix, ObservedLabels};
 use lacuna_nn::{CosineClassifier, Layer, Mode};
 use lacuna_protocols::Stream;
 use serde::{Deserialize, Serialize};
@@ -112,12 +112,21 @@ pub struct Fingerprints {
 }
 
 impl Fingerprints {
-    /// That of features as [`Fit`](crate::Fit) stores it: BLAKE3 of their sizes and values, in hexadecimal.
-    pub fn of_features(features: &Features) -> String {
-        let mut hasher = blake3::Hasher::new();
-        for size in [features.rows(), features.columns()] {
-            hasher.update(&(size as u64).to_le_bytes());
+    /// Those of features and labels: BLAKE3 of sizes and values, in hexadecimal.
+    pub fn of(features: &Features, observed: &ObservedLabels) -> Self {
+        let mut hasher = sized(observed.rows(), observed.classes());
+        let mut bytes = Vec::new();
+        for cells in observed.cells().chunks(1 << 14) {
+            bytes.clear();
+            bytes.extend(cells.iter().map(|label| *label as i8 as u8));
+            hasher.update(&bytes);
         }
+        Self { features: Self::of_features(features), labels: hasher.finalize().to_hex().to_string() }
+    }
+
+    /// That of features alone.
+    pub fn of_features(features: &Features) -> String {
+        let mut hasher = sized(features.rows(), features.columns());
         let mut bytes = Vec::new();
         for row in 0..features.rows() {
             bytes.clear();
@@ -126,6 +135,13 @@ impl Fingerprints {
         }
         hasher.finalize().to_hex().to_string()
     }
+}
+
+/// A hasher that has seen the sizes of a matrix.
+fn sized(rows: usize, columns: usize) -> blake3::Hasher {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(&(rows as u64).to_le_bytes()).update(&(columns as u64).to_le_bytes());
+    hasher
 }
 
 /// The parts of a model.
@@ -246,6 +262,11 @@ impl Model {
         self.calibration.as_deref()
     }
 
+    /// The threshold of a class: that of the model, or 0.5. The class is predicted where its probability is above it.
+    pub fn threshold(&self, class: usize) -> f32 {
+        self.thresholds.as_ref().map_or(0.5, |thresholds| thresholds[class])
+    }
+
     /// Loss, seed and data of the training.
     pub fn trained_with(&self) -> &TrainedWith {
         &self.trained
@@ -294,8 +315,7 @@ impl Model {
     pub fn decide(&self, predictions: &Predictions) -> LabelMatrix {
         let (rows, classes) = (predictions.rows(), self.classes.len());
         assert_eq!(classes, predictions.classes(), "classes of the model and of the predictions");
-        let threshold = |class: usize| self.thresholds.as_ref().map_or(0.5, |thresholds| thresholds[class]);
-        let label = |(cell, p): (usize, &f32)| match *p > threshold(cell % classes) {
+        let label = |(cell, p): (usize, &f32)| match *p > self.threshold(cell % classes) {
             true => Label::Positive,
             false => Label::Negative,
         };

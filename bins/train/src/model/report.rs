@@ -2,7 +2,6 @@
 
 use super::{JudgedRows, ModelError};
 use crate::{EvalLabels, METRICS, MetricRow, MetricValue, Scored, TrainError, metric};
-use lacuna_labels::Label;
 use lacuna_metrics::{EmptyClass, Judged, MapConvention, MetricError, mean_average_precision};
 use serde::Serialize;
 
@@ -117,21 +116,10 @@ impl JudgedRows {
         let convention = MapConvention { empty_class: EmptyClass::Nan, ..MapConvention::SPML };
         let judged = Judged::known_cells(&self.labels);
         let ap = mean_average_precision(self.predictions.logits(), judged, convention)?.per_class;
-        let classes = self.classes.len();
         let percent = |value: f64| 100.0 * value;
         let of_class = |(class, name): (usize, &String)| {
             let threshold = self.thresholds.as_ref().map_or(0.5, |thresholds| thresholds[class]);
-            let mut counts = lacuna_metrics::Confusion::default();
-            for row in 0..self.labels.rows() {
-                let predicted = self.predictions.probabilities()[row * classes + class] > threshold;
-                match (self.labels.get(row, class), predicted) {
-                    (Label::Positive, true) => counts.true_positives += 1,
-                    (Label::Positive, false) => counts.false_negatives += 1,
-                    (Label::Negative, true) => counts.false_positives += 1,
-                    (Label::Negative, false) => counts.true_negatives += 1,
-                    (Label::Unknown, _) => {}
-                }
-            }
+            let counts = self.counts_at(class, threshold);
             ClassReport {
                 class: name.clone(),
                 positives: counts.positives() as usize,

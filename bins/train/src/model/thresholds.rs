@@ -3,7 +3,6 @@
 use super::{JudgedRows, Model};
 use crate::TrainError;
 use lacuna_formats::shown;
-use lacuna_labels::Label;
 use lacuna_metrics::{Confusion, Goal, Judged};
 
 /// Thresholds chosen on the known cells of labels.
@@ -87,21 +86,6 @@ impl JudgedRows {
             ));
         }
         Ok(ChosenThresholds { goal, pooled, classes, notes })
-    }
-
-    fn counts_at(&self, class: usize, threshold: f32) -> Confusion {
-        let (mut counts, width) = (Confusion::default(), self.classes.len());
-        for row in 0..self.labels.rows() {
-            let predicted = self.predictions.probabilities()[row * width + class] > threshold;
-            match (self.labels.get(row, class), predicted) {
-                (Label::Positive, true) => counts.true_positives += 1,
-                (Label::Positive, false) => counts.false_negatives += 1,
-                (Label::Negative, true) => counts.false_positives += 1,
-                (Label::Negative, false) => counts.true_negatives += 1,
-                (Label::Unknown, _) => {}
-            }
-        }
-        counts
     }
 }
 

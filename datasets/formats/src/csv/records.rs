@@ -1,7 +1,7 @@
 //! CSV files that are no data sets: lists that programs write and read back.
 
 use crate::input::open_buffered;
-use crate::text::delimited::{Records, push_name};
+use crate::text::delimited::Records;
 use crate::{FormatError, Limits};
 use std::path::Path;
 
@@ -10,7 +10,7 @@ use std::path::Path;
 pub struct CsvRecord {
     /// The line on which it starts, counted from 1.
     pub line: u64,
-    /// Its fields, without blanks around them and without the `'` that [`push_csv_name`] puts in front.
+    /// Its fields, without blanks around them and without the `'` that [`push_name`](crate::push_name) puts in front.
     pub fields: Vec<String>,
 }
 
@@ -26,16 +26,4 @@ pub fn read_csv_records(path: &Path, limits: &Limits) -> Result<Vec<CsvRecord>, 
         found.push(CsvRecord { line: records.line(), fields });
     }
     Ok(found)
-}
-
-/// Appends a field that is a name: in quotes where it needs them, and with a `'` in front where a spreadsheet would take it for
-/// a formula.
-///
-/// ```
-/// let mut line = String::new();
-/// lacuna_formats::push_csv_name(&mut line, "=cmd()");
-/// assert_eq!(line, "'=cmd()");
-/// ```
-pub fn push_csv_name(line: &mut String, name: &str) {
-    push_name(line, name, ',');
 }

@@ -152,6 +152,12 @@ fn is_formula(name: &str) -> bool {
 
 /// Writes a name as a field: one that a spreadsheet would read as a formula gets a `'` in front, also one that has some
 /// already, so that `name` finds what was written.
+///
+/// ```
+/// let mut line = String::new();
+/// lacuna_formats::push_name(&mut line, "=cmd()", ',');
+/// assert_eq!(line, "'=cmd()");
+/// ```
 pub fn push_name(line: &mut String, name: &str, delimiter: char) {
     match is_formula(name) {
         true => push_field(line, &format!("'{name}"), delimiter),

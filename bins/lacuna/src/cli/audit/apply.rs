@@ -4,7 +4,7 @@ use crate::certified::{Change, apply};
 use crate::cli::Outputs;
 use crate::{Label, ObservedLabels};
 use anyhow::Context;
-use lacuna_formats::{NpyArray, NpyData, push_csv_name, write_atomic};
+use lacuna_formats::{NpyArray, NpyData, push_name, write_atomic};
 use std::path::Path;
 
 /// The number of a label, in files.
@@ -28,9 +28,9 @@ pub(super) fn write(
     let mut text = String::from("rank,row,class,row_index,class_index,before,after,answered\n");
     for Change { cell, rank, label, answered } in changes {
         text += &format!("{},", rank + 1);
-        push_csv_name(&mut text, &cell.row);
+        push_name(&mut text, &cell.row, ',');
         text.push(',');
-        push_csv_name(&mut text, &cell.class);
+        push_name(&mut text, &cell.class, ',');
         let (before, after) = (number(cell.label), number(*label));
         text += &format!(",{},{},{before},{after},{answered}\n", cell.row_index, cell.class_index);
     }

@@ -50,7 +50,9 @@ pub(super) fn ask(
                     answers.undo()?;
                     screen::out(&format!("took back: {} {}\n", shown(&cell.row), shown(&cell.class)))?;
                 }
-                None => screen::out("there is no answer to take back\n")?,
+                None => {
+                    screen::out("there is no answer to take back; those of the first round are closed\n")?
+                }
             },
             text => match parsed(text) {
                 Some(answer) => {

@@ -5,7 +5,7 @@ use super::pictures::Pictures;
 use crate::certified::{Review, Round};
 use crate::cli::Outputs;
 use anyhow::{Context, bail};
-use lacuna_formats::{Limits, push_csv_name, read_csv_records, write_atomic};
+use lacuna_formats::{Limits, push_name, read_csv_records, write_atomic};
 use std::path::{Path, PathBuf};
 
 /// The sheet of a round: the name that was given for the pilot, with `-test` for the test.
@@ -48,12 +48,12 @@ fn write(review: &Review<'_>, path: &Path, outputs: &Outputs, pictures: &Picture
     let mut text = String::from("rank,row,class,picture,answer\n");
     for (rank, cell) in review.questions() {
         text += &format!("{},", rank + 1);
-        push_csv_name(&mut text, &cell.row);
+        push_name(&mut text, &cell.row, ',');
         text.push(',');
-        push_csv_name(&mut text, &cell.class);
+        push_name(&mut text, &cell.class, ',');
         text.push(',');
         let picture = pictures.path(&cell.row).map(|path| path.display().to_string());
-        push_csv_name(&mut text, &picture.unwrap_or_default());
+        push_name(&mut text, &picture.unwrap_or_default(), ',');
         text += ",\n";
     }
     let destination = outputs.to(path)?;

@@ -6,7 +6,7 @@ use super::pictures::Pictures;
 use crate::cli::Outputs;
 use anyhow::{Context, bail};
 use clap::ValueEnum;
-use lacuna_formats::{push_csv_name, write_atomic};
+use lacuna_formats::{push_name, write_atomic};
 use std::path::Path;
 
 /// What a list is written as.
@@ -69,12 +69,12 @@ fn csv(entries: &[Entry]) -> String {
     let mut text = String::from("rank,row,class,score,probability,reason\n");
     for entry in entries {
         text += &format!("{},", entry.rank);
-        push_csv_name(&mut text, &entry.row);
+        push_name(&mut text, &entry.row, ',');
         text.push(',');
-        push_csv_name(&mut text, &entry.class);
+        push_name(&mut text, &entry.class, ',');
         let probability = entry.probability.map(|p| format!("{p:.4}")).unwrap_or_default();
         text += &format!(",{},{probability},", entry.score);
-        push_csv_name(&mut text, &entry.reason);
+        push_name(&mut text, &entry.reason, ',');
         text.push('\n');
     }
     text
