@@ -2,6 +2,7 @@
 
 mod list;
 mod votes;
+mod wrong;
 
 pub use list::{Audit, Candidate, HiddenPositives};
 
@@ -23,8 +24,9 @@ const NEIGHBOURS: usize = 20;
 const SHARE: f64 = 0.5;
 /// Weight of the votes.
 const VOTES: f64 = 0.3;
-/// Most iterations for a fold: ranks settle before the loss has converged.
-const ITERATIONS: usize = 100;
+/// Most iterations for a fold: ranks settle before the loss has converged. With 40, 60 and 100 the precision on UC Merced and
+/// openclipart is the same within 0.3 points.
+const ITERATIONS: usize = 60;
 /// Bytes of features from which on folds are trained one after the other.
 const LARGE: usize = 192 << 20;
 
@@ -114,9 +116,9 @@ impl AuditOptions {
         let mut notes = [joined.notes.clone(), decisions].concat();
         let logits = self.out_of_fold(&fit, &joined)?;
         let votes = Votes::of(&joined, NEIGHBOURS, &mut notes)?;
-        let scores = scores(&logits, &votes);
+        let (scores, deviation) = scores(&logits, &votes);
         let (hidden, without) = hidden(&logits, &joined)?;
-        let sheet = Sheet { logits, scores, votes, observed: observed.clone() };
+        let sheet = Sheet { logits, scores, deviation, votes, observed: observed.clone() };
         let audit = Audit::new(joined.rows.clone(), joined.classes.clone(), sheet, hidden);
         notes.push(format!(
             "{} cells are unknown or negative; scores are those of {} models that were trained without the rows they score",
@@ -131,10 +133,21 @@ impl AuditOptions {
         Ok(audit.with_notes(notes))
     }
 
+    /// The rows of each fold, in ascending order, of as many rows as have features and labels. Other programs compare on the same
+    /// folds.
+    pub fn rows_of_folds(&self, rows: usize) -> Vec<Vec<usize>> {
+        let folds = self.folds_of(rows);
+        (0..self.folds).map(|fold| folds.of(fold).1).collect()
+    }
+
+    fn folds_of(&self, rows: usize) -> Folds {
+        Folds::new(shuffled(rows, Stream::new(self.seed, "audit folds")), self.folds)
+    }
+
     /// Logits of every row by a model that was trained without it, `[rows, classes]`.
     fn out_of_fold(&self, fit: &Fit, joined: &Joined<'_>) -> Result<Vec<f32>, TrainError> {
         let (count, classes) = (joined.features.rows(), joined.observed.classes());
-        let folds = Folds::new(shuffled(count, Stream::new(self.seed, "audit folds")), self.folds);
+        let folds = self.folds_of(count);
         let fit = fit.at_most(ITERATIONS);
         let of_fold = |fold: usize| -> Result<(Vec<usize>, Vec<f32>), TrainError> {
             let (train, held) = folds.of(fold);
@@ -173,8 +186,8 @@ impl AuditOptions {
     }
 }
 
-/// The formula of [`AuditOptions::run`].
-fn scores(logits: &[f32], votes: &Votes) -> Vec<f32> {
+/// The formula of [`AuditOptions::run`], and the standard deviation of the logits.
+fn scores(logits: &[f32], votes: &Votes) -> (Vec<f32>, f64) {
     let (mean, deviation) = moments(logits.iter().map(|z| f64::from(*z)));
     let (mean_votes, deviation_votes) = moments((0..logits.len()).map(|cell| votes.ln(cell)));
     let score = |(cell, z): (usize, &f32)| {
@@ -182,7 +195,7 @@ fn scores(logits: &[f32], votes: &Votes) -> Vec<f32> {
             (f64::from(*z) - mean - SHARE * votes.shares[cell % votes.shares.len()].ln()) / deviation;
         (of_model + VOTES * (votes.ln(cell) - mean_votes) / deviation_votes) as f32
     };
-    logits.iter().enumerate().map(score).collect()
+    (logits.iter().enumerate().map(score).collect(), deviation)
 }
 
 /// Mean and standard deviation; the latter is 1 where nothing varies.

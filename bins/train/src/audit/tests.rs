@@ -143,6 +143,36 @@ fn wrong_positives_come_first_among_the_labelled() {
     assert!(right >= 7, "{found:?}");
     assert!(found.iter().all(|c| c.label == Label::Positive && !c.reason.is_empty()));
     assert_eq!(audit.wrong(usize::MAX).len(), y.positives());
+    let all = audit.wrong(usize::MAX);
+    let counted: Vec<bool> = all.iter().map(|c| c.reason.ends_with("joint counts it as wrong")).collect();
+    assert_eq!(counted.iter().filter(|counted| **counted).count(), audit.counted_wrong());
+    assert!(counted[0] && counted[8..].iter().all(|counted| !counted), "{counted:?}");
+}
+
+/// The same score is more suspicious beside a stronger label of the row.
+#[test]
+fn another_label_that_explains_the_row_makes_a_positive_suspicious() {
+    let observed = |labels: [[bool; 2]; 2]| -> ObservedLabels {
+        let label = |positive: &bool| if *positive { Label::Positive } else { Label::Negative };
+        LabelMatrix::new(2, 2, labels.iter().flatten().map(label).collect()).unwrap().into()
+    };
+    let score = |labels| {
+        let observed = observed(labels);
+        let votes = Votes { shares: vec![0.5, 0.5], ..Votes::default() };
+        let sheet =
+            Sheet { logits: vec![], scores: vec![-1.0, 2.0, -1.0, 0.5], deviation: 1.0, votes, observed };
+        wrong::scores(&sheet).into_iter().collect::<std::collections::BTreeMap<u32, f32>>()
+    };
+    let share = (0.5 * 0.5_f64.ln()) as f32;
+    // Both rows have two positives; the other of cell 0 is stronger than that of cell 2.
+    let both = score([[true, true], [true, true]]);
+    assert!((both[&0] - (-1.0 + share - 0.3 * (2.0 + share))).abs() < 1e-6);
+    assert!((both[&1] - (2.0 + share - 0.3 * (-1.0 + share))).abs() < 1e-6);
+    assert!(both[&0] < both[&2]);
+    // The second row has one positive: the median of the other rows' competitors is taken off.
+    let one = score([[true, true], [true, false]]);
+    assert!((one[&2] - (-1.0 + share - 0.3 * (2.0 + share))).abs() < 1e-6, "{one:?}");
+    assert_eq!(one.len(), 3);
 }
 
 #[test]

@@ -11,10 +11,10 @@ use lacuna_nn::NeighbourGraph;
 const MOST: f64 = 2e12;
 
 /// For every cell, how many of the nearest rows are labelled positive, and how many count.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Votes {
     /// Positive and counted neighbours, `[rows, classes]`; none where there was no search.
-    cells: Vec<[u8; 2]>,
+    pub(super) cells: Vec<[u8; 2]>,
     /// Neighbours of a row; 0 without a search.
     pub(super) neighbours: usize,
     /// Share of positives among the rows that count for a class, at least one of them.
