@@ -144,6 +144,21 @@ fn features_and_labels_need_no_data_in_any_command() {
     assert!(code == 2 && error.contains("--strong"), "{error}");
 }
 
+/// `--format` is that of the labels where the features are an array, which says itself what it is.
+#[test]
+fn a_format_beside_an_array_is_that_of_the_labels() {
+    let folder = data();
+    let path = folder.path();
+    let list: String = (0..ROWS).map(|row| format!("im{row}.png,{}\n", row % 3)).collect();
+    fs::write(path.join("list.csv"), list).unwrap();
+    let args = ["doctor", "--features", "x.npy", "--labels", "list.csv", "--match", "row"];
+    let (code, _, error) = lacuna(path, &[&args[..], &["--unlisted", "unknown"]].concat());
+    assert_eq!(code, 2);
+    assert!(error.contains("add a line such as `id,cat,dog`"), "{error}");
+    let (code, text, error) = lacuna(path, &[&args[..], &["--format", "label-list"]].concat());
+    assert_eq!(code, 0, "{text}{error}");
+}
+
 #[test]
 fn a_head_is_trained_measured_and_used() {
     let folder = data();

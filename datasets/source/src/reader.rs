@@ -7,6 +7,9 @@ use lacuna_formats::{
 };
 use std::path::{Path, PathBuf};
 
+/// Formats of arrays, which are known by their content.
+const ARRAYS: [&str; 4] = ["npy", "npz", "safetensors", "mat"];
+
 /// Reads files and remembers which.
 pub(crate) struct Reader<'a> {
     pub(crate) source: &'a DataSource,
@@ -18,13 +21,22 @@ pub(crate) struct Reader<'a> {
 
 impl Reader<'_> {
     /// Reads a file. The format that was named is that of the files whose names do not say one; where all say one, it is
-    /// that of the data itself.
+    /// that of separate labels beside an array of features, else that of the data itself.
     pub(crate) fn read(&mut self, path: &Path, options: &ReadOptions) -> Result<Content, SourceError> {
         let source = self.source;
         let is_data = source.path.as_deref().map(Path::new) == Some(path);
         let files = [&source.path, &source.labels, &source.test, &source.test_labels];
         let all_say = files.into_iter().flatten().all(|file| recognised(Path::new(file)).is_some());
-        let holds = if all_say { is_data } else { recognised(path).is_none() };
+        let is_labels = [&source.labels, &source.test_labels]
+            .into_iter()
+            .flatten()
+            .any(|labels| Path::new(labels) == path);
+        let array = |file: &String| recognised(Path::new(file)).is_some_and(|of| ARRAYS.contains(&of.name));
+        let holds = match all_say {
+            true if source.labels.is_some() && source.path.as_ref().is_some_and(array) => is_labels,
+            true => is_data,
+            false => recognised(path).is_none(),
+        };
         let name = source.format.as_deref().filter(|_| holds);
         let content = match name {
             None => open_data(path, options)?,

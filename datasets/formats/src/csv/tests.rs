@@ -33,10 +33,14 @@ fn wide_files() {
         "x.csv: line 2, column 5: the line has 3 fields, expected 2 as in the first line"
     );
     assert_eq!(
-        error("id,cat\na,maybe\n"),
+        error("id,cat,dog\na,maybe,1\n"),
         "x.csv: line 2, column 3: column `cat`: invalid label `maybe`: expected 1, 0, -1, true, false, yes, no, or an \
          empty cell for unknown (if `cat` is not a class, leave it out with --ignore-columns `cat`, or name the classes with --classes A,B)"
     );
+    let headless = error("a.jpg,dog\nb.jpg,cat\n");
+    assert!(headless.ends_with(
+        "(a file with names of labels needs a first line that names its columns, for instance `id,label`)"
+    ));
     assert!(error("id,cat,cat\n").contains("line 1, column 8: the class `cat` has column 2 already"));
     assert!(error("id,cat\na,1\na,0\n").contains("duplicate name `a`: row 0 and row 1"));
     assert!(error("").contains("the first line names the columns"));

@@ -55,6 +55,10 @@ pub(crate) fn read(
             let label = reader.text(records.field(i)).map_err(|problem| {
                 let name = shown(&classes[class]);
                 let hint = match options.class_columns {
+                    // Two columns without a header: the second has names of labels, and the first line is a row.
+                    None if class_columns.len() == 1 => " (a file with names of labels needs a first line that names its columns, \
+                                                          for instance `id,label`)"
+                        .to_string(),
                     None => format!(
                         " (if `{name}` is not a class, leave it out with --ignore-columns `{name}`, or name the classes with \
                          --classes A,B)"
