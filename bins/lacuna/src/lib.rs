@@ -80,6 +80,6 @@ pub use lacuna_train::{
     Audit, AuditOptions, Calibrated, Calibration, CalibrationScores, Candidate, ChosenThresholds,
     ClassReport, ClassThreshold, CnnSpec, CompareOptions, Compared, Comparison, Contestant, EvalReport,
     FeatureSource, Fingerprints, Fit, Goal, Head, HiddenPositives, Input, JudgedRows, LabelSource, MlpSpec,
-    Model, ModelError, Named, NamedMetric, Predictions, Table, TrainError, TrainedWith, Transform, Weights,
-    audit, compare, hold_out, minimises,
+    Model, ModelError, Named, NamedMetric, Predictions, Progress, Stage, Table, TrainError, TrainedWith,
+    Transform, Weights, audit, compare, hold_out, minimises,
 };

@@ -57,6 +57,9 @@ pub enum TrainError {
         /// The file.
         path: String,
     },
+    /// A hook of [`Fit::on_progress`](crate::Fit::on_progress) said that the work is to stop.
+    #[error("stopped")]
+    Stopped,
     /// A model was refused.
     #[error(transparent)]
     Model(#[from] ModelError),

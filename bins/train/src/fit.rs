@@ -7,15 +7,17 @@ use counts::Counts;
 use search::{Kind, Space};
 
 use crate::model::{Fingerprints, ModelParts, TrainedWith};
+use crate::progress::{Observer, Steps};
 use crate::sources::{Joined, join};
 use crate::split::drawn;
 use crate::{
     Data, EvalLabels, EvalRows, EvalSet, Evaluation, FeatureRows, FeatureSource, Head, LabelSource,
-    LastBatch, LossChoice, Model, Named, On, Run, TrainError, TrainSet, Training, Transform,
+    LastBatch, LossChoice, Model, Named, On, Progress, Run, Stage, TrainError, TrainSet, Training, Transform,
 };
 use lacuna_labels::{Features, Label, ObservedLabels, TrueLabels};
 use lacuna_losses::{LabelNeeds, Options};
 use lacuna_protocols::Stream;
+use std::ops::ControlFlow;
 
 /// Losses of the logits alone that are smooth and the same in every step, so that L-BFGS can minimise their mean over all
 /// rows.
@@ -103,6 +105,7 @@ pub struct Fit {
     decay: Option<f64>,
     /// Penalty over the mean square of a transformed row, where the search has chosen it.
     factor: Option<f64>,
+    observer: Observer,
 }
 
 /// The choices for given labels.
@@ -144,6 +147,7 @@ impl Fit {
             lr: None,
             decay: None,
             factor: None,
+            observer: Observer::default(),
         }
     }
 
@@ -217,6 +221,42 @@ impl Fit {
         self
     }
 
+    /// A hook that is told how far the work is, and answers whether it goes on: after `Break` the fit ends with
+    /// [`TrainError::Stopped`]. What is trained does not depend on it.
+    ///
+    /// The hook is called from the threads that work, by one at a time: it is to return soon, and to do nothing in parallel itself.
+    ///
+    /// ```
+    /// use lacuna_labels::{Features, Label, LabelMatrix, ObservedLabels};
+    /// use lacuna_train::{Fit, TrainError};
+    /// use std::ops::ControlFlow;
+    ///
+    /// # let x = Features::new(4, 1, vec![-1.0, 1.0, -2.0, 2.0])?;
+    /// # let cell = |i| if i % 2 == 1 { Label::Positive } else { Label::Negative };
+    /// # let y = ObservedLabels::from(LabelMatrix::new(4, 1, (0..4).map(cell).collect())?);
+    /// let stopped = Fit::new("bce").on_progress(|progress| {
+    ///     eprintln!("{}: {} of {}", progress.stage, progress.done, progress.total);
+    ///     if progress.done < 2 { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    /// });
+    /// assert!(matches!(stopped.fit(&x, &y), Err(TrainError::Stopped)));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn on_progress(mut self, hook: impl Fn(Progress) -> ControlFlow<()> + Send + Sync + 'static) -> Self {
+        self.observer = Observer::new(hook);
+        self
+    }
+
+    pub(crate) fn observer(&self) -> &Observer {
+        &self.observer
+    }
+
+    /// Most iterations of L-BFGS, or epochs.
+    pub(crate) fn most_epochs(&self) -> usize {
+        let most = if minimises(&self.head, &self.loss) { ITERATIONS } else { EPOCHS };
+        self.epochs.unwrap_or(most)
+    }
+
     /// The choices for these features and labels with their reasons, one sentence each, without the training that follows them.
     ///
     /// # Errors
@@ -255,6 +295,7 @@ impl Fit {
             decay: self.decay,
             frequency: self.options.params.get("frequency").copied(),
             seed: self.seed,
+            observer: &self.observer,
         };
         let choice = space.search()?;
         notes.extend(choice.notes(kind));
@@ -282,7 +323,10 @@ impl Fit {
 
     pub(crate) fn fit_joined(&self, joined: &Joined<'_>) -> Result<Model, TrainError> {
         let (fit, notes) = self.resolved(joined)?;
-        fit.fit_resolved(joined, [joined.notes.clone(), notes].concat())
+        let steps = self.observer.stage(Stage::Training, fit.most_epochs())?;
+        let model = fit.fit_resolved(joined, [joined.notes.clone(), notes].concat(), &steps)?;
+        steps.end()?;
+        Ok(model)
     }
 
     /// The same with at most this many iterations of L-BFGS, unless a number was asked for.
@@ -291,11 +335,12 @@ impl Fit {
         Self { epochs: self.epochs.or(whole.then_some(iterations)), ..self.clone() }
     }
 
-    /// Trains with the choices of [`Fit::resolved`].
+    /// Trains with the choices of [`Fit::resolved`]. All of [`Fit::most_epochs`] are counted.
     pub(crate) fn fit_resolved(
         &self,
         joined: &Joined<'_>,
         mut notes: Vec<String>,
+        steps: &Steps<'_>,
     ) -> Result<Model, TrainError> {
         let Plan { loss, transform, training, whole, .. } = self.plan(joined)?;
         let (features, observed) = (&*joined.features, &*joined.observed);
@@ -342,8 +387,14 @@ impl Fit {
         let mut run = Run::new(Data { val, ..Data::new(train) }, &training, &evaluation, choice, self.seed)?;
         while !run.is_done() {
             run.epoch()?;
+            steps.add(1)?;
         }
         let outcome = run.finish()?;
+        // L-BFGS has converged before its last iteration.
+        match self.most_epochs().saturating_sub(outcome.epochs.len()) {
+            0 => {}
+            left => steps.add(left)?,
+        }
         notes.push(match (whole, outcome.converged, outcome.val) {
             (true, true, _) => format!("L-BFGS converged after {} iterations", outcome.epochs.len()),
             (true, false, _) => format!(

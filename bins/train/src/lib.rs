@@ -55,6 +55,7 @@ mod outcome;
 mod pca;
 mod phase;
 mod procedure;
+mod progress;
 mod run;
 mod settings;
 mod slices;
@@ -87,6 +88,7 @@ pub use procedure::{
     At, Beside, Build, Layout, LossChoice, PROCEDURES, Procedure, ProcedureRow, ResolvedProcedure,
     procedure_for,
 };
+pub use progress::{Progress, Stage};
 pub use run::Run;
 pub use settings::{Also, Evaluation, LastBatch, MOST, On, Rows, Start, Training, merge};
 pub use slices::{EpochWeights, JoinedEpochs};

@@ -26,4 +26,4 @@ pub use data::{By, DataArgs, Gap, Input, Numbers, Rest};
 pub use head::{FitArgs, HeadArgs, PrintArgs, SavedArgs};
 pub use labelled::{Labelled, LabelledInput, Opened};
 pub use outputs::Outputs;
-pub use working::Working;
+pub use working::{Watched, Working};

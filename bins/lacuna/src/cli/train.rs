@@ -3,7 +3,7 @@
 use super::eval::convention;
 use super::head::{FitArgs, PrintArgs, number};
 use super::labelled::{Labelled, LabelledInput};
-use super::working::Working;
+use super::working::Watched;
 use super::{Outputs, screen};
 use crate::{EvalReport, Fit, JudgedRows, LabelSource, Model, hold_out, minimises};
 use anyhow::{Context, bail};
@@ -112,10 +112,10 @@ pub fn run(args: &TrainArgs) -> anyhow::Result<()> {
     let held_names: Vec<String> = held.iter().map(|&row| opened.rows.name(row)).collect();
     let held = (args.val > 0.0).then(|| opened.rows.select(&held));
     let rows = if held.is_some() { opened.rows.select(&train) } else { opened.rows };
-    let fit = fit(args)?;
-    let working = Working::new("training", 1);
+    let watched = Watched::new();
+    let fit = watched.hook().into_iter().fold(fit(args)?, Fit::on_progress);
     let model = fit.fit(&rows, &rows)?;
-    let seconds = working.end();
+    let seconds = watched.end();
     if args.weight_decay.is_some() && !minimises(model.head(), &model.trained_with().loss) {
         screen::err(
             "note: --weight-decay had no effect: it is the penalty of a linear head with a smooth loss",

@@ -8,13 +8,14 @@ pub use list::{Audit, Candidate, HiddenPositives};
 
 use crate::sources::{Joined, join};
 use crate::split::{Folds, shuffled};
-use crate::{FeatureSource, Fit, LabelSource, Named, TrainError};
+use crate::{FeatureSource, Fit, LabelSource, Named, Progress, Stage, TrainError};
 use lacuna_labels::Label;
 use lacuna_losses::pu::{BbeConfig, bbe_prior};
 use lacuna_protocols::Stream;
 use list::Sheet;
 use rayon::prelude::*;
 use std::borrow::Cow;
+use std::ops::ControlFlow;
 use votes::Votes;
 
 /// Neighbours that vote.
@@ -79,6 +80,13 @@ where
 }
 
 impl AuditOptions {
+    /// A hook that is told how far the work is, and answers whether it goes on: that of [`Fit::on_progress`] of the field `fit`.
+    #[must_use]
+    pub fn on_progress(mut self, hook: impl Fn(Progress) -> ControlFlow<()> + Send + Sync + 'static) -> Self {
+        self.fit = self.fit.on_progress(hook);
+        self
+    }
+
     /// Trains once for each fold. The same data, options and seed give the same bits.
     ///
     /// What the fit leaves to the data is chosen once for all folds. A cell is scored by
@@ -90,7 +98,7 @@ impl AuditOptions {
     ///
     /// # Errors
     /// [`TrainError::Setting`] for a number of folds that does not fit the rows, [`TrainError::Labels`] where there is
-    /// nothing to learn, also in the rows outside one of the folds, and the other errors of [`Fit::fit`].
+    /// nothing to learn, also in the rows outside one of the folds, [`TrainError::Stopped`], and the other errors of [`Fit::fit`].
     pub fn run<X, Y>(&self, x: &X, y: &Y) -> Result<Audit, TrainError>
     where
         X: FeatureSource + ?Sized,
@@ -115,7 +123,9 @@ impl AuditOptions {
         let (fit, decisions) = self.fit.clone().seed(self.seed).resolved(&joined)?;
         let mut notes = [joined.notes.clone(), decisions].concat();
         let logits = self.out_of_fold(&fit, &joined)?;
+        let step = fit.observer().stage(Stage::Neighbours, 1)?;
         let votes = Votes::of(&joined, NEIGHBOURS, &mut notes)?;
+        step.end()?;
         let (scores, deviation) = scores(&logits, &votes);
         let (hidden, without) = hidden(&logits, &joined)?;
         let sheet = Sheet { logits, scores, deviation, votes, observed: observed.clone() };
@@ -149,6 +159,7 @@ impl AuditOptions {
         let (count, classes) = (joined.features.rows(), joined.observed.classes());
         let folds = self.folds_of(count);
         let fit = fit.at_most(ITERATIONS);
+        let steps = fit.observer().stage(Stage::Folds, self.folds * fit.most_epochs())?;
         let of_fold = |fold: usize| -> Result<(Vec<usize>, Vec<f32>), TrainError> {
             let (train, held) = folds.of(fold);
             let part = Joined {
@@ -159,7 +170,7 @@ impl AuditOptions {
                 classes: joined.classes.clone(),
                 notes: vec![],
             };
-            let model = fit.fit_resolved(&part, vec![]).map_err(|error| match error {
+            let model = fit.fit_resolved(&part, vec![], &steps).map_err(|error| match error {
                 TrainError::Labels(problem) => TrainError::Labels(format!(
                     "{problem} in the rows outside fold {} of {}",
                     fold + 1,
@@ -182,6 +193,7 @@ impl AuditOptions {
         } else {
             (0..self.folds).try_for_each(|fold| of_fold(fold).map(&mut take))?;
         }
+        steps.end()?;
         Ok(logits)
     }
 }

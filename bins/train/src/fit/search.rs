@@ -2,9 +2,10 @@
 
 use super::{TOLERANCE, mean_square};
 use crate::model::{ModelParts, TrainedWith};
+use crate::progress::{Observer, Steps};
 use crate::split::{Folds, shuffled};
 use crate::{
-    Data, Evaluation, Head, LossChoice, Model, Named, Run, TrainError, TrainSet, Training, Transform,
+    Data, Evaluation, Head, LossChoice, Model, Named, Run, Stage, TrainError, TrainSet, Training, Transform,
 };
 use lacuna_labels::{Features, Label, ObservedLabels};
 use lacuna_losses::Options;
@@ -62,6 +63,7 @@ pub(super) struct Space<'a> {
     /// The frequency, where it was given.
     pub(super) frequency: Option<f64>,
     pub(super) seed: u64,
+    pub(super) observer: &'a Observer,
 }
 
 /// The setting with the least criterion.
@@ -145,15 +147,17 @@ impl Space<'_> {
         let count = rows.len();
         let folds = Folds::new(rows, FOLDS);
         let folds = (0..FOLDS).map(|fold| self.fold(folds.of(fold))).collect::<Result<Vec<_>, _>>()?;
+        let trials = self.observer.stage(Stage::Search, self.settings() * FOLDS)?;
         let mut known = Known::new();
         let transforms: Vec<usize> = (0..self.transforms.len()).collect();
         let start: Vec<Point> = transforms.iter().map(|transform| [*transform, 0, MIDDLE[1]]).collect();
-        let mut best = self.best(&folds, Criterion::Labels, &start, &mut known)?;
-        best = self.climb(&folds, Criterion::Labels, best, &transforms, &mut known)?;
+        let mut best = self.best(&folds, Criterion::Labels, &start, &mut known, &trials)?;
+        best = self.climb(&folds, Criterion::Labels, best, &transforms, &mut known, &trials)?;
         if self.kind == Kind::PositivesOnly {
             best[1] = MIDDLE[0];
-            best = self.climb(&folds, Criterion::Which, best, &[], &mut known)?;
+            best = self.climb(&folds, Criterion::Which, best, &[], &mut known, &trials)?;
         }
+        trials.end()?;
         let [transform, frequency, factor] = best;
         Ok(Choice {
             transform: self.transforms[transform].clone(),
@@ -162,6 +166,14 @@ impl Space<'_> {
             tried: known.len(),
             rows: count,
         })
+    }
+
+    /// Settings there are.
+    fn settings(&self) -> usize {
+        let frequencies = self.kind == Kind::PositivesOnly && self.frequency.is_none();
+        self.transforms.len()
+            * if frequencies { FREQUENCIES.len() } else { 1 }
+            * if self.decay.is_none() { FACTORS.len() } else { 1 }
     }
 
     /// The point from which no step along the lists leads to a better one: penalties in steps of four, then of two, frequencies where
@@ -173,6 +185,7 @@ impl Space<'_> {
         mut best: Point,
         transforms: &[usize],
         known: &mut Known,
+        trials: &Steps<'_>,
     ) -> Result<Point, TrainError> {
         let along = isize::from(by == Criterion::Which);
         for step in [2, 1] {
@@ -181,7 +194,7 @@ impl Space<'_> {
                 let moved = around.iter().filter_map(|by| self.moved(best, *by));
                 let near: Vec<Point> =
                     moved.chain(transforms.iter().map(|transform| [*transform, best[1], best[2]])).collect();
-                let next = self.best(folds, by, &near, known)?;
+                let next = self.best(folds, by, &near, known, trials)?;
                 if next == best {
                     break;
                 }
@@ -214,16 +227,21 @@ impl Space<'_> {
         by: Criterion,
         points: &[Point],
         known: &mut Known,
+        trials: &Steps<'_>,
     ) -> Result<Point, TrainError> {
         let mut new: Vec<Point> =
             points.iter().filter(|point| !known.contains_key(*point)).copied().collect();
         new.sort_unstable();
         new.dedup();
-        let trials: Vec<(Point, &Fold)> =
+        let pairs: Vec<(Point, &Fold)> =
             new.iter().flat_map(|point| folds.iter().map(|fold| (*point, fold))).collect();
-        let found: Vec<[f64; 2]> = trials
+        let found: Vec<[f64; 2]> = pairs
             .par_iter()
-            .map(|(point, fold)| self.trial(*point, fold))
+            .map(|(point, fold)| {
+                let judged = self.trial(*point, fold)?;
+                trials.add(1)?;
+                Ok(judged)
+            })
             .collect::<Result<_, TrainError>>()?;
         for (point, of_folds) in new.into_iter().zip(found.chunks(folds.len())) {
             known.insert(point, of_folds.iter().fold([0.0; 2], |sum, of| [sum[0] + of[0], sum[1] + of[1]]));

@@ -11,7 +11,7 @@ mod write;
 
 pub use write::Layout;
 
-use super::{LabelledInput, Outputs, screen};
+use super::{LabelledInput, Outputs, Watched, screen};
 use crate::certified::{Basis, Certificate, Review, Settings, top_changes};
 use crate::{Audit, AuditOptions, Fit, ObservedLabels};
 use answers::Answers;
@@ -147,7 +147,10 @@ pub fn run(args: &AuditArgs) -> anyhow::Result<()> {
     }
     let (rows, observed) = (&data.rows, &data.rows.observed);
     let options = AuditOptions { fit: Fit::new(&args.loss), folds: args.folds, seed: args.seed };
+    let watched = Watched::new();
+    let options = watched.hook().into_iter().fold(options, AuditOptions::on_progress);
     let audit = options.run(rows, rows)?;
+    watched.end();
     audit.notes().iter().for_each(|note| screen::info(&screen::wrapped(&format!("note: {note}"), 2)));
     let pictures = Pictures::new(args.images.clone());
     let mut report =
