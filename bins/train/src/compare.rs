@@ -310,6 +310,7 @@ impl<'a> Split<'a> {
             observed: Cow::Borrowed(&self.observed),
             image: self.joined.image,
             rows: None,
+            label_rows: None,
             classes: self.joined.classes.clone(),
             notes: Vec::new(),
         }

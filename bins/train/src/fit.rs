@@ -106,6 +106,8 @@ pub struct Fit {
     /// Penalty over the mean square of a transformed row, where the search has chosen it.
     factor: Option<f64>,
     observer: Observer,
+    /// Whether held-out labels may choose an epoch by their known negatives, where they have some.
+    by_known: bool,
 }
 
 /// The choices for given labels.
@@ -148,6 +150,7 @@ impl Fit {
             decay: None,
             factor: None,
             observer: Observer::default(),
+            by_known: true,
         }
     }
 
@@ -245,6 +248,11 @@ impl Fit {
     pub fn on_progress(mut self, hook: impl Fn(Progress) -> ControlFlow<()> + Send + Sync + 'static) -> Self {
         self.observer = Observer::new(hook);
         self
+    }
+
+    /// Where no negative was known when everything was chosen, an epoch is not chosen by the few that answers have made known.
+    pub(crate) fn knowing_negatives(self, by_known: bool) -> Self {
+        Self { by_known, ..self }
     }
 
     pub(crate) fn observer(&self) -> &Observer {
@@ -372,7 +380,7 @@ impl Fit {
         let train = TrainSet::new(transformed, observed, &rows);
         let picked: Vec<usize> = held.iter().map(|&row| row as usize).collect();
         let of_held = observed.select(&picked);
-        let negatives = of_held.cells().contains(&Label::Negative);
+        let negatives = self.by_known && of_held.cells().contains(&Label::Negative);
         let assumed: TrueLabels = of_held.assume_negative();
         let val = (!held.is_empty()).then_some(EvalSet {
             features: transformed,
@@ -439,7 +447,8 @@ impl Fit {
             notes.push("too few positives to hold rows out: the last epoch is taken".to_string());
             return None;
         }
-        let labels = match held.iter().any(|&row| observed.row(row as usize).contains(&Label::Negative)) {
+        let negatives = held.iter().any(|&row| observed.row(row as usize).contains(&Label::Negative));
+        let labels = match self.by_known && negatives {
             true => "their known labels",
             false => "their positives against all other cells, because no negative is known",
         };

@@ -56,6 +56,7 @@ mod pca;
 mod phase;
 mod procedure;
 mod progress;
+mod retrain;
 mod run;
 mod settings;
 mod slices;
@@ -89,6 +90,7 @@ pub use procedure::{
     procedure_for,
 };
 pub use progress::{Progress, Stage};
+pub use retrain::{Gain, Retrained};
 pub use run::Run;
 pub use settings::{Also, Evaluation, LastBatch, MOST, On, Rows, Start, Training, merge};
 pub use slices::{EpochWeights, JoinedEpochs};

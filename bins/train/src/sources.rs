@@ -100,6 +100,8 @@ pub(crate) struct Joined<'a> {
     pub(crate) image: Option<[usize; 3]>,
     /// Names of the rows, where there are some.
     pub(crate) rows: Option<Vec<String>>,
+    /// Numbers of these rows among those of the label source; `None` where they are the same.
+    pub(crate) label_rows: Option<Vec<usize>>,
     /// Names of the classes, `0`, `1`, ... where there are none.
     pub(crate) classes: Vec<String>,
     pub(crate) notes: Vec<String>,
@@ -123,7 +125,7 @@ where
     if let (Some(names), Some(label_names)) = (x.row_names(), y.row_names()) {
         if names.iter().eq(label_names.iter()) {
             let (rows, features) = (Some(names.to_vec()), Cow::Borrowed(features));
-            return Ok(Joined { features, observed, image, rows, classes, notes });
+            return Ok(Joined { features, observed, image, rows, label_rows: None, classes, notes });
         }
         let join = RowJoin::by_name(names, label_names, NameMatch::Exact);
         if join.pairs.is_empty() {
@@ -140,6 +142,7 @@ where
             observed: Cow::Owned(observed.select(&of_labels)),
             image,
             rows: Some(of_features.iter().map(|&row| names[row].to_string()).collect()),
+            label_rows: Some(of_labels),
             classes,
             notes,
         });
@@ -163,5 +166,6 @@ where
         notes.push("features and labels joined by position: only one of them has names of rows".to_string());
     }
     let rows = names.map(Strings::to_vec);
-    Ok(Joined { features: Cow::Borrowed(features), observed, image, rows, classes, notes })
+    let features = Cow::Borrowed(features);
+    Ok(Joined { features, observed, image, rows, label_rows: None, classes, notes })
 }

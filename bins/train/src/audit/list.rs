@@ -13,6 +13,8 @@ use lacuna_labels::{Label, ObservedLabels};
 #[derive(Clone, Debug, PartialEq)]
 pub struct Audit {
     rows: Option<Vec<String>>,
+    /// Numbers of the rows among those of the labels, where they are others.
+    label_rows: Option<Vec<usize>>,
     classes: Vec<String>,
     sheet: Sheet,
     /// Cells that are not labelled positive, the highest score first.
@@ -33,6 +35,8 @@ pub struct Candidate {
     pub class: String,
     /// Number of the row among the rows that were joined, counted from 0.
     pub row_index: usize,
+    /// Number of the row among the rows of the labels as they were given, counted from 0: another one where rows were joined by name.
+    pub label_row: usize,
     /// Number of the class, counted from 0.
     pub class_index: usize,
     /// The given label: unknown or negative; positive for what is probably wrong.
@@ -96,11 +100,26 @@ impl Audit {
         let count = sheet.observed.rows().max(1) as f64;
         let expected = hidden.iter().map(|class| class.expected).sum::<f64>();
         let expected_positives = (positive.len() as f64 + expected) / count;
-        Self { rows, classes, sheet, order, positives, hidden, expected_positives, notes: vec![] }
+        Self {
+            rows,
+            label_rows: None,
+            classes,
+            sheet,
+            order,
+            positives,
+            hidden,
+            expected_positives,
+            notes: vec![],
+        }
     }
 
     pub(super) fn with_notes(mut self, notes: Vec<String>) -> Self {
         self.notes = notes;
+        self
+    }
+
+    pub(super) fn with_label_rows(mut self, rows: Option<Vec<usize>>) -> Self {
+        self.label_rows = rows;
         self
     }
 
@@ -207,6 +226,7 @@ impl Audit {
             row: self.rows.as_ref().map_or_else(|| row_index.to_string(), |names| names[row_index].clone()),
             class: self.classes[class_index].clone(),
             row_index,
+            label_row: self.label_rows.as_ref().map_or(row_index, |rows| rows[row_index]),
             class_index,
             label: self.sheet.observed.cells()[cell],
             score: self.sheet.scores[cell],

@@ -140,7 +140,7 @@ impl AuditOptions {
                 "{without} of {classes} classes have too few positives to estimate how many are hidden"
             ));
         }
-        Ok(audit.with_notes(notes))
+        Ok(audit.with_label_rows(joined.label_rows.clone()).with_notes(notes))
     }
 
     /// The rows of each fold, in ascending order, of as many rows as have features and labels. Other programs compare on the same
@@ -167,6 +167,7 @@ impl AuditOptions {
                 observed: Cow::Owned(joined.observed.select(&train)),
                 image: joined.image,
                 rows: None,
+                label_rows: None,
                 classes: joined.classes.clone(),
                 notes: vec![],
             };
