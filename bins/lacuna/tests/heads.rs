@@ -408,6 +408,69 @@ fn formats_are_converted_and_what_is_lost_is_told() {
 }
 
 #[test]
+fn a_folder_in_spml_layout_has_the_same_rows_labels_and_names() {
+    let folder = data();
+    let path = folder.path();
+    let test: Vec<f32> = (0..30 * 4).map(|i| noise(i + 5_000)).collect();
+    npy(path, "xt.npy", [30, 4], NpyData::F32(test.clone()));
+    npy(path, "yt.npy", [30, 3], NpyData::U8((0..90).map(|i| u8::from(i % 4 == 0)).collect()));
+    let csv: String = (0..ROWS).rev().map(|row| format!("{row}.jpg,{},{}\n", row % 2, row % 3 / 2)).collect();
+    fs::write(path.join("y.csv"), format!("image,cat,=dog\n{csv}")).unwrap();
+    let csv: String = (0..30).map(|row| format!("t{row},1,{}\n", row % 2)).collect();
+    fs::write(path.join("yt.csv"), format!("image,=dog,cat\n{csv}")).unwrap();
+    let names: String = (0..30).map(|row| format!("t{row}\n")).collect();
+    fs::write(path.join("test_names.txt"), names).unwrap();
+    let train = ["--features", "x.npy", "--names", "names.txt", "--labels", "y.csv"];
+    let tests = ["--test", "xt.npy", "--test-names", "test_names.txt", "--test-labels", "yt.csv"];
+    let given = [&["convert"][..], &train, &tests].concat();
+    let (code, text, error) = lacuna(path, &[&given[..], &["--out", "set/"]].concat());
+    assert_eq!(code, 0, "{error}");
+    assert!(text.contains("240 training rows and 30 test rows"), "{text}");
+    let read = lacuna_formats::SpmlFolder::new(path.join("set")).load().unwrap();
+    assert_eq!(read.train.classes, ["cat", "=dog"]);
+    assert_eq!(read.train.names.unwrap()[3], "3.jpg");
+    assert_eq!(read.test.names.unwrap()[29], "t29");
+    assert_eq!(read.test.features.values(), test);
+    let positive = |row: usize, class: usize| read.train.truth.get(row, class).is_positive();
+    assert!((0..ROWS).all(|row| positive(row, 0) == (row % 2 == 1) && positive(row, 1) == (row % 3 == 2)));
+    assert!((0..30).all(|row| read.test.truth.get(row, 1).is_positive()));
+    assert!(read.train.observed.is_none());
+    // Observed labels go along, and the second way of naming the output.
+    assert_eq!(lacuna(path, &["mask", "set", "--out", "set", "--seed", "3"]).0, 0);
+    for more in [&["set", "again/"][..], &["set", "named", "--to", "spml"]] {
+        let (code, _, error) = lacuna(path, &[&["convert"][..], more].concat());
+        assert_eq!(code, 0, "{error}");
+        let (one, other) = (path.join("set"), path.join(more[1]));
+        let load = |path| lacuna_formats::SpmlFolder::new(path).load().unwrap();
+        assert_eq!(load(one), load(other));
+    }
+    assert!(path.join("again/formatted_train_labels_obs.npy").exists());
+    // What is there is replaced with --force, what was read never, and a folder with other files never.
+    let again = |more: &[&str]| lacuna(path, &[&["convert", "set"][..], more].concat());
+    let (code, _, error) = again(&["again"]);
+    assert!(code == 2 && error.contains("again") && error.contains("not overwritten"), "{error}");
+    assert_eq!(again(&["again", "--force"]).0, 0);
+    let (code, _, error) = again(&["set/", "--force"]);
+    assert!(code == 2 && error.contains("has read the file"), "{error}");
+    let (code, _, error) = again(&[".", "--force"]);
+    assert!(code == 2 && error.contains("other files"), "{error}");
+    // What the layout cannot hold.
+    let complete = ["convert", "--features", "x.npy", "--labels", "y.npy", "--out", "new/"];
+    let (code, _, error) = lacuna(path, &complete);
+    assert!(code == 2 && error.contains("--test FILE"), "{error}");
+    let unknown = ["--test", "xt.npy", "--test-labels", "yt.npy", "--label-convention", "spml"];
+    let seen = ["convert", "--features", "x.npy", "--labels", "seen.npy", "--out", "new/"];
+    let (code, _, error) = lacuna(path, &[&seen[..], &unknown].concat());
+    assert!(code == 2 && error.contains("some labels of") && error.contains("seen.npy"), "{error}");
+    assert!(!path.join("new").exists());
+    let left = fs::read_dir(path)
+        .unwrap()
+        .filter(|entry| entry.as_ref().unwrap().file_name().to_string_lossy().starts_with(".lacuna"));
+    assert_eq!(left.count(), 0);
+    assert_eq!(lacuna(path, &["convert", "set"]).0, 2);
+}
+
+#[test]
 fn completions_and_pages_name_every_command() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path();
@@ -419,6 +482,7 @@ fn completions_and_pages_name_every_command() {
         "calibrate",
         "export",
         "compare",
+        "audit",
         "convert",
         "doctor",
         "mask",

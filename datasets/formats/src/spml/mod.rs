@@ -1,6 +1,7 @@
 //! The folder layout of the single-positive papers and of everything built on their code.
 
 mod labels;
+mod write;
 
 use crate::arrays::features::npy_features;
 use crate::input::read_bounded;
