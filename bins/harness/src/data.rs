@@ -125,8 +125,9 @@ impl Cut {
 impl Opened {
     /// Reads all files of a source, whose labels have to be complete; those of a task's classes alone, if they are lists.
     pub(crate) fn new(source: &DataSource, task: Option<ClassTask>) -> Result<Self, HarnessError> {
-        let Dataset { name, caveat, mut train, strong, background, test, notes, files, source: resolved } =
-            source.open()?;
+        let Dataset {
+            name, caveat, mut train, strong, background, test, notes, files, source: resolved, ..
+        } = source.open()?;
         let Some(mut test) = test else {
             return Err(HarnessError::Setting(format!(
                 "{} has no test rows: name them with --test FILE",

@@ -168,7 +168,7 @@ pub fn top_changes(audit: &Audit, n: usize) -> Vec<Change> {
     audit.top(n).into_iter().enumerate().map(change).collect()
 }
 
-/// Labels with changes. The cells are those of the rows and classes of the audit.
+/// Labels with changes: those that were given to the audit, in their own order and with all of their rows.
 ///
 /// # Panics
 /// For a cell outside the labels.
@@ -177,6 +177,6 @@ pub fn apply(observed: &ObservedLabels, changes: &[Change]) -> ObservedLabels {
     let mut labels: LabelMatrix = observed.matrix().clone();
     changes
         .iter()
-        .for_each(|change| labels.set(change.cell.row_index, change.cell.class_index, change.label));
+        .for_each(|change| labels.set(change.cell.label_row, change.cell.class_index, change.label));
     labels.into()
 }

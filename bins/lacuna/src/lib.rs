@@ -79,7 +79,7 @@ pub use lacuna_labels::{FeatureError, Features, Label, LabelError, LabelMatrix, 
 pub use lacuna_train::{
     Audit, AuditOptions, Calibrated, Calibration, CalibrationScores, Candidate, ChosenThresholds,
     ClassReport, ClassThreshold, CnnSpec, CompareOptions, Compared, Comparison, Contestant, EvalReport,
-    FeatureSource, Fingerprints, Fit, Goal, Head, HiddenPositives, Input, JudgedRows, LabelSource, MlpSpec,
-    Model, ModelError, Named, NamedMetric, Predictions, Progress, Stage, Table, TrainError, TrainedWith,
-    Transform, Weights, audit, compare, hold_out, minimises,
+    FeatureSource, Fingerprints, Fit, Gain, Goal, Head, HiddenPositives, Input, JudgedRows, LabelSource,
+    MlpSpec, Model, ModelError, Named, NamedMetric, Predictions, Progress, Retrained, Stage, Table,
+    TrainError, TrainedWith, Transform, Weights, audit, compare, hold_out, minimises,
 };

@@ -233,3 +233,151 @@ fn labels_are_not_corrected_without_answers_or_a_number() {
         assert_eq!((code, text.as_str()), (2, ""), "{wrong:?}");
     }
 }
+
+/// Features of r0 to r159, labels of x0 to x9 and of r0 to r149 backwards, and test rows. The class `cat` is the sign of the first
+/// feature, `dog` that of the second, and every third label is missing.
+fn write_two_orders(folder: &Path) {
+    let save = |name: &str, rows: usize, values: Vec<f32>| {
+        let array = lacuna_formats::NpyArray::new(vec![rows, 2], lacuna_formats::NpyData::F32(values));
+        array.unwrap().save(lacuna_formats::Destination::replacing(&folder.join(name))).unwrap();
+    };
+    let value = |i: usize| (i as f32 * 12.9898).sin();
+    save("x.npy", 160, (0..320).map(value).collect());
+    save("xt.npy", 60, (0..120).map(|i| value(i + 1_000)).collect());
+    let names: String = (0..160).map(|row| format!("r{row}\n")).collect();
+    fs::write(folder.join("names.txt"), names).unwrap();
+    let seen = |i: usize| i32::from(value(i) > 0.0 && !(i / 2 + i).is_multiple_of(3));
+    let mut labels = String::from("id,cat,dog\n");
+    (0..10).for_each(|row| labels += &format!("x{row},{},{}\n", row % 2, row / 5));
+    (0..150).rev().for_each(|row| labels += &format!("r{row},{},{}\n", seen(2 * row), seen(2 * row + 1)));
+    fs::write(folder.join("y.csv"), labels).unwrap();
+    let truth = (0..60).map(|row| {
+        let of = |class: usize| u8::from(value(1_000 + 2 * row + class) > 0.0);
+        format!("t{row},{},{}\n", of(0), of(1))
+    });
+    fs::write(folder.join("yt.csv"), format!("id,cat,dog\n{}", truth.collect::<String>())).unwrap();
+    let names: String = (0..60).map(|row| format!("t{row}\n")).collect();
+    fs::write(folder.join("test_names.txt"), names).unwrap();
+}
+
+const TWO: [&str; 8] =
+    ["--features", "x.npy", "--names", "names.txt", "--labels", "y.csv", "--label-convention", "binary-an"];
+
+#[test]
+fn corrected_labels_have_the_rows_of_the_file_in_its_order() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    write_two_orders(path);
+    let (code, text, error) = run(path, &[&TWO[..], &["--apply", "new", "--top", "12"]].concat(), "");
+    assert_eq!(code, 0, "{error}");
+    let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(
+        words.contains(
+            "labels.npy has the 160 rows of y.csv in the order of that file, 10 of which were not audited"
+        ) && words.contains("rows.txt names them"),
+        "{words}"
+    );
+    let names = fs::read_to_string(path.join("new/rows.txt")).unwrap();
+    let names: Vec<&str> = names.lines().collect();
+    assert_eq!((names.len(), names[0], names[10], names[159]), (160, "x0", "r149", "r0"));
+    let (rows, classes, after) = {
+        let array = lacuna_formats::NpyArray::open(path.join("new/labels.npy")).unwrap();
+        array.into_f32_matrix().unwrap()
+    };
+    assert_eq!((rows, classes), (160, 2));
+    let csv = fs::read_to_string(path.join("y.csv")).unwrap();
+    let mut expected: Vec<f32> = csv
+        .lines()
+        .skip(1)
+        .flat_map(|line| line.split(',').skip(1).map(|cell| cell.parse::<f32>().unwrap()).collect::<Vec<_>>())
+        .collect();
+    let diff = fs::read_to_string(path.join("new/diff.csv")).unwrap();
+    assert!(diff.starts_with("rank,row,class,row_index,class_index,old,new,answered\n1,r"), "{diff}");
+    for line in diff.lines().skip(1) {
+        let fields: Vec<&str> = line.split(',').collect();
+        let row: usize = fields[3].parse().unwrap();
+        assert_eq!(names[row], fields[1], "{line}");
+        assert_eq!(fields[5..], ["0", "1", "false"], "{line}");
+        expected[2 * row + usize::from(fields[2] == "dog")] = 1.0;
+    }
+    assert_eq!(diff.lines().count(), 13);
+    assert_eq!(after, expected);
+    // Rows that were not picked keep theirs too.
+    fs::write(path.join("some.txt"), (0..140).map(|row| format!("r{row}\n")).collect::<String>()).unwrap();
+    let picked = ["--rows", "some.txt", "--apply", "some", "--top", "12", "--json"];
+    let (code, text, error) = run(path, &[&TWO[..], &picked].concat(), "");
+    assert_eq!(code, 0, "{error}");
+    assert!(text.contains("20 of which were not audited"), "{text}");
+    let array = lacuna_formats::NpyArray::open(path.join("some/labels.npy")).unwrap();
+    assert_eq!(array.shape(), [160, 2]);
+}
+
+#[test]
+fn a_head_of_the_corrected_labels_is_measured_beside_one_of_the_given_labels() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    write_two_orders(path);
+    let (code, _, error) = run(path, &[&TWO[..], &["--retrain", "head"]].concat(), "");
+    assert!(code == 2 && error.contains("--retrain needs answers"), "{error}");
+    let (code, text, error) = run(path, &[&TWO[..], &["--retrain", "head", "--top", "20"]].concat(), "");
+    assert_eq!(code, 0, "{error}");
+    assert!(error.contains("nobody knows how many of them are wrong"), "{error}");
+    assert!(text.contains("nothing was measured") && path.join("head/head.safetensors").exists(), "{text}");
+    let (code, _, error) = run(path, &[&TWO[..], &["--retrain", "head", "--top", "20"]].concat(), "");
+    assert!(code == 2 && error.contains("head.safetensors"), "{error}");
+    // With questions: nothing before the last answer.
+    let rows = ["--test", "xt.npy", "--test-names", "test_names.txt", "--test-labels", "yt.csv"];
+    let test = [&rows[..], &["--retrain", "better"]].concat();
+    let ask = [&TWO[..], &test, &["--ask", "40", "--sheet", "s.csv"]].concat();
+    let (code, _, error) = run(path, &ask, "");
+    assert!(code == 0 && error.contains("wait for the answers") && !path.join("better").exists(), "{error}");
+    for sheet in ["s.csv", "s-test.csv"] {
+        let text = fs::read_to_string(path.join(sheet)).unwrap();
+        let filled = text.lines().enumerate().map(|(i, line)| {
+            let mut fields = line.split(',');
+            let row: Option<usize> = fields.nth(1).and_then(|name| name.strip_prefix('r')?.parse().ok());
+            let class = usize::from(fields.next() == Some("dog"));
+            let value = |row: usize| ((2 * row + class) as f32 * 12.9898).sin();
+            match (i, row) {
+                (0, _) => format!("{line}\n"),
+                (_, row) => format!("{line}{}\n", if value(row.unwrap()) > 0.0 { "y" } else { "n" }),
+            }
+        });
+        let filled: String = filled.collect();
+        fs::write(path.join(sheet), filled).unwrap();
+        assert_eq!(run(path, &[&ask[..], &["--force"]].concat(), "").0, 0);
+    }
+    let (code, text, error) = run(path, &[&ask[..], &["--force"]].concat(), "");
+    assert_eq!(code, 0, "{error}");
+    let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(
+        words.contains("test mAP ") && words.contains("95 % by paired bootstrap of 60 test rows"),
+        "{words}"
+    );
+    let (code, json, error) = run(path, &[&ask[..], &["--force", "--json"]].concat(), "");
+    assert_eq!(code, 0, "{error}");
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    let gain = &json["retrained"]["gain"];
+    let number = |name: &str| gain[name].as_f64().unwrap();
+    assert!(number("low") <= number("difference") && number("difference") <= number("high"), "{gain}");
+    assert!((number("after") - number("before") - number("difference")).abs() < 1e-9, "{gain}");
+    assert_eq!(json["retrained"]["loss"], "label-frequency");
+    // The head is the one that was measured.
+    let mut eval = Command::cargo_bin("lacuna").unwrap();
+    let eval = eval.current_dir(path).args([
+        "eval",
+        "--model",
+        "better",
+        "--features",
+        "xt.npy",
+        "--labels",
+        "yt.csv",
+        "--names",
+        "test_names.txt",
+    ]);
+    let output = eval.args(["--complete", "--metrics", "map-present", "--json"]).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let eval: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let text = eval.to_string();
+    assert!(text.contains(&format!("{}", number("after"))), "{text} {gain}");
+}

@@ -1,8 +1,8 @@
 //! A data set that was opened.
 
 use crate::DataSource;
-use lacuna_formats::Table;
-use lacuna_labels::Features;
+use lacuna_formats::{LabelTable, Strings, Table};
+use lacuna_labels::{Features, ObservedLabels};
 use std::path::PathBuf;
 
 /// Training rows and, if any, test rows.
@@ -14,6 +14,8 @@ pub struct Dataset {
     pub caveat: Option<&'static str>,
     /// The training rows.
     pub train: Table,
+    /// The labels of the training rows as their own file has them, where it is another than that of the features.
+    pub file_labels: Option<FileLabels>,
     /// A second extraction of the features of the training rows, in their order.
     pub strong: Option<Features>,
     /// Background rows: points of the space of the features, without labels.
@@ -26,6 +28,23 @@ pub struct Dataset {
     pub files: Vec<PathBuf>,
     /// What was opened, with what the files left open filled in: the format and the features that were chosen.
     pub source: DataSource,
+}
+
+/// Labels of a separate file, with all of its rows in its order, whether they have features or not.
+#[derive(Clone, Debug)]
+pub struct FileLabels {
+    /// The file.
+    pub path: PathBuf,
+    /// One name a row, where the file has names.
+    pub names: Option<Strings>,
+    /// One name a class.
+    pub classes: Strings,
+    /// The labels.
+    pub labels: LabelTable,
+    /// Observed labels, where the file keeps them beside the true ones.
+    pub observed: Option<ObservedLabels>,
+    /// For each training row its row in the file.
+    pub row_of: Vec<usize>,
 }
 
 impl Dataset {

@@ -29,7 +29,7 @@ mod source;
 mod strong;
 
 pub use choices::{Convention, Match, Missing, Unlisted};
-pub use dataset::{Dataset, with_further};
+pub use dataset::{Dataset, FileLabels, with_further};
 pub use embedded::{EmbeddedSet, embedded_set, embedded_sets};
 pub use error::SourceError;
 pub use source::DataSource;

@@ -1,6 +1,6 @@
 //! Reading the files of a data set and joining features, names and labels of separate files.
 
-use crate::{DataSource, Match, SourceError};
+use crate::{DataSource, FileLabels, Match, SourceError};
 use lacuna_formats::{
     Content, FORMATS, FormatError, Limits, ReadOptions, Strings, Table, files_read, format, join_tables,
     open_data, read_names, recognised, shown,
@@ -17,6 +17,8 @@ pub(crate) struct Reader<'a> {
     pub(crate) files: Vec<PathBuf>,
     /// Names of the formats of these files.
     pub(crate) formats: Vec<&'static str>,
+    /// Those of the file that was joined last.
+    pub(crate) file_labels: Option<FileLabels>,
 }
 
 impl Reader<'_> {
@@ -128,7 +130,22 @@ impl Reader<'_> {
         let named = |names: &Option<Strings>| names.is_some();
         let unnamed = !named(&features.names) && !named(&labels.names);
         let differences = differences(features.names.as_ref(), labels.names.as_ref());
+        let file = labels.labels.clone().map(|own| FileLabels {
+            path: path.into(),
+            names: labels.names.clone(),
+            classes: labels.classes.clone(),
+            labels: own,
+            observed: labels.observed.clone(),
+            row_of: Vec::new(),
+        });
         let (table, join) = join_tables(features, labels, by.into(), &Limits::default())?;
+        self.file_labels = file.map(|file| {
+            let row_of = match &join {
+                Some(join) => join.pairs.iter().map(|(_, row)| *row).collect(),
+                None => (0..table.rows()).collect(),
+            };
+            FileLabels { row_of, ..file }
+        });
         let files = format!("{} and {}", of_features.display(), of_labels.display());
         match join {
             Some(join) => self.notes.push(format!("{files} joined by name: {join}")),

@@ -227,6 +227,7 @@ impl DataSource {
             name: name.to_string(),
             caveat: Some(entry.caveat),
             train: table(train),
+            file_labels: None,
             strong: None,
             background: None,
             test: Some(table(test)),
@@ -237,7 +238,13 @@ impl DataSource {
     }
 
     fn open_files(&self, path: &Path) -> Result<Dataset, SourceError> {
-        let mut reader = Reader { source: self, notes: Vec::new(), files: Vec::new(), formats: Vec::new() };
+        let mut reader = Reader {
+            source: self,
+            notes: Vec::new(),
+            files: Vec::new(),
+            formats: Vec::new(),
+            file_labels: None,
+        };
         if embedded_set(self.given()).is_some() {
             reader.notes.push(format!("{}: this is read, not the embedded set of that name", path.display()));
         }
@@ -287,6 +294,8 @@ impl DataSource {
         let train =
             reader.complete(train, names, labels, |reader, path| Ok(reader.read(path, &of_labels)?.train))?;
 
+        let file_labels = reader.file_labels.take();
+
         // Test labels are read by their own: no convention, and the classes of the training rows, unless those are
         // numbers.
         let classes = Some(train.classes.clone()).filter(|classes| {
@@ -324,7 +333,8 @@ impl DataSource {
                 return Err(SourceError::Setting(problem));
             }
             let Reader { notes, files, .. } = reader;
-            return Ok(self.dataset(path, chosen, train, None, notes, files));
+            let data = self.dataset(path, chosen, train, None, notes, files);
+            return Ok(Dataset { file_labels, ..data });
         };
         let test_features = test.path.display().to_string();
         let test = reader.complete(test, test_names, test_labels, |reader, path| {
@@ -342,7 +352,8 @@ impl DataSource {
             ));
         }
         let Reader { notes, files, .. } = reader;
-        Ok(self.dataset(path, chosen, train, Some(test), notes, files))
+        let data = self.dataset(path, chosen, train, Some(test), notes, files);
+        Ok(Dataset { file_labels, ..data })
     }
 
     /// Refuses an option that none of the files has a use for: it would be given in vain, without a word.
@@ -389,6 +400,7 @@ impl DataSource {
             name,
             caveat: None,
             train,
+            file_labels: None,
             strong: None,
             background: None,
             test,

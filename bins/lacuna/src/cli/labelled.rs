@@ -42,11 +42,26 @@ pub struct Labelled {
     pub image: Option<[usize; 3]>,
 }
 
+/// Labels as their file has them: with all of its rows, in its order.
+#[derive(Clone, Debug)]
+pub struct Given {
+    /// The file.
+    pub path: PathBuf,
+    /// Names of the rows, where there are some.
+    pub names: Option<Strings>,
+    /// Labels, as they were observed.
+    pub observed: ObservedLabels,
+    /// For each row of the data its row here.
+    pub row_of: Vec<usize>,
+}
+
 /// What a command reads.
 #[derive(Debug)]
 pub struct Opened {
     /// The rows, those to train on where there are others.
     pub rows: Labelled,
+    /// The labels of the file that the rows have theirs from.
+    pub given: Given,
     /// Test rows, where there are some.
     pub test: Option<Labelled>,
     /// Every file that was read.
@@ -76,7 +91,7 @@ impl LabelledInput {
             self.complete || args.label_convention.is_some() || matches!(args.unlisted, Some(Rest::Negative));
         let listed = stated || args.unlisted.is_some();
         let (written, by_format) = self.written(&data);
-        let Dataset { train, test, .. } = data;
+        let Dataset { train, test, file_labels, .. } = data;
         let observed = match (self.complete, &train.observed) {
             (false, Some(observed)) => {
                 screen::err(&format!(
@@ -93,16 +108,40 @@ impl LabelledInput {
                     Some(zeros @ Question::Zeros { .. }) if !stated => ask(&self.labels_of(&train), zeros)?,
                     _ => {}
                 }
-                if self.complete { ObservedLabels::from(labels.assume_negative()) } else { labels }
+                self.meant(labels)
             }
+        };
+        let mut given = match file_labels {
+            Some(file) => Given {
+                observed: match file.observed {
+                    Some(observed) if !self.complete => observed,
+                    _ => self.meant(file.labels.to_observed(&file.path, &Limits::default())?),
+                },
+                path: file.path,
+                names: file.names,
+                row_of: file.row_of,
+            },
+            None => Given {
+                path: train.path.clone(),
+                names: train.names.clone(),
+                row_of: (0..observed.rows()).collect(),
+                observed: observed.clone(),
+            },
         };
         let mut rows = labelled(train, observed)?;
         if let Some(path) = &self.rows {
             files.push(path.clone());
-            rows = rows.picked(path)?;
+            let picked = rows.named_in(path)?;
+            rows = rows.select(&picked);
+            given.row_of = picked.into_iter().map(|row| given.row_of[row]).collect();
         }
         let test = test.map(|table| self.test(table)).transpose()?;
-        Ok(Opened { rows, test, files })
+        Ok(Opened { rows, given, test, files })
+    }
+
+    /// Labels with what --complete says about them.
+    fn meant(&self, labels: ObservedLabels) -> ObservedLabels {
+        if self.complete { ObservedLabels::from(labels.assume_negative()) } else { labels }
     }
 
     /// Test labels are true ones by definition, except where a list has to be told what the rest is.
@@ -201,7 +240,7 @@ impl Labelled {
     }
 
     /// The rows that a file names.
-    fn picked(self, path: &Path) -> anyhow::Result<Self> {
+    fn named_in(&self, path: &Path) -> anyhow::Result<Vec<usize>> {
         let wanted = read_names(path, &Limits::default())?;
         let mut wanted: HashSet<&str> = wanted.iter().collect();
         let rows: Vec<usize> =
@@ -217,7 +256,7 @@ impl Labelled {
                 lacuna_formats::shown(name)
             );
         }
-        Ok(self.select(&rows))
+        Ok(rows)
     }
 }
 

@@ -1,38 +1,101 @@
 //! Corrected labels in a folder of their own; the data that was read stays as it is.
 
-use crate::certified::{Change, apply};
+use crate::Label;
+use crate::certified::Change;
 use crate::cli::Outputs;
-use crate::{Label, ObservedLabels};
-use anyhow::Context;
+use crate::cli::labelled::Given;
+use anyhow::{Context, bail};
 use lacuna_formats::{NpyArray, NpyData, push_name, write_atomic};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+
+/// The files of the folder.
+pub(super) struct Files {
+    labels: PathBuf,
+    /// Names of the rows, where they have some.
+    rows: Option<PathBuf>,
+    diff: PathBuf,
+}
+
+impl Files {
+    pub(super) fn new(folder: &Path, given: &Given) -> Self {
+        let rows = given.names.is_some().then(|| folder.join("rows.txt"));
+        Self { labels: folder.join("labels.npy"), rows, diff: folder.join("diff.csv") }
+    }
+
+    /// Refuses what may not be written.
+    pub(super) fn check(&self, outputs: &Outputs) -> anyhow::Result<()> {
+        let rows = self.rows.iter().map(PathBuf::as_path);
+        [&*self.labels, &self.diff].into_iter().chain(rows).try_for_each(|path| outputs.to(path).map(drop))
+    }
+
+    /// Writes the labels with the rows and in the order of their file, and every change. Returns what stands where.
+    pub(super) fn write(
+        &self,
+        outputs: &Outputs,
+        given: &Given,
+        changes: &[Change],
+    ) -> anyhow::Result<String> {
+        let folder = self.labels.parent().unwrap_or(Path::new(""));
+        std::fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
+        let corrected = corrected(given, changes)?;
+        if let (Some(path), Some(names)) = (&self.rows, &given.names) {
+            // A line is a name.
+            let lines: String = names.iter().map(|name| name.replace(['\n', '\r'], " ") + "\n").collect();
+            write_atomic(outputs.to(path)?, |file| file.write_all(lines.as_bytes()))
+                .with_context(|| path.display().to_string())?;
+        }
+        let text = diff(given, changes);
+        write_atomic(outputs.to(&self.diff)?, |file| file.write_all(text.as_bytes()))
+            .with_context(|| self.diff.display().to_string())?;
+        // What says that the folder is whole comes last.
+        corrected.save(outputs.to(&self.labels)?)?;
+        let (rows, without) =
+            (given.observed.rows(), given.observed.rows().saturating_sub(given.row_of.len()));
+        Ok(format!(
+            "labels.npy has the {rows} rows of {} in the order of that file{}{}",
+            given.path.display(),
+            match without {
+                0 => String::new(),
+                1 => ", 1 of which was not audited and has the labels that it had".to_string(),
+                _ => format!(", {without} of which were not audited and have the labels that they had"),
+            },
+            if self.rows.is_some() { "; rows.txt names them" } else { "" }
+        ))
+    }
+}
 
 /// The number of a label, in files.
 fn number(label: Label) -> i8 {
     label as i8
 }
 
-/// Writes `labels.npy` (1 positive, 0 unknown, -1 negative) and `diff.csv`.
-pub(super) fn write(
-    folder: &Path,
-    outputs: &Outputs,
-    observed: &ObservedLabels,
-    changes: &[Change],
-) -> anyhow::Result<()> {
-    let corrected = apply(observed, changes);
-    std::fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
-    let (labels, diff) = (folder.join("labels.npy"), folder.join("diff.csv"));
-    let (to_labels, to_diff) = (outputs.to(&labels)?, outputs.to(&diff)?);
-    let cells = corrected.cells().iter().map(|&label| number(label)).collect();
-    NpyArray::new(vec![corrected.rows(), corrected.classes()], NpyData::I8(cells))?.save(to_labels)?;
-    let mut text = String::from("rank,row,class,row_index,class_index,before,after,answered\n");
+fn corrected(given: &Given, changes: &[Change]) -> anyhow::Result<NpyArray> {
+    let mut labels = given.observed.matrix().clone();
+    for Change { cell, label, .. } in changes {
+        if cell.class_index >= labels.classes() {
+            bail!(
+                "{}: it does not have the class `{}`, which a label was added of",
+                given.path.display(),
+                lacuna_formats::shown(&cell.class)
+            );
+        }
+        labels.set(given.row_of[cell.row_index], cell.class_index, *label);
+    }
+    let cells = labels.cells().iter().map(|&label| number(label)).collect();
+    Ok(NpyArray::new(vec![labels.rows(), labels.classes()], NpyData::I8(cells))?)
+}
+
+/// A line for each change; rows are those of `labels.npy`.
+fn diff(given: &Given, changes: &[Change]) -> String {
+    let mut text = String::from("rank,row,class,row_index,class_index,old,new,answered\n");
     for Change { cell, rank, label, answered } in changes {
+        let row = given.row_of[cell.row_index];
         text += &format!("{},", rank + 1);
-        push_name(&mut text, &cell.row, ',');
+        push_name(&mut text, given.names.as_ref().map_or(&*cell.row, |names| &names[row]), ',');
         text.push(',');
         push_name(&mut text, &cell.class, ',');
-        let (before, after) = (number(cell.label), number(*label));
-        text += &format!(",{},{},{before},{after},{answered}\n", cell.row_index, cell.class_index);
+        let (old, new) = (number(cell.label), number(*label));
+        text += &format!(",{row},{},{old},{new},{answered}\n", cell.class_index);
     }
-    write_atomic(to_diff, |file| file.write_all(text.as_bytes())).with_context(|| diff.display().to_string())
+    text
 }

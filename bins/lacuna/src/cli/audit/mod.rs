@@ -6,14 +6,15 @@ mod ask;
 mod entry;
 mod page;
 mod pictures;
+mod retrain;
 mod sheet;
 mod write;
 
 pub use write::Layout;
 
 use super::{LabelledInput, Outputs, Watched, screen};
-use crate::certified::{Basis, Certificate, Review, Settings, top_changes};
-use crate::{Audit, AuditOptions, Fit, ObservedLabels};
+use crate::certified::{Basis, Certificate, Change, Review, Settings, top_changes};
+use crate::{Audit, AuditOptions, Fit};
 use answers::Answers;
 use anyhow::{Context, bail};
 use clap::Args;
@@ -21,6 +22,7 @@ use entry::Entry;
 use lacuna_formats::same_file;
 use page::{NO_PERCENTAGE, Page};
 use pictures::Pictures;
+use retrain::Outcome;
 use serde_json::json;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
@@ -53,7 +55,7 @@ pub struct AuditArgs {
     #[arg(long, value_name = "N")]
     top: Option<usize>,
     /// Lists labelled positives that are probably wrong in place of labels that are missing
-    #[arg(long, conflicts_with_all = ["ask", "apply"])]
+    #[arg(long, conflicts_with_all = ["ask", "apply", "retrain"])]
     wrong: bool,
     /// Folder with pictures that are called as the rows; the page and the questions link to them
     #[arg(long, value_name = "DIR")]
@@ -76,9 +78,13 @@ pub struct AuditArgs {
     /// Confidence that the share is kept to
     #[arg(long, value_name = "P", default_value_t = 0.95)]
     confidence: f64,
-    /// Folder for corrected labels (labels.npy, diff.csv); needs all answers, or --top N
+    /// Folder for corrected labels, with the rows of the file of labels in its order (labels.npy, rows.txt, diff.csv); needs all answers,
+    /// or --top N
     #[arg(long, value_name = "DIR")]
     apply: Option<PathBuf>,
+    /// Folder for a head of the corrected labels, measured on test rows beside one of the given labels; needs all answers, or --top N
+    #[arg(long, value_name = "DIR")]
+    retrain: Option<PathBuf>,
     /// Prints JSON
     #[arg(long)]
     json: bool,
@@ -95,7 +101,8 @@ const EXAMPLES: &str = "Examples:
   lacuna audit DATA --ask 200 --out list.html --images photos/
   lacuna audit DATA --wrong                         labels that are probably wrong
   lacuna audit DATA --ask 200 --sheet sheet.csv     fill in `answer`, run again, twice
-  lacuna audit DATA --ask 200 --apply corrected/    labels with the certified list";
+  lacuna audit DATA --ask 200 --apply corrected/    labels with the certified list
+  lacuna audit DATA --ask 200 --retrain better/     and a head of them";
 
 const CODES: &str = "Exit codes:
   0    done; also where questions are left
@@ -113,9 +120,13 @@ pub fn run(args: &AuditArgs) -> anyhow::Result<()> {
         (Some(path), None) => Some(Layout::of(path)?),
         (None, _) => None,
     };
-    if args.apply.is_some() && args.ask.is_none() && args.top.is_none() {
+    let changing = [("apply", &args.apply), ("retrain", &args.retrain)];
+    if let Some((option, _)) = changing.iter().find(|(_, folder)| folder.is_some())
+        && args.ask.is_none()
+        && args.top.is_none()
+    {
         bail!(
-            "--apply needs answers (--ask 200), or --top N for the first N cells, of which nobody knows how many are wrong"
+            "--{option} needs answers (--ask 200), or --top N for the first N cells, of which nobody knows how many are wrong"
         );
     }
     if let Some(folder) = args.images.as_ref().filter(|folder| !folder.is_dir()) {
@@ -141,12 +152,16 @@ pub fn run(args: &AuditArgs) -> anyhow::Result<()> {
     if let Some(path) = &args.out {
         outputs.to(path)?;
     }
-    if let Some(folder) = &args.apply {
-        outputs.to(&folder.join("labels.npy"))?;
-        outputs.to(&folder.join("diff.csv"))?;
+    let files = args.apply.as_ref().map(|folder| apply::Files::new(folder, &data.given));
+    if let Some(files) = &files {
+        files.check(&outputs)?;
     }
-    let (rows, observed) = (&data.rows, &data.rows.observed);
-    let options = AuditOptions { fit: Fit::new(&args.loss), folds: args.folds, seed: args.seed };
+    if let Some(folder) = &args.retrain {
+        retrain::FILES.iter().try_for_each(|name| outputs.to(&folder.join(name)).map(drop))?;
+    }
+    let rows = &data.rows;
+    let fit = Fit::new(&args.loss).seed(args.seed);
+    let options = AuditOptions { fit: fit.clone(), folds: args.folds, seed: args.seed };
     let watched = Watched::new();
     let options = watched.hook().into_iter().fold(options, AuditOptions::on_progress);
     let audit = options.run(rows, rows)?;
@@ -178,13 +193,44 @@ pub fn run(args: &AuditArgs) -> anyhow::Result<()> {
         write::write(path, layout, &outputs, &entries, (&about, &pictures))?;
         screen::info(&format!("written: {}, {} entries", path.display(), entries.len()));
     }
-    if let Some(folder) = &args.apply {
-        report.apply(folder, args.top, &outputs, observed)?;
+    let changes = report.changes(args.top)?;
+    let waits = || {
+        screen::err("note: --apply and --retrain wait for the answers: nothing was corrected");
+    };
+    let (mut applied, mut retrained) = (None, None);
+    match &changes {
+        Some(changes) => {
+            if let Some(files) = &files {
+                let order = files.write(&outputs, &data.given, changes)?;
+                let [added, negative] = kinds(changes);
+                applied = Some(format!(
+                    "written: {}: {added} labels added, {negative} called negative by an answer; {order}",
+                    args.apply.as_deref().unwrap_or(Path::new("")).display()
+                ));
+            }
+            if let Some(folder) = &args.retrain {
+                let data = (rows, data.test.as_ref());
+                retrained = Some(retrain::run(&fit, data, changes, folder, args.force)?);
+            }
+        }
+        None if args.apply.is_some() || args.retrain.is_some() => waits(),
+        None => {}
     }
-    match args.json {
-        true => screen::json(&(serde_json::to_string(&report.json(&entries))? + "\n")),
-        false => report.print(&sentences, &entries, args.out.is_none()),
+    if args.json {
+        let value = report.json(&entries, applied.as_deref(), retrained.as_ref());
+        return screen::json(&(serde_json::to_string(&value)? + "\n"));
     }
+    report.print(&sentences, &entries, args.out.is_none())?;
+    let mut more: Vec<String> = applied.into_iter().collect();
+    more.extend(retrained.iter().flat_map(|retrained| retrained.sentences()));
+    let text: String = more.iter().map(|line| screen::wrapped(line, 2) + "\n").collect();
+    if text.is_empty() { Ok(()) } else { screen::out(&text) }
+}
+
+/// Labels that were added and labels that an answer calls negative.
+fn kinds(changes: &[Change]) -> [usize; 2] {
+    let added = changes.iter().filter(|change| change.label.is_positive()).count();
+    [added, changes.len() - added]
 }
 
 /// What is written and printed.
@@ -300,33 +346,21 @@ impl Report<'_> {
         [100, 300, 1_000, 3_000, 10_000].into_iter().filter(|cut| *cut <= self.audit.len()).collect()
     }
 
-    fn apply(
-        &self,
-        folder: &Path,
-        top: Option<usize>,
-        outputs: &Outputs,
-        observed: &ObservedLabels,
-    ) -> anyhow::Result<()> {
-        let changes = match (&self.review, &self.certificate, top) {
-            (_, _, Some(n)) if self.review.is_none() => top_changes(self.audit, n),
-            (Some(review), Some(certificate), _) if certificate.complete => review.changes(certificate),
-            (Some(_), Some(_), _) => {
-                screen::err("note: --apply waits for the answers: nothing was corrected");
-                return Ok(());
-            }
-            _ => bail!("--apply needs answers (--ask 200) or --top N"),
-        };
-        apply::write(folder, outputs, observed, &changes)?;
-        let positives = changes.iter().filter(|change| change.label.is_positive()).count();
-        screen::info(&format!(
-            "written: {}, {positives} labels added, {} called negative by an answer",
-            folder.display(),
-            changes.len() - positives
-        ));
-        Ok(())
+    /// What --apply and --retrain change; `None` while questions are open, or where nothing is asked and no number was given.
+    fn changes(&self, top: Option<usize>) -> anyhow::Result<Option<Vec<Change>>> {
+        Ok(match (&self.review, &self.certificate, top) {
+            (Some(review), Some(certificate), _) => certificate.complete.then(|| review.changes(certificate)),
+            (None, _, Some(n)) if !self.wrong => Some(top_changes(self.audit, n)),
+            _ => None,
+        })
     }
 
-    fn json(&self, entries: &[Entry]) -> serde_json::Value {
+    fn json(
+        &self,
+        entries: &[Entry],
+        applied: Option<&str>,
+        retrained: Option<&Outcome>,
+    ) -> serde_json::Value {
         let certificate = self.certificate.as_ref().map(|c| {
             let tested = match c.basis {
                 Basis::Tested { prefix, drawn, wrong } => {
@@ -352,7 +386,7 @@ impl Report<'_> {
         let sheet = self.to_fill.as_ref().map(|path| path.display().to_string());
         json!({
             "cells": self.audit.len(), "entries": entries, "certificate": certificate, "estimates": estimates,
-            "sheet": sheet, "notes": self.audit.notes(),
+            "sheet": sheet, "applied": applied, "retrained": retrained, "notes": self.audit.notes(),
         })
     }
 
