@@ -218,6 +218,19 @@ fn sheets_are_filled_in_two_rounds() {
 }
 
 #[test]
+fn lists_of_wrong_labels_do_not_call_them_missing() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    write_set(path);
+    for out in ["w.html", "w.json"] {
+        let (code, _, error) = run(path, &with(&["--wrong", "--out", out]), "");
+        assert_eq!(code, 0, "{error}");
+        let text = fs::read_to_string(path.join(out)).unwrap();
+        assert!(text.contains("wrong") && !text.contains("missing"), "{text}");
+    }
+}
+
+#[test]
 fn labels_are_not_corrected_without_answers_or_a_number() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path();

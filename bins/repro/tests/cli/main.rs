@@ -1,6 +1,8 @@
 //! The program as a user meets it.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a test says what it skipped")]
 
+#[path = "../../../lacuna/tests/browser/mod.rs"]
+mod browser;
 mod cases;
 mod class_slices;
 mod data_args;

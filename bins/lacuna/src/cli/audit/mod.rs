@@ -189,7 +189,7 @@ pub fn run(args: &AuditArgs) -> anyhow::Result<()> {
     let sentences = report.sentences();
     if let (Some(path), Some(layout)) = (&args.out, layout) {
         let given = args.input.input().given().display().to_string();
-        let about = Page { data: &given, sentences: &sentences };
+        let about = Page { data: &given, sentences: &sentences, wrong: args.wrong };
         write::write(path, layout, &outputs, &entries, (&about, &pictures))?;
         screen::info(&format!("written: {}, {} entries", path.display(), entries.len()));
     }

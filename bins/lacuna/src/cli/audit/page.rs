@@ -1,7 +1,7 @@
 //! The list as a page: the first entries of each class. One file, without scripts; text of files is escaped.
 
 use super::entry::Entry;
-use lacuna_formats::shown;
+use crate::cli::screen;
 use std::collections::BTreeMap;
 
 /// Entries of a class on the page.
@@ -13,6 +13,8 @@ pub(super) struct Page<'a> {
     pub(super) data: &'a str,
     /// Sentences about the list.
     pub(super) sentences: &'a [String],
+    /// Labelled positives are listed, and not labels that are missing.
+    pub(super) wrong: bool,
 }
 
 /// Why a list without answers has no percentage.
@@ -23,17 +25,18 @@ pub(super) const NO_PERCENTAGE: &str = "How many of these are really missing is 
 /// The style: colours follow the theme of the reader, columns the width.
 const STYLE: &str = ":root{color-scheme:light dark;--line:#8885;--soft:#777}\
 @media(prefers-color-scheme:dark){:root{--soft:#aaa}}\
-body{font:16px/1.5 system-ui,sans-serif;margin:0 auto;padding:1rem;max-width:90rem}\
-h1{font-size:1.5rem}h2{font-size:1.15rem;margin:2rem 0 .5rem;overflow-wrap:anywhere}\
-ol{list-style:none;margin:0;padding:0;display:grid;gap:.5rem;grid-template-columns:repeat(auto-fill,minmax(min(13rem,100%),1fr))}\
-li{border:1px solid var(--line);border-radius:.4rem;padding:.5rem;overflow-wrap:anywhere;min-width:0}\
+body{font:16px/1.5 system-ui,sans-serif;margin:0 auto;padding:1rem;max-width:90rem;overflow-wrap:anywhere}\
+h1{font-size:1.5rem}h2{font-size:1.15rem;margin:2rem 0 .5rem}h2 small{font-weight:normal}\
+ol{list-style:none;margin:0;padding:0;display:grid;gap:.5rem;grid-template-columns:repeat(auto-fill,minmax(min(max(9.5rem,15%),100%),1fr))}\
+li{border:1px solid var(--line);border-radius:.4rem;padding:.5rem;min-width:0}\
 img{display:block;max-width:100%;height:9rem;object-fit:contain;margin-bottom:.3rem}\
 small{color:var(--soft)}p{max-width:45rem}";
 
-/// Text between tags or in an attribute.
+/// Text between tags or in an attribute, as a whole: who looks for a row needs all of its name. What would act on the direction of
+/// the text is shown as an escape.
 fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
+    for c in screen::clean(text).chars() {
         match c {
             '&' => out += "&amp;",
             '<' => out += "&lt;",
@@ -55,7 +58,8 @@ pub(super) fn page(about: &Page<'_>, entries: &[Entry], link: impl Fn(&str) -> O
     // Classes with the most entries first.
     let mut classes: Vec<_> = classes.into_iter().collect();
     classes.sort_by(|a, b| b.1.len().cmp(&a.1.len()).then(a.0.cmp(b.0)));
-    let title = format!("Labels that are probably missing: {}", escaped(&shown(about.data)));
+    let what = if about.wrong { "wrong" } else { "missing" };
+    let title = format!("Labels that are probably {what}: {}", escaped(about.data));
     let mut text = format!(
         "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\
          <meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\
@@ -68,18 +72,22 @@ pub(super) fn page(about: &Page<'_>, entries: &[Entry], link: impl Fn(&str) -> O
     for (class, entries) in classes {
         text += &format!(
             "<section><h2>{} <small>{} in the list{}</small></h2><ol>\n",
-            escaped(&shown(class)),
+            escaped(class),
             entries.len(),
-            if entries.len() > OF_CLASS { format!(", the first {OF_CLASS}") } else { String::new() }
+            if entries.len() > OF_CLASS {
+                format!(", the first {OF_CLASS} are shown")
+            } else {
+                String::new()
+            }
         );
         for entry in entries.iter().take(OF_CLASS) {
-            let row = escaped(&shown(&entry.row));
+            let row = escaped(&entry.row);
             let picture = link(&entry.row)
                 .map(|link| format!("<img loading=\"lazy\" src=\"{}\" alt=\"{row}\">", escaped(&link)));
             let probability = entry.probability.map(|p| format!(", probability {p:.2}")).unwrap_or_default();
             let reason = match entry.reason.is_empty() {
                 true => String::new(),
-                false => format!("<br><small>{}</small>", escaped(&shown(&entry.reason))),
+                false => format!("<br><small>{}</small>", escaped(&entry.reason)),
             };
             text += &format!(
                 "<li>{}{row}<br><small>rank {}, score {:.3}{probability}</small>{reason}</li>\n",
@@ -109,10 +117,12 @@ mod tests {
             reason: name.into(),
         };
         let sentences = [name.to_string()];
-        let text = page(&Page { data: name, sentences: &sentences }, &[entry], |row| Some(format!("x{row}")));
+        let text = page(&Page { data: name, sentences: &sentences, wrong: false }, &[entry], |row| {
+            Some(format!("x{row}"))
+        });
         assert!(!text.contains("<script"), "{text}");
         assert_eq!(text.matches("&lt;script&gt;").count(), 8);
-        // Names of rows and classes do not turn the direction of the page.
-        assert!(!text.split("<section>").nth(1).unwrap().split("alt=").nth(1).unwrap().contains('\u{202e}'));
+        // Nothing turns the direction of the page.
+        assert!(!text.contains('\u{202e}') && text.contains("\\u{202e}"), "{text}");
     }
 }

@@ -58,7 +58,7 @@ pub(super) fn write(
             lines?.into_iter().map(|line| line + "\n").collect()
         }
         Layout::Html => page(about, entries, |row| pictures.link(row, folder)),
-        Layout::LabelStudio => tasks(entries, |row| pictures.link(row, folder))?,
+        Layout::LabelStudio => tasks(entries, about.wrong, |row| pictures.link(row, folder))?,
     };
     let destination = outputs.to(path)?;
     write_atomic(destination, |file| file.write_all(text.as_bytes()))
@@ -80,14 +80,15 @@ fn csv(entries: &[Entry]) -> String {
     text
 }
 
-/// One task a cell. The labelling interface has an image (or text) and choices called `missing` with yes and no.
-fn tasks(entries: &[Entry], link: impl Fn(&str) -> Option<String>) -> anyhow::Result<String> {
+/// One task a cell. The labelling interface has an image (or text) and choices called `missing`, or `wrong`, with yes and no.
+fn tasks(entries: &[Entry], wrong: bool, link: impl Fn(&str) -> Option<String>) -> anyhow::Result<String> {
     let task = |entry: &Entry| {
         let mut data = serde_json::to_value(entry)?;
-        data["question"] = format!("{}: is the label {} missing?", entry.row, entry.class).into();
+        let what = if wrong { "wrong" } else { "missing" };
+        data["question"] = format!("{}: is the label {} {what}?", entry.row, entry.class).into();
         data["image"] = link(&entry.row).into();
         let choice = serde_json::json!({
-            "from_name": "missing", "to_name": "image", "type": "choices", "value": { "choices": ["yes"] }
+            "from_name": what, "to_name": "image", "type": "choices", "value": { "choices": ["yes"] }
         });
         let prediction = serde_json::json!({
             "model_version": "lacuna audit", "score": entry.probability, "result": [choice]
