@@ -65,7 +65,8 @@ const BATCH: usize = 32;
 /// observed labels best, in a search from the middle that trains on at most 2,400 rows. Everything else is trained by Adam under a one-cycle schedule,
 /// and the epoch with the best mAP on held-out observed labels is taken.
 ///
-/// The loss `auto` is chosen by the labels: where at least half of the classes with positives have known negatives too, it is
+/// The loss `auto` is chosen by the labels: where at least half of the classes with positives have known negatives too, one for two
+/// known positives or more, it is
 /// `bce` over the known cells; where only positives are known it is [`label-frequency`](lacuna_losses::pu::LabelFrequency) for a linear head,
 /// the likelihood of labels of which a share c of the positives is observed, whose c is chosen in the same search; for other heads `wan`,
 /// which gives the unknown cells, mostly negative, less weight than a known label.
@@ -521,8 +522,12 @@ impl Fit {
 
     /// The loss chosen by the labels.
     fn auto(&self, counts: &Counts, notes: &mut Vec<String>) -> String {
+        let rows = (counts.positives + counts.negatives + counts.unknown) / counts.of_class.len();
         let positive = counts.of_class.iter().filter(|[p, _]| *p > 0).count();
-        let both = counts.of_class.iter().filter(|[p, n]| *p > 0 && *n > 0).count();
+        // Known negatives that are rarer than half of the positives are no sample of the negatives, of which there are more: answers about
+        // suspicious cells, for one, whose cross-entropy over known cells alone finds every row positive.
+        let sampled = |[p, n]: &[usize; 2]| *n > 0 && (2 * n >= *p || p + n == rows);
+        let both = counts.of_class.iter().filter(|of_class| of_class[0] > 0 && sampled(of_class)).count();
         if 2 * both >= positive {
             let why = match counts.unknown {
                 0 => "every cell is known".to_string(),
@@ -536,8 +541,10 @@ impl Fit {
             return "an".to_string();
         }
         let why = match both {
-            0 => "only positives are known".to_string(),
-            _ => format!("negatives are known in only {both} of the {positive} classes with positives"),
+            0 if counts.negatives == 0 => "only positives are known".to_string(),
+            _ => format!(
+                "negatives are known, one for two known positives or more, in only {both} of the {positive} classes with positives"
+            ),
         };
         if self.head == Head::Linear {
             notes.push(format!(

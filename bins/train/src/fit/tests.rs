@@ -180,6 +180,29 @@ fn every_loss_that_the_labels_allow_trains_or_says_why_not() {
 }
 
 #[test]
+fn negatives_that_answers_made_known_do_not_make_bce_the_choice() {
+    // Answers about every tenth row, in each class.
+    let answered = |row: usize, class: usize, positive: bool| match (row % 10, positive) {
+        (0, true) => P,
+        (0, false) => N,
+        _ => positives_only(row, class, positive),
+    };
+    let (x, y) = data(400, answered);
+    let model = Fit::new("auto").fit(&x, &y).unwrap();
+    assert_eq!(model.trained_with().loss, "label-frequency");
+    assert!(
+        model.notes().iter().any(|note| note.contains("in only 0 of the 3 classes")),
+        "{:?}",
+        model.notes()
+    );
+    assert!(right(&model, &x) > 0.85, "{}", right(&model, &x));
+    assert!(right(&Fit::new("bce").fit(&x, &y).unwrap(), &x) < right(&model, &x));
+    // A class in which every cell is known needs no more negatives than it has.
+    let (x, y) = data(100, |row, class, _| if row < 10 + class { N } else { P });
+    assert_eq!(Fit::new("auto").fit(&x, &y).unwrap().trained_with().loss, "bce");
+}
+
+#[test]
 fn a_few_known_negatives_in_one_class_do_not_make_bce_the_choice() {
     let few = |row: usize, class: usize, positive: bool| match (class, positive) {
         (0, false) if row < 20 => N,

@@ -14,7 +14,7 @@ pub use write::Layout;
 
 use super::{LabelledInput, Outputs, Watched, screen};
 use crate::certified::{Basis, Certificate, Change, Review, Settings, top_changes};
-use crate::{Audit, AuditOptions, Fit};
+use crate::{Audit, AuditOptions, Fit, Label};
 use answers::Answers;
 use anyhow::{Context, bail};
 use clap::Args;
@@ -203,9 +203,17 @@ pub fn run(args: &AuditArgs) -> anyhow::Result<()> {
             if let Some(files) = &files {
                 let order = files.write(&outputs, &data.given, changes)?;
                 let [added, negative] = kinds(changes);
+                // The negatives are the suspicious cells, which stand for no others.
+                let few = negative > 0 && !rows.observed.cells().contains(&Label::Negative);
                 applied = Some(format!(
-                    "written: {}: {added} labels added, {negative} called negative by an answer; {order}",
-                    args.apply.as_deref().unwrap_or(Path::new("")).display()
+                    "written: {}: {added} labels added, {negative} called negative by an answer; {order}{}",
+                    args.apply.as_deref().unwrap_or(Path::new("")).display(),
+                    if few {
+                        ". To train on them, take a loss that does not leave unknown cells out, as --retrain does: \
+                         --label-convention spml --loss label-frequency"
+                    } else {
+                        ""
+                    }
                 ));
             }
             if let Some(folder) = &args.retrain {
