@@ -7,7 +7,7 @@ use crate::convert::Rows;
 use anyhow::{Context, bail};
 use clap::{Args, ValueEnum};
 use lacuna_formats::{Destination, FormatError, LabelTable, Limits, SpmlSets, Strings, Table, same_file};
-use lacuna_labels::{FeatureSet, TrueLabels};
+use lacuna_labels::{FeatureSet, Label, TrueLabels};
 use lacuna_source::Dataset;
 use std::path::{Path, PathBuf};
 
@@ -132,19 +132,13 @@ fn folder(args: &ConvertArgs, data: Dataset, out: &Path) -> anyhow::Result<()> {
             lost.push(format!("{word} rows have no names: their numbers, from 0, are written"));
         }
     }
-    let named = |classes: &Strings| -> Vec<String> { classes.iter().map(String::from).collect() };
-    let classes = named(&train.classes);
+    let classes = train.classes.to_vec();
     let sets =
         SpmlSets { train: set(train, out, &classes)?, test: set(test, out, &classes)?, image, notes: vec![] };
     let destination = if args.force { Destination::replacing(out) } else { Destination::new(out) };
     sets.save(destination, &features)?;
-    if sets
-        .train
-        .observed
-        .iter()
-        .chain(&sets.test.observed)
-        .any(|y| y.cells().contains(&lacuna_labels::Label::Negative))
-    {
+    let mut observed = sets.train.observed.iter().chain(&sets.test.observed);
+    if observed.any(|labels| labels.cells().contains(&Label::Negative)) {
         lost.push(
             "observed labels have known negatives: name --label-convention spml where the folder is read"
                 .to_string(),
