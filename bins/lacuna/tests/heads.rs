@@ -1,4 +1,5 @@
 //! The commands on heads as a user meets them: train, predict, eval, thresholds, calibrate, export, compare, convert.
+#![allow(clippy::print_stdout, reason = "a test says what it skipped")]
 
 use assert_cmd::Command;
 use lacuna_formats::{NpyArray, NpyData, SafetensorsFile};
@@ -405,6 +406,35 @@ fn formats_are_converted_and_what_is_lost_is_told() {
     assert!(code == 2 && error.contains("has read the file"), "{error}");
     let (code, _, error) = lacuna(path, &[&seen[..], &["--out", "s.xyz"]].concat());
     assert!(code == 2 && error.contains("safetensors"), "{error}");
+}
+
+#[test]
+fn a_terminal_sees_a_bar_unless_it_is_quiet() {
+    let folder = data();
+    let path = folder.path();
+    // `script` of util-linux gives a program a terminal; another one has other options.
+    let version = std::process::Command::new("script").arg("--version").output();
+    if !version.is_ok_and(|output| String::from_utf8_lossy(&output.stdout).contains("util-linux")) {
+        println!("skipped: there is no script of util-linux to make a terminal");
+        return;
+    }
+    let program = env!("CARGO_BIN_EXE_lacuna");
+    let seen = |command: &str| {
+        let command = format!("'{program}' {command} --features x.npy --labels y.npy --complete");
+        let mut script = std::process::Command::new("script");
+        let output = script.current_dir(path).args(["-qec", &command, "/dev/null"]).output().unwrap();
+        assert!(output.status.success(), "{command}: {}", String::from_utf8_lossy(&output.stdout));
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    };
+    for (command, word) in [
+        ("train --force", "of at most 66  choosing settings"),
+        ("audit", "of at most 500  training the folds"),
+    ] {
+        let text = seen(command);
+        assert!(text.contains(word), "{text}");
+        let text = seen(&format!("{command} --quiet"));
+        assert!(!text.contains("of at most") && !text.contains('\u{1b}'), "{text}");
+    }
 }
 
 #[test]
