@@ -4,6 +4,7 @@ mod counts;
 mod search;
 
 use counts::Counts;
+pub(crate) use counts::negatives_stand_for_all;
 use search::{Kind, Space};
 
 use crate::model::{Fingerprints, ModelParts, TrainedWith};
@@ -524,10 +525,11 @@ impl Fit {
     fn auto(&self, counts: &Counts, notes: &mut Vec<String>) -> String {
         let rows = (counts.positives + counts.negatives + counts.unknown) / counts.of_class.len();
         let positive = counts.of_class.iter().filter(|[p, _]| *p > 0).count();
-        // Known negatives that are rarer than half of the positives are no sample of the negatives, of which there are more: answers about
-        // suspicious cells, for one, whose cross-entropy over known cells alone finds every row positive.
-        let sampled = |[p, n]: &[usize; 2]| *n > 0 && (2 * n >= *p || p + n == rows);
-        let both = counts.of_class.iter().filter(|of_class| of_class[0] > 0 && sampled(of_class)).count();
+        let both = counts
+            .of_class
+            .iter()
+            .filter(|of_class| of_class[0] > 0 && negatives_stand_for_all(**of_class, rows))
+            .count();
         if 2 * both >= positive {
             let why = match counts.unknown {
                 0 => "every cell is known".to_string(),

@@ -182,3 +182,27 @@ fn a_reason_counts_the_neighbours() {
     assert!(top.iter().all(|c| c.reason.contains("of the 20 nearest rows are positive")), "{top:?}");
     assert!(top.iter().all(|c| c.reason.contains("% of the labelled positives score lower")), "{top:?}");
 }
+
+/// A few negatives that somebody answered are no reason to leave unknown neighbours out.
+#[test]
+fn unknown_neighbours_count_where_negatives_are_few() {
+    let (x, y) = data(120, &[], &[]);
+    let few = |known: usize| -> ObservedLabels {
+        let mut negatives = 0;
+        let mut label = |label: &Label| match label {
+            Label::Negative => {
+                negatives += 1;
+                if negatives <= known { Label::Negative } else { Label::Unknown }
+            }
+            other => *other,
+        };
+        LabelMatrix::new(120, 2, y.cells().iter().map(&mut label).collect()).unwrap().into()
+    };
+    let says_known = |known| {
+        let options = AuditOptions { fit: Fit::new("wan"), ..AuditOptions::default() };
+        let top = options.run(&x, &few(known)).unwrap().top(20);
+        top.iter().filter(|cell| cell.reason.contains("whose label is known in")).count()
+    };
+    assert_eq!(says_known(6), 0);
+    assert_ne!(says_known(80), 0);
+}

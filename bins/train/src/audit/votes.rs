@@ -1,6 +1,7 @@
 //! Votes of the nearest rows.
 
 use super::angles;
+use crate::fit::negatives_stand_for_all;
 use crate::sources::Joined;
 use crate::{TrainError, Transform};
 use lacuna_engine::Exec;
@@ -26,11 +27,14 @@ impl Votes {
     pub(super) fn of(joined: &Joined<'_>, k: usize, notes: &mut Vec<String>) -> Result<Self, TrainError> {
         let (features, observed) = (&*joined.features, &*joined.observed);
         let (rows, columns, classes) = (features.rows(), features.columns(), observed.classes());
-        let negative = |class: usize| {
-            observed.cells()[class..].iter().step_by(classes).any(|label| *label == Label::Negative)
+        let known = |class: usize| {
+            let count = |of: Label| {
+                observed.cells()[class..].iter().step_by(classes).filter(|label| **label == of).count()
+            };
+            negatives_stand_for_all([count(Label::Positive), count(Label::Negative)], rows)
         };
-        // Where a class has known negatives, unknown cells do not count.
-        let known: Vec<bool> = (0..classes).map(negative).collect();
+        // Where the known negatives of a class stand for all, unknown cells do not count.
+        let known: Vec<bool> = (0..classes).map(known).collect();
         let shares = (0..classes).map(|class| share(observed, class, known[class])).collect();
         let mut votes = Self { cells: vec![], neighbours: 0, shares };
         let k = k.min(rows.saturating_sub(1));

@@ -58,3 +58,12 @@ impl Counts {
         }
     }
 }
+
+/// Whether the known negatives of a class stand for its negatives, so that unknown cells can be left out: one for two positives or
+/// more, or every cell is known.
+///
+/// Fewer are no sample of the negatives, of which there are more than positives: answers about suspicious cells, for one, whose
+/// cross-entropy over known cells alone finds every row positive.
+pub(crate) fn negatives_stand_for_all([positives, negatives]: [usize; 2], rows: usize) -> bool {
+    negatives > 0 && (2 * negatives >= positives || positives + negatives == rows)
+}
