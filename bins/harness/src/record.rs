@@ -157,7 +157,7 @@ impl Provenance {
         let folder = std::env::current_dir().unwrap_or_default();
         Self {
             version: concat!(env!("CARGO_PKG_VERSION"), env!("LACUNA_COMMIT")).to_string(),
-            simd: lacuna_kernels::cpu::simd_level().to_string(),
+            simd: lacuna_kernels::cpu::running(),
             jobs,
             seconds: 0.0,
             data: data.to_string(),

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 
 /// Version and instruction level.
 fn version() -> &'static str {
-    Box::leak(format!("{} {}", env!("CARGO_PKG_VERSION"), lacuna_kernels::cpu::simd_level()).into_boxed_str())
+    Box::leak(format!("{} {}", env!("CARGO_PKG_VERSION"), lacuna_kernels::cpu::running()).into_boxed_str())
 }
 
 /// Reproduces the missing-label benchmarks on precomputed features.

@@ -3,11 +3,75 @@
 //! The build for x86-64-v3 contains AVX2 and FMA everywhere, so on an older machine the first vector
 //! instruction would end the program with "illegal instruction". Every program therefore calls
 //! [`check`] in the first statement of `main`. `is_x86_feature_detected!` cannot be used for that: under
-//! `target-cpu=x86-64-v3` the compiler knows the answer is yes and folds the question away.
+//! `target-cpu=x86-64-v3` the compiler knows the answer is yes and folds the question away. For what the program
+//! was not compiled for, the vectors of AVX-512, it can: [`level`].
+
+use std::sync::OnceLock;
 
 /// Name of the environment variable that hides features from [`check`], for tests: a comma-separated
 /// list such as `fma,avx2`.
 pub const MASK_VARIABLE: &str = "LACUNA_CPU_MASK";
+
+/// Name of the environment variable that chooses the vectors of [`level`]: `avx2` or `avx512`.
+pub const LEVEL_VARIABLE: &str = "LACUNA_SIMD";
+
+/// The vectors of the kernels that are compiled for several.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Level {
+    /// Those that the program was compiled for, see [`simd_level`].
+    Built,
+    /// Sixteen floats, where an instruction takes the multipliers of two vectors of eight (AMD Zen 4).
+    Avx512InHalves,
+    /// Sixteen floats, as many instructions a cycle as of eight.
+    Avx512,
+}
+
+/// The vectors that products and convolutions use, found once per process. The bits of a result do not depend on it.
+///
+/// Sixteen floats where processor and operating system have AVX-512F and the program was compiled for AVX2, unless the
+/// environment has `LACUNA_SIMD=avx2`.
+#[inline]
+pub fn level() -> Level {
+    static LEVEL: OnceLock<Level> = OnceLock::new();
+    *LEVEL.get_or_init(|| match std::env::var(LEVEL_VARIABLE).as_deref() {
+        Ok("avx2") => Level::Built,
+        _ => widest(),
+    })
+}
+
+/// The widest vectors of this machine.
+fn widest() -> Level {
+    #[cfg(all(target_arch = "x86_64", target_feature = "fma"))]
+    if is_x86_feature_detected!("avx512f") && !is_masked("avx512f") {
+        return if in_halves() { Level::Avx512InHalves } else { Level::Avx512 };
+    }
+    Level::Built
+}
+
+/// Whether 512 bits are computed in two halves: AMD's family 19h, which is Zen 3 and Zen 4.
+#[cfg(all(target_arch = "x86_64", target_feature = "fma"))]
+fn in_halves() -> bool {
+    use std::arch::x86_64::__cpuid;
+    let vendor = __cpuid(0);
+    let signature = __cpuid(1).eax;
+    let (family, extended) = (signature >> 8 & 0xf, signature >> 20 & 0xff);
+    let is_amd = [vendor.ebx, vendor.edx, vendor.ecx].map(u32::to_le_bytes).as_flattened() == b"AuthenticAMD";
+    is_amd && family + extended == 0x19
+}
+
+/// Whether [`MASK_VARIABLE`] hides a feature.
+#[cfg(target_arch = "x86_64")]
+fn is_masked(feature: &str) -> bool {
+    std::env::var(MASK_VARIABLE).is_ok_and(|masked| masked.split(',').any(|m| m == feature))
+}
+
+/// The instructions that run: those the program was compiled for, and the vectors of [`level`].
+pub fn running() -> String {
+    match level() {
+        Level::Built => simd_level().to_string(),
+        Level::Avx512InHalves | Level::Avx512 => format!("{}, products with AVX-512", simd_level()),
+    }
+}
 
 /// The instruction level this program was compiled for.
 pub fn simd_level() -> &'static str {
@@ -30,7 +94,7 @@ pub fn simd_level() -> &'static str {
 pub fn check() -> Result<(), String> {
     let missing = missing();
     if missing.is_empty() {
-        return Ok(());
+        return check_level();
     }
     Err(format!(
         "this program was built for {} and this processor lacks {}; build it with \
@@ -38,6 +102,19 @@ pub fn check() -> Result<(), String> {
         simd_level(),
         missing.join(", ")
     ))
+}
+
+/// One sentence on a value of [`LEVEL_VARIABLE`] that cannot be had, or `Ok`.
+fn check_level() -> Result<(), String> {
+    match std::env::var_os(LEVEL_VARIABLE) {
+        None => Ok(()),
+        Some(level) if level == "avx2" => Ok(()),
+        Some(level) if level == "avx512" && widest() != Level::Built => Ok(()),
+        Some(level) if level == "avx512" => Err(format!(
+            "{LEVEL_VARIABLE}=avx512: this processor, or this build, does not have AVX-512; remove the variable"
+        )),
+        Some(level) => Err(format!("{LEVEL_VARIABLE}={}: expected avx2 or avx512", level.display())),
+    }
 }
 
 /// Ends the process with exit code 2 and one sentence if [`check`] fails.
@@ -53,7 +130,6 @@ pub fn check_or_exit() {
 #[cfg(target_arch = "x86_64")]
 fn missing() -> Vec<&'static str> {
     use std::arch::x86_64::{__cpuid, __cpuid_count};
-    let masked = std::env::var(MASK_VARIABLE).unwrap_or_default();
     let one = __cpuid(1);
     let seven = if __cpuid(0).eax >= 7 { __cpuid_count(7, 0) } else { one_of_zeros() };
     // The operating system has to save the upper halves of the registers: OSXSAVE, then XCR0 bits 1 and 2.
@@ -67,7 +143,7 @@ fn missing() -> Vec<&'static str> {
     ];
     features
         .into_iter()
-        .filter(|(name, needed, present)| *needed && (!present || masked.split(',').any(|m| m == *name)))
+        .filter(|(name, needed, present)| *needed && (!present || is_masked(name)))
         .map(|(name, ..)| name)
         .collect()
 }

@@ -26,6 +26,8 @@
 
 mod exec;
 mod real;
+#[cfg(target_feature = "fma")]
+mod vector;
 mod window;
 
 pub mod conv;

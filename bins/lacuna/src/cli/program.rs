@@ -13,7 +13,7 @@ use std::path::PathBuf;
 
 /// Version and instruction level.
 fn version() -> &'static str {
-    Box::leak(format!("{} {}", env!("CARGO_PKG_VERSION"), lacuna_kernels::cpu::simd_level()).into_boxed_str())
+    Box::leak(format!("{} {}", env!("CARGO_PKG_VERSION"), lacuna_kernels::cpu::running()).into_boxed_str())
 }
 
 /// Trains, uses and checks heads on features with incomplete labels, and looks after data sets

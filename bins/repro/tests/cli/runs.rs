@@ -1,6 +1,6 @@
 //! Good runs, lists, and bad input.
 
-use crate::{refused, repro, save, write_set};
+use crate::{refused, repro, results, save, write_set};
 use lacuna_formats::{NpyArray, NpyData};
 use std::fs;
 use std::path::Path;
@@ -180,6 +180,42 @@ fn a_processor_without_the_instructions_gets_one_sentence() {
         assert!(error.contains("avx2, fma") && error.contains("RUSTFLAGS"), "{error}");
     } else {
         assert!(output.status.success(), "a portable build needs none of them: {error}");
+    }
+}
+
+#[test]
+fn wide_vectors_do_not_change_a_result() {
+    let dir = tempfile::tempdir().unwrap();
+    let version = |level: &str| {
+        let output = repro(dir.path()).env("LACUNA_SIMD", level).arg("--version").output().unwrap();
+        let [text, error] = [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).unwrap());
+        (output.status.code(), text, error)
+    };
+    let (code, text, error) = version("avx512");
+    if code == Some(2) {
+        assert!(error.contains("LACUNA_SIMD=avx512") && error.contains("remove the variable"), "{error}");
+        println!("skipped: {error}");
+        return;
+    }
+    assert!(text.contains("AVX-512"), "{text}");
+    assert!(!version("avx2").1.contains("AVX-512"));
+    let (code, _, error) = version("sse9");
+    assert!(code == Some(2) && error.contains("LACUNA_SIMD=sse9: expected avx2 or avx512"), "{error}");
+    for (spec, of) in [
+        ("spml-linear", &["--data", "openclipart", "--loss", "an,hill"][..]),
+        ("shapes-cnn", &["--loss", "an"]),
+    ] {
+        let run = |level: &str| {
+            let args = ["run", spec, "--seeds", "1", "--epochs", "1", "--out", level];
+            let command = repro(dir.path()).env("LACUNA_SIMD", level).args(args).args(of).output().unwrap();
+            assert!(command.status.success(), "{}", String::from_utf8_lossy(&command.stderr));
+            let results = results(&dir.path().join(level));
+            std::fs::remove_dir_all(dir.path().join(level)).unwrap();
+            results
+        };
+        let eight = run("avx2");
+        assert!(!eight.is_empty());
+        assert_eq!(eight, run("avx512"), "{spec}");
     }
 }
 

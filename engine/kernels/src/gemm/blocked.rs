@@ -15,9 +15,10 @@
 //! peak against 92 %): with 64 rows a panel is used eleven times only. Longer pieces of K (384, 512) lost as well.
 
 use super::Matrix;
-use super::tile::{ARows, Ahead, PACKED_ROWS as ROWS, Tile};
+use super::tile::{ARows, Ahead, PACKED_ROWS as ROWS, Tile, Tiles};
 use crate::{Write, f32x8};
 use std::cell::Cell;
+use std::marker::PhantomData;
 
 /// Steps of K between two visits of C: a panel of B (16 KB) and a tile's rows of A (6 KB) fit into L1 together.
 const KC: usize = 256;
@@ -29,7 +30,8 @@ const ALIASING_COLUMNS: usize = 512;
 const PACK_B_ROWS: usize = 32;
 /// From this size on B is not in L2 when it is wanted, and row tiles fetch the next panel while they compute.
 const FETCH_FLOATS: usize = 256 * 1024;
-const LANES: usize = 8;
+/// Floats of the widest vector.
+const WIDEST: usize = 16;
 
 thread_local! {
     /// Packed operands. Taken out while in use, so that a product started by this thread while it waits
@@ -37,11 +39,20 @@ thread_local! {
     static SCRATCH: Cell<Vec<f32>> = const { Cell::new(Vec::new()) };
 }
 
-/// C = A B or C += A B for one task; sizes have been checked and are not 0.
-pub(super) fn multiply(write: Write, a: Matrix<'_>, b: Matrix<'_>, c: &mut [f32]) {
-    let columns = Columns { n: b.cols };
+/// C = A B or C += A B for one task, with vectors of L floats; sizes have been checked and are not 0.
+///
+/// # Safety
+/// The processor must have the vector.
+pub(super) unsafe fn multiply<V: Tiles, const L: usize>(
+    write: Write,
+    a: Matrix<'_>,
+    b: Matrix<'_>,
+    c: &mut [f32],
+) {
+    const { assert!(V::LANES == L && L <= WIDEST) };
+    let columns = Columns::<L> { n: b.cols };
     let aliasing = b.cols.is_multiple_of(ALIASING_COLUMNS) && a.rows >= PACK_B_ROWS;
-    let pack_b = b.col_stride != 1 || b.cols < LANES || aliasing;
+    let pack_b = b.col_stride != 1 || b.cols < L || aliasing;
     let fetch = b.col_stride == 1 && b.rows * b.cols >= FETCH_FLOATS;
     let pack_a = a.col_stride != 1;
     let a_len = if pack_a { MC.min(a.rows.next_multiple_of(ROWS)) * KC } else { 0 };
@@ -67,16 +78,7 @@ pub(super) fn multiply(write: Write, a: Matrix<'_>, b: Matrix<'_>, c: &mut [f32]
             for (first, width) in columns.tiles() {
                 let tiles = if pack_b {
                     columns.pack(b, first, width, k0, k, panel);
-                    ColumnTile {
-                        columns,
-                        first,
-                        width,
-                        b: panel,
-                        b_k: width * LANES,
-                        in_place: false,
-                        k,
-                        write,
-                    }
+                    ColumnTile { columns, first, width, b: panel, b_k: width * L, in_place: false, k, write }
                 } else {
                     let b_k = b.row_stride;
                     ColumnTile {
@@ -91,13 +93,13 @@ pub(super) fn multiply(write: Write, a: Matrix<'_>, b: Matrix<'_>, c: &mut [f32]
                     }
                 };
                 // The end of the second vector: where rows do not start at cache lines, its beginning is there already.
-                let next = columns.column(first + width + 1) + LANES - 1;
+                let next = columns.column(first + width + 1) + L - 1;
                 let next = match fetch && first + width < columns.vectors() {
                     true => Next { b: &b.data[k0 * b.row_stride + next..], stride: b.row_stride, rows },
                     false => Next { b: &[], stride: 0, rows: 0 },
                 };
                 // Blocks of rows as they were packed; rows in place need no cut, except where C goes through a buffer.
-                let step = if pack_a || columns.n < LANES { ROWS } else { rows };
+                let step = if pack_a || columns.n < L { ROWS } else { rows };
                 for at in (0..rows).step_by(step) {
                     let height = step.min(rows - at);
                     let a = if pack_a {
@@ -106,9 +108,12 @@ pub(super) fn multiply(write: Write, a: Matrix<'_>, b: Matrix<'_>, c: &mut [f32]
                         BlockA::InPlace(&a.data[(row0 + at) * a.row_stride + k0..], a.row_stride)
                     };
                     let c = &mut c[(row0 + at) * columns.n..][..height * columns.n];
-                    match columns.n < LANES {
-                        true => tiles.times_narrow(a, height, c),
-                        false => tiles.times(a, at, height, next, c),
+                    // SAFETY: the caller promises that the processor has the vector.
+                    unsafe {
+                        match columns.n < L {
+                            true => tiles.times_narrow::<V>(a, height, c),
+                            false => tiles.times::<V>(a, at, height, next, c),
+                        }
                     }
                 }
             }
@@ -118,7 +123,7 @@ pub(super) fn multiply(write: Write, a: Matrix<'_>, b: Matrix<'_>, c: &mut [f32]
 }
 
 /// Floats of the widest packed panel of B.
-const PANEL: usize = KC * 3 * LANES;
+const PANEL: usize = KC * 3 * WIDEST;
 /// Floats of a cache line: the panel starts at one, so that no load of it is split.
 const LINE: usize = 16;
 
@@ -140,13 +145,13 @@ fn pack_rows(a: Matrix<'_>, row0: usize, rows: usize, k0: usize, k: usize, out: 
 
 /// How N columns are cut into vectors and tiles.
 #[derive(Clone, Copy)]
-struct Columns {
+struct Columns<const L: usize> {
     n: usize,
 }
 
-impl Columns {
+impl<const L: usize> Columns<L> {
     fn vectors(self) -> usize {
-        self.n.div_ceil(LANES)
+        self.n.div_ceil(L)
     }
 
     /// First vector and width of every tile: 2, 2, ..., and 3 at the end where the number is odd, so that
@@ -168,42 +173,48 @@ impl Columns {
 
     /// Column of C at which vector `v` stands; the last one is pulled back to end at the last column.
     fn column(self, v: usize) -> usize {
-        (v * LANES).min(self.n.saturating_sub(LANES))
+        (v * L).min(self.n.saturating_sub(L))
     }
 
-    /// Copies `k` rows of B into the panel `[k][width * 8]` of one tile, columns beyond the last as 0.
+    /// Copies `k` rows of B into the panel `[k][width * L]` of one tile, columns beyond the last as 0.
     fn pack(self, b: Matrix<'_>, first: usize, width: usize, k0: usize, k: usize, panel: &mut [f32]) {
         let rows = &b.data[k0 * b.row_stride..];
         match width {
-            _ if b.col_stride != 1 || self.n < LANES => self.pack_any(b, first, width, k0, k, panel),
-            1 => pack_rows_of_b(rows, b.row_stride, [self.column(first)], k, panel),
-            2 => pack_rows_of_b(rows, b.row_stride, [0, 1].map(|v| self.column(first + v)), k, panel),
-            _ => pack_rows_of_b(rows, b.row_stride, [0, 1, 2].map(|v| self.column(first + v)), k, panel),
+            _ if b.col_stride != 1 || self.n < L => self.pack_any(b, first, width, k0, k, panel),
+            1 => pack_rows_of_b::<L, 1>(rows, b.row_stride, [self.column(first)], k, panel),
+            2 => pack_rows_of_b::<L, 2>(rows, b.row_stride, [0, 1].map(|v| self.column(first + v)), k, panel),
+            _ => pack_rows_of_b::<L, 3>(
+                rows,
+                b.row_stride,
+                [0, 1, 2].map(|v| self.column(first + v)),
+                k,
+                panel,
+            ),
         }
     }
 
-    /// The same for columns that do not lie side by side, or fewer than eight.
+    /// The same for columns that do not lie side by side, or fewer than a vector has.
     fn pack_any(self, b: Matrix<'_>, first: usize, width: usize, k0: usize, k: usize, panel: &mut [f32]) {
-        let squares = if b.row_stride == 1 && self.n >= LANES { k / LANES } else { 0 };
-        for v in 0..width {
-            let columns = &b.data[self.column(first + v) * b.col_stride + k0..];
-            for p in (0..squares * LANES).step_by(LANES) {
-                let square: [f32x8; LANES] = std::array::from_fn(|j| {
+        let squares = if b.row_stride == 1 && self.n >= L { k / SQUARE } else { 0 };
+        for (v, part) in (0..width).flat_map(|v| (0..L).step_by(SQUARE).map(move |part| (v, part))) {
+            let columns = &b.data[(self.column(first + v) + part) * b.col_stride + k0..];
+            for p in (0..squares * SQUARE).step_by(SQUARE) {
+                let square: [f32x8; SQUARE] = std::array::from_fn(|j| {
                     let steps = columns[j * b.col_stride + p..].first_chunk();
                     f32x8::new(*steps.expect("eight steps are left"))
                 });
                 for (i, row) in f32x8::transpose(square).into_iter().enumerate() {
-                    let at = ((p + i) * width + v) * LANES;
-                    panel[at..at + LANES].copy_from_slice(row.as_array());
+                    let at = ((p + i) * width + v) * L + part;
+                    panel[at..at + SQUARE].copy_from_slice(row.as_array());
                 }
             }
         }
-        let done = squares * LANES;
-        for (p, row) in panel.chunks_exact_mut(width * LANES).enumerate().take(k).skip(done) {
+        let done = squares * SQUARE;
+        for (p, row) in panel.chunks_exact_mut(width * L).enumerate().take(k).skip(done) {
             let from = (k0 + p) * b.row_stride;
-            for (v, lanes) in row.as_chunks_mut::<LANES>().0.iter_mut().enumerate() {
+            for (v, lanes) in row.as_chunks_mut::<L>().0.iter_mut().enumerate() {
                 let column = self.column(first + v);
-                let take = LANES.min(self.n - column);
+                let take = L.min(self.n - column);
                 for (j, lane) in lanes[..take].iter_mut().enumerate() {
                     *lane = b.data[from + (column + j) * b.col_stride];
                 }
@@ -213,13 +224,22 @@ impl Columns {
     }
 }
 
+/// Side of the squares that are transposed in registers.
+const SQUARE: usize = 8;
+
 /// Vectors of B at the columns `at`, row after row.
-fn pack_rows_of_b<const NV: usize>(b: &[f32], stride: usize, at: [usize; NV], k: usize, panel: &mut [f32]) {
-    let (vectors, _) = panel.as_chunks_mut::<LANES>();
+fn pack_rows_of_b<const L: usize, const NV: usize>(
+    b: &[f32],
+    stride: usize,
+    at: [usize; NV],
+    k: usize,
+    panel: &mut [f32],
+) {
+    let (vectors, _) = panel.as_chunks_mut::<L>();
     for (p, out) in vectors.as_chunks_mut::<NV>().0.iter_mut().take(k).enumerate() {
         let row = &b[p * stride..];
         for (out, at) in out.iter_mut().zip(at) {
-            *out = *row[at..].first_chunk().expect("eight columns are left");
+            *out = *row[at..].first_chunk().expect("the columns of a vector are left");
         }
     }
 }
@@ -257,8 +277,8 @@ impl Next<'_> {
 /// One column tile for one piece of K: rows of B that lie `b_k` apart, either the matrix itself (`in_place`) or a
 /// panel made by [`Columns::pack`].
 #[derive(Clone, Copy)]
-struct ColumnTile<'a> {
-    columns: Columns,
+struct ColumnTile<'a, const L: usize> {
+    columns: Columns<L>,
     first: usize,
     width: usize,
     b: &'a [f32],
@@ -268,46 +288,53 @@ struct ColumnTile<'a> {
     write: Write,
 }
 
-impl ColumnTile<'_> {
-    /// Fewer than eight columns: the vector goes through a buffer, since its tail does not fit into C.
-    fn times_narrow(self, a: BlockA<'_>, rows: usize, c: &mut [f32]) {
+impl<const L: usize> ColumnTile<'_, L> {
+    /// Fewer columns than a vector has: it goes through a buffer, since its tail does not fit into C.
+    ///
+    /// # Safety
+    /// The processor must have the vector.
+    unsafe fn times_narrow<V: Tiles>(self, a: BlockA<'_>, rows: usize, c: &mut [f32]) {
         let n = self.columns.n;
-        let mut buffer = [0.0; ROWS * LANES];
+        let mut buffer = [0.0; ROWS * WIDEST];
         if self.write == Write::Add {
-            for (lanes, c) in buffer.chunks_exact_mut(LANES).zip(c.chunks_exact(n)) {
+            for (lanes, c) in buffer.chunks_exact_mut(L).zip(c.chunks_exact(n)) {
                 lanes[..n].copy_from_slice(c);
             }
         }
         let next = Next { b: &[], stride: 0, rows: 0 };
-        let wide = Self { columns: Columns { n: LANES }, ..self };
-        wide.times(a, 0, rows, next, &mut buffer[..rows * LANES]);
-        for (lanes, c) in buffer.chunks_exact(LANES).zip(c.chunks_exact_mut(n)) {
+        let wide = Self { columns: Columns { n: L }, ..self };
+        // SAFETY: passed on.
+        unsafe { wide.times::<V>(a, 0, rows, next, &mut buffer[..rows * L]) };
+        for (lanes, c) in buffer.chunks_exact(L).zip(c.chunks_exact_mut(n)) {
             c.copy_from_slice(&lanes[..n]);
         }
     }
 
     /// All row tiles of `rows` rows of A, the first of which is row `at` of the block.
-    fn times(self, a: BlockA<'_>, at: usize, rows: usize, next: Next<'_>, c: &mut [f32]) {
+    ///
+    /// # Safety
+    /// The processor must have the vector.
+    unsafe fn times<V: Tiles>(self, a: BlockA<'_>, at: usize, rows: usize, next: Next<'_>, c: &mut [f32]) {
         let Self { columns, first, width, b, b_k, in_place, k, write } = self;
         let n = columns.n;
         // The bounds the unsafe tiles rely on, checked once a column: last row and step of A, last step of
         // B, last row of C.
-        let b_last = (k - 1) * b_k + if in_place { n } else { width * LANES };
+        let b_last = (k - 1) * b_k + if in_place { n } else { width * L };
         assert!(match a {
             BlockA::InPlace(a, row) => a.len() > (rows - 1) * row + k - 1,
             BlockA::Packed(a) => a.len() > rows - 1 + (k - 1) * ROWS,
         });
-        assert!(b.len() >= b_last && n >= LANES && c.len() == rows * n);
+        assert!(b.len() >= b_last && n >= L && c.len() == rows * n);
         macro_rules! run {
             ($nv:literal, $tile:ident) => {{
                 let c_at = std::array::from_fn(|v| columns.column(first + v));
-                let b_at = if in_place { c_at } else { std::array::from_fn(|v| v * LANES) };
+                let b_at = if in_place { c_at } else { std::array::from_fn(|v| v * L) };
                 // As few tiles as possible, as equal in height as possible: two tiles of 4 rows beat 6 and 2.
-                let tiles = rows.div_ceil(Tile::<$nv>::ROWS);
+                let tiles = rows.div_ceil(V::ROWS[$nv - 1]);
                 let mut row = 0;
                 for tile in 0..tiles {
                     let height = (rows - row).div_ceil(tiles - tile);
-                    let tile = Tile::<$nv> {
+                    let tile = Tile::<V, $nv> {
                         // SAFETY: row < rows, so the offsets are inside by the assertions above.
                         a: unsafe {
                             match a {
@@ -326,11 +353,12 @@ impl ColumnTile<'_> {
                         c_at,
                         k,
                         ahead: next.share(at + row, height, k),
+                        vector: PhantomData,
                     };
                     // SAFETY: the tile covers rows row..row + height of A and C, steps 0..k of A and B and
                     // vectors that end at column n at the latest, all inside by the assertions above; C is
                     // borrowed mutably, so it overlaps neither A nor B.
-                    unsafe { tile.$tile(height, write) };
+                    unsafe { V::$tile(tile, height, write) };
                     row += height;
                 }
             }};

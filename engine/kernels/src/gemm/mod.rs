@@ -3,6 +3,7 @@
 //! Heads on features multiply shapes that general libraries serve badly: 16 rows, 2048 features, 17
 //! classes. `tile` holds a register tile that reads B `[K, N]` where it lies and lets the last vector
 //! overlap its neighbour where N is no multiple of 8; `blocked` walks it over the product.
+//! Both are compiled for vectors of eight and of sixteen floats, and [`cpu::level`](crate::cpu::level) says which run.
 //! The portable build, whose vectors have no fused multiply-add, leaves every product to
 //! `matrixmultiply`.
 //!
@@ -17,11 +18,10 @@ mod portable;
 #[cfg(target_feature = "fma")]
 mod tile;
 
-#[cfg(target_feature = "fma")]
-use blocked::multiply;
 #[cfg(not(target_feature = "fma"))]
 use portable::multiply;
 
+use crate::cpu::{Level, level};
 use crate::exec::GEMM_BLOCK_FLOP;
 use crate::{Exec, Write};
 use rayon::prelude::*;
@@ -70,6 +70,12 @@ impl<'a> Matrix<'a> {
 /// If the shapes do not fit.
 #[track_caller]
 pub fn gemm(exec: Exec, write: Write, a: Matrix<'_>, b: Matrix<'_>, c: &mut [f32]) {
+    gemm_with(level(), exec, write, a, b, c);
+}
+
+/// The same with vectors that the processor has.
+#[track_caller]
+fn gemm_with(level: Level, exec: Exec, write: Write, a: Matrix<'_>, b: Matrix<'_>, c: &mut [f32]) {
     assert_eq!(a.cols, b.rows, "[{}, {}] x [{}, {}]: inner sizes differ", a.rows, a.cols, b.rows, b.cols);
     assert_eq!(Some(c.len()), a.rows.checked_mul(b.cols), "the product is [{}, {}]", a.rows, b.cols);
     if c.is_empty() {
@@ -83,9 +89,9 @@ pub fn gemm(exec: Exec, write: Write, a: Matrix<'_>, b: Matrix<'_>, c: &mut [f32
     }
     let rows = rows_per_task(a.rows, a.cols, b.cols);
     if exec == Exec::Serial || a.rows <= rows {
-        multiply(write, a, b, c);
+        multiply(level, write, a, b, c);
     } else {
-        multiply_in_parallel(write, a, b, c, rows);
+        multiply_in_parallel(level, write, a, b, c, rows);
     }
 }
 
@@ -96,10 +102,44 @@ fn rows_per_task(m: usize, k: usize, n: usize) -> usize {
     m.div_ceil(8).min(192).max(least).clamp(24, 4096).next_multiple_of(12)
 }
 
-fn multiply_in_parallel(write: Write, a: Matrix<'_>, b: Matrix<'_>, c: &mut [f32], rows: usize) {
+fn multiply_in_parallel(
+    level: Level,
+    write: Write,
+    a: Matrix<'_>,
+    b: Matrix<'_>,
+    c: &mut [f32],
+    rows: usize,
+) {
     c.par_chunks_mut(rows * b.cols).enumerate().for_each(|(i, c)| {
-        multiply(write, a.row_block(i * rows, c.len() / b.cols), b, c);
+        multiply(level, write, a.row_block(i * rows, c.len() / b.cols), b, c);
     });
+}
+
+/// C = A B or C += A B for one task.
+#[cfg(target_feature = "fma")]
+fn multiply(level: Level, write: Write, a: Matrix<'_>, b: Matrix<'_>, c: &mut [f32]) {
+    #[cfg(target_arch = "x86_64")]
+    if sixteen_pay(level, b.cols) {
+        // SAFETY: the processor has AVX-512F, or `level` would not say so.
+        return unsafe { blocked::multiply::<crate::vector::F32x16, 16>(write, a, b, c) };
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = level;
+    // SAFETY: the program was compiled for vectors of eight.
+    unsafe { blocked::multiply::<crate::f32x8, 8>(write, a, b, c) }
+}
+
+/// Whether `n` columns take less time in vectors of sixteen than of eight. Where one of sixteen costs two of eight, the
+/// unused lanes of the last one count, against fewer loads.
+#[cfg(all(target_feature = "fma", target_arch = "x86_64"))]
+fn sixteen_pay(level: Level, n: usize) -> bool {
+    let (eights, sixteens) = (n.div_ceil(8), n.div_ceil(16));
+    match level {
+        _ if n < 16 => false,
+        Level::Built => false,
+        Level::Avx512InHalves => 20 * sixteens <= 11 * eights,
+        Level::Avx512 => true,
+    }
 }
 
 #[cfg(test)]

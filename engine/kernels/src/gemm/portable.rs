@@ -2,10 +2,11 @@
 
 use super::Matrix;
 use crate::Write;
+use crate::cpu::Level;
 
 /// C = A B or C += A B through `matrixmultiply`, which is faster than our tile where the compiler may
 /// use SSE2 only.
-pub(super) fn multiply(write: Write, a: Matrix<'_>, b: Matrix<'_>, c: &mut [f32]) {
+pub(super) fn multiply(_: Level, write: Write, a: Matrix<'_>, b: Matrix<'_>, c: &mut [f32]) {
     let beta = if write == Write::Set { 0.0 } else { 1.0 };
     // SAFETY: `Matrix` is only built over slices that hold every element its sizes and strides name,
     // row blocks keep that true, and `c` has M * N elements, which the caller has asserted.

@@ -135,3 +135,35 @@ fn infinity_and_nan_reach_exactly_their_row() {
     assert!(c[n..2 * n].iter().all(|c| c.is_nan()));
     assert!(c[..n].iter().chain(&c[2 * n..]).all(|c| c.is_finite()));
 }
+
+/// Products of every layout have the same bits with vectors of eight and of sixteen floats.
+#[cfg(all(target_feature = "fma", target_arch = "x86_64"))]
+#[test]
+fn wide_vectors_do_not_change_a_bit() {
+    if !is_x86_feature_detected!("avx512f") {
+        println!("skipped: this processor does not have AVX-512");
+        return;
+    }
+    let mut sizes: Vec<[usize; 3]> = (1..=70).map(|n| [1 + n % 27, 1 + 37 * n % 300, n]).collect();
+    sizes.extend([[64, 2048, 80], [33, 300, 1024], [250, 257, 312], [24, 600, 81], [13, 512, 512]]);
+    let draws = noise(3 * 200, 11);
+    let size = |i: usize, most: f32| 1 + ((draws[i] + 0.5) * most) as usize;
+    sizes.extend((0..200).map(|i| [size(i, 60.0), size(200 + i, 600.0), size(400 + i, 120.0)]));
+    for [m, k, n] in sizes {
+        let (a, b, start) = (noise(m * k, 1), noise(k * n, 2), noise(m * n, 3));
+        for left in [Matrix::new(&a, m, k), Matrix::new(&a, k, m).transposed()] {
+            for right in [Matrix::new(&b, k, n), Matrix::new(&b, n, k).transposed()] {
+                for write in [Write::Set, Write::Add] {
+                    let product = |level| {
+                        let mut c = start.clone();
+                        gemm_with(level, Exec::Serial, write, left, right, &mut c);
+                        c.into_iter().map(f32::to_bits).collect::<Vec<u32>>()
+                    };
+                    let eight = product(Level::Built);
+                    assert!(eight == product(Level::Avx512), "{m} x {k} x {n}, {write:?}");
+                    assert!(eight == product(Level::Avx512InHalves), "{m} x {k} x {n}, {write:?}");
+                }
+            }
+        }
+    }
+}

@@ -1,14 +1,17 @@
 //! The register tile: MR rows x NV vectors of C stay in registers while k runs.
 //!
-//! 6 x 2 and 4 x 3 vectors are twelve accumulators, enough to cover the latency of two fused
-//! multiply-adds a cycle, and leave registers for B and the broadcast of A (16 in all).
+//! With vectors of eight floats 6 x 2 and 4 x 3 of them are twelve accumulators, enough to cover the latency of two fused
+//! multiply-adds a cycle, and leave registers for B and the broadcast of A (16 in all). AVX-512 has 32 registers of sixteen floats:
+//! 12 x 2 and 8 x 3 are twenty-four accumulators, and a row of B is used twice as often.
 
+use crate::vector::Vector;
 use crate::{Write, f32x8};
+use std::marker::PhantomData;
 
-/// Where a tile finds its operands: `b(p, v) = b[p * b_k + b_at[v]..][..8]`, `c(i, v) = c[i * c_row + c_at[v]..][..8]`,
+/// Where a tile finds its operands: `b(p, v) = b[p * b_k + b_at[v]..][..LANES]`, `c(i, v) = c[i * c_row + c_at[v]..][..LANES]`,
 /// and A as [`ARows`] says.
 #[derive(Clone, Copy)]
-pub(super) struct Tile<const NV: usize> {
+pub(super) struct Tile<V, const NV: usize> {
     pub(super) a: ARows,
     pub(super) b: *const f32,
     pub(super) b_k: usize,
@@ -20,6 +23,7 @@ pub(super) struct Tile<const NV: usize> {
     pub(super) k: usize,
     /// What the next column tile will want.
     pub(super) ahead: Ahead,
+    pub(super) vector: PhantomData<V>,
 }
 
 /// Cache lines to be fetched while the tile computes.
@@ -39,16 +43,8 @@ pub(super) enum ARows {
     Packed { a: *const f32 },
 }
 
-/// Rows of A that stand side by side in a packed block: a multiple of the tile heights 4, 6 and 8.
+/// Rows of A that stand side by side in a packed block: a multiple of the tile heights 4, 6, 8 and 12.
 pub(super) const PACKED_ROWS: usize = 24;
-
-/// # Safety
-/// `p` must be valid for reading eight floats; it need not be aligned.
-#[inline(always)]
-unsafe fn load(p: *const f32) -> f32x8 {
-    // SAFETY: the caller promises eight readable floats, and the read is unaligned.
-    f32x8::new(unsafe { p.cast::<[f32; 8]>().read_unaligned() })
-}
 
 /// Asks for the cache line at `p`, which need not be a valid address.
 #[inline(always)]
@@ -67,7 +63,7 @@ fn prefetch<const HINT: i32>(p: *const f32) {
 const INTO_L1: i32 = 3;
 const INTO_L2: i32 = 2;
 
-impl<const NV: usize> Tile<NV> {
+impl<V: Vector, const NV: usize> Tile<V, NV> {
     /// Computes MR x NV vectors of C: the sum over this piece of K, stored or added to what stands there.
     ///
     /// All vectors of C are read before the first is written: the last one may overlap its neighbour, and
@@ -82,9 +78,10 @@ impl<const NV: usize> Tile<NV> {
         for i in 0..MR {
             let row = self.c.wrapping_add(i * self.c_row).cast_const();
             prefetch::<INTO_L1>(row.wrapping_add(self.c_at[0]));
-            prefetch::<INTO_L1>(row.wrapping_add(self.c_at[NV - 1] + 7));
+            prefetch::<INTO_L1>(row.wrapping_add(self.c_at[NV - 1] + V::LANES - 1));
         }
-        let mut acc = [[f32x8::splat(0.0); NV]; MR];
+        // SAFETY: the caller runs a tile of vectors that the processor has; so below.
+        let mut acc = [[unsafe { V::splat(0.0) }; NV]; MR];
         // Two loops and not one with strides: here the compiler sees either a pointer a row and one index, or
         // one pointer and constant offsets. With a stride it adds its way from row to row (a third slower).
         match self.a {
@@ -102,23 +99,23 @@ impl<const NV: usize> Tile<NV> {
             unsafe {
                 let row = self.c.add(i * self.c_row);
                 if write == Write::Add {
-                    let old = self.c_at.map(|at| load(row.add(at)));
+                    let old = self.c_at.map(|at| V::load(row.add(at)));
                     for (acc, old) in acc.iter_mut().zip(old) {
-                        *acc += old;
+                        *acc = acc.add(old);
                     }
                 }
                 for (acc, at) in acc.iter().zip(self.c_at) {
-                    row.add(at).cast::<[f32; 8]>().write_unaligned(acc.to_array());
+                    acc.store(row.add(at));
                 }
             }
         }
     }
 }
 
-impl<const NV: usize> Tile<NV> {
+impl<V: Vector, const NV: usize> Tile<V, NV> {
     /// acc(i, v) += a(p, i) b(p, v) for all steps, fetching a line for the next column tile in each of the first few.
     #[inline(always)]
-    fn steps<const MR: usize>(&self, acc: &mut [[f32x8; NV]; MR], a: impl Fn(usize, usize) -> f32) {
+    fn steps<const MR: usize>(&self, acc: &mut [[V; NV]; MR], a: impl Fn(usize, usize) -> f32) {
         let fetched = self.ahead.lines.min(self.k);
         for p in 0..fetched {
             prefetch::<INTO_L2>(self.ahead.from.wrapping_add(p * self.ahead.stride));
@@ -136,45 +133,93 @@ impl<const NV: usize> Tile<NV> {
     /// # Safety
     /// Step `p` of B must be in bounds.
     #[inline(always)]
-    unsafe fn step<const MR: usize>(&self, acc: &mut [[f32x8; NV]; MR], p: usize, a: impl Fn(usize) -> f32) {
-        let mut b = [f32x8::splat(0.0); NV];
-        for (b, at) in b.iter_mut().zip(self.b_at) {
-            // SAFETY: vector v of step p is in bounds by the contract.
-            *b = unsafe { load(self.b.add(p * self.b_k + at)) };
-        }
+    unsafe fn step<const MR: usize>(&self, acc: &mut [[V; NV]; MR], p: usize, a: impl Fn(usize) -> f32) {
+        // SAFETY: vector v of step p is in bounds by the contract.
+        let b = self.b_at.map(|at| unsafe { V::load(self.b.add(p * self.b_k + at)) });
         for (i, acc) in acc.iter_mut().enumerate() {
-            let x = f32x8::splat(a(i));
-            for (acc, b) in acc.iter_mut().zip(b) {
-                *acc = x.mul_add(b, *acc);
+            // SAFETY: the caller runs a tile of vectors that the processor has.
+            unsafe {
+                let x = V::splat(a(i));
+                for (acc, b) in acc.iter_mut().zip(b) {
+                    *acc = x.mul_add(b, *acc);
+                }
             }
         }
     }
 }
 
-macro_rules! tile_heights {
-    ($name:ident, $nv:literal, $max:literal, [$($mr:literal)*]) => {
-        impl Tile<$nv> {
-            /// Rows of the tallest tile of this width.
-            pub(super) const ROWS: usize = $max;
+/// The tiles of a vector, one, two or three of them wide.
+pub(super) trait Tiles: Vector {
+    /// Rows of the tallest tile of each width.
+    const ROWS: [usize; 3];
 
-            /// The tile with `rows` rows, at most [`Self::ROWS`].
-            ///
-            /// # Safety
-            /// As for [`Tile::run`].
-            #[inline(never)]
-            pub(super) unsafe fn $name(self, rows: usize, write: Write) {
-                // SAFETY: passed on.
-                unsafe {
-                    match rows {
-                        $($mr => self.run::<$mr>(write),)*
-                        _ => unreachable!("a tile of this width has 1 to {} rows", $max),
-                    }
+    /// The tile with `rows` rows, at most `ROWS[0]`.
+    ///
+    /// # Safety
+    /// As for [`Tile::run`], on a processor that has the vector.
+    unsafe fn rows_x1(tile: Tile<Self, 1>, rows: usize, write: Write);
+
+    /// The tile with `rows` rows, at most `ROWS[1]`.
+    ///
+    /// # Safety
+    /// As for [`Tiles::rows_x1`].
+    unsafe fn rows_x2(tile: Tile<Self, 2>, rows: usize, write: Write);
+
+    /// The tile with `rows` rows, at most `ROWS[2]`.
+    ///
+    /// # Safety
+    /// As for [`Tiles::rows_x1`].
+    unsafe fn rows_x3(tile: Tile<Self, 3>, rows: usize, write: Write);
+}
+
+/// A tile whose height is known at run time, as a function that has the instructions of its vector.
+macro_rules! heights {
+    ($vector:ty, $nv:literal, [$($mr:literal)*] $(, $feature:literal)?) => {{
+        $(#[target_feature(enable = $feature)])?
+        #[inline(never)]
+        unsafe fn of_rows(tile: Tile<$vector, $nv>, rows: usize, write: Write) {
+            // SAFETY: passed on.
+            unsafe {
+                match rows {
+                    $($mr => tile.run::<$mr>(write),)*
+                    _ => unreachable!("no tile of this width has {rows} rows"),
                 }
+            }
+        }
+        of_rows
+    }};
+}
+
+macro_rules! tiles {
+    ($vector:ty, [$r1:literal $r2:literal $r3:literal], [$($h1:literal)*], [$($h2:literal)*], [$($h3:literal)*] $(, $feature:literal)?) => {
+        impl Tiles for $vector {
+            const ROWS: [usize; 3] = [$r1, $r2, $r3];
+
+            unsafe fn rows_x1(tile: Tile<Self, 1>, rows: usize, write: Write) {
+                // SAFETY: passed on; so below.
+                unsafe { heights!($vector, 1, [$($h1)*] $(, $feature)?)(tile, rows, write) }
+            }
+
+            unsafe fn rows_x2(tile: Tile<Self, 2>, rows: usize, write: Write) {
+                // SAFETY: passed on.
+                unsafe { heights!($vector, 2, [$($h2)*] $(, $feature)?)(tile, rows, write) }
+            }
+
+            unsafe fn rows_x3(tile: Tile<Self, 3>, rows: usize, write: Write) {
+                // SAFETY: passed on.
+                unsafe { heights!($vector, 3, [$($h3)*] $(, $feature)?)(tile, rows, write) }
             }
         }
     };
 }
 
-tile_heights!(rows_x1, 1, 8, [1 2 3 4 5 6 7 8]);
-tile_heights!(rows_x2, 2, 6, [1 2 3 4 5 6]);
-tile_heights!(rows_x3, 3, 4, [1 2 3 4]);
+tiles!(f32x8, [8 6 4], [1 2 3 4 5 6 7 8], [1 2 3 4 5 6], [1 2 3 4]);
+#[cfg(target_arch = "x86_64")]
+tiles!(
+    crate::vector::F32x16,
+    [12 12 8],
+    [1 2 3 4 5 6 7 8 9 10 11 12],
+    [1 2 3 4 5 6 7 8 9 10 11 12],
+    [1 2 3 4 5 6 7 8],
+    "avx512f"
+);
