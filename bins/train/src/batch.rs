@@ -15,6 +15,8 @@ pub struct Batch<'a> {
     pub ids: &'a [u32],
     /// Observed labels, `[B, C]`.
     pub labels: &'a [Label],
+    /// A number for the rows, where every step of the phase has the same ones in this feed: they are copied once.
+    pub rows_kept: Option<u64>,
 }
 
 /// Number of the dropout that replaces a second extraction of the features, as
@@ -37,11 +39,16 @@ impl Batch<'_> {
     /// The features of the rows as an input of the tape, `[B, D]`.
     pub fn x(&self, tape: &mut Tape) -> Var {
         let columns = self.train.features.columns();
-        tape.input_with([self.rows(), columns], |x| {
+        let shape = [self.rows(), columns];
+        let copy = |x: &mut [f32]| {
             for (x, id) in x.chunks_exact_mut(columns).zip(self.ids) {
                 self.train.copy_features(*id, x);
             }
-        })
+        };
+        match self.rows_kept {
+            Some(rows) => tape.input_kept(shape, rows, copy),
+            None => tape.input_with(shape, copy),
+        }
     }
 
     /// The strongly augmented features of the rows, `[B, D]`: those of the second extraction where there is one, else the

@@ -217,12 +217,14 @@ impl<'a> Run<'a> {
         let train = self.data.train;
         let Current { tape, procedure, sources, stepper, schedule, group_schedules, clip, .. } =
             &mut self.current;
-        let empty = Batch { train, ids: &[], labels: &[] };
+        let empty = Batch { train, ids: &[], labels: &[], rows_kept: None };
+        // One batch of all rows in every step.
+        let whole = matches!(stepper, Stepper::Whole(_));
         let mut batches = [empty; MOST_FEEDS];
         let count = sources.len();
-        for (batch, source) in batches.iter_mut().zip(sources.iter_mut()) {
+        for (feed, (batch, source)) in batches.iter_mut().zip(sources.iter_mut()).enumerate() {
             let (ids, labels) = source.batch(&train, step);
-            *batch = Batch { train, ids, labels };
+            *batch = Batch { train, ids, labels, rows_kept: whole.then_some(feed as u64) };
         }
         let batches = &batches[..count];
         let value = match stepper {

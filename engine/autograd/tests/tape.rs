@@ -260,3 +260,30 @@ fn a_vector_jacobian_product_starts_from_any_value() {
     tape.backward_from(y, &[1.0, 0.0, -1.0]);
     assert_eq!(tape.grad(x), Some(&[2.0, 0.0, -6.0][..]));
 }
+
+#[test]
+fn an_input_that_is_kept_is_filled_once_and_again_where_its_place_was_used() {
+    let mut tape = Tape::new();
+    tape.seal();
+    let mut filled = 0;
+    let mut step = |tape: &mut Tape, contents: u64, rows: usize, value: f32| {
+        tape.reset();
+        let x = tape.input_kept([rows, 2], contents, |x| {
+            filled += 1;
+            x.fill(value);
+        });
+        assert_eq!(tape.shape(x), [rows, 2].into());
+        (filled, tape.value(x)[0])
+    };
+    assert_eq!(step(&mut tape, 7, 3, 1.0), (1, 1.0));
+    assert_eq!(step(&mut tape, 7, 3, 2.0), (1, 1.0), "the contents are the same");
+    assert_eq!(step(&mut tape, 8, 3, 3.0), (2, 3.0), "other contents");
+    assert_eq!(step(&mut tape, 8, 4, 4.0), (3, 4.0), "another shape");
+    // Another value at this place of the tape.
+    tape.reset();
+    tape.input([4, 2], &[5.0; 8]);
+    assert_eq!(step(&mut tape, 8, 4, 6.0), (4, 6.0));
+    // A place that was not reached keeps what it has.
+    tape.reset();
+    assert_eq!(step(&mut tape, 8, 4, 7.0), (4, 6.0));
+}

@@ -156,7 +156,7 @@ impl L2b {
         self.pseudo.clear();
         self.pseudo
             .extend(tape.value(z).iter().map(|z| if *z > 0.0 { Label::Positive } else { Label::Negative }));
-        let held = Batch { ids: &self.ids, labels: &self.labels, ..*batch };
+        let held = Batch { ids: &self.ids, labels: &self.labels, rows_kept: None, ..*batch };
         let z = self.forward(tape, &held, at);
         let (rows, classes) = (held.rows(), batch.train.classes());
         let bce = &mut self.bce;
@@ -330,7 +330,7 @@ mod tests {
                 tape.entries().flat_map(|entry| entry.value.to_vec()).map(f32::to_bits).collect()
             };
             let before = bits(&tape);
-            let batch = Batch { train, ids: &rows, labels: observed.cells() };
+            let batch = Batch { train, ids: &rows, labels: observed.cells(), rows_kept: None };
             tape.reset();
             l2b.weigh(&mut tape, &batch, At { seed: 0, epoch: 0, step: 0 }).unwrap();
             assert_eq!(bits(&tape), before, "the parameters are where they were");

@@ -5,9 +5,11 @@ use crate::Real;
 use crate::tape::{Backward, Forward, Reference};
 
 /// A value that was put on the tape.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Leaf {
     pub(crate) kind: LeafKind,
+    /// What an input holds, where its caller says so.
+    pub(crate) contents: Option<u64>,
 }
 
 /// What a leaf is for.

@@ -238,6 +238,28 @@ impl Tape {
         self.leaf(LeafKind::Input, shape.into(), fill)
     }
 
+    /// Data that may be the same as in the last step: `contents` is a number for what `fill` would write. Where this place of the tape
+    /// has had an input of the same shape with the same number since, `fill` is not called: a method that goes over all rows in
+    /// each of its steps copies them once.
+    #[track_caller]
+    pub fn input_kept(
+        &mut self,
+        shape: impl Into<Shape>,
+        contents: u64,
+        fill: impl FnOnce(&mut [f32]),
+    ) -> Var {
+        let shape = shape.into();
+        let leaf = Leaf { kind: LeafKind::Input, contents: Some(contents) };
+        let kept = self.nodes.get(self.len).is_some_and(|node| {
+            node.shape == shape && matches!(&node.op, Op::Leaf(before) if *before == leaf)
+        });
+        let index = self.push(Op::Leaf(leaf), shape, false);
+        if !kept {
+            fill(self.values[index].resize(shape.len()));
+        }
+        self.recorded(index)
+    }
+
     /// Data for which a gradient is wanted, for gradient checks and for looking at a loss.
     #[track_caller]
     pub fn variable(&mut self, shape: impl Into<Shape>, data: &[f32]) -> Var {
@@ -248,7 +270,7 @@ impl Tape {
 
     #[track_caller]
     fn leaf(&mut self, kind: LeafKind, shape: Shape, fill: impl FnOnce(&mut [f32])) -> Var {
-        let index = self.push(Op::Leaf(Leaf { kind }), shape, kind.needs_grad());
+        let index = self.push(Op::Leaf(Leaf { kind, contents: None }), shape, kind.needs_grad());
         fill(self.values[index].resize(shape.len()));
         self.recorded(index)
     }

@@ -47,7 +47,7 @@ impl Small {
     }
 
     fn batch(&self) -> Batch<'_> {
-        Batch { train: self.train(), ids: &self.rows, labels: self.observed.cells() }
+        Batch { train: self.train(), ids: &self.rows, labels: self.observed.cells(), rows_kept: None }
     }
 
     fn build(&self, loss: &LossChoice, head: &Head, tape: &mut Tape) -> Result<Sampled, TrainError> {
