@@ -5,6 +5,12 @@ use std::fs;
 use std::path::Path;
 
 /// Exit code, standard output, standard error.
+fn lacuna(folder: &Path, args: &[&str]) -> (i32, String, String) {
+    let output = Command::cargo_bin("lacuna").unwrap().current_dir(folder).args(args).output().unwrap();
+    let [text, error] = [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).unwrap());
+    (output.status.code().unwrap(), text, error)
+}
+
 fn run(folder: &Path, args: &[&str], input: &str) -> (i32, String, String) {
     let mut command = Command::cargo_bin("lacuna").unwrap();
     let output =
@@ -96,6 +102,10 @@ fn questions_are_asked_interrupted_taken_back_and_gone_on_with() {
     assert_eq!(fs::read_to_string(path.join("audit-answers.jsonl")).unwrap(), stored);
     let (code, text, _) = run(path, &with(&["--ask", "40", "--stdin", "--apply", "new"]), "y\n");
     assert!(code == 0 && !path.join("new").exists(), "{text}");
+    // Nor is a list written before the last answer, so that the same command can be run again.
+    let (code, text, error) = run(path, &with(&["--ask", "40", "--stdin", "--out", "l.csv"]), "q\n");
+    assert!(code == 0 && !path.join("l.csv").exists(), "{text}");
+    assert!(error.contains("l.csv is written when the questions are answered"), "{error}");
     let (code, text, error) = run(path, &ask, &"y\n".repeat(36));
     assert_eq!(code, 0, "{error}");
     assert!(text.contains("at most 10 % are wrong, with 95 % confidence (40 answers)"), "{text}");
@@ -240,8 +250,14 @@ fn labels_are_not_corrected_without_answers_or_a_number() {
     let (code, _, error) = run(path, &with(&["--apply", "new", "--top", "5"]), "");
     assert_eq!(code, 0, "{error}");
     assert_eq!(fs::read_to_string(path.join("new/diff.csv")).unwrap().lines().count(), 6);
-    for wrong in [&["--ask", "3"][..], &["--ask", "40", "--fdr", "0"], &["--folds", "1"], &["--answers", "a"]]
-    {
+    let missing = ["--out", "nowhere/list.csv"];
+    for wrong in [
+        &["--ask", "3"][..],
+        &["--ask", "40", "--fdr", "0"],
+        &["--folds", "1"],
+        &["--answers", "a"],
+        &missing,
+    ] {
         let (code, text, _) = run(path, &[&DATA[..], wrong].concat(), "");
         assert_eq!((code, text.as_str()), (2, ""), "{wrong:?}");
     }
@@ -315,6 +331,14 @@ fn corrected_labels_have_the_rows_of_the_file_in_its_order() {
     }
     assert_eq!(diff.lines().count(), 13);
     assert_eq!(after, expected);
+    // The table with all names trains: rows are joined by name, and classes keep theirs.
+    let train =
+        ["train", "--features", "x.npy", "--names", "names.txt", "--labels", "new/labels.csv", "--complete"];
+    let (code, text, error) = lacuna(path, &[&train[..], &["--json", "--out", "head"]].concat());
+    assert_eq!(code, 0, "{text}{error}");
+    assert!(text.contains("\"rows\":150"), "{text}");
+    let head = fs::read_to_string(path.join("head/head.json")).unwrap();
+    assert!(head.contains("\"cat\"") && head.contains("\"dog\""), "{head}");
     // Rows that were not picked keep theirs too.
     fs::write(path.join("some.txt"), (0..140).map(|row| format!("r{row}\n")).collect::<String>()).unwrap();
     let picked = ["--rows", "some.txt", "--apply", "some", "--top", "12", "--json"];

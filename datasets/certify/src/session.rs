@@ -244,7 +244,7 @@ impl Session {
 
     /// Estimated share of right cells among the first ones, for each number of them. It rests on a model, unlike the certificate.
     pub fn estimates(&self, cuts: &[usize]) -> Vec<Estimate> {
-        let curve = Curve::new(self.cells, &right(&self.answers));
+        let curve = Curve::new(self.cells, &answered(&self.answers));
         let ends: Vec<usize> = cuts.iter().map(|&cut| cut.clamp(1, self.cells)).collect();
         let mut order: Vec<usize> = (0..ends.len()).collect();
         order.sort_by_key(|&i| ends[i]);
@@ -272,7 +272,7 @@ impl Session {
 
     /// Estimated probability that a cell is right, for each rank; 1 and 0 for cells that were answered with yes and no.
     pub fn probabilities(&self) -> Vec<f64> {
-        let curve = Curve::new(self.cells, &right(&self.answers));
+        let curve = Curve::new(self.cells, &answered(&self.answers));
         let mut p: Vec<f64> = (0..self.cells).map(|rank| curve.probability(rank)).collect();
         for &(rank, answer) in &self.answers {
             match answer {
@@ -285,7 +285,16 @@ impl Session {
     }
 }
 
-/// Answers as right and wrong cells: what was skipped counts as wrong.
+/// Right and wrong cells among those that were answered: estimates leave out what was skipped.
+fn answered(answers: &[(usize, Answer)]) -> Vec<(usize, bool)> {
+    answers
+        .iter()
+        .filter(|(_, answer)| *answer != Answer::Skip)
+        .map(|&(rank, answer)| (rank, answer == Answer::Yes))
+        .collect()
+}
+
+/// Answers as right and wrong cells for the choice of what is tested: what was skipped counts as wrong, as in the test.
 fn right(answers: &[(usize, Answer)]) -> Vec<(usize, bool)> {
     answers.iter().map(|&(rank, answer)| (rank, answer == Answer::Yes)).collect()
 }

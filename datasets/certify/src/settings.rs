@@ -28,7 +28,11 @@ impl Settings {
     /// The largest number of answers: tables of probabilities grow with it.
     pub const MOST: usize = 5_000;
 
-    pub(crate) fn check(&self) -> Result<(), CertifyError> {
+    /// Whether every value is in its range.
+    ///
+    /// # Errors
+    /// [`CertifyError::Share`], [`CertifyError::Answers`].
+    pub fn check(&self) -> Result<(), CertifyError> {
         let inside = |name, value: f64| match value > 0.0 && value < 1.0 {
             true => Ok(()),
             false => Err(CertifyError::Share { name, value }),

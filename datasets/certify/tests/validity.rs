@@ -163,3 +163,30 @@ fn estimates_are_near() {
     }
     assert!(off.iter().all(|off| *off < 0.1), "{off:?}");
 }
+
+/// Estimates are of the cells that were answered: half of the answers skipped at random leaves them where they are.
+#[test]
+fn skipped_cells_do_not_move_an_estimate() {
+    let truth: Vec<Answer> = (0..2_000).map(|rank| answer(rank < 900)).collect();
+    let estimate = |every: usize| {
+        let mut session =
+            Session::new(truth.len(), Settings { answers: 200, ..Settings::default() }).unwrap();
+        let mut asked = 0;
+        while let Some(rank) = session.question() {
+            asked += 1;
+            session.answer(if asked % every == 0 { Answer::Skip } else { truth[rank] });
+        }
+        let first = session.estimates(&[300])[0];
+        (first.mean, first.high)
+    };
+    let ((all, _), (half, high)) = (estimate(usize::MAX), estimate(2));
+    assert!(all > 0.97 && half > 0.95 && high > 0.98, "{all} {half} {high}");
+    // Nothing but skips: nothing is learned about any cell.
+    let mut session = Session::new(500, Settings::default()).unwrap();
+    while session.question().is_some() {
+        session.answer(Answer::Skip);
+    }
+    let nothing = session.estimates(&[100])[0];
+    assert!(nothing.high - nothing.low > 0.5, "{nothing:?}");
+    assert_eq!(session.certificate().list.len(), 0);
+}

@@ -6,7 +6,7 @@ use super::head::{HeadArgs, SavedArgs, known_cells, notes, warn_of_training_rows
 use super::labelled::LabelledInput;
 use super::train::judged;
 use crate::{Calibration, CalibrationScores, plot};
-use anyhow::Context;
+use anyhow::{Context, bail};
 use clap::Args;
 use lacuna_formats::write_atomic;
 use std::path::PathBuf;
@@ -39,7 +39,9 @@ const EXAMPLES: &str = "Examples:
     --method platt --out calibrated
 
 Temperature and platt change the last layer, so that PyTorch and ONNX give the
-same; isotonic is a table in head.json. Thresholds chosen before are dropped.
+same, and thresholds move with them. Isotonic is a table in head.json: it goes
+to another folder, because it cannot be calibrated again or exported to ONNX,
+and thresholds chosen before are dropped.
 
 Exit codes: 0 done, 2 invalid command line, file or data.";
 
@@ -49,6 +51,13 @@ Exit codes: 0 done, 2 invalid command line, file or data.";
 /// A head, data or labels that are refused.
 pub fn run(args: &CalibrateArgs) -> anyhow::Result<()> {
     let model = args.head.load()?;
+    if args.method == Calibration::Isotonic && args.saved.out.is_none() && !args.saved.force {
+        bail!(
+            "--method isotonic makes a head that cannot be calibrated again or exported to ONNX: --out DIR writes it beside the head in {}, \
+             --force in its place",
+            args.head.model.display()
+        );
+    }
     let set = rows_of(&args.input)?;
     warn_of_training_rows(&model, &set.features);
     let rows = judged(&model, &set)?;

@@ -148,7 +148,7 @@ impl Audit {
 
     /// How many labelled positives the confident joint counts as wrong.
     ///
-    /// Not an estimate of how many are: on sets with added wrong labels it counted 0.6 to 1.5 times as many.
+    /// Not an estimate of how many are: it counts some where none are, and from 0.6 to 5 times as many on sets with added wrong labels.
     pub fn counted_wrong(&self) -> usize {
         let joint = ConfidentJoint::of(&self.sheet.logits, &self.sheet.observed);
         let cells = self.sheet.logits.iter().zip(self.sheet.observed.cells()).enumerate();

@@ -109,7 +109,7 @@ const FACTORS: [f64; 2] = [1e-4, 1e4];
 impl Model {
     /// Calibrates on rows with known positives and negatives, which must not be those that trained: a head is surer of
     /// those. A class with fewer than `least` known positives or negatives gets the curve of all classes together.
-    /// Thresholds, which are of the probabilities before, are dropped.
+    /// Thresholds move with the probabilities by temperature and Platt's method; those of a table, which has flat pieces, are dropped.
     ///
     /// # Errors
     /// [`TrainError::Labels`] where no positive or no negative is known, or scores rank the wrong way round,
@@ -138,12 +138,21 @@ impl Model {
             (Calibration::Temperature, Some(Curve::Affine { a, .. })) => Some(1.0 / a),
             _ => None,
         };
-        let mut model = self.clone();
-        if model.thresholds.take().is_some() {
+        if after.brier > before.brier {
             notes.push(
-                "the thresholds were of the probabilities before and are dropped: choose them again"
+                "the Brier score over other rows is worse than before: the probabilities were as good without this calibration"
                     .to_string(),
             );
+        }
+        let mut model = self.clone();
+        if let Some(thresholds) = model.thresholds.take() {
+            model.thresholds = moved(&thresholds, &curves);
+            notes.push(match model.thresholds {
+                Some(_) => "the thresholds were moved with the probabilities: the same classes are predicted"
+                    .to_string(),
+                None => "the thresholds were of the probabilities before and are dropped: choose them again"
+                    .to_string(),
+            });
         }
         model.apply(curves)?;
         Ok(Calibrated { model, method, before, after, temperature, notes })
@@ -386,6 +395,20 @@ fn isotonic(cells: &[(f64, bool)]) -> Table {
         }
     }
     table
+}
+
+/// Thresholds that predict the same classes after a calibration by factors and offsets; `None` after one by tables.
+fn moved(thresholds: &[f32], curves: &[Curve]) -> Option<Vec<f32>> {
+    let of_class = |(t, curve): (&f32, &Curve)| match curve {
+        Curve::Affine { a, b } => {
+            let p = f64::from(*t);
+            // Nothing is above 1 and everything above 0, before and after.
+            let inside = 0.0 < p && p < 1.0;
+            Some(if inside { sigmoid(a * (p / (1.0 - p)).ln() + b) as f32 } else { *t })
+        }
+        Curve::Table(_) => None,
+    };
+    thresholds.iter().zip(curves).map(of_class).collect()
 }
 
 impl Curve {

@@ -5,27 +5,30 @@ use crate::certified::Change;
 use crate::cli::Outputs;
 use crate::cli::labelled::Given;
 use anyhow::{Context, bail};
-use lacuna_formats::{NpyArray, NpyData, push_name, write_atomic};
+use lacuna_formats::{
+    CsvLayout, FormatError, LabelSheet, NpyArray, NpyData, Strings, push_name, write_atomic, write_labels_csv,
+};
+use lacuna_labels::LabelMatrix;
 use std::path::{Path, PathBuf};
 
 /// The files of the folder.
 pub(super) struct Files {
     labels: PathBuf,
-    /// Names of the rows, where they have some.
-    rows: Option<PathBuf>,
+    /// Names of the rows, and the labels with all names, where rows have names.
+    named: Option<[PathBuf; 2]>,
     diff: PathBuf,
 }
 
 impl Files {
     pub(super) fn new(folder: &Path, given: &Given) -> Self {
-        let rows = given.names.is_some().then(|| folder.join("rows.txt"));
-        Self { labels: folder.join("labels.npy"), rows, diff: folder.join("diff.csv") }
+        let named = given.names.is_some().then(|| ["rows.txt", "labels.csv"].map(|name| folder.join(name)));
+        Self { labels: folder.join("labels.npy"), named, diff: folder.join("diff.csv") }
     }
 
     /// Refuses what may not be written.
     pub(super) fn check(&self, outputs: &Outputs) -> anyhow::Result<()> {
-        let rows = self.rows.iter().map(PathBuf::as_path);
-        [&*self.labels, &self.diff].into_iter().chain(rows).try_for_each(|path| outputs.to(path).map(drop))
+        let named = self.named.iter().flatten().map(PathBuf::as_path);
+        [&*self.labels, &self.diff].into_iter().chain(named).try_for_each(|path| outputs.to(path).map(drop))
     }
 
     /// Writes the labels with the rows and in the order of their file, and every change. Returns what stands where.
@@ -33,22 +36,36 @@ impl Files {
         &self,
         outputs: &Outputs,
         given: &Given,
+        classes: &[String],
         changes: &[Change],
     ) -> anyhow::Result<String> {
         let folder = self.labels.parent().unwrap_or(Path::new(""));
         std::fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
         let corrected = corrected(given, changes)?;
-        if let (Some(path), Some(names)) = (&self.rows, &given.names) {
+        let mut says = "";
+        if let (Some([path, table]), Some(names)) = (&self.named, &given.names) {
             // A line is a name.
             let lines: String = names.iter().map(|name| name.replace(['\n', '\r'], " ") + "\n").collect();
             write_atomic(outputs.to(path)?, |file| file.write_all(lines.as_bytes()))
                 .with_context(|| path.display().to_string())?;
+            let classes: Strings = classes.iter().collect();
+            let sheet = LabelSheet { names, classes: &classes, labels: &corrected };
+            says = match write_labels_csv(outputs.to(table)?, sheet, CsvLayout::Wide) {
+                Ok(()) => {
+                    "; rows.txt names them, and labels.csv has the labels with the names of rows and classes"
+                }
+                // Names that a table cannot hold, because they begin with blanks or occur twice.
+                Err(FormatError::Unwritable { .. }) => "; rows.txt names them",
+                Err(error) => return Err(error.into()),
+            };
         }
         let text = diff(given, changes);
         write_atomic(outputs.to(&self.diff)?, |file| file.write_all(text.as_bytes()))
             .with_context(|| self.diff.display().to_string())?;
         // What says that the folder is whole comes last.
-        corrected.save(outputs.to(&self.labels)?)?;
+        let cells = corrected.cells().iter().map(|&label| number(label)).collect();
+        NpyArray::new(vec![corrected.rows(), corrected.classes()], NpyData::I8(cells))?
+            .save(outputs.to(&self.labels)?)?;
         let (rows, without) =
             (given.observed.rows(), given.observed.rows().saturating_sub(given.row_of.len()));
         Ok(format!(
@@ -59,7 +76,7 @@ impl Files {
                 1 => ", 1 of which was not audited and has the labels that it had".to_string(),
                 _ => format!(", {without} of which were not audited and have the labels that they had"),
             },
-            if self.rows.is_some() { "; rows.txt names them" } else { "" }
+            says
         ))
     }
 }
@@ -69,7 +86,7 @@ fn number(label: Label) -> i8 {
     label as i8
 }
 
-fn corrected(given: &Given, changes: &[Change]) -> anyhow::Result<NpyArray> {
+fn corrected(given: &Given, changes: &[Change]) -> anyhow::Result<LabelMatrix> {
     let mut labels = given.observed.matrix().clone();
     for Change { cell, label, .. } in changes {
         if cell.class_index >= labels.classes() {
@@ -81,8 +98,7 @@ fn corrected(given: &Given, changes: &[Change]) -> anyhow::Result<NpyArray> {
         }
         labels.set(given.row_of[cell.row_index], cell.class_index, *label);
     }
-    let cells = labels.cells().iter().map(|&label| number(label)).collect();
-    Ok(NpyArray::new(vec![labels.rows(), labels.classes()], NpyData::I8(cells))?)
+    Ok(labels)
 }
 
 /// A line for each change; rows are those of `labels.npy`.

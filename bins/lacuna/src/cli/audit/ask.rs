@@ -40,7 +40,7 @@ pub(super) fn ask(
         ))?;
         let mut line = String::new();
         if input.read_line(&mut line).context("standard input")? == 0 {
-            screen::out("\n")?;
+            screen::out("\nthe answers so far are kept: go on later with the same command\n")?;
             return Ok(false);
         }
         match line.trim() {

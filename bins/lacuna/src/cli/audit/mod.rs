@@ -60,7 +60,7 @@ pub struct AuditArgs {
     /// Folder with pictures that are called as the rows; the page and the questions link to them
     #[arg(long, value_name = "DIR")]
     images: Option<PathBuf>,
-    /// Asks about this many cells and certifies a list
+    /// Asks about this many cells, 20 to 5000, and certifies a list
     #[arg(long, value_name = "N")]
     ask: Option<usize>,
     /// File of the answers: the same command goes on with it [default: audit-answers.jsonl]
@@ -78,8 +78,8 @@ pub struct AuditArgs {
     /// Confidence that the share is kept to
     #[arg(long, value_name = "P", default_value_t = 0.95)]
     confidence: f64,
-    /// Folder for corrected labels, with the rows of the file of labels in its order (labels.npy, rows.txt, diff.csv); needs all answers,
-    /// or --top N
+    /// Folder for corrected labels, with the rows of the file of labels in its order (labels.csv with names, labels.npy, rows.txt,
+    /// diff.csv); needs all answers, or --top N
     #[arg(long, value_name = "DIR")]
     apply: Option<PathBuf>,
     /// Folder for a head of the corrected labels, measured on test rows beside one of the given labels; needs all answers, or --top N
@@ -138,6 +138,16 @@ pub fn run(args: &AuditArgs) -> anyhow::Result<()> {
         answers: args.ask.unwrap_or(Settings::default().answers),
         seed: args.seed,
     };
+    if args.ask.is_some() {
+        settings.check().context("--ask, --fdr or --confidence")?;
+    }
+    let files = [("out", &args.out), ("answers", &args.answers), ("sheet", &args.sheet)];
+    for (option, path) in files.into_iter().filter_map(|(option, path)| Some((option, path.as_ref()?))) {
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        if let Some(folder) = folder.filter(|folder| !folder.is_dir()) {
+            bail!("--{option} {}: there is no folder {}", path.display(), folder.display());
+        }
+    }
     let data = args.input.open()?;
     let mut read = data.files;
     let answers_path = args.answers.clone().unwrap_or_else(|| "audit-answers.jsonl".into());
@@ -187,7 +197,10 @@ pub fn run(args: &AuditArgs) -> anyhow::Result<()> {
     }
     let entries = report.entries(args.top);
     let sentences = report.sentences();
-    if let (Some(path), Some(layout)) = (&args.out, layout) {
+    let open = report.certificate.as_ref().is_some_and(|certificate| !certificate.complete);
+    if let (Some(path), true) = (&args.out, open) {
+        screen::info(&format!("note: {} is written when the questions are answered", path.display()));
+    } else if let (Some(path), Some(layout)) = (&args.out, layout) {
         let given = args.input.input().given().display().to_string();
         let about = Page { data: &given, sentences: &sentences, wrong: args.wrong };
         write::write(path, layout, &outputs, &entries, (&about, &pictures))?;
@@ -201,7 +214,7 @@ pub fn run(args: &AuditArgs) -> anyhow::Result<()> {
     match &changes {
         Some(changes) => {
             if let Some(files) = &files {
-                let order = files.write(&outputs, &data.given, changes)?;
+                let order = files.write(&outputs, &data.given, audit.classes(), changes)?;
                 let [added, negative] = kinds(changes);
                 // The negatives are the suspicious cells, which stand for no others.
                 let few = negative > 0 && !rows.observed.cells().contains(&Label::Negative);
@@ -210,7 +223,7 @@ pub fn run(args: &AuditArgs) -> anyhow::Result<()> {
                     args.apply.as_deref().unwrap_or(Path::new("")).display(),
                     if few {
                         ". To train on them, take a loss that does not leave unknown cells out, as --retrain does: \
-                         --label-convention spml --loss label-frequency"
+                         --loss label-frequency"
                     } else {
                         ""
                     }
@@ -279,11 +292,6 @@ impl Report<'_> {
             return vec![
                 "list: labelled positives, the most probably wrong first; how many of them are wrong is not known: look at the rows"
                     .to_string(),
-                format!(
-                    "the confident joint counts {} of all labelled positives as wrong, which was 0.6 to 1.5 times the true number on \
-                     sets with added wrong labels",
-                    self.audit.counted_wrong()
-                ),
             ];
         }
         let (Some(review), Some(certificate)) = (&self.review, &self.certificate) else {
@@ -315,7 +323,8 @@ impl Report<'_> {
                  the list are confirmed"
             )),
             Basis::Certain if certificate.complete => sentences.push(
-                "no longer list could be certified: too many of the cells that were asked about are not missing".to_string(),
+                "no longer list could be certified: too many of the cells that were asked about are not missing, or were skipped"
+                    .to_string(),
             ),
             Basis::Certain => {
                 let left = review.session().wanted() - certificate.answers;
@@ -328,9 +337,14 @@ impl Report<'_> {
         }
         let [yes, no, skip] = entry::counts(review);
         if yes + no + skip > 0 {
-            sentences.push(format!("answers: {yes} yes, {no} no, {skip} skipped"));
+            let skipped = match skip {
+                0 => String::new(),
+                _ => "; a skipped cell counts as not missing for the list, and not at all for the estimate"
+                    .to_string(),
+            };
+            sentences.push(format!("answers: {yes} yes, {no} no, {skip} skipped{skipped}"));
         }
-        if certificate.complete {
+        if certificate.complete && yes + no > 0 {
             let cuts = self.cuts();
             let estimates = review.session().estimates(&cuts);
             let text = cuts.iter().zip(estimates).map(|(cut, e)| {

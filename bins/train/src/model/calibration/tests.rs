@@ -140,7 +140,7 @@ fn calibrated_weights_give_the_calibrated_probabilities_and_better_ones() {
 
 #[test]
 fn what_cannot_be_calibrated_is_refused_and_what_is_dropped_is_told() {
-    let (model, rows, _) = overconfident(Head::Linear);
+    let (model, rows, x) = overconfident(Head::Linear);
     let mut positives = rows.clone();
     let cells = rows.labels().cells().iter().map(|label| match label {
         Label::Negative => Label::Unknown,
@@ -159,6 +159,17 @@ fn what_cannot_be_calibrated_is_refused_and_what_is_dropped_is_told() {
     let error = model.calibrated(&reversed, Calibration::Platt, 5).unwrap_err().to_string();
     assert!(error.contains("nothing to calibrate"), "{error}");
     let with = model.clone().with_thresholds(vec![0.3, 0.4]).unwrap();
+    let predicted = |model: &Model| {
+        let p = model.predict(&x).unwrap();
+        let above = |p: &[f32]| [0, 1].map(|class| p[class] > model.threshold(class));
+        p.probabilities().chunks(2).map(above).collect::<Vec<_>>()
+    };
+    for method in [Calibration::Temperature, Calibration::Platt] {
+        let done = with.calibrated(&rows, method, 5).unwrap();
+        assert!(done.notes.iter().any(|note| note.contains("moved")), "{:?}", done.notes);
+        assert_ne!(done.model.thresholds(), with.thresholds());
+        assert_eq!(predicted(&with), predicted(&done.model), "{method}");
+    }
     let done = with.calibrated(&rows, Calibration::Isotonic, 1000).unwrap();
     assert_eq!(done.model.thresholds(), None);
     assert!(done.notes.iter().any(|note| note.contains("thresholds")), "{:?}", done.notes);
