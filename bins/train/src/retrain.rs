@@ -245,24 +245,8 @@ mod tests {
 
     #[test]
     fn corrected_labels_have_the_order_of_the_given_ones() {
+        use crate::audit::tests::Named;
         use lacuna_formats::Strings;
-        struct Named<T>(T, Strings);
-        impl FeatureSource for Named<Features> {
-            fn features(&self) -> &Features {
-                &self.0
-            }
-            fn row_names(&self) -> Option<&Strings> {
-                Some(&self.1)
-            }
-        }
-        impl LabelSource for Named<ObservedLabels> {
-            fn observed(&self) -> Result<Cow<'_, ObservedLabels>, TrainError> {
-                Ok(Cow::Borrowed(&self.0))
-            }
-            fn row_names(&self) -> Option<&Strings> {
-                Some(&self.1)
-            }
-        }
         let (x, truth, y) = data(|i| i.is_multiple_of(3), 1);
         let plain = Fit::new("auto").retrain(&x, &y, &truth).unwrap();
         let names = |order: &[usize]| order.iter().map(|row| format!("r{row}")).collect::<Strings>();

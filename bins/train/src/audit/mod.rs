@@ -249,4 +249,4 @@ fn angles() -> Named {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

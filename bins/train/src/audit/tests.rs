@@ -2,7 +2,8 @@ use super::*;
 use lacuna_formats::Strings;
 use lacuna_labels::{Features, LabelMatrix, ObservedLabels};
 
-struct Named<T>(T, Strings);
+/// Features or labels with names of their rows.
+pub(crate) struct Named<T>(pub(crate) T, pub(crate) Strings);
 
 impl FeatureSource for Named<Features> {
     fn features(&self) -> &Features {
