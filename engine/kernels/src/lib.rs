@@ -26,7 +26,6 @@
 
 mod exec;
 mod real;
-#[cfg(target_feature = "fma")]
 mod vector;
 mod window;
 
