@@ -26,6 +26,7 @@
 
 mod exec;
 mod real;
+#[cfg(target_feature = "fma")]
 mod vector;
 mod window;
 

@@ -133,37 +133,3 @@ fn an_infinity_reaches_only_what_sees_it() {
     assert!(!y[0].is_finite() && y[1..].iter().all(|y| y.is_finite()), "{y:?}");
     assert!(!dw[0].is_finite() && dw[1..].iter().all(|w| w.is_finite()), "{dw:?}");
 }
-
-/// The three products have the same bits with vectors of eight and of sixteen floats.
-#[cfg(all(target_feature = "fma", target_arch = "x86_64"))]
-#[test]
-fn wide_vectors_do_not_change_a_bit() {
-    if !is_x86_feature_detected!("avx512f") {
-        println!("skipped: this processor does not have AVX-512");
-        return;
-    }
-    let draws = noise(600, 12);
-    let draw = |i: usize, most: f32| 1 + ((draws[i] + 0.5) * most) as usize;
-    let random = (0..60).map(|i| ConvShape {
-        images: draw(i, 3.0),
-        channels: draw(60 + i, 9.0),
-        image: [3 + draw(120 + i, 14.0), 3 + draw(180 + i, 20.0)],
-        outputs: draw(240 + i, 40.0),
-        window: Window::square(draw(300 + i, 3.0), draw(360 + i, 2.0), 1),
-        groups: 1,
-    });
-    for s in shapes().into_iter().chain(random) {
-        let outputs = s.images * s.outputs * s.output_pixels();
-        let (x, w) = (noise(s.images * s.channels * s.input_pixels(), 1), noise(s.outputs * s.depth(), 2));
-        let (b, g) = (noise(s.outputs, 3), noise(outputs, 4));
-        let all = |level| {
-            let run = Run { exec: Exec::Serial, level };
-            let (mut y, mut dx, mut dw) = (vec![0.0; outputs], x.clone(), w.clone());
-            forward_with(run, s, &x, &w, Some(&b), &mut y);
-            backward_input_with(run, Write::Add, s, &g, &w, &mut dx);
-            backward_weight_with(run, Write::Add, s, &g, &x, &mut dw);
-            [y, dx, dw].concat().into_iter().map(f32::to_bits).collect::<Vec<u32>>()
-        };
-        assert!(all(Level::Built) == all(Level::Avx512), "{s:?}");
-    }
-}
