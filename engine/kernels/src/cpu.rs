@@ -26,7 +26,7 @@ pub enum Level {
     Avx512,
 }
 
-/// The vectors that products and convolutions use, found once per process. The bits of a result do not depend on it.
+/// The vectors that products use, found once per process. The bits of a result do not depend on it.
 ///
 /// Sixteen floats where processor and operating system have AVX-512F and the program was compiled for AVX2, unless the
 /// environment has `LACUNA_SIMD=avx2`.

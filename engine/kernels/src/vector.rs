@@ -1,8 +1,7 @@
 //! The vectors of the register tiles: eight floats, or sixteen where the processor has them.
 //!
-//! The build is for AVX2, and `wide` fixes its instructions when it is compiled. The tiles of [`gemm`](crate::gemm) and
-//! [`conv`](crate::conv) are generic over [`Vector`] instead and are compiled twice; [`cpu::level`](crate::cpu::level) says once per
-//! process which of them run. This is the only module with `std::arch` vectors.
+//! The build is for AVX2, and `wide` fixes its instructions when it is compiled. The tiles of [`gemm`](crate::gemm) are generic over
+//! [`Vector`] instead and are compiled twice; [`cpu::level`](crate::cpu::level) says once per process which of them run. This is the only module with `std::arch` vectors.
 //!
 //! A lane is a chain of operations of its own, the same for every width, so the bits of a result do not depend on it.
 //!
