@@ -65,7 +65,9 @@ impl Rows<'_> {
             || self.features.map(|x| npy(vec![x.rows(), x.columns()], NpyData::F32(x.values().to_vec())));
         let labels = || self.labels.map(|y| npy(vec![y.rows(), y.classes()], NpyData::I8(codes(y))));
         let text = |names: &Strings| npy(vec![names.len()], NpyData::Text(names.clone()));
-        let unlabelled = || refuse(format!("a .{ending} file holds labels, and there are none"));
+        let unlabelled = || {
+            refuse(format!("a .{ending} file holds labels, and there are none: name them with --labels FILE"))
+        };
         match ending.as_str() {
             "npy" => {
                 let array = features()

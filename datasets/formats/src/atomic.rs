@@ -49,7 +49,13 @@ pub fn write_atomic<'a>(
         _ => Path::new("."),
     };
     // Without the name of the temporary file, which the caller does not know.
-    let mut temporary = temporary::create(folder).map_err(|error| io::Error::from(error.kind()))?;
+    let mut temporary = temporary::create(folder).map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => {
+            let problem = format!("there is no folder {}: create it first", folder.display());
+            io::Error::new(io::ErrorKind::NotFound, problem)
+        }
+        kind => io::Error::from(kind),
+    })?;
     let mut buffer = BufWriter::with_capacity(1 << 16, temporary.as_file_mut());
     write(&mut buffer)?;
     buffer.flush()?;
@@ -96,7 +102,8 @@ mod tests {
         assert!(failed.is_err());
         assert_eq!(fs::read(&path).unwrap(), b"two");
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
-        assert!(write_atomic(&folder.path().join("missing/a.txt"), |_| Ok(())).is_err());
+        let error = write_atomic(&folder.path().join("missing/a.txt"), |_| Ok(())).unwrap_err().to_string();
+        assert!(error.starts_with("there is no folder") && error.contains("missing: create it"), "{error}");
     }
 
     #[cfg(unix)]

@@ -194,6 +194,40 @@ pub enum FormatError {
         /// The file with names.
         other: PathBuf,
     },
+    /// No row of labels has the name of a row of features.
+    #[error(
+        "{}: no row has the name of a row of {}: `{}` here, `{}` there; {advice}",
+        printed(path),
+        printed(other),
+        shown(name),
+        shown(other_name)
+    )]
+    NoCommonName {
+        /// The file of labels.
+        path: PathBuf,
+        /// The file of features.
+        other: PathBuf,
+        /// A name of the labels.
+        name: String,
+        /// A name of the features.
+        other_name: String,
+        /// How the names can be joined.
+        advice: String,
+    },
+    /// Rows are to be joined by position, and their counts differ.
+    #[error("{} has {count} rows and {} has {other_count}: {advice}", printed(path), printed(other))]
+    RowCounts {
+        /// The file of features.
+        path: PathBuf,
+        /// Its rows.
+        count: usize,
+        /// The file of labels.
+        other: PathBuf,
+        /// Its rows.
+        other_count: usize,
+        /// What to do.
+        advice: String,
+    },
     /// The format of a file or folder is unknown.
     #[error("{}: {problem}. Formats: {formats}", printed(path))]
     Unrecognised {

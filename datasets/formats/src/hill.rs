@@ -35,7 +35,9 @@ pub(crate) fn parse(reader: impl BufRead, path: &Path, options: &ReadOptions) ->
     let mut of_row: Vec<u32> = Vec::new();
     while let Some((number, line)) = lines.next()? {
         let problem = (|| {
-            let comma = line.find(',').ok_or((1, "missing comma: expected `name,ids`".to_string()))?;
+            let comma = line.find(',').ok_or((1, "missing comma: expected `name,ids`, the name of a row and the numbers of its classes (names alone are for \
+                     --names; names of classes for a CSV with the columns `id` and `label`)"
+                        .to_string()))?;
             let (name, ids) = (line[..comma].trim(), &line[comma + 1..]);
             if name.is_empty() {
                 return Err((1, "the row has no name".into()));
@@ -167,7 +169,9 @@ mod tests {
     #[test]
     fn mistakes_have_a_line_and_a_column() {
         let error = |text: &str| read_text(text, &ReadOptions::default()).unwrap_err();
-        assert_eq!(error("a,1\nb\n"), "x.txt: line 2, column 1: missing comma: expected `name,ids`");
+        let text = error("a,1\nb\n");
+        assert!(text.starts_with("x.txt: line 2, column 1: missing comma: expected `name,ids`"), "{text}");
+        assert!(text.contains("--names"), "{text}");
         assert_eq!(error("a,1 x\n"), "x.txt: line 1, column 5: invalid class number `x`");
         assert_eq!(error("a,1 -2\n"), "x.txt: line 1, column 5: invalid class number `-2`");
         assert!(error("a,1 99999999999\n").contains("invalid class number"));

@@ -157,9 +157,9 @@ impl fmt::Display for RowJoin {
 /// the features, `notes` are those of both. The [`RowJoin`] is there where rows were joined by name.
 ///
 /// # Errors
-/// [`FormatError::Unjoined`] where only one side has names, [`FormatError::Mismatch`] where rows are joined by position and
-/// their counts differ, [`FormatError::Empty`] where features or labels are missing or no row has both,
-/// [`FormatError::Limit`] where more than [`Limits::cells`] features have to be copied.
+/// [`FormatError::Unjoined`] where only one side has names, [`FormatError::RowCounts`] where rows are joined by position and
+/// their counts differ, [`FormatError::Empty`] where features or labels are missing, [`FormatError::NoCommonName`] where no
+/// row has both, [`FormatError::Limit`] where more than [`Limits::cells`] features have to be copied.
 pub fn join_tables(
     features: Table,
     labels: Table,
@@ -191,7 +191,16 @@ pub fn join_tables(
     let (Some(names), Some(label_names)) = (&names, label_names) else {
         if of_features.rows() != of_labels.rows() {
             let (count, other_count) = (of_features.rows(), of_labels.rows());
-            return Err(FormatError::Mismatch { what: "rows", path: one, count, other, other_count });
+            let advice = match table.classes.len() == count {
+                true => format!(
+                    "it has as many classes as there are rows of features, so that it is transposed: labels have a row for each \
+                     row of the features and a column for each class, here {count} x {other_count}"
+                ),
+                false => "they are joined by position, one row with one row: leave the same rows out of both, or name the rows \
+                          of both, so that they are joined by name (--names FILE, and labels as CSV)"
+                    .to_string(),
+            };
+            return Err(FormatError::RowCounts { path: one, count, other, other_count, advice });
         }
         table.names = names;
         table.features = Some(of_features);
@@ -202,7 +211,7 @@ pub fn join_tables(
     };
     let join = RowJoin::by_name(names, &label_names, by);
     if join.pairs.is_empty() {
-        return Err(empty(&other, "rows whose name has features"));
+        return Err(nothing_joined(names, &label_names, &join, (one, other)));
     }
     let (f, l): (Vec<usize>, Vec<usize>) = join.pairs.iter().copied().unzip();
     table.names = Some(f.iter().map(|&row| &names[row]).collect());
@@ -220,6 +229,35 @@ pub fn join_tables(
     table.observed = labels.observed.map(|labels| labels.select(&l));
     table.annotations = labels.annotations.map(|annotations| annotations.select(&l).into());
     Ok((table, Some(join)))
+}
+
+/// The error of two sides without a common name: a name of each, and the option that would join them.
+fn nothing_joined(
+    features: &Strings,
+    labels: &Strings,
+    join: &RowJoin,
+    (other, path): (std::path::PathBuf, std::path::PathBuf),
+) -> FormatError {
+    if let Some(name) = join.ambiguous.iter().next() {
+        let (name, other_name) = (name.to_string(), name.to_string());
+        let advice =
+            "each name that both have stands for several rows: give every row a name of its own".into();
+        return FormatError::NoCommonName { path, other, name, other_name, advice };
+    }
+    let first = |names: &Strings| names.iter().next().unwrap_or_default().to_string();
+    for (by, option) in [(NameMatch::FileName, "file-name"), (NameMatch::Stem, "stem")] {
+        let join = RowJoin::by_name(features, labels, by);
+        if let Some(&(feature, label)) = join.pairs.first() {
+            let (name, other_name) = (labels[label].to_string(), features[feature].to_string());
+            let advice =
+                format!("--match {option} joins them ({} of {} rows)", join.pairs.len(), features.len());
+            return FormatError::NoCommonName { path, other, name, other_name, advice };
+        }
+    }
+    let advice = "not even without folders (--match file-name) and endings (--match stem): name the rows as in the file of \
+                  labels with --names FILE, or, if row i belongs to row i, join by position with --match row"
+        .into();
+    FormatError::NoCommonName { path, other, name: first(labels), other_name: first(features), advice }
 }
 
 /// A note that features of a large file take memory.
@@ -322,6 +360,54 @@ mod tests {
         assert!(error.contains("features.npy has 1 rows and labels.csv has 2"), "{error}");
         let (features, labels) = tables(&["a"], &["b"]);
         assert!(joined(features, labels, NameMatch::Exact).is_err());
+    }
+
+    #[test]
+    fn names_that_do_not_meet_are_shown_with_the_option_that_joins_them() {
+        let error = |features: &[&str], labels: &[&str]| {
+            let (features, labels) = tables(features, labels);
+            joined(features, labels, NameMatch::Exact).unwrap_err()
+        };
+        let text = error(&["img/b.jpg", "img/a.jpg"], &["a.jpg", "c.jpg"]);
+        assert!(text.contains("labels.csv: no row has the name of a row of features.npy"), "{text}");
+        assert!(
+            text.ends_with("`a.jpg` here, `img/a.jpg` there; --match file-name joins them (1 of 2 rows)"),
+            "{text}"
+        );
+        let text = error(&["img/a.jpg"], &["a"]);
+        assert!(
+            text.ends_with("`a` here, `img/a.jpg` there; --match stem joins them (1 of 1 rows)"),
+            "{text}"
+        );
+        let text = error(&["1"], &["x\u{1b}.png"]);
+        assert!(text.contains(r"`x\u{1b}.png` here, `1` there"), "{text}");
+        assert!(
+            text.contains("file-name") && text.contains("stem") && text.contains("--match row"),
+            "{text}"
+        );
+        let text = error(&["a", "a"], &["a"]);
+        assert!(text.contains("stands for several rows"), "{text}");
+    }
+
+    #[test]
+    fn a_transposed_matrix_is_told_from_rows_that_are_missing() {
+        let error = |rows: usize, others: usize, classes: usize| {
+            let values = vec![0.0; rows];
+            let features = Table {
+                path: "features.npy".into(),
+                features: Some(FeatureTable::Dense(Features::new(rows, 1, values).unwrap())),
+                ..Table::default()
+            };
+            let names: Strings = (0..classes).map(|class| class.to_string()).collect();
+            let mut lists = LabelLists::new(names, Label::Negative);
+            (0..others).for_each(|_| lists.end_row());
+            let labels = Table::of_lists(Path::new("labels.npy"), None, lists);
+            joined(features, labels, NameMatch::Exact).unwrap_err()
+        };
+        let text = error(5, 3, 5);
+        assert!(text.contains("it is transposed") && text.contains("here 5 x 3"), "{text}");
+        let text = error(5, 4, 3);
+        assert!(text.contains("by position") && !text.contains("transposed"), "{text}");
     }
 
     #[test]

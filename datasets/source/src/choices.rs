@@ -24,7 +24,7 @@ pub enum Match {
 pub enum Convention {
     /// 1 positive, 0 unknown, -1 observed negative.
     Spml,
-    /// 1 positive, 0 unobserved; -1 does not occur.
+    /// 1 positive, 0 unknown; the file has no -1.
     BinaryAn,
     /// 1 positive, 0 observed negative, -1 unknown.
     Csl,

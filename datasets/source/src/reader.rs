@@ -2,8 +2,8 @@
 
 use crate::{DataSource, FileLabels, Match, SourceError};
 use lacuna_formats::{
-    Content, FORMATS, FormatError, Limits, ReadOptions, Strings, Table, files_read, format, join_tables,
-    open_data, read_names, recognised, shown,
+    Content, FORMATS, FormatError, LabelTable, Limits, ReadOptions, Strings, Table, files_read, format,
+    join_tables, open_data, read_names, recognised, shown,
 };
 use std::path::{Path, PathBuf};
 
@@ -130,6 +130,8 @@ impl Reader<'_> {
         let named = |names: &Option<Strings>| names.is_some();
         let unnamed = !named(&features.names) && !named(&labels.names);
         let differences = differences(features.names.as_ref(), labels.names.as_ref());
+        let lists =
+            matches!(labels.labels, Some(LabelTable::Lists(_))) && self.formats.last() == Some(&"csv");
         let file = labels.labels.clone().map(|own| FileLabels {
             path: path.into(),
             names: labels.names.clone(),
@@ -148,7 +150,16 @@ impl Reader<'_> {
         });
         let files = format!("{} and {}", of_features.display(), of_labels.display());
         match join {
-            Some(join) => self.notes.push(format!("{files} joined by name: {join}")),
+            Some(join) => {
+                let kept = match (lists, join.features_only.iter().next()) {
+                    (true, Some(name)) => format!(
+                        "; a line `{},` with an empty label keeps such a row, none of its labels listed",
+                        shown(name)
+                    ),
+                    _ => String::new(),
+                };
+                self.notes.push(format!("{files} joined by name: {join}{kept}"));
+            }
             None if unnamed => {
                 self.notes.push(format!("{files} joined by position: neither has names of rows"))
             }

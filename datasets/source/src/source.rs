@@ -4,7 +4,7 @@ use crate::align::{Aligned, Parts, align, is_numbered};
 use crate::embedded::{embedded_set, embedded_sets};
 use crate::reader::Reader;
 use crate::{Convention, Dataset, Match, Missing, SourceError, Unlisted, strong};
-use lacuna_formats::{Content, FeatureTable, LabelTable, ReadOptions, Table, recognised};
+use lacuna_formats::{Content, FeatureTable, LabelTable, ReadOptions, Table, recognised, shown};
 use lacuna_labels::FeatureSet;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -58,6 +58,9 @@ pub struct DataSource {
     /// What a class is that the list of a row does not name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub unlisted: Option<Unlisted>,
+    /// The same for the test rows; what `unlisted` says where it is not set.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub test_unlisted: Option<Unlisted>,
     /// Separator of the labels in a cell with several.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub label_separator: Option<String>,
@@ -132,6 +135,7 @@ impl DataSource {
             test_names: text(&other.test_names, &self.test_names),
             label_convention: other.label_convention.or(self.label_convention),
             unlisted: other.unlisted.or(self.unlisted),
+            test_unlisted: other.test_unlisted.or(self.test_unlisted),
             label_separator: text(&other.label_separator, &self.label_separator),
             classes: other.classes.clone().or_else(|| self.classes.clone()),
             ignore_columns: other.ignore_columns.clone().or_else(|| self.ignore_columns.clone()),
@@ -162,6 +166,7 @@ impl DataSource {
             ("test-names", self.test_names.is_some()),
             ("label-convention", self.label_convention.is_some()),
             ("unlisted", self.unlisted.is_some()),
+            ("test-unlisted", self.test_unlisted.is_some()),
             ("label-separator", self.label_separator.is_some()),
             ("classes", self.classes.is_some()),
             ("ignore-columns", self.ignore_columns.is_some()),
@@ -273,15 +278,7 @@ impl DataSource {
             missing_features: self.missing_features.map(Into::into).unwrap_or_default(),
             ..ReadOptions::default()
         };
-        let listed = ReadOptions {
-            unlisted: self.unlisted.map(Into::into),
-            label_separator: self.label_separator.clone(),
-            class_columns: self.classes.clone(),
-            ignored_columns: self.ignore_columns.clone().unwrap_or_default(),
-            id_column: self.id_column.clone(),
-            positive_above: self.positive_above,
-            ..plain.clone()
-        };
+        let listed = self.listed(&plain);
         let convention = self.label_convention.map(Into::into);
         let of_labels = ReadOptions { convention, labels: true, features: None, ..listed.clone() };
         let own = match labels {
@@ -305,7 +302,10 @@ impl DataSource {
         // As many classes without names as the training rows have may be in a smaller file of test rows.
         let mut limits = plain.limits;
         limits.entries = limits.entries.max(train.classes.len() as u64);
-        let (plain, listed) = (ReadOptions { limits, ..plain }, ReadOptions { limits, ..listed });
+        let (plain, listed) = (
+            ReadOptions { limits, ..plain },
+            ReadOptions { limits, unlisted: self.test_unlisted.or(self.unlisted).map(Into::into), ..listed },
+        );
         let test_options = ReadOptions { classes, labels: true, features: None, ..listed.clone() };
         let test = match test {
             Some(path) => {
@@ -328,8 +328,9 @@ impl DataSource {
         };
         self.used_options(&reader.formats)?;
         let Some(test) = test else {
-            if test_labels.is_some() || test_names.is_some() {
-                let problem = "--test-labels and --test-names need test rows: --test FILE".to_string();
+            if test_labels.is_some() || test_names.is_some() || self.test_unlisted.is_some() {
+                let problem =
+                    "--test-labels, --test-names and --test-unlisted need test rows: --test FILE".to_string();
                 return Err(SourceError::Setting(problem));
             }
             let Reader { notes, files, .. } = reader;
@@ -356,6 +357,51 @@ impl DataSource {
         Ok(Dataset { file_labels, ..data })
     }
 
+    /// What is said of the labels, beside other options.
+    fn listed(&self, plain: &ReadOptions) -> ReadOptions {
+        ReadOptions {
+            unlisted: self.unlisted.map(Into::into),
+            label_separator: self.label_separator.clone(),
+            class_columns: self.classes.clone(),
+            ignored_columns: self.ignore_columns.clone().unwrap_or_default(),
+            id_column: self.id_column.clone(),
+            positive_above: self.positive_above,
+            ..plain.clone()
+        }
+    }
+
+    /// Reads the file of labels alone: rows without features.
+    ///
+    /// # Errors
+    /// [`SourceError::Setting`] where no labels are named or the file has none, and what the formats answer.
+    pub fn open_labels(&self) -> Result<Dataset, SourceError> {
+        let Some(labels) = self.labels.clone() else {
+            return Err(SourceError::Setting("no labels were named: --labels FILE".to_string()));
+        };
+        if self.test.is_some() || self.test_labels.is_some() {
+            let problem = "test rows need training rows with features: --features FILE".to_string();
+            return Err(SourceError::Setting(problem));
+        }
+        let source = Self { path: Some(labels.clone()), labels: None, ..self.clone() };
+        let (notes, files, formats) = (Vec::new(), Vec::new(), Vec::new());
+        let mut reader = Reader { source: &source, notes, files, formats, file_labels: None };
+        let options = source.listed(&ReadOptions {
+            labels: true,
+            convention: self.label_convention.map(Into::into),
+            ..ReadOptions::default()
+        });
+        let path = Path::new(&labels);
+        let Content { train, test } = reader.read(path, &options)?;
+        if train.labels.is_none() {
+            return Err(SourceError::Setting(format!("{labels}: there are no labels in this file")));
+        }
+        let names = self.names.as_deref().map(Path::new);
+        let train = reader.complete(Table { features: None, ..train }, names, None, |_, _| unreachable!())?;
+        source.used_options(&reader.formats)?;
+        let Reader { notes, files, .. } = reader;
+        Ok(source.dataset(path, None, train, test, notes, files))
+    }
+
     /// Refuses an option that none of the files has a use for: it would be given in vain, without a word.
     fn used_options(&self, formats: &[&str]) -> Result<(), SourceError> {
         let tables = &["csv", "jsonl", "multi-hot"][..];
@@ -369,6 +415,7 @@ impl DataSource {
             ("positive-above", self.positive_above.is_some(), cells),
             ("missing-features", self.missing_features.is_some(), MISSING_FEATURES),
             ("unlisted", self.unlisted.is_some(), lists),
+            ("test-unlisted", self.test_unlisted.is_some(), lists),
         ];
         let vain =
             options.iter().find(|(_, given, of)| *given && formats.iter().all(|format| !of.contains(format)));
@@ -391,6 +438,7 @@ impl DataSource {
         notes.extend(test.iter().flat_map(|test| test.notes.iter().cloned()));
         let mut seen = std::collections::HashSet::new();
         notes.retain(|note| seen.insert(note.clone()));
+        notes.extend(in_two_spellings(&train));
         let full = path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
         let name = full.file_name().map_or("data".into(), |name| name.to_string_lossy().into_owned());
         let format = self.format.clone().or_else(|| recognised(path).map(|format| format.name.to_string()));
@@ -409,6 +457,28 @@ impl DataSource {
             source: resolved,
         }
     }
+}
+
+/// A note where names of classes differ in nothing but capital letters and blanks around them.
+fn in_two_spellings(table: &Table) -> Option<String> {
+    let mut seen = std::collections::HashMap::new();
+    let pairs: Vec<(&str, &str)> = table
+        .classes
+        .iter()
+        .filter_map(|name| seen.insert(name.trim().to_lowercase(), name).map(|before| (before, name)))
+        .collect();
+    let (before, name) = pairs.first()?;
+    let others = match pairs.len() {
+        1 => String::new(),
+        pairs => format!(", and {} other pairs", pairs - 1),
+    };
+    Some(format!(
+        "{}: the classes `{}` and `{}` differ in capital letters or blanks alone{others}: write them in one way if they are one \
+         class",
+        table.path.display(),
+        shown(before),
+        shown(name)
+    ))
 }
 
 /// Formats that have a sign for a feature that is missing.

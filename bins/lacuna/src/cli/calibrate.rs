@@ -35,7 +35,7 @@ pub struct CalibrateArgs {
 const EXAMPLES: &str = "Examples:
   lacuna calibrate --model head --features x.npy --labels y.npy --complete \\
     --rows head/held_out.txt --plot reliability.svg
-  lacuna calibrate --model head --features v.npy --labels v.csv --complete \\
+  lacuna calibrate --model head --features v.npy --labels vy.npy --complete \\
     --method platt --out calibrated
 
 Temperature and platt change the last layer, so that PyTorch and ONNX give the

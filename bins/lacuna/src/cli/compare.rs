@@ -1,6 +1,6 @@
 //! `lacuna compare`: losses and procedures on one's own data.
 
-use super::head::{FitArgs, PrintArgs, fitted};
+use super::head::{FitArgs, PrintArgs, fitted, known_loss, number};
 use super::labelled::LabelledInput;
 use super::screen;
 use super::working::Working;
@@ -36,9 +36,11 @@ pub struct CompareArgs {
 }
 
 const EXAMPLES: &str = "Examples:
-  lacuna compare --features x.npy --labels y.csv --unlisted unknown
+  lacuna compare --features x.npy --names names.txt --labels tags.csv \\
+    --unlisted unknown
   lacuna compare --features x.npy --labels y.npy --complete --losses all
-  lacuna compare openclipart --losses an,wan --procedures relabel+an-ls --seeds 5
+  lacuna compare openclipart --losses an,wan --procedures relabel+an-ls \\
+    --seeds 5
 
 Every row has the mean over the seeds, the deviation, and the interval of its
 difference to the best row (95 %; resamples of the held-out rows, and seeds),
@@ -55,14 +57,13 @@ Exit codes: 0 done, 2 invalid command line, file or data.";
 pub fn run(args: &CompareArgs) -> anyhow::Result<()> {
     args.print.apply();
     let set = args.input.open()?.rows;
+    set.learnable()?;
     let mut contestants = Vec::new();
     for name in &args.losses {
         match name.trim() {
             "all" => contestants.extend(Contestant::losses()),
             name => {
-                if name != "auto" {
-                    lacuna_losses::find(name)?;
-                }
+                known_loss(name)?;
                 contestants.push(Contestant::loss(name));
             }
         }
@@ -127,8 +128,9 @@ fn text(found: &Comparison, seeds: u64) -> String {
             .difference
             .map_or_else(|| "best".to_string(), |d| format!("{:+.2} to {:+.2}, p {:.3}", d.low, d.high, d.p));
         let name = fitted(&row.contestant.to_string(), 28);
-        text +=
-            &format!("{name} {:>6.2} {:>5.2} {:>7.2}  {difference}\n", row.mean, row.deviation, row.seconds);
+        // One value has none.
+        let deviation = number((seeds > 1).then_some(row.deviation), 2);
+        text += &format!("{name} {:>6.2} {deviation:>5} {:>7.2}  {difference}\n", row.mean, row.seconds);
     }
     if !found.refused.is_empty() {
         text += "not trained:\n";

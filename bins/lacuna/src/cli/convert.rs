@@ -52,14 +52,16 @@ const EXAMPLES: &str = "Examples:
   lacuna convert features/ all.npz
   lacuna convert --features x.npy --labels y.npy --test xt.npy \\
     --test-labels yt.npy --out set/
-  lacuna convert --features x.npy --labels tags.csv --out both.safetensors
-  lacuna convert instances.json --out tags.csv
-  lacuna convert y.npy --label-convention csl --labels-only --out y.jsonl
+  lacuna convert --features x.npy --names names.txt --labels tags.csv \\
+    --out both.safetensors
+  lacuna convert instances.json --out labels.csv
+  lacuna convert --labels y.npy --label-convention csl --out y.jsonl
 
 Observed labels are written where the data has some; a folder in SPML layout
 has them beside the true ones, which it needs of every row. What a format
-cannot hold is told. In arrays 1 is positive, 0 unknown and -1 negative where some labels
-are unknown, else 1 and 0.
+cannot hold is told. In arrays 1 is positive, 0 unknown and -1 negative where
+some labels are unknown, else 1 and 0. --labels FILE without features converts
+labels alone.
 
 Exit codes: 0 done, 2 invalid command line, file or data, or a format that
 cannot hold them.";
@@ -71,7 +73,7 @@ cannot hold them.";
 pub fn run(args: &ConvertArgs) -> anyhow::Result<()> {
     args.print.apply();
     let out = args.target.as_deref().or(args.out.as_deref()).context("the output was not named")?;
-    let data = args.input.open()?;
+    let data = args.input.open_any()?;
     let ends = out.as_os_str().as_encoded_bytes().last().is_some_and(|byte| matches!(byte, b'/' | b'\\'));
     if args.to.is_some() || ends || out.is_dir() {
         return folder(args, data, out);

@@ -20,7 +20,8 @@ pub struct DataArgs {
     /// resnet50
     #[arg(long, value_name = "FILE|NAME")]
     pub features: Option<String>,
-    /// Labels in a separate file, or the name of their array in a file of several
+    /// Labels in a separate file, or the name of their array in a file of several. Rows of the features without a row here are
+    /// left out; in a CSV a line `NAME,` with an empty label keeps one
     #[arg(long, value_name = "FILE")]
     pub labels: Option<PathBuf>,
     /// Names of the rows of features: a .npy file of text, or one a line
@@ -51,6 +52,9 @@ pub struct DataArgs {
     /// Label of the classes that a list does not name [default: that of the format]
     #[arg(long, value_name = "LABEL")]
     pub unlisted: Option<Rest>,
+    /// The same for the test rows [default: what --unlisted says]
+    #[arg(long, value_name = "LABEL")]
+    pub test_unlisted: Option<Rest>,
     /// Separator of the labels in a cell with several, e.g. "|"
     #[arg(long, value_name = "TEXT")]
     pub label_separator: Option<String>,
@@ -64,7 +68,8 @@ pub struct DataArgs {
     /// The column of a table with the names of rows
     #[arg(long, value_name = "NAME")]
     pub id_column: Option<String>,
-    /// Cells are confidences from 0 to 1, and above this one a label is positive
+    /// Cells are confidences from 0 to 1, and above this one a label is positive; the others are negatives, and unknown with
+    /// --label-convention binary-an
     #[arg(long, value_name = "P")]
     pub positive_above: Option<f64>,
     /// Handling of missing features [default: an error]
@@ -102,7 +107,7 @@ pub enum By {
 pub enum Numbers {
     /// 1 positive, 0 unknown, -1 observed negative
     Spml,
-    /// 1 positive, 0 unobserved, -1 does not occur
+    /// 1 positive, 0 unknown; for files that have no -1
     BinaryAn,
     /// 1 positive, 0 observed negative, -1 unknown
     Csl,
@@ -115,6 +120,15 @@ pub enum Rest {
     Unknown,
     /// The list is complete
     Negative,
+}
+
+impl From<Rest> for Unlisted {
+    fn from(rest: Rest) -> Self {
+        match rest {
+            Rest::Unknown => Self::Unknown,
+            Rest::Negative => Self::Negative,
+        }
+    }
 }
 
 impl DataArgs {
@@ -182,10 +196,8 @@ impl DataArgs {
                 Numbers::BinaryAn => Convention::BinaryAn,
                 Numbers::Csl => Convention::Csl,
             }),
-            unlisted: self.unlisted.map(|rest| match rest {
-                Rest::Unknown => Unlisted::Unknown,
-                Rest::Negative => Unlisted::Negative,
-            }),
+            unlisted: self.unlisted.map(Unlisted::from),
+            test_unlisted: self.test_unlisted.map(Unlisted::from),
             label_separator: self.label_separator.clone(),
             classes: self.classes.clone(),
             ignore_columns: self.ignore_columns.clone(),
@@ -222,9 +234,19 @@ impl Input {
         let Some(source) = args.source()? else {
             bail!("no data was named: --features FILE with --labels FILE, or DATA of both")
         };
-        let data = source.open()?;
-        data.notes.iter().for_each(|note| super::screen::err(&format!("note: {note}")));
-        Ok(data)
+        Ok(noted(source.open()?))
+    }
+
+    /// As [`open`](Self::open); where labels alone are named, rows without features.
+    ///
+    /// # Errors
+    /// As for [`open`](Self::open).
+    pub fn open_any(&self) -> anyhow::Result<Dataset> {
+        let DataArgs { data, features, labels, .. } = &self.data;
+        match (self.path.as_ref().or(data.as_ref()), features, labels) {
+            (None, None, Some(_)) => Ok(noted(self.data.described()?.open_labels()?)),
+            _ => self.open(),
+        }
     }
 
     /// The options that were given.
@@ -237,6 +259,12 @@ impl Input {
         let features = || self.data.features.as_deref().map(Path::new);
         self.path.as_deref().or(self.data.data.as_deref()).or_else(features).unwrap_or(Path::new(""))
     }
+}
+
+/// Prints what was done while reading.
+fn noted(data: Dataset) -> Dataset {
+    data.notes.iter().for_each(|note| super::screen::err(&format!("note: {note}")));
+    data
 }
 
 /// The training rows or the test rows.

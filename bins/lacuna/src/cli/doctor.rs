@@ -8,9 +8,8 @@ use serde::Serialize;
 use std::path::Path;
 
 /// Examines a data set: counts, long tail, pairs of classes, observed labels, duplicates, leakage, fingerprint
-///
-/// Exit codes: 0 no errors in the data, 1 errors in the data, 2 invalid command line or file.
 #[derive(Args, Debug)]
+#[command(after_help = EXAMPLES)]
 pub struct DoctorArgs {
     #[command(flatten)]
     input: Input,
@@ -18,6 +17,14 @@ pub struct DoctorArgs {
     #[arg(long)]
     json: bool,
 }
+
+const EXAMPLES: &str = "Examples:
+  lacuna doctor features/
+  lacuna doctor --features x.npy --labels y.npy --json
+  lacuna doctor --features x.npy --names names.txt --labels tags.csv
+
+Exit codes: 0 no errors in the data, 1 errors in the data, 2 invalid command
+line or file.";
 
 /// The results in the layout of the JSON output.
 #[derive(Debug, Default, Serialize)]

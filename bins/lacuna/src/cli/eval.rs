@@ -24,8 +24,9 @@ pub struct EvalArgs {
 }
 
 const EXAMPLES: &str = "Examples:
-  lacuna eval --model head --features x.npy --labels y.csv --complete
-  lacuna eval --model head --features x.npy --labels y.csv \\
+  lacuna eval --model head --features x.npy --names names.txt \\
+    --labels y.csv --complete
+  lacuna eval --model head --features x.npy --labels y.npy \\
     --label-convention csl --metrics map,cf1,of1 --per-class
   lacuna eval --model head --features x.npy --labels y.npy --complete \\
     --rows head/held_out.txt

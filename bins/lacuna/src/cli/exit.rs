@@ -1,6 +1,7 @@
 //! Exit codes and error messages, the same for every program.
 
 use super::screen;
+use crate::ModelError;
 use lacuna_formats::FormatError;
 use lacuna_harness::HarnessError;
 use lacuna_source::SourceError;
@@ -68,6 +69,9 @@ fn format_error(error: &anyhow::Error) -> Option<&FormatError> {
     if let Some(error) = error.downcast_ref::<FormatError>() {
         return Some(error);
     }
+    if let Some(ModelError::Format(error)) = error.downcast_ref::<ModelError>() {
+        return Some(error);
+    }
     let source = match error.downcast_ref::<HarnessError>() {
         Some(HarnessError::Format(error)) => return Some(error),
         Some(HarnessError::Source(error)) => Some(error),
@@ -99,6 +103,7 @@ mod tests {
         let direct = sentence(&exists().into());
         assert!(direct.ends_with("(--force replaces it)"), "{direct}");
         assert_eq!(direct, sentence(&SourceError::Format(exists()).into()));
+        assert_eq!(direct, sentence(&ModelError::Format(exists()).into()));
         assert_eq!(direct, sentence(&HarnessError::Source(SourceError::Format(exists())).into()));
     }
 }

@@ -2,8 +2,9 @@
 
 use super::screen;
 use crate::{Head, JudgedRows, Model, Named};
-use anyhow::Context;
+use anyhow::{Context, bail};
 use clap::Args;
+use lacuna_losses::LossError;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 
@@ -24,7 +25,7 @@ pub struct PrintArgs {
     /// Prints JSON
     #[arg(long)]
     pub json: bool,
-    /// No progress and no notes on standard error
+    /// No progress on standard error, and of the notes only those on what was read and what changes the meaning of results
     #[arg(long, short)]
     pub quiet: bool,
 }
@@ -80,11 +81,39 @@ impl SavedArgs {
     /// Another head in the folder of `--out`, without `--force`.
     pub fn save(&self, model: &Model, from: &Path) -> anyhow::Result<PathBuf> {
         let folder = self.out.clone().unwrap_or_else(|| from.to_path_buf());
+        is_folder(&folder)?;
         match self.force || self.out.is_none() {
             true => model.save_replacing(&folder)?,
             false => model.save(&folder)?,
         }
         Ok(folder)
+    }
+}
+
+/// Refuses a file where a head is to be written.
+pub(crate) fn is_folder(path: &Path) -> anyhow::Result<()> {
+    match path.is_file() {
+        true => bail!("--out {}: it is a file, and a head is a folder: name another path", path.display()),
+        false => Ok(()),
+    }
+}
+
+/// Refuses an unknown loss, and says where the known ones are where none is near.
+pub(crate) fn known_loss(name: &str) -> anyhow::Result<()> {
+    match lacuna_losses::find(name) {
+        _ if name == "auto" => Ok(()),
+        Ok(_) => Ok(()),
+        Err(error @ LossError::UnknownLoss { .. }) => {
+            let text = error.to_string();
+            // A suggestion stands behind the name.
+            let more = if text.ends_with('`') && text.matches('`').count() == 2 {
+                "; `repro losses list` shows all, and `auto` chooses one"
+            } else {
+                ""
+            };
+            bail!("{text}{more}")
+        }
+        Err(error) => Err(error.into()),
     }
 }
 
@@ -100,7 +129,7 @@ pub(crate) fn warn_of_training_rows(model: &Model, rows: &crate::Features) {
 
 /// Notes on standard error.
 pub(crate) fn notes(notes: &[String]) {
-    notes.iter().for_each(|note| screen::info(&screen::wrapped(&format!("note: {note}"), 6)));
+    notes.iter().for_each(|note| screen::info(&format!("note: {note}")));
 }
 
 /// One line about the known cells.
@@ -119,11 +148,15 @@ pub(crate) fn number(value: Option<f64>, digits: usize) -> String {
     value.map_or_else(|| "-".to_string(), |value| format!("{value:.digits$}"))
 }
 
-/// A name in so many columns, shortened where it is longer.
+/// A name in so many columns, shortened in its middle where it is longer: names of files differ at their ends.
 pub(crate) fn fitted(name: &str, width: usize) -> String {
     let name = lacuna_formats::shown(name);
     let short: String = match name.chars().count() > width {
-        true => name.chars().take(width - 2).chain("..".chars()).collect(),
+        true => {
+            let (start, end) = ((width - 2).div_ceil(2), (width - 2) / 2);
+            let rest = name.chars().count() - end;
+            name.chars().take(start).chain("..".chars()).chain(name.chars().skip(rest)).collect()
+        }
         false => name,
     };
     format!("{short:<width$}")
@@ -157,5 +190,27 @@ impl FitArgs {
             Ok((name.trim().to_string(), value))
         };
         self.set.iter().map(pair).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_names_keep_both_ends() {
+        assert_eq!(
+            fitted("agricultural/agricultural05.jpg", 24),
+            "agricultura..ural05.jpg".to_string() + " "
+        );
+        assert_eq!(fitted("a.jpg", 8), "a.jpg   ");
+    }
+
+    #[test]
+    fn an_unknown_loss_says_where_the_known_ones_are() {
+        let error = |name: &str| known_loss(name).unwrap_err().to_string();
+        assert_eq!(error("hlil"), "there is no loss `hlil`; did you mean `hill`?");
+        assert!(error("nosuch").contains("there is no loss `nosuch`; `repro losses list` shows all"));
+        assert!(known_loss("auto").is_ok() && known_loss("bce").is_ok());
     }
 }

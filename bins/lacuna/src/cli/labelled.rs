@@ -6,7 +6,7 @@ use crate::{FeatureSource, LabelSource, TrainError};
 use anyhow::{Context, bail};
 use clap::Args;
 use lacuna_formats::{LabelTable, Limits, Strings, Table, read_names, recognised};
-use lacuna_labels::{Features, ObservedLabels};
+use lacuna_labels::{Features, Label, ObservedLabels};
 use lacuna_source::Dataset;
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -147,11 +147,18 @@ impl LabelledInput {
     /// Test labels are true ones by definition, except where a list has to be told what the rest is.
     fn test(&self, table: Table) -> anyhow::Result<Labelled> {
         let labels = of_table(&table)?;
+        let args = self.input.args();
+        let listed = args.unlisted.is_some() || args.test_unlisted.is_some();
         let labels = match Question::of(&labels, Written::Matrix) {
-            Some(Question::Unlisted) if self.complete => ObservedLabels::from(labels.assume_negative()),
-            Some(Question::Unlisted) if self.input.args().unlisted.is_none() => {
-                ask(&table.path, Question::Unlisted)?;
-                labels
+            Some(Question::Unlisted) if self.complete && args.test_unlisted.is_none() => {
+                ObservedLabels::from(labels.assume_negative())
+            }
+            Some(Question::Unlisted) if !listed => {
+                let path = table.path.display();
+                bail!(
+                    "{path}: these test labels list positives, and do not say whether a class that is not listed is absent: \
+                     --test-unlisted negative if the lists are complete, --test-unlisted unknown if they are not"
+                )
             }
             Some(Question::Zeros { single: true }) => {
                 screen::err(&format!(
@@ -231,6 +238,27 @@ impl Labelled {
             observed: self.observed.select(rows),
             classes: self.classes.clone(),
             image: self.image,
+        }
+    }
+
+    /// Refuses labels that no loss can learn from, with what is missing.
+    ///
+    /// # Errors
+    /// Labels without a positive, or without anything beside positives.
+    pub fn learnable(&self) -> anyhow::Result<()> {
+        let has = |wanted: Label| self.observed.cells().contains(&wanted);
+        let path = self.path.display();
+        match (has(Label::Positive), has(Label::Negative), has(Label::Unknown)) {
+            (false, false, true) => bail!(
+                "{path}: every label is unknown, so that there is nothing to learn from: label some rows, or check \
+                 --label-convention, --unlisted and --rows"
+            ),
+            (true, false, false) => bail!(
+                "{path}: every label is positive, and no cell is unknown, so that there is nothing to tell positives from: rows \
+                 are needed that do not list a class. A row of the features without a line in the list is left out; in a CSV a \
+                 line `NAME,` with an empty label keeps it"
+            ),
+            _ => Ok(()),
         }
     }
 

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 
 /// Writes an embedded synthetic set, in any size, as a folder in SPML layout
 #[derive(Args, Debug)]
+#[command(after_help = EXAMPLES)]
 pub struct MakeArgs {
     /// Name of the set, e.g. voc-like, coco-like, voc-mlt-like
     name: String,
@@ -32,7 +33,16 @@ pub struct MakeArgs {
     /// Replaces existing files
     #[arg(long)]
     force: bool,
+    /// Prints JSON
+    #[arg(long)]
+    json: bool,
 }
+
+const EXAMPLES: &str = "Examples:
+  lacuna make voc-like --out voc/
+  lacuna make coco-like --train-rows 2000 --test-rows 500 --out coco/
+
+Exit codes: 0 done, 2 invalid command line, or a folder that has such files.";
 
 /// Most numbers of a part: 16 GiB of features.
 const MOST: usize = 1 << 32;
@@ -67,7 +77,15 @@ pub fn run(args: &MakeArgs) -> anyhow::Result<()> {
         // Fails if the folder is not empty.
         let _ = std::fs::remove_dir(&args.out);
     }
-    screen::out(&(screen::wrapped(&written?, 2) + "\n"))
+    let text = written?;
+    if args.json {
+        let value = serde_json::json!({
+            "out": args.out, "name": entry.name, "train_rows": size.train, "test_rows": size.test,
+            "features": size.columns, "seed": args.seed, "caveat": entry.caveat,
+        });
+        return screen::json(&(value.to_string() + "\n"));
+    }
+    screen::out(&(screen::wrapped(&text, 2) + "\n"))
 }
 
 /// Writes all files; returns a description of them.

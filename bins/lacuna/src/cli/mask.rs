@@ -43,14 +43,20 @@ pub struct MaskArgs {
     /// Replaces an existing file, unless this command has read it
     #[arg(long)]
     force: bool,
+    /// Prints JSON
+    #[arg(long)]
+    json: bool,
 }
 
 const EXAMPLES: &str = "Examples:
   lacuna mask features/ --out features/     the published mask, into the folder
   lacuna mask features/ --protocol keep-share --set divisor=5 --out left40.csv
   lacuna mask labels.csv --protocol random-drop --set rate=0.3 --out seen.npy
-  lacuna mask instances.json --protocol biased-positive --weights size --out seen.csv
-  lacuna mask --protocol list               protocols and their settings";
+  lacuna mask instances.json --protocol biased-positive --weights size \\
+    --unlisted negative --out seen.csv
+  lacuna mask --protocol list               protocols and their settings
+
+Exit codes: 0 done, 2 invalid command line, file or data.";
 
 /// A part of a data set.
 #[derive(Clone, Copy, Debug, ValueEnum, PartialEq, Eq)]
@@ -74,13 +80,26 @@ fn list() -> String {
     lines.iter().map(|line| screen::wrapped(line, 23) + "\n").collect()
 }
 
+/// The same as JSON.
+fn listed() -> serde_json::Value {
+    let row = |row: &lacuna_protocols::Protocol| {
+        let setting = |setting: &lacuna_protocols::Setting| serde_json::json!({"name": setting.name, "default": setting.default, "doc": setting.doc});
+        let settings: Vec<serde_json::Value> = row.settings.iter().map(setting).collect();
+        serde_json::json!({"name": row.name, "doc": row.doc, "source": row.source, "settings": settings})
+    };
+    PROTOCOLS.iter().filter(|row| row.makes_labels()).map(row).collect()
+}
+
 /// Draws and writes the labels and prints the summary.
 ///
 /// # Errors
 /// Errors of the command line, the data, the protocol and the file system; no file is written in part.
 pub fn run(args: &MaskArgs) -> anyhow::Result<()> {
     if args.protocol == "list" {
-        return screen::out(&list());
+        return match args.json {
+            true => screen::json(&(listed().to_string() + "\n")),
+            false => screen::out(&list()),
+        };
     }
     let Some(row) = protocol(&args.protocol).filter(|row| row.makes_labels()) else {
         let names: Vec<&str> =
@@ -162,6 +181,16 @@ pub fn run(args: &MaskArgs) -> anyhow::Result<()> {
             .collect(),
     };
     let summary = MissingnessSummary::of(&truth.select(&outcome.rows), &outcome.observed);
+    if args.json {
+        let value = serde_json::json!({
+            "out": written, "protocol": row.name, "settings": settings, "seed": seed, "rows": summary.rows,
+            "rows_affected": summary.rows_affected, "rows_emptied": summary.rows_emptied,
+            "positives": summary.positives, "positives_kept": summary.positives_kept,
+            "false_positives": summary.false_positives, "negatives": summary.negatives,
+            "negatives_known": summary.negatives_known,
+        });
+        return screen::json(&(value.to_string() + "\n"));
+    }
     screen::out(&format!(
         "{} {} seed {seed}\n{summary}written          {written}\n",
         row.name,

@@ -25,8 +25,10 @@ struct Cli {
 }
 
 const EXAMPLES: &str = "Examples:
-  lacuna train --features clip.npy --labels tags.csv --unlisted unknown
-  lacuna audit --features clip.npy --labels tags.csv --unlisted unknown
+  lacuna train --features clip.npy --names names.txt --labels tags.csv \\
+    --unlisted unknown
+  lacuna audit --features clip.npy --names names.txt --labels tags.csv \\
+    --unlisted unknown
   lacuna predict --model head --features new.npy --out p.csv
   lacuna doctor features/                   statistics and problems of the data
   lacuna mask features/ --out features/     the published single-positive mask
@@ -69,7 +71,9 @@ enum Commands {
 #[command(after_help = "Examples:
   lacuna completions bash > ~/.local/share/bash-completion/completions/lacuna
   lacuna completions zsh > ~/.zfunc/_lacuna
-  lacuna completions fish > ~/.config/fish/completions/lacuna.fish")]
+  lacuna completions fish > ~/.config/fish/completions/lacuna.fish
+
+Exit codes: 0 done, 2 invalid command line.")]
 struct CompletionsArgs {
     /// The shell
     shell: Shell,
@@ -78,7 +82,9 @@ struct CompletionsArgs {
 /// Writes manual pages into a folder, one for the program and one for each command
 #[derive(Args)]
 #[command(after_help = "Examples:
-  lacuna man ~/.local/share/man/man1")]
+  lacuna man ~/.local/share/man/man1
+
+Exit codes: 0 done, 2 invalid command line, or pages that could not be written.")]
 struct ManArgs {
     /// Folder; created if it does not exist. Pages in it are replaced
     #[arg(value_name = "DIR")]

@@ -11,7 +11,7 @@
 
 use anyhow::Context;
 use std::borrow::Cow;
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, ErrorKind, IsTerminal, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Columns of a terminal that tables and lists fit into.
@@ -63,9 +63,14 @@ pub fn info(line: &str) {
     }
 }
 
-/// Writes a line to standard error; an error while writing is ignored.
+/// Writes a line to standard error, on a terminal as several that fit; an error while writing is ignored.
 pub fn err(line: &str) {
-    let _ = io::stderr().write_all(format!("{}\n", clean(line)).as_bytes());
+    let line = clean(line);
+    let text = match io::stderr().is_terminal() {
+        true => line.lines().map(|line| wrapped(line, 4) + "\n").collect(),
+        false => format!("{line}\n"),
+    };
+    let _ = io::stderr().write_all(text.as_bytes());
 }
 
 /// Text without characters that act on a terminal: controls other than the line end, and those that change the direction of

@@ -29,7 +29,7 @@ pub struct ThresholdsArgs {
 const EXAMPLES: &str = "Examples:
   lacuna thresholds --model head --features x.npy --labels y.npy --complete \\
     --rows head/held_out.txt
-  lacuna thresholds --model head --features x.npy --labels y.csv \\
+  lacuna thresholds --model head --features x.npy --labels y.npy \\
     --label-convention csl --goal precision:0.9 --out head90
 
 A class with too few labels gets the threshold of all cells together. Choose

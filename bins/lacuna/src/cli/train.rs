@@ -1,11 +1,11 @@
 //! `lacuna train`: trains a head on features and incomplete labels.
 
 use super::eval::convention;
-use super::head::{FitArgs, PrintArgs, number};
+use super::head::{FitArgs, PrintArgs, is_folder, known_loss, number};
 use super::labelled::{Labelled, LabelledInput};
 use super::working::Watched;
 use super::{Outputs, screen};
-use crate::{EvalReport, Fit, JudgedRows, LabelSource, Model, hold_out, minimises};
+use crate::{EvalReport, Fit, JudgedRows, LabelSource, Model, TrainError, hold_out, minimises};
 use anyhow::{Context, bail};
 use clap::Args;
 use lacuna_formats::write_atomic;
@@ -47,7 +47,8 @@ pub struct TrainArgs {
 }
 
 const EXAMPLES: &str = "Examples:
-  lacuna train --features clip.npy --labels tags.csv --unlisted unknown
+  lacuna train --features clip.npy --names names.txt --labels tags.csv \\
+    --unlisted unknown
   lacuna train --features x.npy --labels y.npy --label-convention binary-an
   lacuna train --features x.npy --labels y.npy --complete --val 0.2
   lacuna train --features x.npz --labels y.csv --head mlp:512 --loss hill
@@ -99,7 +100,10 @@ pub fn run(args: &TrainArgs) -> anyhow::Result<()> {
     if !(0.0..1.0).contains(&args.val) {
         bail!("--val {}: expected a share from 0 to below 1, for instance 0.2", args.val);
     }
+    known_loss(&args.loss)?;
+    is_folder(&args.out)?;
     let opened = args.input.open()?;
+    opened.rows.learnable()?;
     let outputs = Outputs::new(args.force, opened.files.clone());
     let held_out = args.out.join(HELD_OUT);
     for name in ["head.safetensors", "head.json"] {
@@ -184,7 +188,13 @@ pub(crate) fn judged(model: &Model, set: &Labelled) -> anyhow::Result<JudgedRows
             model.classes().len()
         );
     }
-    Ok(model.judge(set, set)?)
+    let path = set.path.display();
+    model.judge(set, set).map_err(|error| match error {
+        TrainError::Labels(problem) if problem.starts_with("no class of the labels") => anyhow::anyhow!(
+            "{path}: {problem}: measure by labels whose classes are named as those that it was trained with"
+        ),
+        error => error.into(),
+    })
 }
 
 /// Whether positives alone are known, so that every ranking is perfect.

@@ -305,6 +305,10 @@ fn label(value: f64, convention: Option<LabelConvention>, observed: bool) -> Res
         (-1.0, None) => Err(Problem::minus_one()),
         // What is missing in a matrix of labels is written so.
         (value, _) if value.is_nan() => Ok(Label::Unknown),
+        _ if value.fract() != 0.0 => {
+            let problem = "expected -1, 0 or 1; if these are features, name them with --features, and the labels with --labels";
+            Err(problem.into())
+        }
         _ => Err("expected -1, 0 or 1".into()),
     }
 }

@@ -14,7 +14,7 @@ use std::str::FromStr;
 pub enum LabelConvention {
     /// 1 positive, 0 unknown, -1 observed negative: the single-positive papers, PU-MLC.
     Spml,
-    /// 1 positive, 0 unobserved (which these papers then take as negative); -1 does not occur.
+    /// 1 positive, 0 unknown (which these papers then take as negative); the file has no -1.
     BinaryAn,
     /// 1 positive, 0 observed negative, -1 unknown: class-aware selective loss, Open Images.
     Csl,
@@ -73,7 +73,8 @@ impl LabelConvention {
             (-1.0, None) => Err(Problem::minus_one()),
             (value, _) if 0.0 < value && value < 1.0 => Err(format!(
                 "{value} is between 0 and 1: if it is a confidence, pass --positive-above P, the threshold above which \
-                 a label is positive"
+                 a label is positive, and beside it --complete if the others are negatives, --label-convention binary-an if \
+                 they are unknown"
             ).into()),
             (value, _) => Err(invalid(&value.to_string())),
         }
@@ -125,14 +126,15 @@ impl CellReader {
         if !(0.0..1.0).contains(&above) {
             return Err(format!("--positive-above is {above}: expected a number from 0 to below 1").into());
         }
-        if let Some(convention @ (LabelConvention::Spml | LabelConvention::BinaryAn)) = self.convention {
-            return Err(format!(
-                "with --positive-above a small number is a negative, and in the convention {convention} 0 is unknown: \
-                 leave one of the two out"
-            ).into());
+        if self.convention == Some(LabelConvention::Spml) {
+            return Err("confidences have no -1, which is the negative of the convention spml: beside --positive-above, \
+                        --complete says that smaller confidences are negatives, --label-convention binary-an that they are \
+                        unknown"
+                .into());
         }
         match number {
             0.0..=1.0 if number > above => Ok(Label::Positive),
+            0.0..=1.0 if self.convention == Some(LabelConvention::BinaryAn) => Ok(Label::Unknown),
             0.0..=1.0 => Ok(Label::Negative),
             _ => Err(format!(
                 "invalid confidence {number}: with --positive-above, expected a number from 0 to 1"
@@ -271,7 +273,10 @@ mod tests {
             );
         }
         let both = options(Some(0.5), Some(LabelConvention::Spml));
-        assert!(read(&both, "0.3").unwrap_err().into_text().contains("leave one of the two out"));
+        assert!(read(&both, "0.3").unwrap_err().into_text().contains("--label-convention binary-an"));
+        let unknown = options(Some(0.5), Some(LabelConvention::BinaryAn));
+        assert_eq!((read(&unknown, "0.3"), read(&unknown, "0.6")), (Ok(U), Ok(P)));
+        assert_eq!(read(&options(Some(0.5), None), "0.3"), Ok(N));
         assert_eq!(read(&options(Some(0.0), Some(LabelConvention::Csl)), "0.001"), Ok(P));
     }
 }

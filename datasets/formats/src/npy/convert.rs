@@ -135,7 +135,7 @@ mod tests {
     fn the_wrong_rank_or_type_is_named() {
         let list = NpyArray::new(vec![2], NpyData::F32(vec![0.0, 1.0])).unwrap();
         let error = list.clone().into_f32_matrix().unwrap_err().to_string();
-        assert_eq!(error, "shape (2,) has rank 1, expected 2");
+        assert!(error.starts_with("shape (2,) has rank 1, expected 2: rows and columns"), "{error}");
         let error = list.into_strings().unwrap_err().to_string();
         assert_eq!(error, "the elements are floats, expected text");
         let text = NpyArray::new(vec![1], NpyData::Bytes(vec!["a.jpg"].into())).unwrap();

@@ -100,7 +100,7 @@ pub enum NpyError {
         found: usize,
     },
     /// The array has the wrong number of dimensions.
-    #[error("shape {shape} has rank {found}, expected {wanted}")]
+    #[error("shape {shape} has rank {found}, expected {wanted}{}", lacking(*found, *wanted))]
     Rank {
         /// The shape.
         shape: String,
@@ -147,4 +147,15 @@ pub enum NpyError {
         /// What was asked for.
         wanted: &'static str,
     },
+}
+
+/// What to do with an array of one dimension where rows and columns are needed.
+fn lacking(found: usize, wanted: usize) -> &'static str {
+    match (found, wanted) {
+        (1, 2) => {
+            ": rows and columns are needed. Labels are a matrix of rows x classes; numbers or names of classes, one a row, are \
+             read from a CSV with the columns `id` and `label`"
+        }
+        _ => "",
+    }
 }

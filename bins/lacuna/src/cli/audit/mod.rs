@@ -97,12 +97,13 @@ pub struct AuditArgs {
 }
 
 const EXAMPLES: &str = "Examples:
-  lacuna audit --features clip.npy --labels tags.csv --unlisted unknown --out list.csv
+  lacuna audit --features clip.npy --names names.txt --labels tags.csv \\
+    --unlisted unknown --out list.csv
   lacuna audit DATA --ask 200 --out list.html --images photos/
-  lacuna audit DATA --wrong                         labels that are probably wrong
-  lacuna audit DATA --ask 200 --sheet sheet.csv     fill in `answer`, run again, twice
-  lacuna audit DATA --ask 200 --apply corrected/    labels with the certified list
-  lacuna audit DATA --ask 200 --retrain better/     and a head of them";
+  lacuna audit DATA --wrong                       labels that may be wrong
+  lacuna audit DATA --ask 200 --sheet sheet.csv   fill in, run again, twice
+  lacuna audit DATA --ask 200 --apply corrected/  labels with the list
+  lacuna audit DATA --ask 200 --retrain better/   and a head of them";
 
 const CODES: &str = "Exit codes:
   0    done; also where questions are left
