@@ -270,6 +270,17 @@ fn what_cannot_be_done_is_one_sentence_and_exit_code_2() {
     assert!(!path.join("x.xls").exists());
     assert_eq!(lacuna(path, &["doctor", "csl.csv", "--label-convention", "csl"]).0, 0);
     assert!(lacuna(path, &["mask", ".", "--protocol", "list"]).1.contains("keep-share"));
+    let json = |args: &[&str]| -> serde_json::Value {
+        let (code, text, error) = lacuna(path, &[args, &["--json"]].concat());
+        assert_eq!(code, 0, "{error}");
+        serde_json::from_str(&text).unwrap()
+    };
+    let listed = json(&["mask", "--protocol", "list"]);
+    assert_eq!(listed[0]["settings"][0]["name"], "positives");
+    let masked = json(&["mask", ".", "--out", "json.npy"]);
+    assert_eq!((&masked["out"], &masked["positives_kept"]), (&"json.npy".into(), &40.into()));
+    let made = json(&["make", "voc-like", "--train-rows", "200", "--test-rows", "100", "--out", "made"]);
+    assert_eq!((&made["train_rows"], &made["test_rows"]), (&200.into(), &100.into()));
 }
 
 #[test]

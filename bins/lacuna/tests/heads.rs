@@ -126,6 +126,153 @@ fn labels_that_may_be_incomplete_are_asked_about() {
 }
 
 #[test]
+fn what_is_refused_says_what_to_do() {
+    let folder = data();
+    let path = folder.path();
+    let folders: String = (0..ROWS).map(|row| format!("img/{row}.jpg\n")).collect();
+    fs::write(path.join("folders.txt"), folders).unwrap();
+    let ones: String = (0..ROWS).step_by(3).map(|row| format!("{row}.jpg,cat\n")).collect();
+    fs::write(path.join("one.csv"), format!("image,label\n{ones}")).unwrap();
+    npy(path, "transposed.npy", [3, ROWS], NpyData::U8(vec![1; 3 * ROWS]));
+    let ids = NpyArray::new(vec![ROWS], NpyData::I64(vec![1; ROWS])).unwrap();
+    ids.save(&*path.join("ids.npy")).unwrap();
+    let named = "--features x.npy --names names.txt";
+    for (command, expected) in [
+        (
+            "train --features x.npy --names folders.txt --labels tags.csv --unlisted unknown",
+            &["`0.jpg` here, `img/0.jpg` there", "--match file-name joins them"][..],
+        ),
+        (
+            &format!("train {named} --labels one.csv --unlisted unknown"),
+            &["every label is positive", "`NAME,`"],
+        ),
+        ("train --features x.npy --labels transposed.npy --complete", &["transposed", "here 240 x 3"]),
+        (
+            "train --features x.npy --labels ids.npy --complete",
+            &["rank 1, expected 2", "columns `id` and `label`"],
+        ),
+        ("train --features y.npy --labels x.npy --complete", &["expected -1, 0 or 1", "with --features"]),
+        (&format!("train {named} --labels names.txt"), &["missing comma", "--names"]),
+        (
+            &format!("train {named} --labels tags.csv --unlisted unknown --loss nosuch"),
+            &["`repro losses list`"],
+        ),
+        (&format!("train {named} --labels tags.csv --unlisted unknown --out names.txt"), &["it is a file"]),
+        ("predict --model h --features x.npy --out nosuch/p.csv", &["there is no folder nosuch: create it"]),
+        (
+            "thresholds --model h --features x.npy --labels y.npy --complete --out h2",
+            &["--force replaces it"],
+        ),
+        (
+            &format!("eval --model cats {named} --labels one.csv --complete"),
+            &["no class of the labels", "named as"],
+        ),
+        ("convert y.npy --labels-only --out z.jsonl", &["--labels FILE"]),
+    ] {
+        if command.starts_with("predict") {
+            for out in ["h", "h2"] {
+                assert_eq!(lacuna(path, &with("train", &["--complete", "--out", out])).0, 0);
+            }
+            fs::write(path.join("two.csv"), "image,label\n1.jpg,a\n2.jpg,b\n3.jpg,b\n4.jpg,a\n").unwrap();
+            let two = ["--names", "names.txt", "--unlisted", "negative", "--out", "cats"];
+            let (code, _, error) =
+                lacuna(path, &[&["train", "--features", "x.npy", "--labels", "two.csv"][..], &two].concat());
+            assert_eq!(code, 0, "{error}");
+        }
+        let (code, text, error) = lacuna(path, &command.split(' ').collect::<Vec<_>>());
+        assert_eq!((code, &*text), (2, ""), "{command}: {error}");
+        assert!(expected.iter().all(|part| error.contains(part)), "{command}: {error}");
+        // One line, where nobody sees it on a terminal.
+        assert_eq!(error.lines().filter(|line| line.starts_with("error: ")).count(), 1, "{error}");
+    }
+}
+
+#[test]
+fn smaller_confidences_are_negative_or_unknown_as_is_said() {
+    let folder = data();
+    let path = folder.path();
+    let lines: String =
+        (0..ROWS).map(|row| format!("{row}.jpg,0.{},0.{}\n", row % 10, row / 10 % 10)).collect();
+    fs::write(path.join("conf.csv"), format!("id,a,b\n{lines}")).unwrap();
+    let train =
+        ["train", "--features", "x.npy", "--names", "names.txt", "--labels", "conf.csv", "--out", "c"];
+    let (code, _, error) = lacuna(path, &train);
+    assert!(code == 2 && error.contains("--positive-above P") && error.contains("binary-an"), "{error}");
+    let above = [&train[..], &["--positive-above", "0.5"]].concat();
+    let (code, _, error) = lacuna(path, &above);
+    assert!(code == 2 && error.contains("--complete if they are negatives"), "{error}");
+    let (code, _, error) = lacuna(path, &[&above[..], &["--label-convention", "spml"]].concat());
+    assert!(code == 2 && error.contains("--complete") && error.contains("binary-an"), "{error}");
+    for (more, counts) in [
+        (&["--complete"][..], "176 positive, 304 negative and 0 unknown"),
+        (&["--label-convention", "binary-an"], "176 positive, 0 negative and 304 unknown"),
+    ] {
+        let done = json(path, &[&above[..], more, &["--force"]].concat());
+        assert!(done["notes"].to_string().contains(counts), "{}", done["notes"]);
+    }
+}
+
+#[test]
+fn test_lists_may_be_complete_beside_training_lists_that_are_not() {
+    let folder = data();
+    let path = folder.path();
+    let data = ["train", "--features", "x.npy", "--names", "names.txt", "--labels", "tags.csv"];
+    let test = ["--test", "x.npy", "--test-names", "names.txt", "--test-labels", "tags.csv", "--force"];
+    let train = [&data[..], &test, &["--unlisted", "unknown"]].concat();
+    let done = json(path, &train);
+    assert_eq!(done["measured"][0]["assuming_negative"], true);
+    assert!(lacuna(path, &train).1.replace("\n    ", " ").contains("--test-unlisted negative"));
+    let done = json(path, &[&train[..], &["--test-unlisted", "negative"]].concat());
+    assert_eq!(done["measured"][0]["assuming_negative"], false);
+    assert!(done["notes"].to_string().contains(" 0 negative and"), "{}", done["notes"]);
+    // What the numbers of the training labels mean says nothing of the lists of the test rows.
+    let wide: String = (0..ROWS).map(|row| format!("{row}.jpg,{},{},0\n", row % 2, row / 2 % 2)).collect();
+    fs::write(path.join("wide.csv"), format!("id,cat,dog,=cmd()\n{wide}")).unwrap();
+    let wide = ["train", "--features", "x.npy", "--names", "names.txt", "--labels", "wide.csv"];
+    let wide = [&wide[..], &test, &["--label-convention", "binary-an"]].concat();
+    let (code, _, error) = lacuna(path, &wide);
+    assert!(code == 2 && error.contains("test labels list positives"), "{error}");
+    assert!(error.contains("--test-unlisted negative"), "{error}");
+    let done = json(path, &[&wide[..], &["--test-unlisted", "negative"]].concat());
+    assert_eq!(done["measured"][0]["assuming_negative"], false);
+    let (code, _, error) =
+        lacuna(path, &[&data[..], &["--unlisted", "unknown", "--test-unlisted", "negative"]].concat());
+    assert!(code == 2 && error.contains("need test rows"), "{error}");
+}
+
+#[test]
+fn labels_are_converted_without_features() {
+    let folder = data();
+    let path = folder.path();
+    let (code, _, error) = lacuna(path, &["convert", "--labels", "y.npy", "--out", "y.jsonl"]);
+    assert_eq!(code, 0, "{error}");
+    assert_eq!(fs::read_to_string(path.join("y.jsonl")).unwrap().lines().count(), ROWS);
+    let named = ["convert", "--labels", "seen.npy", "--label-convention", "spml", "--names", "names.txt"];
+    let (code, _, error) = lacuna(path, &[&named[..], &["--out", "seen.csv"]].concat());
+    assert_eq!(code, 0, "{error}");
+    let csv = fs::read_to_string(path.join("seen.csv")).unwrap();
+    assert!(csv.lines().nth(1).unwrap().starts_with("0.jpg,"), "{csv}");
+    let (code, _, error) = lacuna(path, &["convert", "--labels", "seen.csv", "--out", "back.npy"]);
+    assert_eq!(code, 0, "{error}");
+    let read = |file: &str| NpyArray::open(path.join(file)).unwrap().into_f32_matrix().unwrap();
+    assert_eq!(read("back.npy"), read("seen.npy"));
+}
+
+#[test]
+fn rows_without_a_line_and_classes_in_two_spellings_are_told() {
+    let folder = data();
+    let path = folder.path();
+    fs::write(path.join("few.csv"), "image,label\n0.jpg,Trees\n1.jpg,trees\n2.jpg,\n").unwrap();
+    let args = ["doctor", "--features", "x.npy", "--names", "names.txt", "--labels", "few.csv"];
+    let (_, text, error) = lacuna(path, &args);
+    assert!(
+        text.contains("3 rows") && error.contains("a line `3.jpg,` with an empty label keeps"),
+        "{text}{error}"
+    );
+    assert!(error.contains("`Trees` and `trees` differ in capital letters"), "{error}");
+}
+
+#[test]
 fn features_and_labels_need_no_data_in_any_command() {
     let folder = data();
     let path = folder.path();
@@ -429,6 +576,16 @@ fn a_terminal_sees_a_bar_unless_it_is_quiet() {
     // The search takes seconds, and a bar is drawn several times in each.
     let text = seen("");
     assert!(text.contains("of at most 66  choosing settings"), "{text}");
+    // Notes and errors are broken between words.
+    let command = format!("'{program}' predict --model head --features nosuch --out p.csv");
+    let mut script = std::process::Command::new("script");
+    let output = script.current_dir(path).args(["-qec", &command, "/dev/null"]).output().unwrap();
+    let error = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(
+        error.contains("--features nosuch: there is no such file") && error.lines().count() > 1,
+        "{error}"
+    );
+    assert!(error.lines().all(|line| line.trim_end().chars().count() <= 80), "{error}");
     let text = seen("--quiet");
     assert!(!text.contains("of at most") && !text.contains('\u{1b}'), "{text}");
 }
@@ -530,9 +687,7 @@ fn completions_and_pages_name_every_command() {
         let (code, text, _) = lacuna(path, &[command, "--help"]);
         assert_eq!(code, 0);
         assert!(text.lines().all(|line| line.chars().count() <= 80), "{command}: {text}");
-        if !["doctor", "make"].contains(&command) {
-            assert!(text.contains("Examples:\n  lacuna"), "{command}");
-        }
+        assert!(text.contains("Examples:\n  lacuna"), "{command}");
     }
     fs::write(path.join("file"), "").unwrap();
     assert_eq!(lacuna(path, &["man", "file"]).0, 2);

@@ -68,9 +68,10 @@ fn prepare(path: &Path) {
     let tag = |cell: usize| format!("{}.jpg,class {}\n", cell / 3, cell % 3);
     let tags: String = (0..ROWS * 3).filter(|&cell| positive(cell)).map(tag).collect();
     fs::write(path.join("tags.csv"), format!("image,label\n{tags}")).unwrap();
-    for file in ["x.npy", "clip.npy", "new.npy", "xt.npy", "v.npy"] {
+    for file in ["x.npy", "clip.npy", "new.npy", "v.npy"] {
         npy(path, file, [ROWS, 4], NpyData::F32(x.clone()));
     }
+    npy(path, "xt.npy", [ROWS, 4], NpyData::F32((0..ROWS * 4).map(|i| noise(i + 5_000)).collect()));
     for file in ["y.npy", "yt.npy", "vy.npy"] {
         npy(path, file, [ROWS, 3], NpyData::U8(y.clone()));
     }

@@ -115,7 +115,15 @@ fn value(found: &Comparison) -> serde_json::Value {
 
 fn text(found: &Comparison, seeds: u64) -> String {
     let wrapped = |line: &str, indent| screen::wrapped(line, indent) + "\n";
-    let mut text = wrapped(&format!("{} held-out rows, {seeds} seeds; {}", found.held_out, found.metric), 2);
+    let mut text = wrapped(
+        &format!(
+            "{} held-out rows, {seeds} {}; {}",
+            found.held_out,
+            if seeds == 1 { "seed" } else { "seeds" },
+            found.metric
+        ),
+        2,
+    );
     if found.assuming_negative {
         text += &wrapped(
             "no negative is known: a missing label counts against whoever finds it, so that small differences say little",

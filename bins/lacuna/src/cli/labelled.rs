@@ -105,6 +105,11 @@ impl LabelledInput {
                 let question = Question::of(&labels, written).filter(|_| !by_format);
                 match question {
                     Some(Question::Unlisted) if !listed => ask(&self.labels_of(&train), Question::Unlisted)?,
+                    Some(Question::Zeros { .. }) if !stated && args.positive_above.is_some() => bail!(
+                        "{}: --positive-above does not say what smaller confidences are: --complete if they are negatives, \
+                         --label-convention binary-an if they are unknown",
+                        self.labels_of(&train).display()
+                    ),
                     Some(zeros @ Question::Zeros { .. }) if !stated => ask(&self.labels_of(&train), zeros)?,
                     _ => {}
                 }

@@ -49,12 +49,12 @@ pub struct MaskArgs {
 }
 
 const EXAMPLES: &str = "Examples:
-  lacuna mask features/ --out features/     the published mask, into the folder
+  lacuna mask features/ --out features/   the published mask, into the folder
   lacuna mask features/ --protocol keep-share --set divisor=5 --out left40.csv
   lacuna mask labels.csv --protocol random-drop --set rate=0.3 --out seen.npy
   lacuna mask instances.json --protocol biased-positive --weights size \\
     --unlisted negative --out seen.csv
-  lacuna mask --protocol list               protocols and their settings
+  lacuna mask --protocol list             protocols and their settings
 
 Exit codes: 0 done, 2 invalid command line, file or data.";
 

@@ -30,8 +30,8 @@ const EXAMPLES: &str = "Examples:
   lacuna audit --features clip.npy --names names.txt --labels tags.csv \\
     --unlisted unknown
   lacuna predict --model head --features new.npy --out p.csv
-  lacuna doctor features/                   statistics and problems of the data
-  lacuna mask features/ --out features/     the published single-positive mask
+  lacuna doctor features/                 statistics and problems of the data
+  lacuna mask features/ --out features/   the published single-positive mask
   lacuna make coco-like --train-rows 2000 --out coco/";
 
 #[derive(Subcommand)]
@@ -84,7 +84,8 @@ struct CompletionsArgs {
 #[command(after_help = "Examples:
   lacuna man ~/.local/share/man/man1
 
-Exit codes: 0 done, 2 invalid command line, or pages that could not be written.")]
+Exit codes: 0 done, 2 invalid command line, or pages that could not be
+written.")]
 struct ManArgs {
     /// Folder; created if it does not exist. Pages in it are replaced
     #[arg(value_name = "DIR")]

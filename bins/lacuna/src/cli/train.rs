@@ -218,8 +218,10 @@ fn text(trained: &Trained, held_out: Option<&Path>) -> String {
             ),
             true => format!(
                 "{on} rows: {} with {} known positives and no known negative; unknown cells count as negatives, so that every \
-                 missing label counts against the head and the numbers are too low:",
-                report.rows, report.positives
+                 missing label counts against the head and the numbers are too low{}:",
+                report.rows,
+                report.positives,
+                if *on == "test" { " (--test-unlisted negative, if these lists are complete)" } else { "" }
             ),
         });
         for metric in &report.metrics {
