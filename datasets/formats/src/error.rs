@@ -199,18 +199,16 @@ pub enum FormatError {
         "{}: no row has the name of a row of {}: `{}` here, `{}` there; {advice}",
         printed(path),
         printed(other),
-        shown(name),
-        shown(other_name)
+        shown(&names[0]),
+        shown(&names[1])
     )]
     NoCommonName {
         /// The file of labels.
         path: PathBuf,
         /// The file of features.
         other: PathBuf,
-        /// A name of the labels.
-        name: String,
-        /// A name of the features.
-        other_name: String,
+        /// A name of the labels and one of the features.
+        names: Box<[String; 2]>,
         /// How the names can be joined.
         advice: String,
     },

@@ -238,26 +238,28 @@ fn nothing_joined(
     join: &RowJoin,
     (other, path): (std::path::PathBuf, std::path::PathBuf),
 ) -> FormatError {
+    let error = |name: &str, of_features: &str, advice: String| FormatError::NoCommonName {
+        path,
+        other,
+        names: Box::new([name.to_string(), of_features.to_string()]),
+        advice,
+    };
     if let Some(name) = join.ambiguous.iter().next() {
-        let (name, other_name) = (name.to_string(), name.to_string());
-        let advice =
-            "each name that both have stands for several rows: give every row a name of its own".into();
-        return FormatError::NoCommonName { path, other, name, other_name, advice };
+        let advice = "each name that both have stands for several rows: give every row a name of its own";
+        return error(name, name, advice.to_string());
     }
-    let first = |names: &Strings| names.iter().next().unwrap_or_default().to_string();
     for (by, option) in [(NameMatch::FileName, "file-name"), (NameMatch::Stem, "stem")] {
         let join = RowJoin::by_name(features, labels, by);
         if let Some(&(feature, label)) = join.pairs.first() {
-            let (name, other_name) = (labels[label].to_string(), features[feature].to_string());
             let advice =
                 format!("--match {option} joins them ({} of {} rows)", join.pairs.len(), features.len());
-            return FormatError::NoCommonName { path, other, name, other_name, advice };
+            return error(&labels[label], &features[feature], advice);
         }
     }
+    let first = |names: &Strings| names.iter().next().unwrap_or_default().to_string();
     let advice = "not even without folders (--match file-name) and endings (--match stem): name the rows as in the file of \
-                  labels with --names FILE, or, if row i belongs to row i, join by position with --match row"
-        .into();
-    FormatError::NoCommonName { path, other, name: first(labels), other_name: first(features), advice }
+                  labels with --names FILE, or, if row i belongs to row i, join by position with --match row";
+    error(&first(labels), &first(features), advice.to_string())
 }
 
 /// A note that features of a large file take memory.
