@@ -12,7 +12,7 @@ const OTHER: f64 = 0.3;
 /// Scores of the labelled positives, by cell; the lowest is the most suspicious.
 ///
 /// ```text
-/// b - 0.3 max over the other labelled positives of the row of their b,   b = (z - mean z) / sd z + 0.3 (v - mean v) / sd v
+/// b - 0.3 max over the other labelled positives of the row of their b,   b = (z - mean z) / sd z + 0.4 (v - mean v) / sd v
 /// ```
 /// This is the score of missing labels without the share of the class. A row with one labelled positive takes off the median of the
 /// others.
