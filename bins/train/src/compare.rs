@@ -8,10 +8,7 @@ use crate::{
 };
 use lacuna_labels::{Features, Label, ObservedLabels};
 use lacuna_losses::{LOSSES, Options};
-use lacuna_metrics::{
-    CrossedMean, EmptyClass, Interval, Judged, MapConvention, SortedScores, holm, mean_average_precision,
-    variance,
-};
+use lacuna_metrics::{CrossedMean, Interval, SortedScores, holm, variance};
 use lacuna_protocols::Stream;
 use rayon::prelude::*;
 use std::borrow::Cow;
@@ -296,24 +293,11 @@ impl<'a> Split<'a> {
         };
         let rows: JudgedRows = model.judge(&self.held, &self.labels)?;
         let rows = if self.assuming_negative { rows.assuming_negative() } else { rows };
-        let failed = |source| TrainError::Metric { loss: contestant.loss.clone(), seed, source };
-        let convention = MapConvention { empty_class: EmptyClass::Skip, ..MapConvention::SPML };
-        let judged = Judged::known_cells(rows.labels());
-        let logits = rows.predictions().logits();
-        let map = mean_average_precision(logits, judged, convention).map_err(failed)?;
-        Ok((map.percent(), SortedScores::new(logits, judged).map_err(failed)?))
+        rows.average_precision(&contestant.loss, seed)
     }
 
     fn training(&self) -> Joined<'_> {
-        Joined {
-            features: Cow::Borrowed(&self.train),
-            observed: Cow::Borrowed(&self.observed),
-            image: self.joined.image,
-            rows: None,
-            label_rows: None,
-            classes: self.joined.classes.clone(),
-            notes: Vec::new(),
-        }
+        self.joined.of_rows(Cow::Borrowed(&self.train), Cow::Borrowed(&self.observed))
     }
 
     /// A linear head by a procedure: Adam with a one-cycle schedule on rows of length 1, as [`Fit`] trains losses that L-BFGS
@@ -371,8 +355,7 @@ fn resampled(
         for (seed, split) in splits.iter().enumerate() {
             let held = split.held.rows();
             let mut stream = Stream::numbered(seed as u64, "resamples of held-out rows", resample as u64);
-            let mut weights = vec![0; held];
-            (0..held).for_each(|_| weights[stream.below(held)] += 1);
+            let weights = stream.resample(held);
             for (sum, (_, sorted)) in sums.iter_mut().zip(rows) {
                 sorted[seed].average_precisions(&weights, &mut ap);
                 let present = split.present.iter().map(|&class| ap[class]).sum::<f64>();

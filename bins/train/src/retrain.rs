@@ -4,7 +4,6 @@ use crate::model::Model;
 use crate::sources::{Joined, join};
 use crate::{FeatureSource, Fit, JudgedRows, LabelSource, Stage, TrainError};
 use lacuna_labels::{Label, ObservedLabels};
-use lacuna_metrics::{EmptyClass, Judged, MapConvention, SortedScores, mean_average_precision};
 use lacuna_protocols::Stream;
 use std::borrow::Cow;
 
@@ -91,15 +90,7 @@ impl Fit {
             Ok::<_, TrainError>(model)
         };
         let given = train(&joined, [joined.notes.clone(), notes].concat())?;
-        let other = Joined {
-            features: Cow::Borrowed(&*joined.features),
-            observed: corrected,
-            image: joined.image,
-            rows: None,
-            label_rows: None,
-            classes: joined.classes.clone(),
-            notes: vec![],
-        };
+        let other = joined.of_rows(Cow::Borrowed(&*joined.features), corrected);
         let notes = vec![format!(
             "corrected labels; loss {}, penalty and transform are those that were chosen on the labels before",
             given.trained_with().loss
@@ -136,16 +127,15 @@ impl Retrained {
             true => (given.assuming_negative(), corrected.assuming_negative()),
             false => (given, corrected),
         };
-        let [(before, of_given), (after, of_corrected)] =
-            [self.measured(&given)?, self.measured(&corrected)?];
+        let trained = self.given.trained_with();
+        let measured = |rows: &JudgedRows| rows.average_precision(&trained.loss, trained.seed);
+        let [(before, of_given), (after, of_corrected)] = [measured(&given)?, measured(&corrected)?];
         let (rows, columns) = (given.labels().rows(), given.labels().classes());
         let mut differences = Vec::with_capacity(resamples);
         let (mut ap, mut other) = (vec![0.0; columns], vec![0.0; columns]);
-        let seed = self.given.trained_with().seed;
         for resample in 0..resamples {
-            let mut stream = Stream::numbered(seed, "resamples of test rows", resample as u64);
-            let mut weights = vec![0; rows];
-            (0..rows).for_each(|_| weights[stream.below(rows)] += 1);
+            let mut stream = Stream::numbered(trained.seed, "resamples of test rows", resample as u64);
+            let weights = stream.resample(rows);
             of_given.average_precisions(&weights, &mut ap);
             of_corrected.average_precisions(&weights, &mut other);
             // A class without a positive in the resample has 0 twice, and every other one more.
@@ -158,15 +148,6 @@ impl Retrained {
         let classes = given.labels().positives_per_class().iter().filter(|count| **count > 0).count();
         let (low, high) = (at(0.025), at(0.975));
         Ok(Gain { before, after, difference: after - before, low, high, rows, classes, assuming_negative })
-    }
-
-    fn measured(&self, rows: &JudgedRows) -> Result<(f64, SortedScores), TrainError> {
-        let trained = self.given.trained_with();
-        let failed = |source| TrainError::Metric { loss: trained.loss.clone(), seed: trained.seed, source };
-        let convention = MapConvention { empty_class: EmptyClass::Skip, ..MapConvention::SPML };
-        let (logits, judged) = (rows.predictions().logits(), Judged::known_cells(rows.labels()));
-        let map = mean_average_precision(logits, judged, convention).map_err(failed)?;
-        Ok((map.percent(), SortedScores::new(logits, judged).map_err(failed)?))
     }
 }
 

@@ -107,6 +107,18 @@ pub(crate) struct Joined<'a> {
     pub(crate) notes: Vec<String>,
 }
 
+impl Joined<'_> {
+    /// Other rows of the same classes, without names.
+    pub(crate) fn of_rows<'a>(
+        &self,
+        features: Cow<'a, Features>,
+        observed: Cow<'a, ObservedLabels>,
+    ) -> Joined<'a> {
+        let (image, classes) = (self.image, self.classes.clone());
+        Joined { features, observed, image, rows: None, label_rows: None, classes, notes: vec![] }
+    }
+}
+
 /// Joins rows by name where both sides have names, else by position.
 ///
 /// # Errors

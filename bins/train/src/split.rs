@@ -17,21 +17,14 @@ pub fn hold_out(rows: usize, share: f64, seed: u64) -> (Vec<usize>, Vec<usize>) 
 }
 
 /// The same with draws of its own.
-pub(crate) fn drawn(rows: usize, share: f64, stream: Stream) -> (Vec<usize>, Vec<usize>) {
+pub(crate) fn drawn(rows: usize, share: f64, mut stream: Stream) -> (Vec<usize>, Vec<usize>) {
     assert!((0.0..=1.0).contains(&share), "a share of {share} of the rows");
-    let order = shuffled(rows, stream);
+    let order = stream.permutation(rows);
     let (held, train) = order.split_at((share * rows as f64).round() as usize);
     let (mut held, mut train) = (held.to_vec(), train.to_vec());
     held.sort_unstable();
     train.sort_unstable();
     (train, held)
-}
-
-/// All rows in a random order.
-pub(crate) fn shuffled(rows: usize, mut stream: Stream) -> Vec<usize> {
-    let mut order: Vec<usize> = (0..rows).collect();
-    stream.shuffle(&mut order);
-    order
 }
 
 /// Rows in folds whose sizes differ by one at most.

@@ -138,6 +138,13 @@ impl Stream {
         order
     }
 
+    /// A resample of the bootstrap: how often each of `n` rows is drawn in `n` draws with replacement.
+    pub fn resample(&mut self, n: usize) -> Vec<u32> {
+        let mut weights = vec![0; n];
+        (0..n).for_each(|_| weights[self.below(n)] += 1);
+        weights
+    }
+
     /// Standard normal, mean 0 and variance 1.
     ///
     /// Marsaglia's polar method. How many bits a number costs depends on exact arithmetic alone; only

@@ -29,10 +29,7 @@ pub struct Resamples {
 impl Resamples {
     /// How often each row is drawn in resample `i`.
     fn weights(self, i: usize, rows: usize) -> Vec<u32> {
-        let mut stream = Stream::numbered(self.seed, "bootstrap over test rows", i as u64);
-        let mut weights = vec![0; rows];
-        (0..rows).for_each(|_| weights[stream.below(rows)] += 1);
-        weights
+        Stream::numbered(self.seed, "bootstrap over test rows", i as u64).resample(rows)
     }
 
     /// A metric of each run under each resample, `[run][resample]`; not a number where it is not defined.

@@ -4,7 +4,7 @@ use super::screen;
 use crate::{Head, JudgedRows, Model, Named};
 use anyhow::{Context, bail};
 use clap::Args;
-use lacuna_losses::LossError;
+use lacuna_losses::{LossError, Suggestion};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 
@@ -103,15 +103,8 @@ pub(crate) fn known_loss(name: &str) -> anyhow::Result<()> {
     match lacuna_losses::find(name) {
         _ if name == "auto" => Ok(()),
         Ok(_) => Ok(()),
-        Err(error @ LossError::UnknownLoss { .. }) => {
-            let text = error.to_string();
-            // A suggestion stands behind the name.
-            let more = if text.ends_with('`') && text.matches('`').count() == 2 {
-                "; `repro losses list` shows all, and `auto` chooses one"
-            } else {
-                ""
-            };
-            bail!("{text}{more}")
+        Err(error @ LossError::UnknownLoss { suggestion: Suggestion::None, .. }) => {
+            bail!("{error}; `repro losses list` shows all, and `auto` chooses one")
         }
         Err(error) => Err(error.into()),
     }

@@ -5,7 +5,7 @@ use super::head::{FitArgs, PrintArgs, is_folder, known_loss, number};
 use super::labelled::{Labelled, LabelledInput};
 use super::working::Watched;
 use super::{Outputs, screen};
-use crate::{EvalReport, Fit, JudgedRows, LabelSource, Model, TrainError, hold_out, minimises};
+use crate::{EvalReport, Fit, JudgedRows, LabelSource, Model, hold_out, minimises};
 use anyhow::{Context, bail};
 use clap::Args;
 use lacuna_formats::write_atomic;
@@ -188,13 +188,7 @@ pub(crate) fn judged(model: &Model, set: &Labelled) -> anyhow::Result<JudgedRows
             model.classes().len()
         );
     }
-    let path = set.path.display();
-    model.judge(set, set).map_err(|error| match error {
-        TrainError::Labels(problem) if problem.starts_with("no class of the labels") => anyhow::anyhow!(
-            "{path}: {problem}: measure by labels whose classes are named as those that it was trained with"
-        ),
-        error => error.into(),
-    })
+    model.judge(set, set).with_context(|| set.path.display().to_string())
 }
 
 /// Whether positives alone are known, so that every ranking is perfect.

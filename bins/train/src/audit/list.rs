@@ -1,5 +1,6 @@
 //! The ranked cells of an audit.
 
+use super::probability;
 use super::votes::Votes;
 use super::wrong::{self, ConfidentJoint};
 use lacuna_labels::{Label, ObservedLabels};
@@ -146,18 +147,6 @@ impl Audit {
         cells.into_iter().map(candidate).collect()
     }
 
-    /// How many labelled positives the confident joint counts as wrong.
-    ///
-    /// Not an estimate of how many are: it counts some where none are, and from 0.6 to 5 times as many on sets with added wrong labels.
-    pub fn counted_wrong(&self) -> usize {
-        let joint = ConfidentJoint::of(&self.sheet.logits, &self.sheet.observed);
-        let cells = self.sheet.logits.iter().zip(self.sheet.observed.cells()).enumerate();
-        let is_wrong = |(cell, (z, label)): (usize, (&f32, &Label))| {
-            *label == Label::Positive && joint.is_wrong(cell % self.classes.len(), *z)
-        };
-        cells.filter(|cell| is_wrong(*cell)).count()
-    }
-
     /// The `n` cells with the highest scores, the highest first; equal scores in the order of rows and classes.
     pub fn top(&self, n: usize) -> Vec<Candidate> {
         self.order.iter().take(n).map(|cell| self.candidate(*cell)).collect()
@@ -230,7 +219,7 @@ impl Audit {
             class_index,
             label: self.sheet.observed.cells()[cell],
             score: self.sheet.scores[cell],
-            probability: (1.0 / (1.0 + (-f64::from(self.sheet.logits[cell])).exp())) as f32,
+            probability: probability(self.sheet.logits[cell]) as f32,
             reason: self.reason(cell),
         }
     }

@@ -7,7 +7,7 @@ mod wrong;
 pub use list::{Audit, Candidate, HiddenPositives};
 
 use crate::sources::{Joined, join};
-use crate::split::{Folds, shuffled};
+use crate::split::Folds;
 use crate::{FeatureSource, Fit, LabelSource, Named, Progress, Stage, TrainError};
 use lacuna_labels::Label;
 use lacuna_losses::pu::{BbeConfig, bbe_prior};
@@ -151,7 +151,7 @@ impl AuditOptions {
     }
 
     fn folds_of(&self, rows: usize) -> Folds {
-        Folds::new(shuffled(rows, Stream::new(self.seed, "audit folds")), self.folds)
+        Folds::new(Stream::new(self.seed, "audit folds").permutation(rows), self.folds)
     }
 
     /// Logits of every row by a model that was trained without it, `[rows, classes]`.
@@ -162,15 +162,8 @@ impl AuditOptions {
         let steps = fit.observer().stage(Stage::Folds, self.folds * fit.most_epochs())?;
         let of_fold = |fold: usize| -> Result<(Vec<usize>, Vec<f32>), TrainError> {
             let (train, held) = folds.of(fold);
-            let part = Joined {
-                features: Cow::Owned(joined.features.select(&train)),
-                observed: Cow::Owned(joined.observed.select(&train)),
-                image: joined.image,
-                rows: None,
-                label_rows: None,
-                classes: joined.classes.clone(),
-                notes: vec![],
-            };
+            let (x, y) = (joined.features.select(&train), joined.observed.select(&train));
+            let part = joined.of_rows(Cow::Owned(x), Cow::Owned(y));
             let model = fit.fit_resolved(&part, vec![], &steps).map_err(|error| match error {
                 TrainError::Labels(problem) => TrainError::Labels(format!(
                     "{problem} in the rows outside fold {} of {}",
@@ -211,6 +204,11 @@ fn scores(logits: &[f32], votes: &Votes) -> (Vec<f32>, f64) {
     (logits.iter().enumerate().map(score).collect(), deviation)
 }
 
+/// The probability of a logit.
+fn probability(z: f32) -> f64 {
+    1.0 / (1.0 + (-f64::from(z)).exp())
+}
+
 /// Mean and standard deviation; the latter is 1 where nothing varies.
 fn moments(values: impl Iterator<Item = f64> + Clone) -> (f64, f64) {
     let count = values.clone().count().max(1) as f64;
@@ -226,7 +224,7 @@ fn hidden(logits: &[f32], joined: &Joined<'_>) -> Result<(Vec<HiddenPositives>, 
     for class_index in 0..classes {
         let (mut rest, mut positives) = (Vec::new(), Vec::new());
         for (z, labels) in logits.chunks(classes).zip(joined.observed.cells().chunks(classes)) {
-            let p = 1.0 / (1.0 + (-f64::from(z[class_index])).exp());
+            let p = probability(z[class_index]);
             if labels[class_index] == Label::Positive { positives.push(p) } else { rest.push(p) }
         }
         let found = bbe_prior(&rest, &positives, BbeConfig::default())?;

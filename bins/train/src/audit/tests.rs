@@ -146,7 +146,6 @@ fn wrong_positives_come_first_among_the_labelled() {
     assert_eq!(audit.wrong(usize::MAX).len(), y.positives());
     let all = audit.wrong(usize::MAX);
     let counted: Vec<bool> = all.iter().map(|c| c.reason.ends_with("joint counts it as wrong")).collect();
-    assert_eq!(counted.iter().filter(|counted| **counted).count(), audit.counted_wrong());
     assert!(counted[0] && counted[8..].iter().all(|counted| !counted), "{counted:?}");
 }
 

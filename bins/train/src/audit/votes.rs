@@ -5,7 +5,7 @@ use crate::fit::negatives_stand_for_all;
 use crate::sources::Joined;
 use crate::{TrainError, Transform};
 use lacuna_engine::Exec;
-use lacuna_labels::{Label, ObservedLabels};
+use lacuna_labels::Label;
 use lacuna_nn::NeighbourGraph;
 
 /// Most multiplications of the search for neighbours, which takes about half a minute on two cores.
@@ -27,15 +27,20 @@ impl Votes {
     pub(super) fn of(joined: &Joined<'_>, k: usize, notes: &mut Vec<String>) -> Result<Self, TrainError> {
         let (features, observed) = (&*joined.features, &*joined.observed);
         let (rows, columns, classes) = (features.rows(), features.columns(), observed.classes());
-        let known = |class: usize| {
+        let counts = |class: usize| {
             let count = |of: Label| {
                 observed.cells()[class..].iter().step_by(classes).filter(|label| **label == of).count()
             };
-            negatives_stand_for_all([count(Label::Positive), count(Label::Negative)], rows)
+            [count(Label::Positive), count(Label::Negative)]
         };
+        let counts: Vec<[usize; 2]> = (0..classes).map(counts).collect();
         // Where the known negatives of a class stand for all, unknown cells do not count.
-        let known: Vec<bool> = (0..classes).map(known).collect();
-        let shares = (0..classes).map(|class| share(observed, class, known[class])).collect();
+        let known: Vec<bool> = counts.iter().map(|counts| negatives_stand_for_all(*counts, rows)).collect();
+        let share = |([positives, negatives], known): (&[usize; 2], &bool)| {
+            let counted = if *known { positives + negatives } else { rows };
+            (*positives).max(1) as f64 / counted.max(1) as f64
+        };
+        let shares = counts.iter().zip(&known).map(share).collect();
         let mut votes = Self { cells: vec![], neighbours: 0, shares };
         let k = k.min(rows.saturating_sub(1));
         if k == 0 {
@@ -77,11 +82,4 @@ impl Votes {
         let [positive, counted] = self.counts(cell).map(f64::from);
         ((positive + 0.3) / (counted + 1.0)).ln()
     }
-}
-
-fn share(observed: &ObservedLabels, class: usize, known: bool) -> f64 {
-    let labels = || observed.cells()[class..].iter().step_by(observed.classes());
-    let positive = labels().filter(|label| **label == Label::Positive).count();
-    let counted = labels().filter(|label| !known || **label != Label::Unknown).count();
-    positive.max(1) as f64 / counted.max(1) as f64
 }

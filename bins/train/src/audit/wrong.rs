@@ -1,7 +1,7 @@
 //! Labelled positives that are probably wrong.
 
-use super::SHARE;
 use super::list::Sheet;
+use super::{SHARE, probability};
 use lacuna_labels::{Label, ObservedLabels};
 
 /// Weight of the strongest other positive of the row, which is taken off: where another label explains the row, this one may be the
@@ -81,8 +81,4 @@ impl ConfidentJoint {
         let ([positive, negative], p) = (self.thresholds[class], probability(z));
         1.0 - p >= negative && (p < positive || p < 0.5)
     }
-}
-
-fn probability(z: f32) -> f64 {
-    1.0 / (1.0 + (-f64::from(z)).exp())
 }

@@ -3,7 +3,7 @@
 use super::{TOLERANCE, mean_square};
 use crate::model::{ModelParts, TrainedWith};
 use crate::progress::{Observer, Steps};
-use crate::split::{Folds, shuffled};
+use crate::split::Folds;
 use crate::{
     Data, Evaluation, Head, LossChoice, Model, Named, Run, Stage, TrainError, TrainSet, Training, Transform,
 };
@@ -252,7 +252,7 @@ impl Space<'_> {
 
     /// Rows that are looked at: all, or some at random.
     fn rows(&self) -> Vec<usize> {
-        let mut rows = shuffled(self.features.rows(), Stream::new(self.seed, "search rows"));
+        let mut rows = Stream::new(self.seed, "search rows").permutation(self.features.rows());
         let most = PRODUCTS / (self.features.columns() * self.observed.classes()).max(1);
         rows.truncate(most.clamp(ROWS[0], ROWS[1]));
         rows

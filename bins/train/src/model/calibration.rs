@@ -12,7 +12,7 @@ use super::thresholds::some;
 use super::{JudgedRows, Model, ModelError, Predictions};
 use crate::TrainError;
 use crate::metrics::ECE_BINS;
-use crate::split::{Folds, shuffled};
+use crate::split::Folds;
 use lacuna_labels::Label;
 use lacuna_metrics::{Judged, Pooling, Reliability, brier, calibration_error, reliability};
 use lacuna_protocols::Stream;
@@ -204,7 +204,7 @@ fn out_of_fold(
 ) -> Result<Vec<f32>, TrainError> {
     let (count, classes) = (rows.labels.rows(), rows.classes.len());
     let count_of_folds = FOLDS.min(count);
-    let folds = Folds::new(shuffled(count, Stream::new(0, "folds of calibration")), count_of_folds);
+    let folds = Folds::new(Stream::new(0, "folds of calibration").permutation(count), count_of_folds);
     let mut p = vec![0.0; count * classes];
     for fold in 0..count_of_folds {
         let (others, inside) = folds.of(fold);

@@ -5,7 +5,7 @@ use crate::sources::join;
 use crate::{FeatureSource, LabelSource, TrainError};
 use lacuna_formats::shown;
 use lacuna_labels::{Label, LabelMatrix, ObservedLabels};
-use lacuna_metrics::Confusion;
+use lacuna_metrics::{Confusion, EmptyClass, Judged, MapConvention, SortedScores, mean_average_precision};
 use std::collections::HashMap;
 
 /// Predictions of a model and the labels of the same rows, with the classes of the model as columns.
@@ -67,7 +67,8 @@ impl Model {
         let found = columns.iter().flatten().count();
         if found == 0 {
             return Err(TrainError::Labels(format!(
-                "no class of the labels is one of the model: the first are `{}` and `{}`",
+                "no class of the labels is one of the model: the first are `{}` and `{}`; measure by labels whose classes are named \
+                 as those that it was trained with",
                 shown(names.first().map_or("", |name| name)),
                 shown(&self.classes[0])
             )));
@@ -150,6 +151,16 @@ impl JudgedRows {
             }
         }
         counts
+    }
+
+    /// Mean average precision over the known cells of the classes with a positive, in percent, and the sorted scores for resamples.
+    /// Loss and seed are those of the error.
+    pub(crate) fn average_precision(&self, loss: &str, seed: u64) -> Result<(f64, SortedScores), TrainError> {
+        let failed = |source| TrainError::Metric { loss: loss.to_string(), seed, source };
+        let convention = MapConvention { empty_class: EmptyClass::Skip, ..MapConvention::SPML };
+        let (logits, judged) = (self.predictions.logits(), Judged::known_cells(&self.labels));
+        let map = mean_average_precision(logits, judged, convention).map_err(failed)?;
+        Ok((map.percent(), SortedScores::new(logits, judged).map_err(failed)?))
     }
 
     /// Some of the rows, in this order.

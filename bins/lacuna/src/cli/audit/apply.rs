@@ -1,14 +1,13 @@
 //! Corrected labels in a folder of their own; the data that was read stays as it is.
 
-use crate::Label;
-use crate::certified::Change;
+use crate::certified::{Change, apply};
 use crate::cli::Outputs;
 use crate::cli::labelled::Given;
+use crate::{Label, ObservedLabels};
 use anyhow::{Context, bail};
 use lacuna_formats::{
     CsvLayout, FormatError, LabelSheet, NpyArray, NpyData, Strings, push_name, write_atomic, write_labels_csv,
 };
-use lacuna_labels::LabelMatrix;
 use std::path::{Path, PathBuf};
 
 /// The files of the folder.
@@ -41,7 +40,9 @@ impl Files {
     ) -> anyhow::Result<String> {
         let folder = self.labels.parent().unwrap_or(Path::new(""));
         std::fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
-        let corrected = corrected(given, changes)?;
+        let mut changes = changes.to_vec();
+        changes.iter_mut().for_each(|Change { cell, .. }| cell.label_row = given.row_of[cell.row_index]);
+        let corrected = corrected(given, &changes)?;
         let mut says = "";
         if let (Some([path, table]), Some(names)) = (&self.named, &given.names) {
             // A line is a name.
@@ -49,7 +50,7 @@ impl Files {
             write_atomic(outputs.to(path)?, |file| file.write_all(lines.as_bytes()))
                 .with_context(|| path.display().to_string())?;
             let classes: Strings = classes.iter().collect();
-            let sheet = LabelSheet { names, classes: &classes, labels: &corrected };
+            let sheet = LabelSheet { names, classes: &classes, labels: corrected.matrix() };
             says = match write_labels_csv(outputs.to(table)?, sheet, CsvLayout::Wide) {
                 Ok(()) => {
                     "; rows.txt names them, and labels.csv has the labels with the names of rows and classes"
@@ -59,7 +60,7 @@ impl Files {
                 Err(error) => return Err(error.into()),
             };
         }
-        let text = diff(given, changes);
+        let text = diff(given, &changes);
         write_atomic(outputs.to(&self.diff)?, |file| file.write_all(text.as_bytes()))
             .with_context(|| self.diff.display().to_string())?;
         // What says that the folder is whole comes last.
@@ -86,26 +87,25 @@ fn number(label: Label) -> i8 {
     label as i8
 }
 
-fn corrected(given: &Given, changes: &[Change]) -> anyhow::Result<LabelMatrix> {
-    let mut labels = given.observed.matrix().clone();
-    for Change { cell, label, .. } in changes {
-        if cell.class_index >= labels.classes() {
-            bail!(
-                "{}: it does not have the class `{}`, which a label was added of",
-                given.path.display(),
-                lacuna_formats::shown(&cell.class)
-            );
-        }
-        labels.set(given.row_of[cell.row_index], cell.class_index, *label);
+/// The labels of the file with the changes, whose rows are those of the file.
+fn corrected(given: &Given, changes: &[Change]) -> anyhow::Result<ObservedLabels> {
+    if let Some(Change { cell, .. }) =
+        changes.iter().find(|change| change.cell.class_index >= given.observed.classes())
+    {
+        bail!(
+            "{}: it does not have the class `{}`, which a label was added of",
+            given.path.display(),
+            lacuna_formats::shown(&cell.class)
+        );
     }
-    Ok(labels)
+    Ok(apply(&given.observed, changes))
 }
 
 /// A line for each change; rows are those of `labels.npy`.
 fn diff(given: &Given, changes: &[Change]) -> String {
     let mut text = String::from("rank,row,class,row_index,class_index,old,new,answered\n");
     for Change { cell, rank, label, answered } in changes {
-        let row = given.row_of[cell.row_index];
+        let row = cell.label_row;
         text += &format!("{},", rank + 1);
         push_name(&mut text, given.names.as_ref().map_or(&*cell.row, |names| &names[row]), ',');
         text.push(',');

@@ -1,16 +1,9 @@
-//! The program as a user meets it.
+//! The commands on data sets: doctor, mask, make.
 
-use assert_cmd::Command;
+use crate::{coco, lacuna};
 use lacuna_formats::{Destination, NpyArray, NpyData};
 use std::fs;
 use std::path::Path;
-
-/// Exit code, standard output, standard error.
-fn lacuna(folder: &Path, args: &[&str]) -> (i32, String, String) {
-    let output = Command::cargo_bin("lacuna").unwrap().current_dir(folder).args(args).output().unwrap();
-    let text = |bytes| String::from_utf8(bytes).unwrap();
-    (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
-}
 
 /// A folder in SPML layout: 40 and 20 rows, 3 features, 4 classes.
 fn write_set(folder: &Path) {
@@ -175,12 +168,7 @@ fn one_positive_is_kept_by_the_size_or_the_place_of_its_objects_or_by_weights_of
             ]
         })
         .collect();
-    let json = format!(
-        r#"{{"images":[{}],"annotations":[{}],"categories":[{{"id":1,"name":"cat"}},{{"id":2,"name":"dog"}}]}}"#,
-        images.join(","),
-        objects.join(",")
-    );
-    fs::write(path.join("instances.json"), json).unwrap();
+    fs::write(path.join("instances.json"), coco(&images, &objects)).unwrap();
     let cats = |weights: &str| {
         let args = [
             "mask",

@@ -1,12 +1,37 @@
-//! The examples of every help text: they fit, and those that a small folder can run end with 0.
+//! Help texts, completions and pages; the examples of every help text fit, and those that a small folder can run end with 0.
 
-use assert_cmd::Command;
+use crate::{ROWS, coco, lacuna, noise, npy};
 use lacuna::cli::program::command;
-use lacuna_formats::{NpyArray, NpyData};
+use lacuna_formats::NpyData;
 use std::fs;
 use std::path::Path;
 
-const ROWS: usize = 120;
+#[test]
+fn completions_and_pages_name_every_command() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    let program = command();
+    let commands: Vec<&str> = program.get_subcommands().map(clap::Command::get_name).collect();
+    assert_eq!(commands.len(), 14, "{commands:?}");
+    for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
+        let (code, text, _) = lacuna(path, &["completions", shell]);
+        assert_eq!(code, 0);
+        assert!(commands.iter().all(|command| text.contains(command)), "{shell}");
+    }
+    assert_eq!(lacuna(path, &["man", "pages/man1"]).0, 0);
+    let page = |name: &str| fs::read_to_string(path.join("pages/man1").join(name)).unwrap();
+    assert!(page("lacuna.1").contains("lacuna\\-train"));
+    for &command in &commands {
+        assert!(page(&format!("lacuna-{command}.1")).contains(".SH NAME"), "{command}");
+        // The last part of the help: examples and exit codes, in 80 columns.
+        let (code, text, _) = lacuna(path, &[command, "--help"]);
+        assert_eq!(code, 0);
+        assert!(text.lines().all(|line| line.chars().count() <= 80), "{command}: {text}");
+        assert!(text.contains("Examples:\n  lacuna"), "{command}");
+    }
+    fs::write(path.join("file"), "").unwrap();
+    assert_eq!(lacuna(path, &["man", "file"]).0, 2);
+}
 
 /// Every help text with the name of its command.
 fn texts() -> Vec<(String, String)> {
@@ -33,22 +58,12 @@ fn examples(text: &str) -> Vec<Vec<String>> {
     lines.map(words).collect()
 }
 
-fn npy(folder: &Path, name: &str, shape: [usize; 2], data: NpyData) {
-    NpyArray::new(shape.to_vec(), data).unwrap().save(&*folder.join(name)).unwrap();
-}
-
-fn run(folder: &Path, args: &[String]) -> (i32, String) {
-    let output = Command::cargo_bin("lacuna").unwrap().current_dir(folder).args(args).output().unwrap();
-    (output.status.code().unwrap(), String::from_utf8(output.stderr).unwrap())
-}
-
 fn words(line: &str) -> Vec<String> {
     line.split(' ').map(String::from).collect()
 }
 
 /// The files that the examples name, of three classes.
 fn prepare(path: &Path) {
-    let noise = |i: usize| ((i as f32 * 12.9898).sin() * 43_758.547).fract();
     let x: Vec<f32> = (0..ROWS * 4).map(noise).collect();
     let positive = |cell: usize| x[cell / 3 * 4 + cell % 3] > 0.1;
     let y: Vec<u8> = (0..ROWS * 3).map(|cell| u8::from(positive(cell))).collect();
@@ -75,7 +90,7 @@ fn prepare(path: &Path) {
     for file in ["y.npy", "yt.npy", "vy.npy"] {
         npy(path, file, [ROWS, 3], NpyData::U8(y.clone()));
     }
-    let coco: Vec<String> = (1..=20)
+    let images: Vec<String> = (1..=20)
         .map(|id| format!(r#"{{"id":{id},"file_name":"{id}.jpg","width":100,"height":100}}"#))
         .collect();
     let boxes: Vec<String> = (1..=40)
@@ -84,18 +99,13 @@ fn prepare(path: &Path) {
             format!(r#"{{"id":{id},"image_id":{image},"category_id":{class},"area":{id},"bbox":[1,2,9,8]}}"#)
         })
         .collect();
-    let coco = format!(
-        r#"{{"images":[{}],"annotations":[{}],"categories":[{{"id":1,"name":"cat"}},{{"id":2,"name":"dog"}}]}}"#,
-        coco.join(","),
-        boxes.join(",")
-    );
-    fs::write(path.join("instances.json"), coco).unwrap();
+    fs::write(path.join("instances.json"), coco(&images, &boxes)).unwrap();
     for line in [
         "convert --features x.npy --names names.txt --match row --labels y.npy --out x.npz",
         "convert --features x.npy --labels y.npy --test xt.npy --test-labels yt.npy --out features/",
         "train --features x.npy --labels y.npy --complete --val 0.5",
     ] {
-        let (code, error) = run(path, &words(line));
+        let (code, _, error) = lacuna(path, &line.split(' ').collect::<Vec<_>>());
         assert_eq!(code, 0, "{line}: {error}");
     }
 }
@@ -125,21 +135,10 @@ fn no_line_of_the_examples_is_broken_and_every_text_names_the_exit_codes() {
 fn the_examples_of_the_help_run() {
     let prepared = tempfile::tempdir().unwrap();
     prepare(prepared.path());
-    let of = [
-        "train",
-        "predict",
-        "eval",
-        "thresholds",
-        "calibrate",
-        "export",
-        "compare",
-        "convert",
-        "mask",
-        "make",
-        "doctor",
-    ];
+    // An audit takes seconds and answers, and the last two have a test of their own.
+    let left = ["lacuna", "audit", "completions", "man"];
     let mut ran = 0;
-    for (name, text) in texts().into_iter().filter(|(name, _)| of.contains(&name.as_str())) {
+    for (name, text) in texts().into_iter().filter(|(name, _)| !left.contains(&name.as_str())) {
         for mut args in examples(&text) {
             assert_eq!(args[0], name);
             // Embedded sets take seconds; what they add is the data.
@@ -160,7 +159,8 @@ fn the_examples_of_the_help_run() {
                 "make" => args.extend(words("--train-rows 200 --test-rows 100")),
                 _ => {}
             }
-            let (code, error) = run(folder.path(), &args);
+            let (code, _, error) =
+                lacuna(folder.path(), &args.iter().map(String::as_str).collect::<Vec<_>>());
             assert_eq!(code, 0, "lacuna {}: {error}", args.join(" "));
             ran += 1;
         }
