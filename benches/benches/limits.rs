@@ -56,7 +56,7 @@ fn matrices<'a>([m, k, n]: [usize; 3], kind: Kind, a: &'a [f32], b: &'a [f32]) -
 }
 
 fn products(c: &mut Criterion) {
-    let mut beside = Beside::default();
+    let beside = Beside::default();
     let mut group = c.benchmark_group("gemm");
     for (name, size, kind) in PRODUCTS {
         let [m, k, n] = *size;
@@ -82,7 +82,7 @@ fn products(c: &mut Criterion) {
 
 /// Functions of one variable over 32 k floats, which stay in the second-level cache.
 fn functions(c: &mut Criterion) {
-    let mut beside = Beside::default();
+    let beside = Beside::default();
     let mut group = c.benchmark_group("math");
     let (mut x, mut y) = (Aligned::noise(32 * 1024), Aligned::noise(33 * 1024));
     // Large allocations start at the same place in a page, and a store then looks like a store to the load 4096
@@ -119,7 +119,7 @@ fn at_reference(rate: Rate) -> String {
 /// What a node costs beside its arithmetic: operations on eight floats, recorded and differentiated.
 fn tape(c: &mut Criterion) {
     const NODES: usize = 1000;
-    let mut beside = Beside::default();
+    let beside = Beside::default();
     let mut group = c.benchmark_group("tape");
     let mut tape = Tape::new();
     tape.seal();

@@ -18,6 +18,7 @@
 //! | [`rows`] | softmax, layer normalisation, unit length, row by row |
 //! | [`norm`] | normalisation by channel |
 //! | [`random`] | random bits by place, for dropout |
+//! | [`peak`] | the rate of multiply-adds that no kernel can pass, for benchmarks |
 //! | [`cpu`] | the check that the processor has what the program was built for |
 //!
 //! Three promises hold for all of them: the same binary on the same processor features gives the same
@@ -38,6 +39,7 @@ pub mod lanes;
 pub mod map;
 pub mod math;
 pub mod norm;
+pub mod peak;
 pub mod pool;
 pub mod random;
 pub mod reduce;
