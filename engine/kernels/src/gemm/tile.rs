@@ -10,8 +10,7 @@ use std::marker::PhantomData;
 
 /// Where a tile finds its operands: `b(p, v) = b[p * b_k + b_at[v]..][..LANES]`, `c(i, v) = c[i * c_row + c_at[v]..][..LANES]`,
 /// and A as [`ARows`] says.
-#[derive(Clone, Copy)]
-pub(super) struct Tile<V, const NV: usize> {
+pub(super) struct Tile<'a, V, const NV: usize> {
     pub(super) a: ARows,
     pub(super) b: *const f32,
     pub(super) b_k: usize,
@@ -21,17 +20,59 @@ pub(super) struct Tile<V, const NV: usize> {
     pub(super) c_at: [usize; NV],
     /// Length of this piece of K.
     pub(super) k: usize,
-    /// What the next column tile will want.
-    pub(super) ahead: Ahead,
+    /// What the next column tile will want of B, and the next block of rows of A.
+    pub(super) ahead: &'a mut [Ahead; 2],
     pub(super) vector: PhantomData<V>,
 }
 
-/// Cache lines to be fetched while the tile computes.
+/// Cache lines to be fetched into the second-level cache while tiles compute, run after run. The addresses need not be valid.
 #[derive(Clone, Copy)]
 pub(super) struct Ahead {
-    pub(super) from: *const f32,
-    pub(super) stride: usize,
-    pub(super) lines: usize,
+    /// The next line, and how many are left of its run.
+    at: *const f32,
+    in_run: usize,
+    /// Lines that lie side by side, and floats from the end of a run to the beginning of the next.
+    run: usize,
+    gap: isize,
+    /// Lines that are left.
+    lines: usize,
+    /// Lines for [`STRETCH`] steps of k.
+    burst: usize,
+}
+
+/// Floats of a cache line.
+pub(super) const LINE: usize = 16;
+
+/// Steps of k between two bursts of prefetches: a loop of its own for them leaves the registers of the other alone.
+const STRETCH: usize = 16;
+
+impl Ahead {
+    /// Nothing to fetch.
+    pub(super) const NOTHING: Self =
+        Self { at: std::ptr::null(), in_run: 1, run: 1, gap: 0, lines: 0, burst: 1 };
+
+    /// The `runs` x `floats` floats whose rows lie `stride` apart, over so many steps of k.
+    pub(super) fn rows(from: *const f32, runs: usize, floats: usize, stride: usize, steps: usize) -> Self {
+        let run = floats.div_ceil(LINE);
+        let lines = runs * run;
+        let burst = (lines * STRETCH).div_ceil(steps.max(1));
+        Self { at: from, in_run: run, run, gap: stride as isize - (run * LINE) as isize, lines, burst }
+    }
+
+    /// Asks for the lines of one stretch.
+    #[inline(always)]
+    fn fetch(&mut self) {
+        for _ in 0..self.burst.min(self.lines) {
+            prefetch::<INTO_L2>(self.at);
+            self.at = self.at.wrapping_add(LINE);
+            self.lines -= 1;
+            self.in_run -= 1;
+            if self.in_run == 0 {
+                self.in_run = self.run;
+                self.at = self.at.wrapping_offset(self.gap);
+            }
+        }
+    }
 }
 
 /// How the rows of A lie.
@@ -63,7 +104,7 @@ fn prefetch<const HINT: i32>(p: *const f32) {
 const INTO_L1: i32 = 3;
 const INTO_L2: i32 = 2;
 
-impl<V: Vector, const NV: usize> Tile<V, NV> {
+impl<V: Vector, const NV: usize> Tile<'_, V, NV> {
     /// Computes MR x NV vectors of C: the sum over this piece of K, stored or added to what stands there.
     ///
     /// All vectors of C are read before the first is written: the last one may overlap its neighbour, and
@@ -73,7 +114,7 @@ impl<V: Vector, const NV: usize> Tile<V, NV> {
     /// Every element that the fields name for MR rows and `k` steps must be inside its allocation, and
     /// C must not overlap A or B.
     #[inline(always)]
-    unsafe fn run<const MR: usize>(self, write: Write) {
+    unsafe fn run<const MR: usize>(mut self, write: Write) {
         // C is wanted k steps from now.
         for i in 0..MR {
             let row = self.c.wrapping_add(i * self.c_row).cast_const();
@@ -112,17 +153,20 @@ impl<V: Vector, const NV: usize> Tile<V, NV> {
     }
 }
 
-impl<V: Vector, const NV: usize> Tile<V, NV> {
-    /// acc(i, v) += a(p, i) b(p, v) for all steps, fetching a line for the next column tile in each of the first few.
+impl<V: Vector, const NV: usize> Tile<'_, V, NV> {
+    /// acc(i, v) += a(p, i) b(p, v) for all steps, fetching while there is something to fetch.
     #[inline(always)]
-    fn steps<const MR: usize>(&self, acc: &mut [[V; NV]; MR], a: impl Fn(usize, usize) -> f32) {
-        let fetched = self.ahead.lines.min(self.k);
-        for p in 0..fetched {
-            prefetch::<INTO_L2>(self.ahead.from.wrapping_add(p * self.ahead.stride));
-            // SAFETY: p < k.
-            unsafe { self.step(acc, p, |i| a(p, i)) };
+    fn steps<const MR: usize>(&mut self, acc: &mut [[V; NV]; MR], a: impl Fn(usize, usize) -> f32) {
+        let mut done = 0;
+        while self.k - done > STRETCH && self.ahead.iter().any(|ahead| ahead.lines > 0) {
+            self.ahead.iter_mut().for_each(Ahead::fetch);
+            for p in done..done + STRETCH {
+                // SAFETY: p < k.
+                unsafe { self.step(acc, p, |i| a(p, i)) };
+            }
+            done += STRETCH;
         }
-        for p in fetched..self.k {
+        for p in done..self.k {
             // SAFETY: p < k.
             unsafe { self.step(acc, p, |i| a(p, i)) };
         }
@@ -157,19 +201,19 @@ pub(super) trait Tiles: Vector {
     ///
     /// # Safety
     /// As for [`Tile::run`], on a processor that has the vector.
-    unsafe fn rows_x1(tile: Tile<Self, 1>, rows: usize, write: Write);
+    unsafe fn rows_x1(tile: Tile<'_, Self, 1>, rows: usize, write: Write);
 
     /// The tile with `rows` rows, at most `ROWS[1]`.
     ///
     /// # Safety
     /// As for [`Tiles::rows_x1`].
-    unsafe fn rows_x2(tile: Tile<Self, 2>, rows: usize, write: Write);
+    unsafe fn rows_x2(tile: Tile<'_, Self, 2>, rows: usize, write: Write);
 
     /// The tile with `rows` rows, at most `ROWS[2]`.
     ///
     /// # Safety
     /// As for [`Tiles::rows_x1`].
-    unsafe fn rows_x3(tile: Tile<Self, 3>, rows: usize, write: Write);
+    unsafe fn rows_x3(tile: Tile<'_, Self, 3>, rows: usize, write: Write);
 }
 
 /// A tile whose height is known at run time, as a function that has the instructions of its vector.
@@ -177,7 +221,7 @@ macro_rules! heights {
     ($vector:ty, $nv:literal, [$($mr:literal)*] $(, $feature:literal)?) => {{
         $(#[target_feature(enable = $feature)])?
         #[inline(never)]
-        unsafe fn of_rows(tile: Tile<$vector, $nv>, rows: usize, write: Write) {
+        unsafe fn of_rows(tile: Tile<'_, $vector, $nv>, rows: usize, write: Write) {
             // SAFETY: passed on.
             unsafe {
                 match rows {
@@ -195,17 +239,17 @@ macro_rules! tiles {
         impl Tiles for $vector {
             const ROWS: [usize; 3] = [$r1, $r2, $r3];
 
-            unsafe fn rows_x1(tile: Tile<Self, 1>, rows: usize, write: Write) {
+            unsafe fn rows_x1(tile: Tile<'_, Self, 1>, rows: usize, write: Write) {
                 // SAFETY: passed on; so below.
                 unsafe { heights!($vector, 1, [$($h1)*] $(, $feature)?)(tile, rows, write) }
             }
 
-            unsafe fn rows_x2(tile: Tile<Self, 2>, rows: usize, write: Write) {
+            unsafe fn rows_x2(tile: Tile<'_, Self, 2>, rows: usize, write: Write) {
                 // SAFETY: passed on.
                 unsafe { heights!($vector, 2, [$($h2)*] $(, $feature)?)(tile, rows, write) }
             }
 
-            unsafe fn rows_x3(tile: Tile<Self, 3>, rows: usize, write: Write) {
+            unsafe fn rows_x3(tile: Tile<'_, Self, 3>, rows: usize, write: Write) {
                 // SAFETY: passed on.
                 unsafe { heights!($vector, 3, [$($h3)*] $(, $feature)?)(tile, rows, write) }
             }
