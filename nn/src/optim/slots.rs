@@ -7,7 +7,7 @@ use super::Optimizer;
 use super::groups::{GroupRates, ParamGroup, Rates};
 use super::rows::{Behind, KEPT, RowState, Rows};
 use super::state::{OptimizerStateError, SlotState};
-use lacuna_engine::{EntryKind, EntryMut, Grad, Tape, Var};
+use lacuna_engine::{EntryKind, EntryMut, Exec, Grad, Tape, Var};
 use std::ops::Range;
 
 /// An update that treats every element of a parameter alike, with N arrays of state of the parameter's size.
@@ -19,7 +19,7 @@ pub trait Formula<const N: usize>: Send {
 
     /// The constants of one step of one parameter. Those of some thousand steps are kept for parameters with gradients of
     /// single rows.
-    type Step: Copy + Send;
+    type Step: Copy + Send + Sync;
 
     /// Learning rate, weight decay and parameter groups that the optimiser starts with.
     fn rates(&self) -> (f32, f32, Vec<ParamGroup>);
@@ -78,6 +78,7 @@ impl<F: Formula<N>, const N: usize> SlotOptimizer<F, N> {
 impl<F: Formula<N>, const N: usize> Optimizer for SlotOptimizer<F, N> {
     fn step(&mut self, tape: &mut Tape) {
         let Self { formula, rates, slots } = self;
+        let exec = tape.exec();
         tape.update_entries(|i, entry| {
             let Some(grad) = entry.grad else { return };
             if slots.len() <= i {
@@ -91,7 +92,7 @@ impl<F: Formula<N>, const N: usize> Optimizer for SlotOptimizer<F, N> {
                 rows: Rows::default(),
                 steps: Vec::new(),
             });
-            slot.update(formula, rates.of(slot.group), entry, grad);
+            slot.update(exec, formula, rates.of(slot.group), entry, grad);
         });
     }
 
@@ -187,7 +188,7 @@ impl<F: Formula<N>, const N: usize> Optimizer for SlotOptimizer<F, N> {
 }
 
 impl<F: Formula<N>, const N: usize> Slot<F, N> {
-    fn update(&mut self, formula: &F, rates: Rates, entry: EntryMut<'_>, grad: Grad<'_>) {
+    fn update(&mut self, exec: Exec, formula: &F, rates: Rates, entry: EntryMut<'_>, grad: Grad<'_>) {
         self.t += 1;
         let (t, step) = (self.t, formula.prepare(rates, self.t));
         let mut arrays = self.arrays.each_mut().map(Vec::as_mut_slice);
@@ -197,7 +198,10 @@ impl<F: Formula<N>, const N: usize> Slot<F, N> {
                 let woken = self.rows.wake_all(t, |row, slept| {
                     F::catch_up(&step, part(&mut arrays, row * cols..(row + 1) * cols), slept);
                 });
-                F::apply(&step, entry.value, arrays, Some(g));
+                match exec {
+                    Exec::Serial => F::apply(&step, entry.value, arrays, Some(g)),
+                    Exec::Rayon => apply_in_parallel::<F, N>(&step, entry.value, arrays, g),
+                }
                 woken
             }
             Grad::Rows { rows, data } => {
@@ -238,6 +242,36 @@ impl<F: Formula<N>, const N: usize> Slot<F, N> {
         let mut state = SlotRows { steps, t, decays, w: entry.value, arrays, data: &[], cols };
         which(t, &mut self.rows, &mut state);
     }
+}
+
+/// Elements that one task updates at least: about 15 us of Adam.
+const BLOCK: usize = 32 * 1024;
+
+/// [`Formula::apply`], halved until the pieces are small enough. Elements do not see each other, so the bits are the same.
+fn apply_in_parallel<F: Formula<N>, const N: usize>(
+    step: &F::Step,
+    w: &mut [f32],
+    arrays: [&mut [f32]; N],
+    g: &[f32],
+) {
+    if w.len() < 2 * BLOCK {
+        return F::apply(step, w, arrays, Some(g));
+    }
+    // At a multiple of a cache line, which is also one of a vector.
+    let middle = (w.len() / 2).next_multiple_of(16);
+    let (w, w_rest) = w.split_at_mut(middle);
+    let (g, g_rest) = g.split_at(middle);
+    let mut rest: [&mut [f32]; N] = std::array::from_fn(|_| Default::default());
+    let mut rests = rest.iter_mut();
+    let arrays = arrays.map(|array| {
+        let (array, other) = array.split_at_mut(middle);
+        *rests.next().expect("as many rests as arrays") = other;
+        array
+    });
+    rayon::join(
+        || apply_in_parallel::<F, N>(step, w, arrays, g),
+        || apply_in_parallel::<F, N>(step, w_rest, rest, g_rest),
+    );
 }
 
 /// The elements `at` of every array.

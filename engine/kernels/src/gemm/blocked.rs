@@ -52,18 +52,20 @@ thread_local! {
     static SCRATCH: Cell<Vec<f32>> = const { Cell::new(Vec::new()) };
 }
 
-/// C = A B or C += A B for one task, with vectors of L floats; sizes have been checked and are not 0.
+/// C = A B or C += A B for part i of n of the column tiles, with vectors of L floats; sizes have been checked and are not 0.
 ///
 /// # Safety
-/// The processor must have the vector.
+/// The processor must have the vector. `c` points to the M N elements of C, those of this part are nobody else's meanwhile, and they
+/// overlap neither A nor B.
 pub(super) unsafe fn multiply<V: Tiles, const L: usize>(
     write: Write,
     a: Matrix<'_>,
     b: Matrix<'_>,
-    c: &mut [f32],
+    c: *mut f32,
+    part: (usize, usize),
 ) {
     const { assert!(V::LANES == L && L <= WIDEST) };
-    let columns = Columns::<L> { n: b.cols };
+    let columns = Columns::<L> { n: b.cols, part };
     let aliasing = b.cols.is_multiple_of(ALIASING_COLUMNS) && a.rows >= PACK_B_ROWS;
     let pack_b = b.col_stride != 1 || b.cols < L || aliasing;
     let fetch = b.col_stride == 1 && b.rows * b.cols >= FETCH_FLOATS;
@@ -121,8 +123,9 @@ pub(super) unsafe fn multiply<V: Tiles, const L: usize>(
                         Place::Copied => BlockA::InPlace(&moved[at * COPIED..], COPIED),
                         Place::Packed => BlockA::Packed(&moved[at * k..]),
                     };
-                    let c = &mut c[(row0 + at) * columns.n..][..height * columns.n];
-                    // SAFETY: the caller promises that the processor has the vector.
+                    // SAFETY: row0 + at < M.
+                    let c = unsafe { c.add((row0 + at) * columns.n) };
+                    // SAFETY: the caller promises that the processor has the vector; `height` rows of C are left.
                     unsafe {
                         match columns.n < L {
                             true => tiles.times_narrow::<V>(a, height, &mut ahead, c),
@@ -206,6 +209,8 @@ fn pack_rows(a: Matrix<'_>, row0: usize, rows: usize, k0: usize, k: usize, out: 
 #[derive(Clone, Copy)]
 struct Columns<const L: usize> {
     n: usize,
+    /// Part i of n of the tiles.
+    part: (usize, usize),
 }
 
 impl<const L: usize> Columns<L> {
@@ -214,19 +219,14 @@ impl<const L: usize> Columns<L> {
     }
 
     /// First vector and width of every tile: 2, 2, ..., and 3 at the end where the number is odd, so that
-    /// the last vector, which may overlap its neighbour, always shares a tile with it.
+    /// the last vector, which may overlap its neighbour, always shares a tile with it. Those of this part.
     fn tiles(self) -> impl Iterator<Item = (usize, usize)> {
         let vectors = self.vectors();
-        let mut at = 0;
-        std::iter::from_fn(move || {
-            let width = match vectors - at {
-                0 => return None,
-                1 => 1,
-                3 => 3,
-                _ => 2,
-            };
-            at += width;
-            Some((at - width, width))
+        let count = (vectors / 2).max(1);
+        let (part, parts) = self.part;
+        (part * count / parts..(part + 1) * count / parts).map(move |tile| {
+            let first = 2 * tile;
+            (first, if tile + 1 == count { vectors - first } else { 2 })
         })
     }
 
@@ -342,24 +342,20 @@ impl<const L: usize> ColumnTile<'_, L> {
     /// Fewer columns than a vector has: it goes through a buffer, since its tail does not fit into C.
     ///
     /// # Safety
-    /// The processor must have the vector.
-    unsafe fn times_narrow<V: Tiles>(
-        self,
-        a: BlockA<'_>,
-        rows: usize,
-        ahead: &mut [Ahead; 2],
-        c: &mut [f32],
-    ) {
+    /// As for [`ColumnTile::times`], and the rows of C are wholly the caller's.
+    unsafe fn times_narrow<V: Tiles>(self, a: BlockA<'_>, rows: usize, ahead: &mut [Ahead; 2], c: *mut f32) {
         let n = self.columns.n;
+        // SAFETY: `rows` rows of n elements, by the contract.
+        let c = unsafe { std::slice::from_raw_parts_mut(c, rows * n) };
         let mut buffer = [0.0; ROWS * WIDEST];
         if self.write == Write::Add {
             for (lanes, c) in buffer.chunks_exact_mut(L).zip(c.chunks_exact(n)) {
                 lanes[..n].copy_from_slice(c);
             }
         }
-        let wide = Self { columns: Columns { n: L }, ..self };
+        let wide = Self { columns: Columns { n: L, part: (0, 1) }, ..self };
         // SAFETY: passed on.
-        unsafe { wide.times::<V>(a, rows, ahead, &mut buffer[..rows * L]) };
+        unsafe { wide.times::<V>(a, rows, ahead, buffer.as_mut_ptr()) };
         for (lanes, c) in buffer.chunks_exact(L).zip(c.chunks_exact_mut(n)) {
             c.copy_from_slice(&lanes[..n]);
         }
@@ -368,18 +364,18 @@ impl<const L: usize> ColumnTile<'_, L> {
     /// All row tiles of `rows` rows of A.
     ///
     /// # Safety
-    /// The processor must have the vector.
-    unsafe fn times<V: Tiles>(self, a: BlockA<'_>, rows: usize, ahead: &mut [Ahead; 2], c: &mut [f32]) {
+    /// The processor must have the vector. `c` points to `rows` rows of C, whose columns under this tile are nobody else's meanwhile
+    /// and overlap neither A nor B.
+    unsafe fn times<V: Tiles>(self, a: BlockA<'_>, rows: usize, ahead: &mut [Ahead; 2], c: *mut f32) {
         let Self { columns, first, width, b, b_k, in_place, k, write } = self;
         let n = columns.n;
-        // The bounds the unsafe tiles rely on, checked once a column: last row and step of A, last step of
-        // B, last row of C.
+        // The bounds the unsafe tiles rely on, checked once a column: last row and step of A, last step of B.
         let b_last = (k - 1) * b_k + if in_place { n } else { width * L };
         assert!(match a {
             BlockA::InPlace(a, row) => a.len() > (rows - 1) * row + k - 1,
             BlockA::Packed(a) => a.len() > rows - 1 + (k - 1) * ROWS,
         });
-        assert!(b.len() >= b_last && n >= L && c.len() == rows * n);
+        assert!(b.len() >= b_last && n >= L);
         macro_rules! run {
             ($nv:literal, $tile:ident) => {{
                 let c_at = std::array::from_fn(|v| columns.column(first + v));
@@ -403,7 +399,7 @@ impl<const L: usize> ColumnTile<'_, L> {
                         b_k,
                         b_at,
                         // SAFETY: as above.
-                        c: unsafe { c.as_mut_ptr().add(row * n) },
+                        c: unsafe { c.add(row * n) },
                         c_row: n,
                         c_at,
                         k,
@@ -411,8 +407,8 @@ impl<const L: usize> ColumnTile<'_, L> {
                         vector: PhantomData,
                     };
                     // SAFETY: the tile covers rows row..row + height of A and C, steps 0..k of A and B and
-                    // vectors that end at column n at the latest, all inside by the assertions above; C is
-                    // borrowed mutably, so it overlaps neither A nor B.
+                    // vectors that end at column n at the latest, inside A and B by the assertions above and inside C
+                    // by the contract.
                     unsafe { V::$tile(tile, height, write) };
                     row += height;
                 }

@@ -87,46 +87,97 @@ fn gemm_with(level: Level, exec: Exec, write: Write, a: Matrix<'_>, b: Matrix<'_
         }
         return;
     }
-    let rows = rows_per_task(a.rows, a.cols, b.cols);
-    if exec == Exec::Serial || a.rows <= rows {
-        multiply(level, write, a, b, c);
-    } else {
-        multiply_in_parallel(level, write, a, b, c, rows);
+    match (exec, Tasks::of(a.rows, a.cols, b.cols)) {
+        (Exec::Rayon, Tasks::Rows(rows)) if rows < a.rows => {
+            c.par_chunks_mut(rows * b.cols).enumerate().for_each(|(i, c)| {
+                multiply(level, write, a.row_block(i * rows, c.len() / b.cols), b, c);
+            });
+        }
+        #[cfg(target_feature = "fma")]
+        (Exec::Rayon, Tasks::Columns(tasks)) => multiply_columns(level, write, a, b, c, tasks),
+        _ => multiply(level, write, a, b, c),
     }
 }
 
-/// Rows of C that one task computes: an eighth of the product, so that B is read rarely and the tasks still even out,
-/// within limits. A multiple of the tile heights 4 and 6.
-fn rows_per_task(m: usize, k: usize, n: usize) -> usize {
-    let least = GEMM_BLOCK_FLOP / (2 * k * n).max(1);
-    m.div_ceil(8).min(192).max(least).clamp(24, 4096).next_multiple_of(12)
+/// How a product is cut into tasks. Their number is even where there are several: two threads get the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Tasks {
+    /// So many rows of C each.
+    Rows(usize),
+    /// So many ranges of columns.
+    Columns(usize),
 }
 
-fn multiply_in_parallel(
-    level: Level,
-    write: Write,
-    a: Matrix<'_>,
-    b: Matrix<'_>,
-    c: &mut [f32],
-    rows: usize,
-) {
-    c.par_chunks_mut(rows * b.cols).enumerate().for_each(|(i, c)| {
-        multiply(level, write, a.row_block(i * rows, c.len() / b.cols), b, c);
-    });
+/// Fewest rows of a task: two tiles.
+const TASK_ROWS: usize = 24;
+/// Fewest columns of a product that is cut by columns.
+const TASK_COLUMNS: usize = 256;
+
+impl Tasks {
+    /// Eight tasks where that leaves enough to do for each of them. Rows where there are enough for as many tasks as columns
+    /// allow, since the rows of C of a task lie together; else columns: a product of 16 rows has no others, and one of 128 would
+    /// have each task pack all of B.
+    fn of(m: usize, k: usize, n: usize) -> Self {
+        let even = |tasks: usize| if tasks < 2 { 1 } else { tasks & !1 };
+        let most = 2 * m * k * n / GEMM_BLOCK_FLOP;
+        let by_rows = even(m.div_ceil(192).next_multiple_of(8).min(m / TASK_ROWS).min(most));
+        let by_columns = if n < TASK_COLUMNS { 1 } else { even((n / 32).min(8).min(most)) };
+        match by_columns > by_rows && cfg!(target_feature = "fma") {
+            true => Tasks::Columns(by_columns),
+            false => Tasks::Rows(m.div_ceil(by_rows)),
+        }
+    }
 }
 
 /// C = A B or C += A B for one task.
 #[cfg(target_feature = "fma")]
 fn multiply(level: Level, write: Write, a: Matrix<'_>, b: Matrix<'_>, c: &mut [f32]) {
+    // SAFETY: C is borrowed mutably and has M N elements, which the caller has asserted.
+    unsafe { multiply_part(level, write, a, b, c.as_mut_ptr(), (0, 1)) }
+}
+
+/// C = A B or C += A B, with columns cut into so many tasks.
+#[cfg(target_feature = "fma")]
+fn multiply_columns(level: Level, write: Write, a: Matrix<'_>, b: Matrix<'_>, c: &mut [f32], tasks: usize) {
+    /// The elements of C, of which every task writes its own columns.
+    struct Columns(*mut f32);
+    // SAFETY: tasks write disjoint elements and read none of another's.
+    unsafe impl Sync for Columns {}
+    impl Columns {
+        fn pointer(&self) -> *mut f32 {
+            self.0
+        }
+    }
+    let columns = Columns(c.as_mut_ptr());
+    (0..tasks).into_par_iter().for_each(|task| {
+        // SAFETY: C has M N elements, is borrowed mutably for as long as the tasks run, and the parts of different tasks are
+        // different column tiles.
+        unsafe { multiply_part(level, write, a, b, columns.pointer(), (task, tasks)) }
+    });
+}
+
+/// C = A B or C += A B for part i of n of the column tiles.
+///
+/// # Safety
+/// `c` points to the M N elements of C, nobody else reads or writes those of this part meanwhile, and A and B do not overlap it.
+#[cfg(target_feature = "fma")]
+unsafe fn multiply_part(
+    level: Level,
+    write: Write,
+    a: Matrix<'_>,
+    b: Matrix<'_>,
+    c: *mut f32,
+    part: (usize, usize),
+) {
     #[cfg(target_arch = "x86_64")]
     if sixteen_pay(level, b.cols) {
-        // SAFETY: the processor has AVX-512F, or `level` would not say so.
-        return unsafe { blocked::multiply::<crate::vector::F32x16, 16>(write, a, b, c) };
+        // SAFETY: the processor has AVX-512F, or `level` would not say so; the rest is passed on.
+        return unsafe { blocked::multiply::<crate::vector::F32x16, 16>(write, a, b, c, part) };
     }
     #[cfg(not(target_arch = "x86_64"))]
     let _ = level;
-    // SAFETY: the program was compiled for vectors of eight.
-    unsafe { blocked::multiply::<crate::f32x8, 8>(write, a, b, c) }
+    // SAFETY: the program was compiled for vectors of eight; the rest is passed on.
+    unsafe { blocked::multiply::<crate::f32x8, 8>(write, a, b, c, part) }
 }
 
 /// Whether `n` columns take less time in vectors of sixteen than of eight. Where one of sixteen costs two of eight, the

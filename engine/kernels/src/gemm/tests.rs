@@ -94,18 +94,38 @@ fn a_row_alone_has_the_bits_it_has_among_many() {
 
 #[test]
 fn threads_do_not_change_a_bit() {
-    for (m, k, n) in [(500, 300, 80), (1024, 64, 17), (97, 2048, 5)] {
+    let pools = [1, 2, 3, 8].map(|n| rayon::ThreadPoolBuilder::new().num_threads(n).build().unwrap());
+    // cut by rows, and those with 256 columns and more by columns
+    let sizes =
+        [(500, 300, 80), (1024, 64, 17), (97, 2048, 5), (1, 9000, 300), (16, 2048, 512), (130, 700, 1003)];
+    for (m, k, n) in sizes {
         let (a, b) = (noise(m * k, 6), noise(k * n, 7));
-        let run = |exec| {
-            let mut c = vec![1.0; m * n];
-            gemm(exec, Write::Add, Matrix::new(&a, m, k), Matrix::new(&b, k, n), &mut c);
-            c
-        };
-        let serial = run(Exec::Serial);
-        for threads in [1, 2, 3, 8] {
-            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-            assert_eq!(pool.install(|| run(Exec::Rayon)), serial, "{threads} threads");
+        for right in [Matrix::new(&b, k, n), Matrix::new(&b, n, k).transposed()] {
+            let run = |exec, write| {
+                let mut c = vec![1.0; m * n];
+                gemm(exec, write, Matrix::new(&a, m, k), right, &mut c);
+                c
+            };
+            for write in [Write::Set, Write::Add] {
+                let serial = run(Exec::Serial, write);
+                for pool in &pools {
+                    assert!(pool.install(|| run(Exec::Rayon, write)) == serial, "{m} x {k} x {n}: {pool:?}");
+                }
+            }
         }
+    }
+}
+
+#[test]
+fn tasks_are_an_even_number_with_enough_to_do() {
+    assert_eq!(Tasks::of(16, 2048, 80), Tasks::Rows(16));
+    assert_eq!(Tasks::of(128, 2048, 80), Tasks::Rows(32));
+    assert_eq!(Tasks::of(1024, 2048, 80), Tasks::Rows(128));
+    assert_eq!(Tasks::of(2048, 1024, 512), Tasks::Rows(128));
+    assert_eq!(Tasks::of(64, 64, 64), Tasks::Rows(64), "too little for a second thread");
+    if cfg!(target_feature = "fma") {
+        assert_eq!(Tasks::of(16, 2048, 512), Tasks::Columns(8));
+        assert_eq!(Tasks::of(128, 2048, 512), Tasks::Columns(8));
     }
 }
 
