@@ -64,8 +64,7 @@ impl Linear {
 
 impl Layer for Linear {
     fn forward(&self, tape: &mut Tape, x: Var, _: Mode) -> Var {
-        let z = tape.matmul(x, self.weight);
-        tape.add(z, self.bias)
+        tape.linear(x, self.weight, self.bias)
     }
 
     fn parameters(&self) -> Vec<Var> {

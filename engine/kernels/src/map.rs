@@ -133,6 +133,25 @@ pub mod broadcast {
         }
     }
 
+    /// `out[i, j] += row[j]`.
+    ///
+    /// # Panics
+    /// If `out` is not a whole number of rows.
+    pub fn add_row(exec: Exec, row: &[f32], out: &mut [f32]) {
+        assert!(!row.is_empty() && out.len().is_multiple_of(row.len()), "whole rows are added to");
+        let add = |out: &mut [f32]| {
+            for out in out.chunks_exact_mut(row.len()) {
+                unary(Exec::Serial, Write::Add, row, out, |x| x);
+            }
+        };
+        let block = MAP_BLOCK.div_ceil(row.len()) * row.len();
+        if exec == Exec::Rayon && out.len() >= 2 * block {
+            out.par_chunks_mut(block).for_each(add);
+        } else {
+            add(out);
+        }
+    }
+
     /// `out[i, j] = f(a[i, j], column[i])`, or added.
     pub fn column(
         write: Write,
@@ -185,6 +204,16 @@ mod tests {
             assert!((0..rows * cols).all(|i| out[i] == a[i] + r[i % cols]));
             broadcast::column(Write::Add, &a, &c, &mut out, |x, y| x * y);
             assert!((0..rows * cols).all(|i| out[i] == a[i] + r[i % cols] + a[i] * c[i / cols]));
+            out.copy_from_slice(&a);
+            broadcast::add_row(Exec::Serial, &r, &mut out);
+            assert!((0..rows * cols).all(|i| out[i] == a[i] + r[i % cols]));
+        }
+        let (rows, cols) = (2000, 37);
+        let (a, r) = (ramp(rows * cols, 0.1), ramp(cols, 1.0));
+        for exec in [Exec::Serial, Exec::Rayon] {
+            let mut out = a.clone();
+            broadcast::add_row(exec, &r, &mut out);
+            assert!((0..rows * cols).all(|i| out[i] == a[i] + r[i % cols]));
         }
     }
 }

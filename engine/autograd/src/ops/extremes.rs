@@ -236,6 +236,7 @@ fn no_pointwise_operation_is_left_out() {
         "batch_norm",
         "l2_normalize",
         "conv2d",
+        "linear",
         "max_pool2d",
         "avg_pool2d",
         "global_avg_pool",

@@ -21,6 +21,7 @@ mod l2_normalize;
 mod layer_norm;
 mod leaf;
 mod leaky_relu;
+mod linear;
 mod matmul;
 mod mix_rows;
 mod pointwise;
@@ -155,6 +156,7 @@ macro_rules! table {
 table! {
     Leaf(leaf::Leaf),
     MatMul(matmul::MatMul),
+    Linear(linear::Linear),
     Add(arithmetic::Add),
     Sub(arithmetic::Sub),
     Mul(arithmetic::Mul),
