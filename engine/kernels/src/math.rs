@@ -113,11 +113,18 @@ pub fn ln(x: f32x8) -> f32x8 {
     // Eight normal numbers are the rule; anything else takes a way of its own, with the same result for the
     // normal numbers among the eight. Selecting in every call costs as much as the logarithm.
     if (x.simd_ge(c(f32::MIN_POSITIVE)) & x.simd_lt(c(f32::INFINITY))).all() {
-        let (n, f, tail) = ln_terms_normal(x);
-        n.mul_add(c(LN2_HI), f + tail)
+        ln_normal(x)
     } else {
         ln_special(x)
     }
+}
+
+/// ln x of positive normal numbers, with the bits of [`ln`] and without its branch: what is known to be one needs no look, and
+/// the work on two vectors can overlap. Of anything else it makes a number without a meaning.
+#[inline(always)]
+pub fn ln_normal(x: f32x8) -> f32x8 {
+    let (n, f, tail) = ln_terms_normal(x);
+    n.mul_add(c(LN2_HI), f + tail)
 }
 
 #[inline(always)]

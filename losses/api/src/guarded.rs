@@ -26,22 +26,37 @@ impl BothLogs {
     /// So one division serves all quotients, and only the smaller one takes a logarithm of wide range.
     #[inline]
     pub fn at<const GUARDED: bool>(z: f32x8, guard: f32x8) -> Self {
+        Self::continued::<GUARDED>(z, Self::begin(z), guard)
+    }
+
+    /// E: where a loop begins all cells of a block before it continues the first, the long chain of operations of one cell does
+    /// not hold up the others.
+    #[inline]
+    pub fn begin(z: f32x8) -> f32x8 {
+        math::exp_sat(-z.abs())
+    }
+
+    /// [`at`](Self::at) from what [`begin`](Self::begin) found.
+    #[inline]
+    pub fn continued<const GUARDED: bool>(z: f32x8, e: f32x8, guard: f32x8) -> Self {
+        let (right, ln_d) = (z.simd_ge(f32x8::splat(0.0)), math::ln_1p_unit(e));
         if !GUARDED {
-            let log = math::logistic(z);
-            let (p, n) = (log.p, log.n);
-            return Self { p, n, lp: log.neg_ln_p, ln: log.neg_ln_n, x: p, y: n, ratio: f32x8::splat(1.0) };
+            let large = f32x8::splat(1.0) / (f32x8::splat(1.0) + e);
+            let small = e * large;
+            let (p, n) = (right.select(large, small), right.select(small, large));
+            let zero = f32x8::splat(0.0);
+            let (lp, ln) = (zero.fast_max(-z) + ln_d, zero.fast_max(z) + ln_d);
+            return Self { p, n, lp, ln, x: p, y: n, ratio: f32x8::splat(1.0) };
         }
         let one = f32x8::splat(1.0);
-        let e = math::exp_sat(-z.abs());
         let d = one + e;
         let g = guard * d;
         let v = (one + g) * (e + g);
         let inverse = one / (d * v);
         let (large, ratio) = (v * inverse, e * (d * inverse));
         let small = e * large;
-        let ln_d = math::ln_1p_unit(e);
-        let (log_large, log_small) = (ln_d - math::ln_1p_unit(g), ln_d - math::ln(e + g));
-        let right = z.simd_ge(f32x8::splat(0.0));
+        // e is a normal number, since exp_sat saturates at one.
+        let (log_large, log_small) = (ln_d - math::ln_1p_unit(g), ln_d - math::ln_normal(e + g));
         let (p, n) = (right.select(large, small), right.select(small, large));
         let (lp, ln) = (right.select(log_large, log_small), right.select(log_small, log_large));
         Self { p, n, lp, ln, x: p + guard, y: n + guard, ratio }

@@ -1,6 +1,6 @@
 //! What a loss is given: logits, targets, and where in the training it stands.
 
-use crate::{Label, LossError};
+use crate::{Label, LossError, f32x8, lanes};
 use std::fmt;
 use std::str::FromStr;
 
@@ -193,6 +193,12 @@ impl<'a> LossInput<'a> {
     /// The error that names the first NaN or infinite logit, if there is one.
     pub fn first_non_finite(&self) -> Option<LossError> {
         self.logits.iter().find_map(|z| {
+            // z * 0 is 0 for a finite z and NaN for the rest, so a sum over all finds out whether there is one to look for.
+            let zero = f32x8::splat(0.0);
+            let sum = z.chunks(8).fold(zero, |sum, z| lanes::load(z).mul_add(zero, sum));
+            if sum.simd_eq(zero).all() {
+                return None;
+            }
             let i = z.iter().position(|z| !z.is_finite())?;
             Some(LossError::NonFinite { row: i / self.classes, class: i % self.classes, value: z[i] })
         })

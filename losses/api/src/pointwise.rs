@@ -55,6 +55,14 @@ impl ClassVector {
         self.lanes.resize(self.classes.next_multiple_of(8), padding);
     }
 
+    /// The same from vectors of eight classes; their lanes behind the last class are read like any other.
+    pub fn set_vectors(&mut self, classes: usize, vectors: impl Iterator<Item = f32x8>) {
+        self.lanes.clear();
+        self.lanes.extend(vectors.flat_map(f32x8::to_array));
+        self.classes = classes;
+        debug_assert_eq!(self.lanes.len(), classes.next_multiple_of(8), "a vector for every eight classes");
+    }
+
     /// Keeps the numbers of these classes.
     pub fn cut(&mut self, classes: Range<usize>) {
         let kept: Vec<f32> = self.lanes[..self.classes][classes].to_vec();

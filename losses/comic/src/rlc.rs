@@ -1,14 +1,14 @@
 //! The reflective label corrector.
 
 use crate::config::RLC;
-use crate::mfm::Kernel;
+use crate::mfm::{Kernel, Piece};
 use crate::paper::check_classes;
 use crate::{RlcConfig, reference};
 use lacuna_loss_api::columns::{self, ClassSums};
-use lacuna_loss_api::pointwise::{self, ByClass, ClassVector, Entry};
+use lacuna_loss_api::pointwise::{self, ClassVector};
 use lacuna_loss_api::{
     ClassStatistics, Dual, LossError, LossGrad, LossInfo, LossInput, MultiLabelLoss, Real, StateEntry, f32x8,
-    math,
+    lanes, math,
 };
 
 /// Learns from labels to which it adds the cells that it is sure of, and counts them.
@@ -104,34 +104,36 @@ impl MultiLabelLoss for Rlc {
             return Ok(0.0);
         }
         let (zero, one) = (f32x8::splat(0.0), f32x8::splat(1.0));
-        let (margin, tau) = (f32x8::splat(self.config.margin as f32), f32x8::splat(self.config.tau as f32));
+        let (margin, tau) = (f32x8::splat(self.config.margin as f32), self.config.tau as f32);
         let added = f32x8::splat(ADDED);
         let mut scratch = std::mem::take(&mut self.scratch);
         let Scratch { sums, bounds, targets, counts, factors } = &mut scratch;
         sums.clear(classes);
-        columns::visit(input, |class, z, label| {
-            let positive = label.simd_gt(zero);
-            sums.add(class, math::sigmoid(positive.select(z - margin, z)));
-        });
-        bounds.set(sums.values().iter().map(|sum| (sum / input.rows as f64) as f32));
+        // The place of the targets holds sigma(s) before, and -1 for observed positives, whose target is known.
         targets.resize(input.logits[0].len(), 0.0);
         columns::write(input, targets, |class, z, label| {
             let positive = label.simd_gt(zero);
-            let p = math::sigmoid(z);
-            let sure = p.simd_gt(tau) & p.simd_gt(bounds.at(class));
-            positive.select(one, sure.select(added, zero))
+            let p = math::sigmoid(positive.select(z - margin, z));
+            sums.add(class, p);
+            positive.select(-one, p)
         });
-        counts.clear();
-        counts.extend(self.start(input.epoch));
+        bounds.set(sums.values().iter().map(|sum| ((sum / input.rows as f64) as f32).max(tau)));
+        sums.clear(classes);
         let mut positives = 0.0f64;
-        for row in targets.chunks(classes) {
-            for (count, target) in counts.iter_mut().zip(row) {
-                if *target > 0.0 {
-                    positives += 1.0;
-                    *count += f64::from(u8::from(*target == ADDED));
-                }
+        for row in targets.chunks_mut(classes) {
+            let mut of_row = zero;
+            for (class, target) in (0..).step_by(8).zip(row.chunks_mut(8)) {
+                let p = lanes::load(target);
+                let sure = p.simd_gt(bounds.at(class));
+                sums.add(class, sure.select(one, zero));
+                let now = p.simd_lt(zero).select(one, sure.select(added, zero));
+                of_row += now.simd_gt(zero).select(one, zero);
+                lanes::store(now, target);
             }
+            positives += pointwise::lane_sum(of_row);
         }
+        counts.clear();
+        counts.extend(self.start(input.epoch).iter().zip(sums.values()).map(|(count, added)| count + added));
         let most = counts.iter().copied().fold(f64::NEG_INFINITY, f64::max);
         factors.clear();
         factors.extend(counts.iter().map(|n| (1.0 - (n / most).ln()).powf(self.config.mfm.power)));
@@ -142,12 +144,14 @@ impl MultiLabelLoss for Rlc {
         }
         let by = if positives > 0.0 { self.config.batch_size / positives } else { 0.0 };
         let by = by * self.config.mfm.reduction.factor(&input.targets);
-        let kernel = Corrected { kernel: &self.kernel, margin };
+        let cell =
+            |z: f32x8, target: f32x8| (target.simd_eq(one).select(z - margin, z), target.simd_gt(zero));
         let mut dz_rows = dz.as_mut().map(|dz| dz.chunks_mut(classes));
-        let mut total = 0.0;
+        let (mut total, mut piece) = (0.0, Piece::new());
         for (z, targets) in input.logits[0].chunks(classes).zip(targets.chunks(classes)) {
             let dz = dz_rows.as_mut().and_then(Iterator::next);
-            total += pointwise::sum(&kernel, z, targets, dz, by as f32).unwrap_or(f64::NAN);
+            let of_row = self.kernel.row::<false, _>(z, targets, cell, dz, by as f32, &mut piece);
+            total += of_row.expect("finite logits were asked for");
         }
         self.scratch = scratch;
         Ok((by * total) as f32)
@@ -204,20 +208,6 @@ impl MultiLabelLoss for Rlc {
             }
             _ => Err(LossError::State("rlc has the state entries `epoch` and `counts`".to_owned())),
         }
-    }
-}
-
-struct Corrected<'a> {
-    kernel: &'a Kernel,
-    margin: f32x8,
-}
-
-impl ByClass for Corrected<'_> {
-    #[inline]
-    fn at(&self, class: usize, z: f32x8, target: f32x8) -> Entry {
-        let (zero, one) = (f32x8::splat(0.0), f32x8::splat(1.0));
-        let s = target.simd_eq(one).select(z - self.margin, z);
-        self.kernel.entry::<false>(class, s, target.simd_gt(zero))
     }
 }
 

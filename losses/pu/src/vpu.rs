@@ -2,10 +2,10 @@
 
 use crate::reference;
 use lacuna_loss_api::columns::{self, ClassSums};
-use lacuna_loss_api::pointwise::ClassVector;
+use lacuna_loss_api::pointwise::{ClassVector, load_targets};
 use lacuna_loss_api::{
     Dual, Label, LabelUse, LossError, LossGrad, LossInfo, LossInput, MultiLabelLoss, Real, Reduction, f32x8,
-    math,
+    lanes, math,
 };
 
 static INFO: LossInfo = LossInfo {
@@ -38,6 +38,8 @@ pub struct Vpu {
     largest: ClassVector,
     factors: [ClassVector; 2],
     scratch: Vec<f32>,
+    /// e^(ln p - its largest) of every cell.
+    shares: Vec<f32>,
 }
 
 impl Vpu {
@@ -46,8 +48,8 @@ impl Vpu {
 
     /// The loss with this reduction.
     pub fn new(reduction: Reduction) -> Self {
-        let (sums, largest, factors, scratch) = Default::default();
-        Self { reduction, sums, largest, factors, scratch }
+        let (sums, largest, factors, scratch, shares) = Default::default();
+        Self { reduction, sums, largest, factors, scratch, shares }
     }
 
     fn scale(&self, input: &LossInput<'_>) -> f64 {
@@ -89,15 +91,33 @@ impl MultiLabelLoss for Vpu {
             sums.clear(classes);
         }
         let largest = &self.largest;
-        columns::visit(input, |class, z, label| {
+        let mut dz = grad.into_single();
+        let mut add = |class: usize, z: f32x8, label: f32x8| {
             let positive = label.simd_gt(zero);
-            let lp = math::softplus(-z);
-            sum.add(class, math::exp(-lp - largest.at(class)));
+            let log = math::logistic(z);
+            let share = math::exp(-log.neg_ln_p - largest.at(class));
+            sum.add(class, share);
             if positive.any() {
                 count.add(class, positive.select(one, zero));
-                logs.add(class, positive.select(lp, zero));
+                logs.add(class, positive.select(log.neg_ln_p, zero));
             }
-        });
+            (share, log.n)
+        };
+        match &mut dz {
+            // The second pass needs n and the shares again: they wait in place of the derivative and beside it.
+            Some(dz) => {
+                self.shares.resize(dz.len(), 0.0);
+                let mut shares = self.shares.chunks_mut(classes).flat_map(|row| row.chunks_mut(8));
+                columns::write(input, dz, |class, z, label| {
+                    let (share, n) = add(class, z, label);
+                    lanes::store(share, shares.next().expect("a chunk for each of the derivative"));
+                    n
+                });
+            }
+            None => columns::visit(input, |class, z, label| {
+                add(class, z, label);
+            }),
+        }
         // The two terms of a class whose only row is a positive are one number: exactly nothing is left of them.
         let cancels = |class: usize| rows == 1.0 && count.values()[class] == 1.0;
         let class_loss = |class: usize| {
@@ -109,18 +129,23 @@ impl MultiLabelLoss for Vpu {
             mean + if n > 0.0 { logs.values()[class] / n } else { 0.0 }
         };
         let value: f64 = (0..classes).map(class_loss).sum();
-        if let Some(dz) = grad.into_single() {
+        if let Some(dz) = dz {
             let [unlabelled, labelled] = &mut self.factors;
             let unless_cancelled = |class: usize, x: f64| if cancels(class) { 0.0 } else { x as f32 };
             let of_sum = |(class, sum): (usize, &f64)| unless_cancelled(class, by / sum);
             unlabelled.set(sum.values().iter().enumerate().map(of_sum));
             let of_count = |(class, n): (usize, &f64)| unless_cancelled(class, by / n.max(1.0));
             labelled.set(count.values().iter().enumerate().map(of_count));
-            columns::write(input, dz, |class, z, label| {
-                let log = math::logistic(z);
-                let share = unlabelled.at(class) * math::exp(-log.neg_ln_p - largest.at(class));
-                log.n * (share - label.simd_gt(zero).select(labelled.at(class), zero))
-            });
+            let rows = dz.chunks_mut(classes).zip(self.shares.chunks(classes));
+            for ((dz, shares), labels) in rows.zip(input.targets.labels.chunks(classes)) {
+                let cells = dz.chunks_mut(8).zip(shares.chunks(8)).zip(labels.chunks(8));
+                for (class, ((dz, shares), labels)) in (0..).step_by(8).zip(cells) {
+                    let share = unlabelled.at(class) * lanes::load(shares);
+                    let positive = load_targets(labels).simd_gt(zero);
+                    let slope = share - positive.select(labelled.at(class), zero);
+                    lanes::store(lanes::load(dz) * slope, dz);
+                }
+            }
         }
         Ok((by * value) as f32)
     }

@@ -184,16 +184,21 @@ fn entries<const GUARDED: bool>(
     let (zero, one, guard) = (f32x8::splat(0.0), f32x8::splat(1.0), f32x8::splat(guard));
     let mut sums = Sums::default();
     let mut poison = zero;
+    let mut begun = [[zero; 2]; BLOCK];
     for start in (0..z.len()).step_by(8 * BLOCK) {
         let end = z.len().min(start + 8 * BLOCK);
         let (mut value, mut sum_p, mut sum_q) = (zero, zero, zero);
-        for i in (start..end).step_by(8) {
+        for (i, of_both) in (start..end).step_by(8).zip(&mut begun) {
+            *of_both = [z, u].map(|x| BothLogs::begin(lanes::load(&x[i..end])));
+        }
+        for (i, &[of_z, of_u]) in (start..end).step_by(8).zip(&begun) {
             let (z8, u8) = (lanes::load(&z[i..end]), lanes::load(&u[i..end]));
             let l = load_targets(&labels[i..end]);
             poison = z8.mul_add(zero, u8.mul_add(zero, poison));
             let positive = l.simd_gt(zero).select(one, zero);
             let negative = l.simd_lt(zero).select(one, zero);
-            let (of_z, of_u) = (BothLogs::at::<GUARDED>(z8, guard), BothLogs::at::<GUARDED>(u8, guard));
+            let of_z = BothLogs::continued::<GUARDED>(z8, of_z, guard);
+            let of_u = BothLogs::continued::<GUARDED>(u8, of_u, guard);
             let (BothLogs { p, n: not_p, .. }, BothLogs { p: q, n: not_q, .. }) = (of_z, of_u);
             // What L_e(p) and L_e(1 - p) weigh, and the same for q.
             let (pa, pb) = (positive + q, negative + not_q);
