@@ -53,7 +53,7 @@ STEPS = "Training steps: forward, loss, backward, Adam"
 GROUPS = [
     Group(STEPS, ["linear", "mlp"], ["pytorch", "candle", "burn"], 2e-3),
     Group(STEPS, ["cnn/16", "cnn/128"], ["pytorch", "candle", "burn"], 2e-3),
-    Group(STEPS, ["cnn/1024"], ["pytorch", "candle", "burn"], 2e-3, every=2),
+    Group(STEPS, ["cnn/1024"], ["pytorch", "candle", "burn"], 2e-3, every=3),
     Group("Losses: value and gradient, 1024 x 80", ["loss"], ["pytorch"], 1e-4),
     Group("Metrics: 40,000 x 80", ["metric"], ["scikit-learn"], 1e-9, every=2),
     Group("A run: 3,000 rows x 2048 -> 80, 10 epochs, batch 16", ["run"], ["pytorch"], 0.05, every=2),
