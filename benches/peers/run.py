@@ -16,9 +16,11 @@ import importlib.metadata
 import importlib.util
 import json
 import os
+import resource
 import statistics
 import subprocess
 import sys
+import time
 import tomllib
 from pathlib import Path
 
@@ -117,10 +119,25 @@ def measure(side, command, words, threads, seconds):
         variables = {name: count for name in pools}
         variables |= {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(1 << 40)}
     command = [*map(str, command), *words, "--threads", count, "--seconds", str(seconds)]
+    start, of_others = time.monotonic(), busy_of_others()
     ran = subprocess.run(command, env=os.environ | variables, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     if ran.returncode:
         sys.exit(f"error: {' '.join(command)} ended with {ran.returncode}\n{ran.stderr}")
-    return [json.loads(line) for line in ran.stdout.splitlines()]
+    others = (busy_of_others() - of_others) / (time.monotonic() - start)
+    return [json.loads(line) | {"others": others} for line in ran.stdout.splitlines()]
+
+
+def busy_of_others():
+    """Seconds that the processors have worked so far, or were taken away by a hypervisor, but for processes of this program; 0
+    where Linux does not tell."""
+    try:
+        columns = Path("/proc/stat").read_text().splitlines()[0].split()[1:]
+    except OSError:
+        return 0.0
+    user, nice, system, _, _, irq, softirq, steal = map(int, columns[:8])
+    children = resource.getrusage(resource.RUSAGE_CHILDREN)
+    busy = (user + nice + system + irq + softirq + steal) / os.sysconf("SC_CLK_TCK")
+    return busy - children.ru_utime - children.ru_stime
 
 
 def compare(ours, theirs, tolerance):
@@ -167,26 +184,36 @@ def ratio(values):
 
 def tables(lines):
     """A table for each group and number of threads."""
-    seconds, rows, peaks = {}, {}, {}
+    seconds, rows, peaks, others = {}, {}, {}, {}
     for line in lines:
         table = line["group"], line["threads"]
         seconds.setdefault((line["threads"], line["row"], line["peer"]), {})[line["round"]] = line["seconds"]
         rows.setdefault(table, {})[line["row"]] = None
         peaks.setdefault(table, []).extend([line["peak"]] if "peak" in line else [])
+        others.setdefault(table, []).append(line["others"])
     text = []
     for (title, threads), names in rows.items():
         peers = [peer for peer in COLUMNS if any((threads, row, peer) in seconds for row in names)]
-        pairs = [pair for pair in BETTER if set(pair) <= set(peers)]
-        heads = ["row", "ours, us", *(COLUMNS[peer] for peer in peers), *("better of the two" for _ in pairs)]
+        # A column is a list of peers of which the fastest of a round counts.
+        columns = []
+        for peer in peers:
+            columns.append((COLUMNS[peer], [peer]))
+            columns += [("better of the two", list(pair)) for pair in BETTER if pair[1] == peer and pair[0] in peers]
+        heads = ["row", "ours, us", *(head for head, _ in columns)]
         lowest, highest = min(peaks[title, threads]), max(peaks[title, threads])
         text += [f"### {title}, {threads} thread{'s' * (threads > 1)}", ""]
-        text += [f"Peak of the fused multiply-adds of all threads, sampled beside ours: {lowest:.0f}-{highest:.0f} GF/s.", ""]
+        text += [
+            f"Peak of the fused multiply-adds of all threads, sampled beside ours: {lowest:.0f}-{highest:.0f} GF/s. Other programs of",
+            f"the machine used {max(others[title, threads]):.2f} processors at most.",
+            "",
+        ]
         text += ["| " + " | ".join(heads) + " |", "|---|" + "---:|" * (len(heads) - 1)]
         for row in names:
             ours = seconds[threads, row, OURS]
-            of = {peer: seconds.get((threads, row, peer), {}) for peer in peers}
-            cells = [[times[r] / ours[r] for r in times] for times in of.values()]
-            cells += [[min(of[a][r], of[b][r]) / ours[r] for r in of[a]] for a, b in pairs]
+            cells = []
+            for _, of in columns:
+                times = [seconds.get((threads, row, peer), {}) for peer in of]
+                cells.append([min(time[r] for time in times) / ours[r] for r in times[0]])
             median = f"{1e6 * statistics.median(ours.values()):,.1f}"
             text.append("| " + " | ".join([row, median, *(ratio(cell) if cell else "-" for cell in cells)]) + " |")
         text.append("")
