@@ -5,6 +5,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a benchmark prints what it measured")]
 
 mod limits;
+pub mod pattern;
 mod runs;
 pub mod training;
 

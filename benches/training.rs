@@ -3,6 +3,7 @@
 //! A step is: forward, loss, backward, Adam. The batch is the same in every step and is copied to the tape once, as a
 //! framework keeps a tensor; gathering rows is measured by the benchmark of epochs.
 
+use crate::pattern::{self, series};
 use lacuna_engine::{ConvOptions, Exec, Tape, Var, Window};
 use lacuna_labels::Label;
 use lacuna_losses::{LossGrad, LossInput, MultiLabelLoss, Options, find};
@@ -156,6 +157,22 @@ impl Training {
             targets: (0..batch as u32).map(|i| i * 7 % PICTURE_CLASSES as u32).collect(),
             number: 0,
         }
+    }
+
+    /// The same network and batch in numbers that other software can write down: features and classes from
+    /// [`pattern`], 4 % of the labels positive, every parameter a tenth of its series.
+    #[must_use]
+    pub fn in_pattern(mut self) -> Self {
+        let columns = self.x.len() / self.batch;
+        self.x = series(self.batch * columns, pattern::INPUT);
+        for (i, label) in self.labels.iter_mut().enumerate() {
+            *label = if pattern::is_positive(i, 0.04) { Label::Positive } else { Label::Negative };
+        }
+        self.tape.update_entries(|at, entry| {
+            let salt = pattern::PARAMETERS + at as u32;
+            entry.value.iter_mut().enumerate().for_each(|(i, w)| *w = 0.1 * pattern::pattern(i, salt));
+        });
+        self
     }
 
     /// One step. Returns the loss before it.

@@ -1,6 +1,6 @@
 //! Metrics at the size of COCO's validation set: 40,000 rows x 80 classes, 3.6 % positives.
 //!
-//! `benches/peers/metrics.py` measures scikit-learn on the same numbers and these benchmarks beside it.
+//! `benches/peers/run.py` measures scikit-learn at metrics of this size, beside ours.
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use lacuna_labels::TrueLabels;
