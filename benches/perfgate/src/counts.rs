@@ -22,8 +22,9 @@ pub(crate) const RUSTC: &str = env!("PERFGATE_RUSTC");
 /// How far instructions may lie from the committed ones: the C library chooses its copies by the processor.
 const TOLERANCE: f64 = 0.02;
 
-/// Steps in which allocations are counted.
+/// Steps in which allocations are counted, and those before, in which buffers grow.
 const STEPS: usize = 20;
+const WARM_UP: usize = 3;
 
 /// Counts allocations, nodes and instructions of key benchmarks
 #[derive(Args, Debug)]
@@ -135,6 +136,7 @@ pub(crate) fn command(
 /// Counters of one work: allocations and nodes in this process, instructions in children if `callgrind` is given.
 fn count(row: &Row, allocator: &StatsAlloc<System>, callgrind: Option<&Interrupt>) -> anyhow::Result<Counts> {
     let mut work = row.start();
+    (0..WARM_UP).for_each(|_| work.step());
     let region = Region::new(allocator);
     (0..STEPS).for_each(|_| work.step());
     let change = region.change();

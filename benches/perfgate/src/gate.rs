@@ -27,13 +27,13 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "N", default_value_t = FEWEST_PAIRS, value_parser = pairs)]
     pairs: usize,
     /// Mean change from which on a benchmark is slower, in percent
-    #[arg(long, value_name = "PERCENT", default_value_t = 10.0, value_parser = threshold)]
+    #[arg(long, value_name = "PERCENT", default_value_t = 10.0, allow_negative_numbers = true, value_parser = threshold)]
     threshold: f64,
     /// Prints JSON
     #[arg(long)]
     json: bool,
     /// Compares a benchmark inside this program with itself, B slower by so many percent: a test of the gate
-    #[arg(long, hide = true, value_name = "PERCENT", conflicts_with_all = ["a", "b", "target_dir"])]
+    #[arg(long, hide = true, value_name = "PERCENT", allow_negative_numbers = true, conflicts_with_all = ["a", "b", "target_dir"])]
     seeded: Option<f64>,
 }
 
@@ -162,7 +162,12 @@ pub(crate) fn command(args: &RunArgs, interrupt: &Interrupt) -> anyhow::Result<i
                     BTreeMap::from([("seeded".to_string(), crate::seeded::executable(percent)?)]);
                 Ok(Side { name: name.to_string(), executables })
             };
-            compare(args, &runner, [side("0 %", 0.0)?, side("seeded", *percent)?], [vec![], vec![]])
+            compare(
+                args,
+                &runner,
+                [side("this program", 0.0)?, side("this program with a delay", *percent)?],
+                [vec![], vec![]],
+            )
         }
         (None, Some(a), Some(b)) => {
             let mut workshop = Workshop::new(args.choice.target_dir.clone(), interrupt.clone())?;
