@@ -220,7 +220,7 @@ fn compare(args: &RunArgs, runner: &Runner, sides: [Side; 2], only: [Vec<String>
     let mut report = Report { a: a.name.clone(), b: b.name.clone(), threshold, rows: vec![], only_a, only_b };
     if !args.json {
         screen::out(&format!(
-            "A is {}, B is {}. {} benchmarks, {} pairs, threshold {} %.\n\n",
+            "A is {}, B is {}. Benchmarks: {}, pairs: {}, threshold: {} %.\n\n",
             a.name,
             b.name,
             common.len(),
