@@ -77,6 +77,8 @@ pub(crate) struct Counts {
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Committed {
     pub(crate) rustc: String,
+    /// The instructions that the build is for, see [`build`].
+    pub(crate) build: String,
     /// Of a step of each work.
     pub(crate) counts: BTreeMap<String, Counts>,
 }
@@ -111,7 +113,7 @@ pub(crate) fn command(
             screen::out(&text(row.name, &counted))?;
         }
     }
-    let counted = Committed { rustc: RUSTC.to_string(), counts };
+    let counted = Committed { rustc: RUSTC.to_string(), build: build(), counts };
     if args.json {
         screen::json(&(serde_json::to_string_pretty(&counted)? + "\n"))?;
     }
@@ -131,6 +133,12 @@ pub(crate) fn command(
         screen::info(&format!("{} is written", path.display()));
     }
     Ok(exit::DONE)
+}
+
+/// What this build is for. Products of builds without FMA allocate, and builds with debug assertions do more.
+fn build() -> String {
+    let debug = if cfg!(debug_assertions) { ", debug assertions" } else { "" };
+    format!("{}{debug}", lacuna_kernels::cpu::simd_level())
 }
 
 /// Counters of one work: allocations and nodes in this process, instructions in children if `callgrind` is given.
@@ -207,31 +215,34 @@ struct Findings {
 /// Compares counters with the committed ones.
 fn compare(counted: &Committed, committed: &Committed) -> Findings {
     let mut found = Findings::default();
-    let same_compiler = counted.rustc == committed.rustc;
+    let same_build = counted.build == committed.build;
+    let same_compiler = same_build && counted.rustc == committed.rustc;
     if !same_compiler {
         found.notes.push(format!(
-            "the committed counters are of {}, this build is of {}: instructions are compared as a hint",
-            committed.rustc, counted.rustc
+            "the committed counters are of {} for {}, this build is of {} for {}: {}instructions are compared as a hint",
+            committed.rustc,
+            committed.build,
+            counted.rustc,
+            counted.build,
+            if same_build { "" } else { "allocations and " }
         ));
     }
     for (name, now) in &counted.counts {
+        let mut allocations = Vec::new();
         if Row::of_name(name).is_some_and(|row| row.trains) && now.allocations != 0.0 {
-            let problem = format!(
-                "{name}: {} allocations in a training step, which must not allocate",
-                now.allocations
-            );
-            found.differences.push(problem);
+            let count = now.allocations;
+            allocations
+                .push(format!("{name}: {count} allocations in a training step, which must not allocate"));
         }
         let Some(was) = committed.counts.get(name) else {
             found.differences.push(format!("{name}: no committed counters (perfgate counts --write)"));
             continue;
         };
         if now.allocations != was.allocations {
-            found.differences.push(format!(
-                "{name}: {} allocations a step, committed {}",
-                now.allocations, was.allocations
-            ));
+            let (now, was) = (now.allocations, was.allocations);
+            allocations.push(format!("{name}: {now} allocations a step, committed {was}"));
         }
+        if same_build { &mut found.differences } else { &mut found.notes }.append(&mut allocations);
         if now.nodes != was.nodes {
             let shown = |nodes: Option<usize>| nodes.map_or("none".to_string(), |nodes| nodes.to_string());
             found.differences.push(format!(
@@ -274,7 +285,7 @@ mod tests {
 
     fn of(rustc: &str, counts: &[(&str, Counts)]) -> Committed {
         let counts = counts.iter().map(|(name, counts)| (name.to_string(), *counts)).collect();
-        Committed { rustc: rustc.to_string(), counts }
+        Committed { rustc: rustc.to_string(), build: "AVX2".to_string(), counts }
     }
 
     const LINEAR: Counts = Counts { allocations: 0.0, nodes: Some(7), instructions: Some(1_000_000) };
@@ -315,6 +326,11 @@ mod tests {
         assert_eq!((found.differences.len(), found.notes.len()), (0, 2));
         let nodes = of("2.0", &[("linear/16", Counts { nodes: Some(9), ..LINEAR })]);
         assert_eq!(compare(&nodes, &was).differences.len(), 1, "nodes do not depend on the compiler");
+        let allocating = Counts { allocations: 3.0, nodes: Some(9), ..LINEAR };
+        let portable = Committed { build: "SSE2".to_string(), ..of("1.0", &[("linear/16", allocating)]) };
+        let found = compare(&portable, &was);
+        assert_eq!(found.differences, ["linear/16: nodes 9, committed 7"]);
+        assert_eq!(found.notes.len(), 3, "{found:?}");
     }
 
     #[test]

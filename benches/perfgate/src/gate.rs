@@ -1,10 +1,10 @@
 //! `perfgate run`: the runs of two revisions in turn, and what is printed of them.
 
 use crate::interrupt::Interrupt;
-use crate::revisions::Workshop;
+use crate::revisions::{Revision, Workshop};
 use crate::run::{Executable, Runner};
 use crate::verdict::{FEWEST_PAIRS, Judgement, Measured, Verdict, judge, median};
-use anyhow::ensure;
+use anyhow::{Context, bail};
 use clap::Args;
 use lacuna::cli::{exit, screen};
 use serde::Serialize;
@@ -95,6 +95,12 @@ impl Choice {
         Runner { options: self.options.clone(), peak: self.peak, interrupt: interrupt.clone() }
     }
 
+    /// The benchmark executables of a revision that are chosen.
+    fn benches<'a>(&self, revision: &'a Revision) -> BTreeSet<&'a str> {
+        let names = revision.benches.iter().map(String::as_str);
+        names.filter(|name| self.bench.is_empty() || self.bench.iter().any(|bench| bench == name)).collect()
+    }
+
     fn takes(&self, id: &str) -> bool {
         self.filter.as_ref().is_none_or(|word| id.contains(word.as_str()))
     }
@@ -154,68 +160,58 @@ struct Report {
 /// # Errors
 /// What cannot be built or run.
 pub(crate) fn command(args: &RunArgs, interrupt: &Interrupt) -> anyhow::Result<i32> {
-    let runner = args.choice.runner(interrupt);
-    match (&args.seeded, &args.a, &args.b) {
-        (Some(percent), ..) => {
-            let side = |name: &str, percent: f64| -> anyhow::Result<Side> {
-                let executables =
-                    BTreeMap::from([("seeded".to_string(), crate::seeded::executable(percent)?)]);
-                Ok(Side { name: name.to_string(), executables })
-            };
-            compare(
-                args,
-                &runner,
-                [side("this program", 0.0)?, side("this program with a delay", *percent)?],
-                [vec![], vec![]],
-            )
-        }
-        (None, Some(a), Some(b)) => {
-            let mut workshop = Workshop::new(args.choice.target_dir.clone(), interrupt.clone())?;
-            let revisions = [workshop.revision(a, "a")?, workshop.revision(b, "b")?];
-            let chosen =
-                |name: &str| args.choice.bench.is_empty() || args.choice.bench.iter().any(|b| b == name);
-            let names = revisions.each_ref().map(|revision| -> BTreeSet<&str> {
-                revision.benches.iter().map(String::as_str).filter(|name| chosen(name)).collect()
-            });
-            let unknown = args
-                .choice
-                .bench
-                .iter()
-                .find(|name| names.iter().all(|names| !names.contains(name.as_str())));
-            if let Some(name) = unknown {
-                let all = revisions[1].benches.join(", ");
-                anyhow::bail!("no benchmark {name} in either revision; the second has {all}");
-            }
-            let common: Vec<&str> = names[0].intersection(&names[1]).copied().collect();
-            let only = [0, 1].map(|i| -> Vec<String> {
-                names[i].difference(&names[1 - i]).map(|name| format!("{name} (all of it)")).collect()
-            });
-            let mut sides = Vec::new();
-            for revision in &revisions {
-                screen::info(&format!("building {}: {}", revision.name(), common.join(", ")));
-                let executables = workshop.build(revision, &common)?;
-                sides.push(Side { name: revision.name(), executables });
-            }
-            let sides: [Side; 2] = sides.try_into().unwrap_or_else(|_| unreachable!("two revisions"));
-            compare(args, &runner, sides, only)
-        }
-        _ => unreachable!("clap asks for both"),
+    if let Some(percent) = args.seeded {
+        let side = |name: &str, percent| -> anyhow::Result<Side> {
+            let executable = crate::seeded::executable(percent)?;
+            Ok(Side { name: name.to_string(), executables: [("seeded".to_string(), executable)].into() })
+        };
+        let sides = [side("this program", 0.0)?, side("this program with a delay", percent)?];
+        return compare(args, interrupt, &sides, [vec![], vec![]]);
     }
+    // Removes what it made when this function ends.
+    let mut workshop = Workshop::new(args.choice.target_dir.clone(), interrupt.clone())?;
+    let named = |name: &Option<String>| name.clone().context("two revisions are needed");
+    let a = workshop.revision(&named(&args.a)?, "a")?;
+    let b = workshop.revision(&named(&args.b)?, "b")?;
+    let (in_a, in_b) = (args.choice.benches(&a), args.choice.benches(&b));
+    if let Some(name) =
+        args.choice.bench.iter().map(String::as_str).find(|name| !in_a.contains(name) && !in_b.contains(name))
+    {
+        bail!("no benchmark {name} in either revision; the second has {}", b.benches.join(", "));
+    }
+    let common: Vec<&str> = in_a.intersection(&in_b).copied().collect();
+    let only = [in_a.difference(&in_b), in_b.difference(&in_a)]
+        .map(|names| names.map(|name| format!("{name} (all of it)")).collect());
+    let built = |revision: &Revision| -> anyhow::Result<Side> {
+        screen::info(&format!("building {}: {}", revision.name(), common.join(", ")));
+        Ok(Side { name: revision.name(), executables: workshop.build(revision, &common)? })
+    };
+    compare(args, interrupt, &[built(&a)?, built(&b)?], only)
 }
 
 /// Runs the benchmarks that both sides have in turn. `only` has executables of one side alone.
-fn compare(args: &RunArgs, runner: &Runner, sides: [Side; 2], only: [Vec<String>; 2]) -> anyhow::Result<i32> {
-    let [a, b] = &sides;
-    let ids_a = args.choice.ids(runner, &a.executables)?;
-    let ids_b = args.choice.ids(runner, &b.executables)?;
+fn compare(
+    args: &RunArgs,
+    interrupt: &Interrupt,
+    sides: &[Side; 2],
+    only: [Vec<String>; 2],
+) -> anyhow::Result<i32> {
+    let runner = args.choice.runner(interrupt);
+    let [a, b] = sides;
+    let ids_a = args.choice.ids(&runner, &a.executables)?;
+    let ids_b = args.choice.ids(&runner, &b.executables)?;
     let [mut only_a, mut only_b] = only;
     only_a.extend(ids_a.difference(&ids_b).map(named));
     only_b.extend(ids_b.difference(&ids_a).map(named));
     let common: Vec<&Id> = ids_a.intersection(&ids_b).collect();
-    ensure!(
-        !common.is_empty() || !only_a.is_empty() || !only_b.is_empty(),
-        "no benchmark has this name: `cargo bench -- --list` prints all"
-    );
+    // Nothing that was compared must not look like nothing that is slower.
+    if common.is_empty() {
+        let alone = |side: &str, names: &[String]| match names {
+            [] => String::new(),
+            names => format!("; only {side} has {}", names.join(", ")),
+        };
+        bail!("both have no such benchmark{}{}", alone("A", &only_a), alone("B", &only_b));
+    }
     let threshold = args.threshold / 100.0;
     let mut report = Report { a: a.name.clone(), b: b.name.clone(), threshold, rows: vec![], only_a, only_b };
     if !args.json {

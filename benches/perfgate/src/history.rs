@@ -82,7 +82,7 @@ pub(crate) struct Entry {
 pub(crate) fn command(args: &RecordArgs, interrupt: &Interrupt) -> anyhow::Result<i32> {
     let path = path(args.file.as_deref())?;
     // Before the work: a history that cannot be read would be found after it otherwise.
-    let past = read(&path)?;
+    read(&path)?;
     let mut workshop = Workshop::new(args.choice.target_dir.clone(), interrupt.clone())?;
     let revision = workshop.revision(&args.revision, "a")?;
     let commit = revision.commit.clone();
@@ -123,8 +123,8 @@ pub(crate) fn command(args: &RecordArgs, interrupt: &Interrupt) -> anyhow::Resul
         costs,
         counts,
     };
-    append(&path, &past, &entry)?;
-    screen::info(&format!("{}: {} lines", path.display(), past.len() + 1));
+    append(&path, &entry)?;
+    screen::info(&format!("{} has another line", path.display()));
     Ok(exit::DONE)
 }
 
@@ -185,25 +185,33 @@ pub(crate) fn path(named: Option<&Path>) -> anyhow::Result<PathBuf> {
 /// # Errors
 /// A file that cannot be read, and lines that are none, with their number.
 pub(crate) fn read(path: &Path) -> anyhow::Result<Vec<Entry>> {
-    let text = match fs::read_to_string(path) {
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(vec![]),
-        text => text.with_context(|| path.display().to_string())?,
-    };
+    let text = text(path).with_context(|| path.display().to_string())?;
     let parse =
         |(i, line)| serde_json::from_str(line).with_context(|| format!("{}: line {}", path.display(), i + 1));
     text.lines().enumerate().map(parse).collect()
 }
 
-/// Replaces the history by one that has another line, as a whole.
-fn append(path: &Path, past: &[Entry], entry: &Entry) -> anyhow::Result<()> {
-    write_atomic(Destination::replacing(path), |file| {
-        for entry in past.iter().chain([entry]) {
-            serde_json::to_writer(&mut *file, entry)?;
-            io::Write::write_all(file, b"\n")?;
+/// Replaces the history by one that has another line, as a whole; the lines before stay as they are.
+fn append(path: &Path, entry: &Entry) -> anyhow::Result<()> {
+    let write = || -> anyhow::Result<()> {
+        let mut text = text(path)?;
+        if !text.is_empty() && !text.ends_with('\n') {
+            text.push('\n');
         }
+        text += &serde_json::to_string(entry)?;
+        text.push('\n');
+        write_atomic(Destination::replacing(path), |file| io::Write::write_all(file, text.as_bytes()))?;
         Ok(())
-    })
-    .with_context(|| path.display().to_string())
+    };
+    write().with_context(|| path.display().to_string())
+}
+
+/// A file's text; none where there is no file.
+fn text(path: &Path) -> io::Result<String> {
+    match fs::read_to_string(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(String::new()),
+        text => text,
+    }
 }
 
 #[cfg(test)]
@@ -233,8 +241,8 @@ pub(crate) mod tests {
         let path = folder.path().join("history.jsonl");
         assert_eq!(read(&path).unwrap(), []);
         let lines = [entry("a1", &[("x", 0.1)]), entry("b2", &[("x", 0.3), ("y", 1e-7)])];
-        append(&path, &[], &lines[0]).unwrap();
-        append(&path, &lines[..1], &lines[1]).unwrap();
+        append(&path, &lines[0]).unwrap();
+        append(&path, &lines[1]).unwrap();
         assert_eq!(read(&path).unwrap(), lines);
         let text = fs::read_to_string(&path).unwrap();
         assert_eq!(text.lines().count(), 2);

@@ -1,7 +1,6 @@
-//! Signals that stop the program: the first one is noticed between and during runs, so that worktrees are removed; the
-//! second one ends the process.
+//! Signals that stop the program. They are noticed between and during runs, so that worktrees are removed. A second signal does
+//! not end the process at once, because `timeout` sends two.
 
-use lacuna::cli::exit;
 use std::io;
 use std::process::{Child, ExitStatus};
 use std::sync::Arc;
@@ -35,9 +34,6 @@ impl Interrupt {
         {
             use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
             for signal in [SIGINT, SIGHUP, SIGTERM] {
-                // In this order: the first signal finds the flag unset and sets it.
-                let shutdown = signal_hook::flag::register_conditional_shutdown;
-                shutdown(signal, exit::INTERRUPTED, Arc::clone(&this.0))?;
                 signal_hook::flag::register(signal, Arc::clone(&this.0))?;
             }
         }

@@ -24,11 +24,22 @@ static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
 /// Guards the speed of lacuna: two revisions in turn, exact counters, and a history
 #[derive(Parser)]
-#[command(name = "perfgate", version, max_term_width = screen::WIDTH)]
+#[command(name = "perfgate", version, max_term_width = screen::WIDTH, after_help = HELP)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
 }
+
+const HELP: &str = "Examples:
+  perfgate run main .       is the working tree slower than main?
+  perfgate counts           allocations, nodes and instructions as committed?
+  perfgate record           a line of benches/history.jsonl for HEAD
+  perfgate plot             history.svg
+
+It is run inside the repository, by `cargo run --release --bin perfgate --`.
+
+Exit codes: 0 done, 2 invalid command line or something that fails, 3 a benchmark
+is slower or a counter differs, 130 interrupted.";
 
 #[derive(Subcommand)]
 enum Command {

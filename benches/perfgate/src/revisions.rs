@@ -136,16 +136,21 @@ impl Workshop {
         arguments: impl IntoIterator<Item = &'a str>,
     ) -> anyhow::Result<()> {
         self.interrupt.check()?;
+        let messages = tempfile::NamedTempFile::new_in(self.folder.path())?;
         let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or("cargo".into()));
         // In its root, because cargo reads the compiler's flags from there.
-        cargo.args(arguments).arg("--message-format=json").current_dir(&revision.root).stdout(Stdio::piped());
+        cargo.args(arguments).arg("--message-format=json").current_dir(&revision.root);
+        cargo.stdin(Stdio::null()).stdout(messages.reopen()?);
         if let Some(target) = &revision.target {
             cargo.env("CARGO_TARGET_DIR", target);
         }
         let mut child = cargo.spawn().context("cargo")?;
-        let output = child.stdout.take().context("the output of cargo")?;
+        let status = self.interrupt.wait(&mut child)?;
+        if !status.success() {
+            bail!("{} does not build", revision.name());
+        }
         fs::create_dir_all(&revision.executables)?;
-        for line in BufReader::new(output).lines() {
+        for line in BufReader::new(messages.reopen()?).lines() {
             let message: Message = serde_json::from_str(&line?).context("the output of cargo")?;
             if let Message { executable: Some(path), target: Some(target), .. } = message {
                 // Whole or not at all: what is there is taken for built.
@@ -153,10 +158,6 @@ impl Workshop {
                 fs::copy(&path, temporary.path())?;
                 temporary.persist(revision.executables.join(&target.name))?;
             }
-        }
-        let status = self.interrupt.wait(&mut child)?;
-        if !status.success() {
-            bail!("{} does not build", revision.name());
         }
         Ok(())
     }

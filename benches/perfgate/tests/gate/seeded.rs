@@ -77,7 +77,7 @@ fn misuse_is_refused() {
         (&["run", "main"][..], "REV_B"),
         (&["run", "HEAD", ".", "--pairs", "2"], "from 3 on"),
         (&["run", "HEAD", ".", "--threshold", "-1"], "--threshold"),
-        (&["run", "--seeded", "5", "--filter", "nothing"], "no benchmark has this name"),
+        (&["run", "--seeded", "5", "--filter", "nothing"], "both have no such benchmark"),
         (&["counts", "linear/17"], "linear/17"),
     ] {
         let (code, _, error) = run(perfgate().args(arguments));
