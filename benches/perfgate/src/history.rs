@@ -46,7 +46,7 @@ as the commit's own build prints them.
 Exit codes: 0 the line is appended, 2 invalid command line or a build or run that
 fails, 130 interrupted.";
 
-/// The key benchmarks: executable, and what the name contains.
+/// The key benchmarks: executable, and how the name ends.
 const KEY: &[(&str, &str)] = &[
     ("steps", ""),
     ("losses", "/bce"),
@@ -100,7 +100,7 @@ pub(crate) fn command(args: &RecordArgs, interrupt: &Interrupt) -> anyhow::Resul
     let runner = args.choice.runner(interrupt);
     let mut ids = args.choice.ids(&runner, &executables)?;
     if is_key {
-        ids.retain(|(bench, id)| KEY.iter().any(|(of, word)| of == bench && id.contains(word)));
+        ids.retain(|(bench, id)| KEY.iter().any(|(of, word)| of == bench && id.ends_with(word)));
     }
     ensure!(!ids.is_empty(), "no benchmark has this name");
     let (mut costs, mut peaks) = (BTreeMap::new(), Vec::new());
