@@ -16,7 +16,7 @@ fn steps(c: &mut Criterion) {
         let mut group = c.benchmark_group(format!("steps, threads {threads}"));
         for net in NETS {
             for batch in BATCHES {
-                // Made where the row is first run: a filter may leave it out.
+                // Checked and built with the first step, which is never timed: what the filter leaves out costs nothing.
                 let mut training = None;
                 let work = net.work(batch);
                 let show = |rate: Rate| {
@@ -30,11 +30,11 @@ fn steps(c: &mut Criterion) {
                     )
                 };
                 let step = || {
-                    let made = || {
+                    let start = || {
                         Training::check(net, batch.min(128), exec);
                         Training::new(net, batch, exec)
                     };
-                    training.get_or_insert_with(made).step();
+                    training.get_or_insert_with(start).step();
                 };
                 beside.bench(&mut group, &format!("{}/{batch}", net.name()), batch as f64, step, show);
             }
