@@ -127,7 +127,7 @@ impl MultiLabelLoss for Role {
         } else {
             entries::<false>(input, guard as f32, out.as_mut())
         };
-        let Sums { value, p, q } = sums.ok_or_else(|| pointwise::non_finite(input))?;
+        let Sums { value, p, q, .. } = sums.ok_or_else(|| pointwise::non_finite(input))?;
         let gaps = [p, q].map(|sum| sum / rows - self.config.expected_positives);
         if let Some(Out { gradients, slopes, .. }) = out {
             for ((dz, dp), gap) in gradients.into_iter().zip(slopes).zip(gaps) {
@@ -162,15 +162,19 @@ struct Out<'a> {
 }
 
 /// Sums over the batch.
-#[derive(Default)]
 struct Sums {
     value: f64,
     p: f64,
     q: f64,
+    /// Not 0 if a logit is NaN or infinite.
+    poison: f32x8,
 }
 
 /// Vectors whose values are added in f32 before the sums are carried on in f64.
 const BLOCK: usize = 64;
+
+/// Eight numbers that lie side by side.
+type Eight = [f32; 8];
 
 /// The pass over all entries, or `None` where a logit is NaN or infinite.
 ///
@@ -178,49 +182,95 @@ const BLOCK: usize = 64;
 fn entries<const GUARDED: bool>(
     input: &LossInput<'_>,
     guard: f32,
-    mut out: Option<&mut Out<'_>>,
+    out: Option<&mut Out<'_>>,
 ) -> Option<Sums> {
-    let (z, u, labels) = (input.logits[0], input.logits[1], input.targets.labels);
-    let (zero, one, guard) = (f32x8::splat(0.0), f32x8::splat(1.0), f32x8::splat(guard));
-    let mut sums = Sums::default();
-    let mut poison = zero;
-    let mut begun = [[zero; 2]; BLOCK];
-    for start in (0..z.len()).step_by(8 * BLOCK) {
-        let end = z.len().min(start + 8 * BLOCK);
-        let (mut value, mut sum_p, mut sum_q) = (zero, zero, zero);
-        for (i, of_both) in (start..end).step_by(8).zip(&mut begun) {
-            *of_both = [z, u].map(|x| BothLogs::begin(lanes::load(&x[i..end])));
+    let (zero, guard) = (f32x8::splat(0.0), f32x8::splat(guard));
+    let mut sums = Sums { value: 0.0, p: 0.0, q: 0.0, poison: zero };
+    let (z, z_tail) = input.logits[0].as_chunks();
+    let (u, u_tail) = input.logits[1].as_chunks();
+    let (labels, label_tail) = input.targets.labels.as_chunks();
+    let (scale, mut whole, tail) = match out {
+        Some(Out { gradients: [dz, du], slopes: [dp, dq], scale }) => {
+            let parts = [&mut **dz, &mut **du, &mut **dp, &mut **dq].map(|x| x.as_chunks_mut());
+            let [(dz, a), (du, b), (dp, c), (dq, d)] = parts;
+            (*scale, Some([dz, du, dp, dq]), Some([a, b, c, d]))
         }
-        for (i, &[of_z, of_u]) in (start..end).step_by(8).zip(&begun) {
-            let (z8, u8) = (lanes::load(&z[i..end]), lanes::load(&u[i..end]));
-            let l = load_targets(&labels[i..end]);
-            poison = z8.mul_add(zero, u8.mul_add(zero, poison));
+        None => (0.0, None, None),
+    };
+    let scale = f32x8::splat(scale);
+    for (block, labels) in labels.chunks(BLOCK).enumerate() {
+        let at = block * BLOCK..block * BLOCK + labels.len();
+        let out = whole.as_mut().map(|out| out.each_mut().map(|x| &mut x[at.clone()]));
+        let cells = Cells { z: &z[at.clone()], u: &u[at.clone()], labels, inside: f32x8::splat(1.0) };
+        cells.add::<GUARDED>(guard, scale, out, &mut sums);
+    }
+    if !z_tail.is_empty() {
+        let (z, u) = ([lanes::padded(z_tail, 0.0)], [lanes::padded(u_tail, 0.0)]);
+        let labels = [lanes::padded(label_tail, Label::Unknown)];
+        let inside = lanes::first(f32x8::splat(1.0), z_tail.len(), 0.0);
+        let mut padded = [[[0.0; 8]; 1]; 4];
+        let out = padded.each_mut().map(<[Eight; 1]>::as_mut_slice);
+        let cells = Cells { z: &z, u: &u, labels: &labels, inside };
+        cells.add::<GUARDED>(guard, scale, Some(out), &mut sums);
+        for (tail, padded) in tail.into_iter().flatten().zip(padded) {
+            tail.copy_from_slice(&padded[0][..z_tail.len()]);
+        }
+    }
+    sums.poison.simd_eq(zero).all().then_some(sums)
+}
+
+/// At most [`BLOCK`] vectors of entries.
+struct Cells<'a> {
+    z: &'a [Eight],
+    u: &'a [Eight],
+    labels: &'a [[Label; 8]],
+    /// 1 in lanes that hold an entry, 0 behind the last.
+    inside: f32x8,
+}
+
+impl Cells<'_> {
+    /// Adds to the sums and writes gradients and slopes: dz, du, dp, dq.
+    #[inline]
+    fn add<const GUARDED: bool>(
+        &self,
+        guard: f32x8,
+        scale: f32x8,
+        mut out: Option<[&mut [Eight]; 4]>,
+        sums: &mut Sums,
+    ) {
+        let (zero, one) = (f32x8::splat(0.0), f32x8::splat(1.0));
+        let (mut value, mut sum_p, mut sum_q) = (zero, zero, zero);
+        let mut begun = [[zero; 2]; BLOCK];
+        for ((z, u), begun) in self.z.iter().zip(self.u).zip(&mut begun) {
+            *begun = [*z, *u].map(|x| BothLogs::begin(f32x8::new(x)));
+        }
+        let cells = self.z.iter().zip(self.u).zip(self.labels).zip(&begun);
+        for (i, (((z, u), labels), &[of_z, of_u])) in cells.enumerate() {
+            let (z, u, l) = (f32x8::new(*z), f32x8::new(*u), load_targets(labels));
+            sums.poison = z.mul_add(zero, u.mul_add(zero, sums.poison));
             let positive = l.simd_gt(zero).select(one, zero);
             let negative = l.simd_lt(zero).select(one, zero);
-            let of_z = BothLogs::continued::<GUARDED>(z8, of_z, guard);
-            let of_u = BothLogs::continued::<GUARDED>(u8, of_u, guard);
+            let of_z = BothLogs::continued::<GUARDED>(z, of_z, guard);
+            let of_u = BothLogs::continued::<GUARDED>(u, of_u, guard);
             let (BothLogs { p, n: not_p, .. }, BothLogs { p: q, n: not_q, .. }) = (of_z, of_u);
             // What L_e(p) and L_e(1 - p) weigh, and the same for q.
             let (pa, pb) = (positive + q, negative + not_q);
             let (qa, qb) = (positive + p, negative + not_p);
             let entry = pa * of_z.lp + pb * of_z.ln + qa * of_u.lp + qb * of_u.ln;
-            let inside = lanes::first(one, end - i, 0.0);
-            value += entry * inside;
-            sum_p += p * inside;
-            sum_q += q * inside;
-            if let Some(out) = &mut out {
-                let scale = f32x8::splat(out.scale);
-                lanes::store(of_z.slope(pa, pb) * scale, &mut out.gradients[0][i..end]);
-                lanes::store(of_u.slope(qa, qb) * scale, &mut out.gradients[1][i..end]);
-                lanes::store(p * not_p, &mut out.slopes[0][i..end]);
-                lanes::store(q * not_q, &mut out.slopes[1][i..end]);
+            value += entry * self.inside;
+            sum_p += p * self.inside;
+            sum_q += q * self.inside;
+            if let Some([dz, du, dp, dq]) = &mut out {
+                dz[i] = (of_z.slope(pa, pb) * scale).to_array();
+                du[i] = (of_u.slope(qa, qb) * scale).to_array();
+                dp[i] = (p * not_p).to_array();
+                dq[i] = (q * not_q).to_array();
             }
         }
         sums.value += lane_sum(value);
         sums.p += lane_sum(sum_p);
         sums.q += lane_sum(sum_q);
     }
-    poison.simd_eq(zero).all().then_some(sums)
 }
 
 #[cfg(test)]
