@@ -5,7 +5,7 @@ use crate::system;
 use lacuna_benches::pattern::{is_positive, pattern};
 use lacuna_benches::{features, fma_peak};
 use lacuna_labels::{Features, Label, LabelMatrix, ObservedLabels, TrueLabels};
-use lacuna_losses::{Options, Reduction};
+use lacuna_losses::{Context, Options, Reduction};
 use lacuna_train::{Data, EvalLabels, EvalRows, EvalSet, Evaluation, LossChoice, Run, TrainSet, Training};
 use serde_json::{Value, json};
 use std::sync::Barrier;
@@ -107,7 +107,9 @@ impl Synthetic {
             labels: EvalLabels::Complete(&self.truth),
             rows: EvalRows::Some(&self.val),
         };
-        let options = Options { reduction: Some(Reduction::Mean), ..Options::default() };
+        // The positives of a row of COCO 2014.
+        let context = Context { classes: Some(CLASSES), expected_positives: Some(2.9) };
+        let options = Options { reduction: Some(Reduction::Mean), context, ..Options::default() };
         let options = parameters.iter().fold(options, |options, (name, value)| options.set(name, *value));
         let training = Training { batch, lr, epochs: EPOCHS, ..Training::default() };
         let start = Instant::now();
