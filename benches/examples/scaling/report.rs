@@ -177,7 +177,7 @@ fn of_grid(total: &Total) -> String {
         "{train} training rows of {} features, {} classes, one positive in each row; {} losses x {} rates x batches of {} and {} rows, \
          {EPOCHS} epochs of a linear head with Adam, an epoch chosen by the mAP of {val} rows, {test} test rows at the end: {RUNS} runs. \
          Sampled: two runs at a time on two threads, each run serial, as the harness does it, on {} training rows; of every loss and batch \
-         the second epoch whole, in {} stretches, at the largest and at the smallest rate, {} time{}. A grid is, over its runs, the sum \
+         the second epoch whole, in {} stretches, at the largest and at the smallest rate, {} time{}. The grid is, over its runs, the sum \
          of the making of the run, {EPOCHS} times (steps of an epoch times seconds of a step, and the rest of an epoch: order of the rows, logits and \
          mAP of the validation rows) and a pass over the test rows, taken to cost for each row what one over the validation rows does; over two cores. \
          Reading the files is not in it.\n",
@@ -196,11 +196,10 @@ fn of_grid(total: &Total) -> String {
     let _ = writeln!(
         text,
         "The standard error is that of the mean of the stretches, as if they were independent; the range takes for each combination its fastest and \
-         its slowest sampled epoch. By rounds: {} minutes. Peak of a core between the stretches: {:.1} GF/s (median); at {REFERENCE_PEAK} GF/s the \
-         steps would scale to {:.1} minutes. Memory of both runs with the data: {}.\n",
+         its slowest sampled epoch. By rounds: {} minutes. Peak of a core between the stretches: {:.1} GF/s (median). \
+         Memory of both runs with the data: {}.\n",
         minutes.join(", "),
         total.peak,
-        total.minutes * total.peak / REFERENCE_PEAK,
         total.memory.map_or("not measured".to_string(), |bytes| format!("{:.0} MB", bytes / MB)),
     );
     text.push_str("| loss |");
