@@ -71,6 +71,33 @@ pub(crate) fn sample(rows: usize) -> Value {
     json!({ "rows": rows, "val": val, "runs": runs, "memory": system::peak_memory() })
 }
 
+/// Runs that are trained whole: the usual one, and the one whose steps change most over an epoch.
+const WHOLE: [(&str, usize); 2] = [("hill", 16), ("role", 16)];
+
+/// Seconds of whole runs, at once.
+pub(crate) fn whole(rows: usize) -> Value {
+    let data = Synthetic::new(rows, rows * ROWS[1] / ROWS[0]);
+    let barrier = Barrier::new(WHOLE.len());
+    let (data, barrier) = (&data, &barrier);
+    let thread = |(name, batch): (&str, usize)| {
+        let loss = LOSSES.iter().position(|loss| loss.0 == name).expect("one of the grid");
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().expect("a thread starts");
+        barrier.wait();
+        pool.install(|| {
+            let (start, mut run) = (Instant::now(), data.start(loss, batch, 1e-3));
+            while !run.is_done() {
+                run.epoch().expect("finite logits");
+            }
+            start.elapsed().as_secs_f64()
+        })
+    };
+    let seconds: Vec<f64> = std::thread::scope(|scope| {
+        let threads: Vec<_> = WHOLE.map(|run| scope.spawn(move || thread(run))).into();
+        threads.into_iter().map(|thread| thread.join().expect("no run panics")).collect()
+    });
+    json!(seconds)
+}
+
 /// Features without a pattern, one positive in each row that trains, and true labels of validation rows.
 struct Synthetic {
     features: Features,
@@ -97,9 +124,8 @@ impl Synthetic {
         }
     }
 
-    /// A run of two epochs: seconds of its making, of a step in each stretch of the second epoch, and of the rest of that epoch, which
-    /// is the order of the rows and the validation rows' logits and mAP.
-    fn run(&self, loss: usize, batch: usize, lr: f64) -> Value {
+    /// A run at its start.
+    fn start(&self, loss: usize, batch: usize, lr: f64) -> Run<'_> {
         let (name, parameters) = LOSSES[loss];
         let train = TrainSet::new(&self.features, &self.observed, &self.train);
         let val = EvalSet {
@@ -112,10 +138,16 @@ impl Synthetic {
         let options = Options { reduction: Some(Reduction::Mean), context, ..Options::default() };
         let options = parameters.iter().fold(options, |options, (name, value)| options.set(name, *value));
         let training = Training { batch, lr, epochs: EPOCHS, ..Training::default() };
-        let start = Instant::now();
         let loss = LossChoice::new(name, options, &train).expect("a row of the table");
         let data = Data { val: Some(val), ..Data::new(train) };
-        let mut run = Run::new(data, &training, &Evaluation::default(), loss, 0).expect("legal settings");
+        Run::new(data, &training, &Evaluation::default(), loss, 0).expect("legal settings")
+    }
+
+    /// A run of two epochs: seconds of its making, of a step in each stretch of the second epoch, and of the rest of that epoch, which
+    /// is the order of the rows and the validation rows' logits and mAP.
+    fn run(&self, loss: usize, batch: usize, lr: f64) -> Value {
+        let (name, start) = (LOSSES[loss].0, Instant::now());
+        let mut run = self.start(loss, batch, lr);
         let made = start.elapsed().as_secs_f64();
         run.epoch().expect("finite logits");
         let steps = run.steps_per_epoch();
@@ -168,7 +200,12 @@ impl Combination {
     /// one over the validation rows does for each row.
     pub(crate) fn run(&self, step: f64) -> f64 {
         let test = self.rest * ROWS[2] as f64 / ROWS[1] as f64;
-        self.made + EPOCHS as f64 * (self.count() * step + self.rest) + test
+        self.trained(step) + test
+    }
+
+    /// The same without test rows.
+    fn trained(&self, step: f64) -> f64 {
+        self.made + EPOCHS as f64 * (self.count() * step + self.rest)
     }
 
     /// Standard error of [`Self::run`] by the spread of the stretches.
@@ -198,6 +235,16 @@ pub(crate) struct Total {
     pub(crate) rows: f64,
     /// Most memory of the process, in bytes.
     pub(crate) memory: Option<f64>,
+    /// Runs that were trained whole.
+    pub(crate) whole: Option<Vec<Whole>>,
+}
+
+/// A run that was trained whole, beside what the sample says of it, in seconds.
+pub(crate) struct Whole {
+    pub(crate) loss: &'static str,
+    pub(crate) batch: usize,
+    pub(crate) took: f64,
+    pub(crate) said: f64,
 }
 
 impl Total {
@@ -216,8 +263,13 @@ fn grid(combinations: &[Combination], run: impl Fn(&Combination) -> f64) -> f64 
 }
 
 /// The grid from what the processes of the rounds answered.
-pub(crate) fn extrapolate(rounds: &[Value]) -> Total {
+pub(crate) fn extrapolate(rounds: &[Value], whole: Option<&Value>) -> Total {
     let combinations = combinations(rounds);
+    let beside = |((loss, batch), took): ((&'static str, usize), f64)| {
+        let one = combinations.iter().find(|one| one.loss == loss && one.batch == batch);
+        Whole { loss, batch, took, said: one.map_or(f64::NAN, |one| one.trained(one.step())) }
+    };
+    let whole = whole.map(|seconds| WHOLE.into_iter().zip(numbers(seconds)).map(beside).collect());
     let of_epochs = |pick: fn(f64, f64) -> f64| {
         grid(&combinations, |one| one.run(one.epochs.iter().copied().reduce(pick).unwrap_or(f64::NAN)))
     };
@@ -238,6 +290,7 @@ pub(crate) fn extrapolate(rounds: &[Value]) -> Total {
         peak: median(&peaks),
         rows: rounds.first().and_then(|round| round["rows"].as_f64()).unwrap_or(f64::NAN),
         memory: rounds.iter().filter_map(|round| round["memory"].as_f64()).reduce(f64::max),
+        whole,
         combinations,
     }
 }

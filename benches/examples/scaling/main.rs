@@ -2,7 +2,7 @@
 //! writes `benches/SCALING.md` and the plot beside it.
 //!
 //! ```sh
-//! cargo run --release -p lacuna-benches --example scaling                      # writes benches/SCALING.md, some six minutes
+//! cargo run --release -p lacuna-benches --example scaling                      # writes benches/SCALING.md, some four minutes
 //! cargo run --release -p lacuna-benches --example scaling -- --quick           # one short round, to the screen
 //! cargo run --release -p lacuna-benches --example scaling -- --out /tmp/S.md   # and /tmp/S.svg beside it
 //! ```
@@ -36,6 +36,7 @@ fn main() {
     let done = match words[..] {
         ["--point", ref numbers @ ..] => Point::of_arguments(numbers).map(|point| print(&point.measure())),
         ["--grid", rows] => rows.parse().map_err(Into::into).map(|rows| print(&grid::sample(rows))),
+        ["--whole", rows] => rows.parse().map_err(Into::into).map(|rows| print(&grid::whole(rows))),
         _ => Options::of_arguments(&words).and_then(|options| whole(&options)),
     };
     if let Err(error) = done {
@@ -104,7 +105,14 @@ fn whole(options: &Options) -> Outcome<()> {
         eprintln!("round {} of {grid_rounds}: grid", round + 1);
         grids.push(child(&["--grid".to_string(), rows.to_string()])?);
     }
-    let total = grid::extrapolate(&grids);
+    // Not of a quarter of the rows, which would be another run.
+    let whole = if rows == grid::ROWS[0] {
+        eprintln!("two whole runs");
+        Some(child(&["--whole".to_string(), rows.to_string()])?)
+    } else {
+        None
+    };
+    let total = grid::extrapolate(&grids, whole.as_ref());
     let busy = before.zip(system::busy()).map(|(before, after)| after.others_since(before));
     let plot = options.out.as_ref().map(|out| out.with_extension("svg"));
     let plot = plot.map(|path| match path.file_name() {

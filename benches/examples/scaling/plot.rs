@@ -9,10 +9,13 @@ const WIDTH: f64 = 190.0;
 const HEIGHT: f64 = 150.0;
 const LEFT: f64 = 52.0;
 const TOP: f64 = 34.0;
+/// Panels beside each other: on a page of usual width their letters stay readable.
+const COLUMNS: usize = 4;
 const CELL: [f64; 2] = [WIDTH + LEFT + 12.0, HEIGHT + TOP + 30.0];
 
 pub(crate) fn picture(axes: &[(Axis, Vec<Measured>)]) -> String {
-    let (width, height) = (CELL[0] * axes.len() as f64, CELL[1] * 2.0 + 10.0);
+    let blocks = axes.len().div_ceil(COLUMNS) as f64;
+    let (width, height) = (CELL[0] * COLUMNS as f64, CELL[1] * 2.0 * blocks + 10.0);
     let mut svg = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" role=\"img\" aria-label=\"Time of an epoch and \
          memory against each axis, with fitted power laws\" font-family=\"sans-serif\" font-size=\"11\" fill=\"#222\">\n\
@@ -22,16 +25,17 @@ pub(crate) fn picture(axes: &[(Axis, Vec<Measured>)]) -> String {
         let found = exponents(axis, measured);
         let milliseconds: Vec<_> = times(axis, measured).iter().map(|&(x, y)| (x, 1e3 * y)).collect();
         let megabytes: Vec<_> = memories(axis, measured).iter().map(|&(x, y)| (x, 1e-6 * y)).collect();
-        let at = i as f64 * CELL[0];
+        let at = (i % COLUMNS) as f64 * CELL[0];
+        let top = (i / COLUMNS) as f64 * 2.0 * CELL[1];
         let time = Power { factor: 1e3 * found.time.factor, ..found.time };
-        panel(&mut svg, [at, 0.0], axis.name, "ms", "#0072b2", &milliseconds, time);
+        panel(&mut svg, [at, top], axis.name, "ms", "#0072b2", &milliseconds, time);
         match found.memory {
             Some(memory) => {
                 let memory = Power { factor: 1e-6 * memory.factor, ..memory };
-                panel(&mut svg, [at, CELL[1]], axis.name, "MB", "#d55e00", &megabytes, memory);
+                panel(&mut svg, [at, top + CELL[1]], axis.name, "MB", "#d55e00", &megabytes, memory);
             }
             None => {
-                let (x, y) = (at + LEFT, CELL[1] + TOP);
+                let (x, y) = (at + LEFT, top + CELL[1] + TOP);
                 let _ = writeln!(svg, "<text x=\"{x}\" y=\"{y}\">memory was not measured</text>");
             }
         }

@@ -130,31 +130,27 @@ fn table(axis: &Axis, measured: &[Measured]) -> String {
         );
     }
     let found = exponents(axis, measured);
-    let _ = write!(text, "\nExponent of time {:.2}, end {:.2}", found.time.exponent, found.end);
-    if let Some(memory) = found.memory {
-        let _ = write!(text, "; of memory {:.2}", memory.exponent);
-    }
-    let verdict = |expected: f64| {
-        let whole = (found.time.exponent - expected).abs() <= NEAR;
-        match (whole, (found.end - expected).abs() <= NEAR) {
-            (true, _) => format!("as expected, to {NEAR}"),
-            (false, true) => format!("as expected, to {NEAR}, between the two largest sizes and not below"),
-            (false, false) => format!("not {expected}, also not between the two largest sizes"),
+    let near = |exponent: f64, expected: f64| (exponent - expected).abs() <= NEAR;
+    let verdict = match axis.expected {
+        Some(expected) if near(found.time.exponent, expected) => format!("as expected, to {NEAR}"),
+        Some(expected) if near(found.end, expected) => {
+            format!("{expected}, to {NEAR}, between the two largest sizes and not below")
         }
-    };
-    match axis.expected {
-        // Of two sizes the end is all.
-        Some(expected) if measured.len() == 2 => {
-            let near = (found.end - expected).abs() <= NEAR;
-            let _ =
-                writeln!(text, ": {}.\n", if near { verdict(expected) } else { format!("not {expected}") });
-        }
-        Some(expected) => _ = writeln!(text, ": {}.\n", verdict(expected)),
+        Some(expected) => format!("not {expected}"),
         None => {
             let (first, last) = (&measured[0], &measured[measured.len() - 1]);
             let times = first.at_reference / last.at_reference;
-            let _ = writeln!(text, ": an epoch of the smallest takes {times:.1} times one of the largest.\n");
+            format!("an epoch of the smallest takes {times:.1} times one of the largest")
         }
+    };
+    let _ = write!(
+        text,
+        "\nExponent of time {:.2}, end {:.2}: {verdict}. Exponent of memory: ",
+        found.time.exponent, found.end
+    );
+    match found.memory {
+        Some(memory) => _ = writeln!(text, "{:.2}.\n", memory.exponent),
+        None => text.push_str("not measured.\n\n"),
     }
     text
 }
@@ -202,6 +198,22 @@ fn of_grid(total: &Total) -> String {
         total.peak,
         total.memory.map_or("not measured".to_string(), |bytes| format!("{:.0} MB", bytes / MB)),
     );
+    if let Some(whole) = &total.whole {
+        let [first, second] = [0, 1].map(|i| &whole[i]);
+        let _ = writeln!(
+            text,
+            "Two runs were trained whole, at once, to see whether the extrapolation holds (without test rows): `{}` with batch {} took {:.1} s where \
+             the sample says {:.1}, `{}` with batch {} took {:.1} where it says {:.1}.\n",
+            first.loss,
+            first.batch,
+            first.took,
+            first.said,
+            second.loss,
+            second.batch,
+            second.took,
+            second.said,
+        );
+    }
     text.push_str("| loss |");
     for batch in BATCHES {
         let _ = write!(text, " us a step, batch {batch} | rest of an epoch, ms | s a run |");
