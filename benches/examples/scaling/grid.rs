@@ -225,6 +225,7 @@ pub(crate) struct Total {
     pub(crate) combinations: Vec<Combination>,
     /// Minutes of two cores.
     pub(crate) minutes: f64,
+    /// Standard error: the larger one of that by the stretches and that by the rounds.
     pub(crate) error: f64,
     /// If every epoch took what the fastest or the slowest sampled one of its combination did.
     pub(crate) range: [f64; 2],
@@ -279,14 +280,20 @@ pub(crate) fn extrapolate(rounds: &[Value], whole: Option<&Value>) -> Total {
         combinations.iter().map(|one| (RATES as f64 * one.error() / 2.0 / 60.0).powi(2)).sum();
     let runs = || rounds.iter().flat_map(|round| round["runs"].as_array().into_iter().flatten());
     let peaks: Vec<f64> = runs().flat_map(|run| numbers(&run["peaks"])).collect();
+    let of_rounds: Vec<f64> = rounds
+        .iter()
+        .map(|round| grid(&self::combinations(std::slice::from_ref(round)), |one| one.run(one.step())))
+        .collect();
+    // Stretches of a slow minute are not independent: rounds show it.
+    let center = mean(&of_rounds);
+    let n = of_rounds.len() as f64;
+    let between =
+        of_rounds.iter().map(|round| (round - center).powi(2)).sum::<f64>() / (n - 1.0).max(1.0) / n;
     Total {
         minutes: grid(&combinations, |one| one.run(one.step())),
-        error: variance.sqrt(),
+        error: variance.max(between).sqrt(),
         range: [of_epochs(f64::min), of_epochs(f64::max)],
-        rounds: rounds
-            .iter()
-            .map(|round| grid(&self::combinations(std::slice::from_ref(round)), |one| one.run(one.step())))
-            .collect(),
+        rounds: of_rounds,
         peak: median(&peaks),
         rows: rounds.first().and_then(|round| round["rows"].as_f64()).unwrap_or(f64::NAN),
         memory: rounds.iter().filter_map(|round| round["memory"].as_f64()).reduce(f64::max),

@@ -191,7 +191,7 @@ fn of_grid(total: &Total) -> String {
     let minutes: Vec<String> = total.rounds.iter().map(|minutes| format!("{minutes:.1}")).collect();
     let _ = writeln!(
         text,
-        "The standard error is that of the mean of the stretches, as if they were independent; the range takes for each combination its fastest and \
+        "The standard error is the larger one of two: by the spread of the stretches as if they were independent, and by the spread of the rounds. The range takes for each combination its fastest and \
          its slowest sampled epoch. By rounds: {} minutes. Peak of a core between the stretches: {:.1} GF/s (median). \
          Memory of both runs with the data: {}.\n",
         minutes.join(", "),
