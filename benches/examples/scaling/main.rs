@@ -4,7 +4,7 @@
 //! ```sh
 //! cargo run --release -p lacuna-benches --example scaling                      # writes benches/SCALING.md, some four minutes
 //! cargo run --release -p lacuna-benches --example scaling -- --quick           # one short round, to the screen
-//! cargo run --release -p lacuna-benches --example scaling -- --out /tmp/S.md   # and /tmp/S.svg beside it
+//! cargo run --release -p lacuna-benches --example scaling -- --out S.md   # and S.svg beside it
 //! ```
 //! Each point is measured in a process of its own, which this program starts, so that peak memory belongs to the point. Points
 //! are measured in rounds, so that a slow minute of the machine meets all of them.

@@ -44,7 +44,7 @@ pub(crate) fn picture(axes: &[(Axis, Vec<Measured>)]) -> String {
     svg
 }
 
-/// Logarithms from the least to the largest number, with room at both ends.
+/// Logarithms from the least to the largest number, with a margin at both ends.
 struct Scale {
     low: f64,
     high: f64,
@@ -55,8 +55,8 @@ impl Scale {
     fn of(numbers: impl Iterator<Item = f64> + Clone, least: f64) -> Self {
         let low = numbers.clone().fold(f64::INFINITY, f64::min).ln();
         let high = numbers.fold(f64::NEG_INFINITY, f64::max).ln();
-        let room = 0.08 * (high - low) + 0.5 * (least - (high - low)).max(0.0);
-        Self { low: low - room, high: high + room }
+        let margin = 0.08 * (high - low) + 0.5 * (least - (high - low)).max(0.0);
+        Self { low: low - margin, high: high + margin }
     }
 
     /// From 0 to 1.

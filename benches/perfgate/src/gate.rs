@@ -59,7 +59,7 @@ pub(crate) struct Choice {
 
 const HELP: &str = "Examples:
   perfgate run main . --bench steps --filter linear
-  perfgate run HEAD~1 HEAD --pairs 5 --target-dir /tmp/builds
+  perfgate run HEAD~1 HEAD --pairs 5 --target-dir builds
   perfgate run main . --bench losses -- --measurement-time 1
 
 Each revision is checked out into a temporary folder and built once. Every

@@ -36,7 +36,7 @@ pub(crate) struct RecordArgs {
 
 const HELP: &str = "Examples:
   perfgate record
-  perfgate record v0.1.0 --bench steps --runs 5 --target-dir /tmp/builds
+  perfgate record v0.1.0 --bench steps --runs 5 --target-dir builds
 
 Without --bench and --filter the key benchmarks are measured. A line has the
 commit, its date, processor, compiler, peak, the cost of each benchmark (1e9

@@ -303,7 +303,7 @@ impl Kernel {
 /// Vectors that a loop of [`Kernel::row`] goes through: those of COCO's classes at once.
 const PIECE: usize = 16;
 
-/// Room for what the loops of [`Kernel::row`] hand on.
+/// Buffers for what the loops of [`Kernel::row`] hand on.
 pub(crate) struct Piece([Terms; PIECE]);
 
 impl Piece {
