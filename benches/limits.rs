@@ -20,7 +20,7 @@ pub fn fma_peak() -> f64 {
 }
 
 /// Copies between two buffers far larger than the second-level cache.
-pub struct Copy {
+struct Copy {
     from: Vec<f32>,
     to: Vec<f32>,
 }
@@ -34,7 +34,7 @@ impl Default for Copy {
 
 impl Copy {
     /// Bytes read and written a second by one core, in GB/s: the best of three.
-    pub fn rate(&mut self) -> f64 {
+    fn rate(&mut self) -> f64 {
         (0..3).map(|_| self.once()).fold(0.0, f64::max)
     }
 

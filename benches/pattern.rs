@@ -1,4 +1,5 @@
-//! Numbers without a visible order that any language writes down in three lines: what the peers compute with.
+//! Numbers without a visible order, which no branch predictor learns and which any language writes down in three lines: what the
+//! benchmarks and the peers compute with.
 
 /// Number `i` of series `salt`, uniform in [-1/2, 1/2), a multiple of 2^-24.
 ///
@@ -15,6 +16,11 @@ pub fn pattern(i: usize, salt: u32) -> f32 {
 /// The first `len` numbers of a series.
 pub fn series(len: usize, salt: u32) -> Vec<f32> {
     (0..len).map(|i| pattern(i, salt)).collect()
+}
+
+/// Logits in (-6, 2), as a trained head gives them.
+pub fn logits(len: usize, salt: u32) -> Vec<f32> {
+    (0..len).map(|i| 8.0 * pattern(i, salt) - 2.0).collect()
 }
 
 /// Whether cell `i` of a matrix of labels is positive: `share` of the cells are.

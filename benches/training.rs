@@ -1,15 +1,14 @@
 //! Whole training steps: the networks whose steps are timed, counted and compared with other software.
 //!
 //! A step is: forward, loss, backward, Adam. The batch is the same in every step and is copied to the tape once, as a
-//! framework keeps a tensor; gathering rows is measured by the benchmark of epochs.
+//! framework keeps a tensor; gathering rows is part of the benchmark of epochs.
 
-use crate::pattern::{self, series};
+use crate::pattern;
 use lacuna_engine::{ConvOptions, Exec, Tape, Var, Window};
 use lacuna_labels::Label;
 use lacuna_losses::{LossGrad, LossInput, MultiLabelLoss, Options, find};
 use lacuna_nn::{
-    Activation, Adam, AdamConfig, Conv2d, Flatten, Layer, Linear, MaxPool2d, Mlp, Mode, Optimizer,
-    Sequential, init,
+    Activation, Adam, AdamConfig, Conv2d, Flatten, Layer, Linear, MaxPool2d, Mlp, Mode, Optimizer, Sequential,
 };
 use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
 
@@ -121,7 +120,8 @@ pub struct Training {
 }
 
 impl Training {
-    /// A network with its first weights and a batch of rows.
+    /// A network and a batch of rows in numbers that other software can write down: features and classes from [`pattern`], 4 %
+    /// of the labels positive, every parameter a tenth of its series.
     ///
     /// # Panics
     /// Never for the shapes of this module.
@@ -140,11 +140,12 @@ impl Training {
             Net::Linear | Net::Mlp => FEATURES,
             Net::Cnn => PICTURE.iter().product(),
         };
-        let mut state = 1u32;
-        let labels = (0..batch * CLASSES).map(|_| {
-            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-            if state >> 8 < (1 << 24) / 25 { Label::Positive } else { Label::Negative }
+        // The layers draw weights, and the peers' numbers take their place.
+        tape.update_entries(|at, entry| {
+            let salt = pattern::PARAMETERS + at as u32;
+            entry.value.iter_mut().enumerate().for_each(|(i, w)| *w = 0.1 * pattern::pattern(i, salt));
         });
+        let label = |i| if pattern::is_positive(i, 0.04) { Label::Positive } else { Label::Negative };
         Self {
             net,
             batch,
@@ -152,27 +153,11 @@ impl Training {
             layers,
             adam: Adam::new(AdamConfig::default()),
             loss: find("bce").and_then(|row| row.build(&Options::default())).expect("a row of the table"),
-            x: init::uniform([batch, columns], 1.0, &mut rng).into_data(),
-            labels: labels.collect(),
+            x: pattern::series(batch * columns, pattern::INPUT),
+            labels: (0..batch * CLASSES).map(label).collect(),
             targets: (0..batch as u32).map(|i| i * 7 % PICTURE_CLASSES as u32).collect(),
             number: 0,
         }
-    }
-
-    /// The same network and batch in numbers that other software can write down: features and classes from
-    /// [`pattern`], 4 % of the labels positive, every parameter a tenth of its series.
-    #[must_use]
-    pub fn in_pattern(mut self) -> Self {
-        let columns = self.x.len() / self.batch;
-        self.x = series(self.batch * columns, pattern::INPUT);
-        for (i, label) in self.labels.iter_mut().enumerate() {
-            *label = if pattern::is_positive(i, 0.04) { Label::Positive } else { Label::Negative };
-        }
-        self.tape.update_entries(|at, entry| {
-            let salt = pattern::PARAMETERS + at as u32;
-            entry.value.iter_mut().enumerate().for_each(|(i, w)| *w = 0.1 * pattern::pattern(i, salt));
-        });
-        self
     }
 
     /// One step. Returns the loss before it.

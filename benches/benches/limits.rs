@@ -6,7 +6,8 @@
 #![allow(clippy::print_stdout, reason = "a benchmark prints what it measured")]
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use lacuna_benches::{Aligned, Beside, Copy, REFERENCE_PEAK, Rate};
+use lacuna_benches::pattern::{INPUT, pattern};
+use lacuna_benches::{Aligned, Beside, REFERENCE_PEAK, Rate, median};
 use lacuna_engine::Tape;
 use lacuna_kernels::gemm::{Matrix, gemm};
 use lacuna_kernels::{Exec, Write, map, math};
@@ -92,9 +93,8 @@ fn functions(c: &mut Criterion) {
     macro_rules! measure {
         ($($function:ident on $domain:expr;)*) => {$(
             let domain: std::ops::Range<f32> = $domain;
-            for (x, i) in x.iter_mut().zip(0u32..) {
-                let u = (i.wrapping_mul(2_654_435_761) >> 8) as f32 / (1 << 24) as f32;
-                *x = domain.start + (domain.end - domain.start) * u;
+            for (i, x) in x.iter_mut().enumerate() {
+                *x = domain.start + (domain.end - domain.start) * (pattern(i, INPUT) + 0.5);
             }
             let work = || map::unary(Exec::Serial, Write::Set, black_box(&*x), y, math::$function);
             beside.bench(&mut group, stringify!($function), x.len() as f64, work, at_reference);
@@ -151,8 +151,7 @@ fn tape(c: &mut Criterion) {
 
 /// Two threads against one, beside what two cores copy against what one does.
 fn threads(c: &mut Criterion) {
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(2).build().expect("two threads start");
-    let mut copies = [Copy::default(), Copy::default()];
+    let (one, two) = (Beside::default(), Beside::with_threads(2));
     let mut group = c.benchmark_group("two threads");
     let sizes = [([1024, 2048, 80], Kind::Plain), ([1024, 1024, 1024], Kind::Plain)];
     for (size, kind) in sizes {
@@ -167,27 +166,25 @@ fn threads(c: &mut Criterion) {
             }
             start.elapsed().as_secs_f64()
         };
-        let (mut ratios, mut copy_ratios) = (Vec::new(), Vec::new());
+        let (mut ratios, mut copy_ratios, mut peak_ratios) = (Vec::new(), Vec::new(), Vec::new());
         group.bench_function(format!("forward {m}x{k}x{n}"), |bencher| {
             bencher.iter_custom(|iterations| {
-                let one_core = copies[0].rate();
-                let [first, second] = &mut copies;
-                let (x, y) = pool.join(|| first.rate(), || second.rate());
-                let one = seconds(Exec::Serial, iterations);
-                let two = pool.install(|| seconds(Exec::Rayon, iterations));
-                copy_ratios.push((x + y) / one_core);
-                ratios.push(one / two);
-                Duration::from_secs_f64(two)
+                let alone = seconds(Exec::Serial, iterations);
+                let shared = two.run(|| seconds(Exec::Rayon, iterations));
+                let (of_one, of_two) = (one.limits(), two.limits());
+                copy_ratios.push(of_two.copy / of_one.copy);
+                peak_ratios.push(of_two.peak / of_one.peak);
+                ratios.push(alone / shared);
+                Duration::from_secs_f64(shared)
             });
         });
         if ratios.len() > 2 {
-            let median = |x: &mut Vec<f64>| {
-                x.sort_by(f64::total_cmp);
-                x[x.len() / 2]
-            };
-            let (copy, product) = (median(&mut copy_ratios), median(&mut ratios));
             println!(
-                "    {product:.2} times one thread, where two cores copy {copy:.2} times what one does\n"
+                "    {:.2} times one thread, where the peak of two cores is {:.2} times that of one and they copy {:.2} times \
+                 as much\n",
+                median(&ratios),
+                median(&peak_ratios),
+                median(&copy_ratios)
             );
         }
     }

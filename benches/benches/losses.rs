@@ -4,6 +4,7 @@
 //! cells only, the rest negative.
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use lacuna_benches::pattern::{LABELS, is_positive, logits};
 use lacuna_losses::{Context, LOSSES, Label, LabelUse, LossGrad, LossInput, Mix, Options};
 use std::hint::black_box;
 
@@ -12,13 +13,8 @@ const CLASSES: usize = 80;
 
 fn losses(c: &mut Criterion) {
     let n = ROWS * CLASSES;
-    // Logits in (-6, 2), as a trained head gives them, without a pattern that a branch could learn.
-    let noise = |i: usize, salt: u32| {
-        let hash = (i as u32 ^ salt).wrapping_mul(2_654_435_761);
-        f64::from(hash ^ (hash >> 15)) / f64::from(u32::MAX)
-    };
-    let matrices: Vec<Vec<f32>> =
-        (0..3).map(|m| (0..n).map(|i| (8.0 * noise(i, m) - 6.0) as f32).collect()).collect();
+    // Series of their own, behind those of inputs and labels.
+    let matrices: Vec<Vec<f32>> = (0..3).map(|m| logits(n, LABELS + 1 + m)).collect();
     let mut gradients = [vec![0.0f32; n], vec![0.0f32; n], vec![0.0f32; n]];
     // Half of the rows are mixed with the other half, in losses that mix.
     let half = ROWS / 2;
@@ -30,7 +26,7 @@ fn losses(c: &mut Criterion) {
     for row in LOSSES {
         let rest = if row.info.labels == LabelUse::KnownOnly { Label::Negative } else { Label::Unknown };
         let mut labels: Vec<Label> =
-            (0..n).map(|i| if noise(i, 7) < 0.04 { Label::Positive } else { rest }).collect();
+            (0..n).map(|i| if is_positive(i, 0.04) { Label::Positive } else { rest }).collect();
         let train = row.statistics_of(&labels, CLASSES).expect("whole rows");
         if row.info.labels == LabelUse::OnePositive {
             labels.fill(Label::Unknown);

@@ -8,18 +8,17 @@
 //! `benches/peers/run.py` sees that both sides did the same work.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "the figures are what this program is for")]
 
-use lacuna_benches::Beside;
-use lacuna_benches::pattern::{INPUT, is_positive, pattern, series};
+use lacuna_benches::pattern::{INPUT, is_positive, logits, pattern, series};
 use lacuna_benches::training::{BATCHES, CLASSES, FEATURES, NETS, Training};
+use lacuna_benches::{AssumeNegative, Beside};
 use lacuna_kernels::gemm::{Matrix, gemm};
 use lacuna_kernels::{Exec, Write, cpu, map, math};
-use lacuna_labels::{Features, Label, LabelMatrix, ObservedLabels, TrueLabels};
+use lacuna_labels::{Label, TrueLabels};
 use lacuna_losses::{LabelUse, LossGrad, LossInput, Options, find};
 use lacuna_metrics::{
     Average, Confusions, MapConvention, OneSidedRows, RowRanking, Threshold, Undefined, mean_auroc,
     mean_average_precision,
 };
-use lacuna_train::{Data, Evaluation, LossChoice, Run, TrainSet};
 use serde_json::{Value, json};
 use std::hint::black_box;
 use std::time::{Duration, Instant};
@@ -138,7 +137,7 @@ fn steps(rows: &Rows) {
     for net in NETS {
         for batch in BATCHES {
             rows.row(&format!("{}/{batch}", net.name()), || {
-                let mut training = Training::new(net, batch, rows.exec()).in_pattern();
+                let mut training = Training::new(net, batch, rows.exec());
                 let before = if batch > 128 { 1 } else { 5 };
                 let mut value = None;
                 move || {
@@ -161,7 +160,7 @@ fn losses(rows: &Rows) {
             let row = find(name).expect("a row of the table");
             let rest = if row.info.labels == LabelUse::KnownOnly { Label::Negative } else { Label::Unknown };
             let mut loss = row.build(&Options::default()).expect("defaults are legal");
-            let z = logits(BATCH * CLASSES);
+            let z = logits(BATCH * CLASSES, INPUT);
             let label = |i| if is_positive(i, 0.04) { Label::Positive } else { rest };
             let labels: Vec<Label> = (0..z.len()).map(label).collect();
             let mut dz = vec![0.0; z.len()];
@@ -176,11 +175,6 @@ fn losses(rows: &Rows) {
             }
         });
     }
-}
-
-/// In (-6, 2), as a trained head gives them.
-fn logits(len: usize) -> Vec<f32> {
-    (0..len).map(|i| 8.0 * pattern(i, INPUT) - 2.0).collect()
 }
 
 /// Sum of absolute values.
@@ -225,21 +219,9 @@ fn metrics(rows: &Rows) {
 fn run(rows: &Rows) {
     rows.row("run/an", || {
         let (count, epochs) = RUN;
-        let features =
-            Features::new(count, FEATURES, series(count * FEATURES, INPUT)).expect("as many as cells");
-        let label = |i| if is_positive(i, 0.04) { Label::Positive } else { Label::Unknown };
-        let labels = (0..count * CLASSES).map(label).collect();
-        let observed: ObservedLabels =
-            LabelMatrix::new(count, CLASSES, labels).expect("as many as cells").into();
-        let all: Vec<u32> = (0..count as u32).collect();
+        let rows = AssumeNegative::new(count, FEATURES, CLASSES);
         move || {
-            let train = TrainSet::new(&features, &observed, &all);
-            let loss = LossChoice::new("an", Options::default(), &train).expect("a row of the table");
-            let training =
-                lacuna_train::Training { batch: 16, lr: 1e-3, epochs, ..lacuna_train::Training::default() };
-            let evaluation = Evaluation { select: "last".to_string(), ..Evaluation::default() };
-            let mut run =
-                Run::new(Data::new(train), &training, &evaluation, loss, 0).expect("legal settings");
+            let mut run = rows.start(16, epochs);
             let losses = (0..epochs).map(|_| run.epoch().expect("finite logits").loss);
             vec![losses.last().expect("ten epochs")]
         }

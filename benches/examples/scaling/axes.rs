@@ -1,8 +1,8 @@
 //! The axes, and what is made of the samples of their points.
 
 use crate::point::{Kind, Point};
-use lacuna_benches::REFERENCE_PEAK;
 use lacuna_benches::training::{CLASSES, FEATURES};
+use lacuna_benches::{REFERENCE_PEAK, median};
 use serde_json::Value;
 
 /// Points that differ in one number.
@@ -142,14 +142,6 @@ pub(crate) struct Measured {
     pub(crate) epochs: usize,
     /// Peak memory minus that of an empty process, in bytes.
     pub(crate) memory: Option<f64>,
-}
-
-/// The middle one of some numbers.
-pub(crate) fn median(x: &[f64]) -> f64 {
-    let mut x = x.to_vec();
-    x.sort_by(f64::total_cmp);
-    let n = x.len();
-    if n == 0 { f64::NAN } else { 0.5 * (x[(n - 1) / 2] + x[n / 2]) }
 }
 
 /// A power law a x^b through points, by least squares of the logarithms.

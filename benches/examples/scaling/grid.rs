@@ -1,9 +1,8 @@
 //! The grid of a study of single positives at the size of COCO, timed on a sample and extrapolated.
 
-use crate::axes::median;
 use crate::system;
 use lacuna_benches::pattern::{is_positive, pattern};
-use lacuna_benches::{features, fma_peak};
+use lacuna_benches::{features, fma_peak, median};
 use lacuna_labels::{Features, Label, LabelMatrix, ObservedLabels, TrueLabels};
 use lacuna_losses::{Context, Options, Reduction};
 use lacuna_train::{Data, EvalLabels, EvalRows, EvalSet, Evaluation, LossChoice, Run, TrainSet, Training};

@@ -1,13 +1,9 @@
 //! One point: some epochs of a linear head in a process of its own.
 
 use crate::{Outcome, system};
-use lacuna_benches::pattern::is_positive;
 use lacuna_benches::training::{Net, Training};
-use lacuna_benches::{features, fma_peak};
+use lacuna_benches::{AssumeNegative, fma_peak};
 use lacuna_engine::Exec;
-use lacuna_labels::{Label, LabelMatrix, ObservedLabels};
-use lacuna_losses::Options;
-use lacuna_train::{Data, Evaluation, LossChoice, Run, TrainSet};
 use serde_json::{Value, json};
 use std::sync::Barrier;
 use std::time::Instant;
@@ -101,24 +97,10 @@ impl Point {
     }
 
     fn runs(&self) -> Vec<(f64, f64)> {
-        let features = features(self.rows, self.features);
-        let label = |i| if is_positive(i, 0.04) { Label::Positive } else { Label::Unknown };
-        let labels = (0..self.rows * self.classes).map(label).collect();
-        let observed: ObservedLabels =
-            LabelMatrix::new(self.rows, self.classes, labels).expect("as many as cells").into();
-        let all: Vec<u32> = (0..self.rows as u32).collect();
-        let train = TrainSet::new(&features, &observed, &all);
+        let data = AssumeNegative::new(self.rows, self.features, self.classes);
         let barrier = Barrier::new(self.threads);
         let work = || {
-            let loss = LossChoice::new("an", Options::default(), &train).expect("a row of the table");
-            let training = lacuna_train::Training {
-                batch: self.batch,
-                epochs: 1_000,
-                ..lacuna_train::Training::default()
-            };
-            let evaluation = Evaluation { select: "last".to_string(), ..Evaluation::default() };
-            let mut run =
-                Run::new(Data::new(train), &training, &evaluation, loss, 0).expect("legal settings");
+            let mut run = data.start(self.batch, 1_000);
             barrier.wait();
             epochs(|| {
                 run.epoch().expect("finite logits");
@@ -135,7 +117,7 @@ impl Point {
     fn steps(&self) -> Vec<(f64, f64)> {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(self.threads).build().expect("threads start");
         let exec = if self.threads > 1 { Exec::Rayon } else { Exec::Serial };
-        let mut training = Training::new(Net::Linear, self.batch, exec).in_pattern();
+        let mut training = Training::new(Net::Linear, self.batch, exec);
         pool.install(|| {
             epochs(|| {
                 for _ in 0..self.rows / self.batch {

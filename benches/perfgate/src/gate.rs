@@ -3,10 +3,11 @@
 use crate::interrupt::Interrupt;
 use crate::revisions::{Revision, Workshop};
 use crate::run::{Executable, Runner};
-use crate::verdict::{FEWEST_PAIRS, Judgement, Measured, Verdict, judge, median};
+use crate::verdict::{FEWEST_PAIRS, Judgement, Measured, Verdict, judge};
 use anyhow::{Context, bail};
 use clap::Args;
 use lacuna::cli::{exit, screen};
+use lacuna_benches::median;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -265,7 +266,7 @@ fn named((bench, id): &Id) -> String {
 }
 
 fn text(row: &Row) -> String {
-    let seconds = |runs: &[Measured]| time(median(runs.iter().map(|run| run.seconds).collect()));
+    let seconds = |runs: &[Measured]| time(median(&runs.iter().map(|run| run.seconds).collect::<Vec<f64>>()));
     let percent = |share: f64| format!("{:+.1} %", 100.0 * share);
     let judged = &row.judgement;
     let pairs: Vec<String> = judged.changes.iter().map(|change| percent(*change)).collect();

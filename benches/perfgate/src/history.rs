@@ -5,10 +5,10 @@ use crate::gate::{Choice, WORSE};
 use crate::interrupt::Interrupt;
 use crate::revisions::{Workshop, git, repository};
 use crate::run::{Executable, Runner};
-use crate::verdict::median;
 use anyhow::{Context, ensure};
 use clap::Args;
 use lacuna::cli::{exit, screen};
+use lacuna_benches::median;
 use lacuna_formats::{Destination, write_atomic};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -119,7 +119,7 @@ pub(crate) fn command(args: &RecordArgs, interrupt: &Interrupt) -> anyhow::Resul
         processor: processor(),
         instructions: lacuna_kernels::cpu::running(),
         rustc: revision.compiler()?,
-        peak: median(peaks),
+        peak: median(&peaks),
         costs,
         counts,
     };
@@ -142,7 +142,7 @@ fn cost(
         peaks.push(measured.peak);
         costs.push(measured.cost());
     }
-    Ok(median(costs))
+    Ok(median(&costs))
 }
 
 /// The counters that this program, as it is in a revision, prints.

@@ -1,9 +1,9 @@
 //! Runs benchmark executables and reads criterion's estimates.
 
 use crate::interrupt::Interrupt;
-use crate::verdict::{Measured, median};
+use crate::verdict::Measured;
 use anyhow::{Context, bail, ensure};
-use lacuna_benches::fma_peak;
+use lacuna_benches::{fma_peak, median};
 use serde::Deserialize;
 use std::ffi::OsString;
 use std::fs::{self, File};
@@ -80,7 +80,7 @@ impl Runner {
             while start.elapsed() < WARM {
                 fma_peak();
             }
-            median((0..SAMPLES).map(|_| fma_peak()).collect())
+            median(&(0..SAMPLES).map(|_| fma_peak()).collect::<Vec<f64>>())
         })
     }
 

@@ -83,16 +83,6 @@ pub(crate) fn judge(pairs: &[(f64, f64)], threshold: f64) -> Judgement {
     }
 }
 
-/// The middle of some numbers; of an even count the mean of the two in the middle.
-///
-/// # Panics
-/// Without a number.
-pub(crate) fn median(mut x: Vec<f64>) -> f64 {
-    x.sort_by(f64::total_cmp);
-    let middle = x.len() / 2;
-    if x.len() % 2 == 1 { x[middle] } else { 0.5 * (x[middle - 1] + x[middle]) }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -180,11 +170,5 @@ mod tests {
         let fast = Measured { seconds: 1e-3, peak: 110.0 };
         let slow = Measured { seconds: 2e-3, peak: 55.0 };
         assert_eq!(fast.cost(), slow.cost());
-    }
-
-    #[test]
-    fn medians() {
-        assert_eq!(median(vec![3.0, 1.0, 2.0]), 2.0);
-        assert_eq!(median(vec![4.0, 1.0, 2.0, 3.0]), 2.5);
     }
 }

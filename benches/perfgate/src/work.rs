@@ -1,5 +1,6 @@
 //! The work that is counted: what a step of each key benchmark does, on one thread.
 
+use lacuna_benches::pattern::{INPUT, is_positive, logits, pattern};
 use lacuna_benches::training::{CLASSES, Net, Training};
 use lacuna_engine::Exec;
 use lacuna_labels::{Label, TrueLabels};
@@ -88,26 +89,21 @@ fn training(net: Net, batch: usize) -> Work {
     Work::Training(Box::new(Training::new(net, batch, Exec::Serial)))
 }
 
-/// Numbers in (0, 1) without a pattern that a branch could learn.
-fn noise(i: usize, salt: u32) -> f32 {
-    let hash = (i as u32 ^ salt).wrapping_mul(2_654_435_761);
-    (f64::from(hash ^ (hash >> 15)) / f64::from(u32::MAX)) as f32
-}
-
 fn hill() -> Work {
     let n = HILL_ROWS * CLASSES;
-    let label = |i| if noise(i, 7) < 0.04 { Label::Positive } else { Label::Unknown };
+    let label = |i| if is_positive(i, 0.04) { Label::Positive } else { Label::Unknown };
     Work::Hill {
         loss: find("hill").and_then(|row| row.build(&Options::default())).expect("a row of the table"),
-        z: (0..n).map(|i| 8.0 * noise(i, 0) - 6.0).collect(),
+        z: logits(n, INPUT),
         dz: vec![0.0; n],
         labels: (0..n).map(label).collect(),
     }
 }
 
 fn map() -> Work {
-    let truth = TrueLabels::from_fn(MAP_ROWS, CLASSES, |row, class| noise(row * CLASSES + class, 7) < 0.036);
+    let truth =
+        TrueLabels::from_fn(MAP_ROWS, CLASSES, |row, class| is_positive(row * CLASSES + class, 0.036));
     let positive = |cell: usize| f32::from(u8::from(truth.cells()[cell].is_positive()));
-    let scores = (0..MAP_ROWS * CLASSES).map(|i| noise(i, 0) + 0.3 * positive(i)).collect();
+    let scores = (0..MAP_ROWS * CLASSES).map(|i| pattern(i, INPUT) + 0.3 * positive(i)).collect();
     Work::Map { scratch: ApScratch::new(MapConvention::SPML), scores, truth }
 }
