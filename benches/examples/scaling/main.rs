@@ -88,7 +88,7 @@ fn whole(options: &Options) -> Outcome<()> {
         for (axis, samples) in axes.iter().zip(&mut samples) {
             eprintln!("round {} of {rounds}: {}", round + 1, axis.name);
             for (point, sample) in axis.points.iter().zip(samples) {
-                if round == 0 || !point.is_dear() {
+                if round == 0 || !point.is_expensive() {
                     sample.add(&child(&point.arguments())?);
                 }
             }

@@ -66,7 +66,7 @@ impl Point {
     }
 
     /// Whether it is measured in the first round only.
-    pub(crate) fn is_dear(&self) -> bool {
+    pub(crate) fn is_expensive(&self) -> bool {
         self.classes > 1_000
     }
 

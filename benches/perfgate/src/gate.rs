@@ -1,7 +1,7 @@
 //! `perfgate run`: the runs of two revisions in turn, and what is printed of them.
 
 use crate::interrupt::Interrupt;
-use crate::revisions::{Revision, Workshop};
+use crate::revisions::{Revision, Worktrees};
 use crate::run::{Executable, Runner};
 use crate::verdict::{FEWEST_PAIRS, Judgement, Measured, Verdict, judge};
 use anyhow::{Context, bail};
@@ -170,10 +170,10 @@ pub(crate) fn command(args: &RunArgs, interrupt: &Interrupt) -> anyhow::Result<i
         return compare(args, interrupt, &sides, [vec![], vec![]]);
     }
     // Removes what it made when this function ends.
-    let mut workshop = Workshop::new(args.choice.target_dir.clone(), interrupt.clone())?;
+    let mut worktrees = Worktrees::new(args.choice.target_dir.clone(), interrupt.clone())?;
     let named = |name: &Option<String>| name.clone().context("two revisions are needed");
-    let a = workshop.revision(&named(&args.a)?, "a")?;
-    let b = workshop.revision(&named(&args.b)?, "b")?;
+    let a = worktrees.revision(&named(&args.a)?, "a")?;
+    let b = worktrees.revision(&named(&args.b)?, "b")?;
     let (in_a, in_b) = (args.choice.benches(&a), args.choice.benches(&b));
     if let Some(name) =
         args.choice.bench.iter().map(String::as_str).find(|name| !in_a.contains(name) && !in_b.contains(name))
@@ -185,7 +185,7 @@ pub(crate) fn command(args: &RunArgs, interrupt: &Interrupt) -> anyhow::Result<i
         .map(|names| names.map(|name| format!("{name} (all of it)")).collect());
     let built = |revision: &Revision| -> anyhow::Result<Side> {
         screen::info(&format!("building {}: {}", revision.name(), common.join(", ")));
-        Ok(Side { name: revision.name(), executables: workshop.build(revision, &common)? })
+        Ok(Side { name: revision.name(), executables: worktrees.build(revision, &common)? })
     };
     compare(args, interrupt, &[built(&a)?, built(&b)?], only)
 }

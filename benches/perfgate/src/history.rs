@@ -3,7 +3,7 @@
 use crate::counts::{Committed, Counts};
 use crate::gate::{Choice, WORSE};
 use crate::interrupt::Interrupt;
-use crate::revisions::{Workshop, git, repository};
+use crate::revisions::{Worktrees, git, repository};
 use crate::run::{Executable, Runner};
 use anyhow::{Context, ensure};
 use clap::Args;
@@ -83,8 +83,8 @@ pub(crate) fn command(args: &RecordArgs, interrupt: &Interrupt) -> anyhow::Resul
     let path = path(args.file.as_deref())?;
     // Before the work: a history that cannot be read would be found after it otherwise.
     read(&path)?;
-    let mut workshop = Workshop::new(args.choice.target_dir.clone(), interrupt.clone())?;
-    let revision = workshop.revision(&args.revision, "a")?;
+    let mut worktrees = Worktrees::new(args.choice.target_dir.clone(), interrupt.clone())?;
+    let revision = worktrees.revision(&args.revision, "a")?;
     let commit = revision.commit.clone();
     let commit = commit.context("a line of the history belongs to a commit, not to the working tree")?;
     let is_key = args.choice.bench.is_empty() && args.choice.filter.is_none();
@@ -95,8 +95,8 @@ pub(crate) fn command(args: &RecordArgs, interrupt: &Interrupt) -> anyhow::Resul
     let benches: Vec<&str> =
         revision.benches.iter().map(String::as_str).filter(|name| wanted(name)).collect();
     screen::info(&format!("building {}: {}", revision.name(), benches.join(", ")));
-    let executables = workshop.build(&revision, &benches)?;
-    let perfgate = workshop.build_perfgate(&revision)?;
+    let executables = worktrees.build(&revision, &benches)?;
+    let perfgate = worktrees.build_perfgate(&revision)?;
     let runner = args.choice.runner(interrupt);
     let mut ids = args.choice.ids(&runner, &executables)?;
     if is_key {

@@ -19,7 +19,7 @@ const PERFGATE: &str = "lacuna-perfgate";
 const WORKING_TREE: [&str; 2] = [".", "WORKTREE"];
 
 /// A temporary folder with worktrees and executables. Both are removed when it is dropped.
-pub(crate) struct Workshop {
+pub(crate) struct Worktrees {
     repository: PathBuf,
     folder: TempDir,
     worktrees: Vec<PathBuf>,
@@ -50,7 +50,7 @@ impl Revision {
     }
 }
 
-impl Workshop {
+impl Worktrees {
     /// An empty one for the repository of the current folder.
     ///
     /// # Errors
@@ -185,7 +185,7 @@ impl Revision {
     }
 }
 
-impl Drop for Workshop {
+impl Drop for Worktrees {
     fn drop(&mut self) {
         for worktree in &self.worktrees {
             let path = worktree.as_os_str();

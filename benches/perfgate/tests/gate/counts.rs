@@ -31,7 +31,7 @@ fn instructions_are_the_committed_ones() {
 }
 
 #[test]
-fn without_valgrind_instructions_are_skipped_with_a_word() {
+fn without_valgrind_instructions_are_left_out_and_that_is_printed() {
     let (code, text, error) =
         run(perfgate().args(["counts", "linear/16", "--file"]).arg(committed()).env("PATH", ""));
     assert_eq!(code, Some(0), "{text}{error}");

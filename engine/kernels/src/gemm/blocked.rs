@@ -70,7 +70,7 @@ pub(super) unsafe fn multiply<V: Tiles, const L: usize>(
     let pack_b = b.col_stride != 1 || b.cols < L || aliasing;
     let fetch = b.col_stride == 1 && b.rows * b.cols >= FETCH_FLOATS;
     let place = Place::of(a, b.cols);
-    let a_len = if place == Place::There { 0 } else { MC.min(a.rows.next_multiple_of(ROWS)) * COPIED };
+    let a_len = if place == Place::Original { 0 } else { MC.min(a.rows.next_multiple_of(ROWS)) * COPIED };
 
     let mut scratch = SCRATCH.take();
     if scratch.len() < a_len + PANEL + LINE {
@@ -85,7 +85,7 @@ pub(super) unsafe fn multiply<V: Tiles, const L: usize>(
         for row0 in (0..a.rows).step_by(MC) {
             let rows = MC.min(a.rows - row0);
             match place {
-                Place::There => {}
+                Place::Original => {}
                 Place::Copied => copy_rows(a, row0, rows, k0, k, moved),
                 Place::Packed => pack_rows(a, row0, rows, k0, k, moved),
             }
@@ -117,7 +117,7 @@ pub(super) unsafe fn multiply<V: Tiles, const L: usize>(
                 for at in (0..rows).step_by(step) {
                     let height = step.min(rows - at);
                     let a = match place {
-                        Place::There => {
+                        Place::Original => {
                             BlockA::InPlace(&a.data[(row0 + at) * a.row_stride + k0..], a.row_stride)
                         }
                         Place::Copied => BlockA::InPlace(&moved[at * COPIED..], COPIED),
@@ -144,7 +144,7 @@ pub(super) unsafe fn multiply<V: Tiles, const L: usize>(
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Place {
     /// Where it lies.
-    There,
+    Original,
     /// Rows copied to places that share no cache sets.
     Copied,
     /// Blocks in the order in which tiles read them, of a transposed matrix.
@@ -156,7 +156,7 @@ impl Place {
         let aliasing = a.row_stride.is_multiple_of(ALIASING_STEPS);
         match a.col_stride {
             1 if aliasing && a.rows >= COPY_A_ROWS && columns >= COPY_A_COLUMNS => Place::Copied,
-            1 => Place::There,
+            1 => Place::Original,
             _ => Place::Packed,
         }
     }
