@@ -13,6 +13,17 @@ pub trait Layer {
         Vec::new()
     }
 
+    /// Whether this is max(x, 0), which a layer behind it may take over.
+    fn is_relu(&self) -> bool {
+        false
+    }
+
+    /// Records max(x, 0) and this layer's computation on it as one operation with the same numbers, or `None` where there is
+    /// no such operation.
+    fn forward_of_relu(&self, _tape: &mut Tape, _x: Var) -> Option<Var> {
+        None
+    }
+
     /// The parameters under their names on the tape: for a [`Sequential`](crate::Sequential), those that PyTorch's
     /// `nn.Sequential` gives.
     ///
@@ -73,5 +84,9 @@ impl Layer for Activation {
             Activation::Sigmoid => tape.sigmoid(x),
             Activation::Gelu => tape.gelu(x),
         }
+    }
+
+    fn is_relu(&self) -> bool {
+        *self == Activation::Relu
     }
 }

@@ -33,6 +33,10 @@ impl Layer for MaxPool2d {
     fn forward(&self, tape: &mut Tape, x: Var, _: Mode) -> Var {
         tape.max_pool2d(x, self.0)
     }
+
+    fn forward_of_relu(&self, tape: &mut Tape, x: Var) -> Option<Var> {
+        Some(tape.relu_max_pool2d(x, self.0))
+    }
 }
 
 impl Layer for AvgPool2d {

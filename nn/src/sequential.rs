@@ -62,7 +62,19 @@ impl Sequential {
 
 impl Layer for Sequential {
     fn forward(&self, tape: &mut Tape, x: Var, mode: Mode) -> Var {
-        self.layers.iter().fold(x, |x, layer| layer.forward(tape, x, mode))
+        let mut x = x;
+        let mut layers = self.layers.iter().peekable();
+        while let Some(layer) = layers.next() {
+            let next = layers.peek().filter(|_| layer.is_relu());
+            x = match next.and_then(|next| next.forward_of_relu(tape, x)) {
+                Some(y) => {
+                    layers.next();
+                    y
+                }
+                None => layer.forward(tape, x, mode),
+            };
+        }
+        x
     }
 
     fn parameters(&self) -> Vec<Var> {

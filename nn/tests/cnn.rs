@@ -156,3 +156,38 @@ fn running_statistics_move_when_committed_and_only_then() {
     // mean 4, unbiased variance 20 / 3; once, although committed twice
     assert!((mean - 0.4).abs() < 1e-6 && (var - (0.9 + 2.0 / 3.0)).abs() < 1e-6, "{mean} {var}");
 }
+
+/// A ReLU before a maximum pool is one node, with the numbers of the two.
+#[test]
+fn relu_and_pool_in_sequence_are_one_node() {
+    let run = |together: bool| {
+        let mut tape = Tape::new();
+        let mut rng = ChaCha8Rng::seed_from_u64(3);
+        let conv = Conv2d::new(&mut tape, "conv", [1, 8], [3, 3], SAME, &mut rng);
+        let parameters = conv.parameters();
+        tape.seal();
+        let x = tape.input([4, 1, SIZE, SIZE], &bars(0, 4).0);
+        let pool = || MaxPool2d(Window::square(2, 2, 0));
+        let y = match together {
+            true => Sequential::new("").then(conv).then(Activation::Relu).then(pool()).forward(
+                &mut tape,
+                x,
+                Mode::Eval,
+            ),
+            false => {
+                let y = conv.forward(&mut tape, x, Mode::Eval);
+                let y = Activation::Relu.forward(&mut tape, y, Mode::Eval);
+                pool().forward(&mut tape, y, Mode::Eval)
+            }
+        };
+        let g: Vec<f32> = (0..tape.value(y).len()).map(|i| (i as f32).sin()).collect();
+        tape.backward_from(y, &g);
+        let grads: Vec<f32> = parameters.iter().flat_map(|w| tape.grad(*w).unwrap().to_vec()).collect();
+        (tape.value(y).to_vec(), grads, tape.node_count())
+    };
+    let ((y, grads, nodes), (y2, grads2, nodes2)) = (run(true), run(false));
+    assert!(y.contains(&0.0), "a window without a positive element");
+    assert_eq!(y, y2);
+    assert_eq!(grads, grads2);
+    assert_eq!(nodes + 1, nodes2);
+}

@@ -15,13 +15,13 @@ use crate::f32x8;
 pub const LANES: usize = 8;
 
 /// The first eight elements; behind the last one 0.
-#[inline]
+#[inline(always)]
 pub fn load(x: &[f32]) -> f32x8 {
     load_or(x, 0.0)
 }
 
 /// The first eight elements; behind the last one `padding`.
-#[inline]
+#[inline(always)]
 pub fn load_or(x: &[f32], padding: f32) -> f32x8 {
     match x.first_chunk() {
         Some(full) => f32x8::new(*full),
@@ -33,7 +33,7 @@ pub fn load_or(x: &[f32], padding: f32) -> f32x8 {
 ///
 /// # Panics
 /// If there are more than eight.
-#[inline]
+#[inline(always)]
 pub fn padded<T: Copy>(x: &[T], padding: T) -> [T; LANES] {
     let mut lanes = [padding; LANES];
     lanes[..x.len()].copy_from_slice(x);
@@ -41,7 +41,7 @@ pub fn padded<T: Copy>(x: &[T], padding: T) -> [T; LANES] {
 }
 
 /// Writes the first eight elements of `out`, or as many as it has.
-#[inline]
+#[inline(always)]
 pub fn store(x: f32x8, out: &mut [f32]) {
     let lanes = x.to_array();
     match out.first_chunk_mut() {
@@ -51,7 +51,7 @@ pub fn store(x: f32x8, out: &mut [f32]) {
 }
 
 /// The first `n` lanes of x, and `rest` in the others.
-#[inline]
+#[inline(always)]
 pub fn first(x: f32x8, n: usize, rest: f32) -> f32x8 {
     if n >= LANES {
         return x;

@@ -27,7 +27,6 @@
 
 mod exec;
 mod real;
-#[cfg(target_feature = "fma")]
 mod vector;
 mod window;
 

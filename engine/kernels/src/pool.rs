@@ -73,6 +73,18 @@ fn each_plane(exec: Exec, plane: usize, out: &mut [f32], work: impl Fn(usize, &m
 /// # Panics
 /// If the sizes do not fit.
 pub fn max(exec: Exec, s: PoolShape, x: &[f32], y: &mut [f32], places: &mut [u32]) {
+    max_with::<false>(exec, s, x, y, places);
+}
+
+/// The same of max(x, 0), with the bits and places of the two one after the other.
+///
+/// # Panics
+/// As for [`max`].
+pub fn max_of_relu(exec: Exec, s: PoolShape, x: &[f32], y: &mut [f32], places: &mut [u32]) {
+    max_with::<true>(exec, s, x, y, places);
+}
+
+fn max_with<const RELU: bool>(exec: Exec, s: PoolShape, x: &[f32], y: &mut [f32], places: &mut [u32]) {
     s.check(x.len(), y.len());
     assert_eq!(places.len(), y.len(), "one place for each output");
     if y.is_empty() {
@@ -81,7 +93,10 @@ pub fn max(exec: Exec, s: PoolShape, x: &[f32], y: &mut [f32], places: &mut [u32
     let (input, output) = (s.input_pixels(), s.output_pixels());
     let plane = |p: usize, y: &mut [f32], places: &mut [u32]| {
         let x = &x[p * input..][..input];
-        if s.is_two_by_two() { max_two_by_two(s, x, y, places) } else { max_any(s, x, y, places) }
+        match s.is_two_by_two() {
+            true => max_two_by_two::<RELU>(s, x, y, places),
+            false => max_any::<RELU>(s, x, y, places),
+        }
     };
     if exec == Exec::Rayon && x.len() >= 2 * MAP_BLOCK {
         let planes = y.par_chunks_exact_mut(output).zip(places.par_chunks_exact_mut(output));
@@ -92,14 +107,20 @@ pub fn max(exec: Exec, s: PoolShape, x: &[f32], y: &mut [f32], places: &mut [u32
     }
 }
 
-fn max_any(s: PoolShape, x: &[f32], y: &mut [f32], places: &mut [u32]) {
+/// x, or max(x, 0), which keeps NaN.
+#[inline(always)]
+fn seen<const RELU: bool>(x: f32) -> f32 {
+    if RELU && x < 0.0 { 0.0 } else { x }
+}
+
+fn max_any<const RELU: bool>(s: PoolShape, x: &[f32], y: &mut [f32], places: &mut [u32]) {
     let ([_, width], [_, out_width]) = (s.image, s.output());
     for (e, (y, place)) in y.iter_mut().zip(places).enumerate() {
         let [(y0, y1), (x0, x1)] = s.span(e / out_width, e % out_width);
         let (mut best, mut at) = (f32::NEG_INFINITY, y0 * width + x0);
         for row in y0..y1 {
             for column in x0..x1 {
-                let value = x[row * width + column];
+                let value = seen::<RELU>(x[row * width + column]);
                 if value > best || value.is_nan() {
                     (best, at) = (value, row * width + column);
                 }
@@ -110,7 +131,7 @@ fn max_any(s: PoolShape, x: &[f32], y: &mut [f32], places: &mut [u32]) {
 }
 
 /// The same without a branch, so that the compiler may use vectors.
-fn max_two_by_two(s: PoolShape, x: &[f32], y: &mut [f32], places: &mut [u32]) {
+fn max_two_by_two<const RELU: bool>(s: PoolShape, x: &[f32], y: &mut [f32], places: &mut [u32]) {
     let ([_, width], [_, out_width]) = (s.image, s.output());
     let rows = y.chunks_exact_mut(out_width).zip(places.chunks_exact_mut(out_width));
     for ((i, (y, places)), x) in rows.enumerate().zip(x.chunks_exact(2 * width)) {
@@ -121,6 +142,7 @@ fn max_two_by_two(s: PoolShape, x: &[f32], y: &mut [f32], places: &mut [u32]) {
                 let better = (q.0 > p.0) | q.0.is_nan();
                 (if better { q.0 } else { p.0 }, if better { q.1 } else { p.1 })
             };
+            let (a, b) = (a.map(seen::<RELU>), b.map(seen::<RELU>));
             let here = at + 2 * j as u32;
             let below = here + width as u32;
             let best = pick((a[0], here), (a[1], here + 1));
@@ -135,24 +157,83 @@ fn max_two_by_two(s: PoolShape, x: &[f32], y: &mut [f32], places: &mut [u32]) {
 /// # Panics
 /// If the sizes do not fit.
 pub fn max_backward(exec: Exec, write: Write, s: PoolShape, g: &[f32], places: &[u32], dx: &mut [f32]) {
+    max_backward_with(exec, write, s, [g, g], places, dx, |g, _| g);
+}
+
+/// The same for the y of [`max_of_relu`]: where it is 0, the slope of max(x, 0) is.
+///
+/// # Panics
+/// If the sizes do not fit.
+pub fn max_of_relu_backward(
+    exec: Exec,
+    write: Write,
+    s: PoolShape,
+    [g, y]: [&[f32]; 2],
+    places: &[u32],
+    dx: &mut [f32],
+) {
+    // y is positive, 0 or NaN.
+    max_backward_with(exec, write, s, [g, y], places, dx, |g, y| g * if y > 0.0 { 1.0 } else { y });
+}
+
+/// `arrives(g, y)` is what reaches the largest element.
+fn max_backward_with(
+    exec: Exec,
+    write: Write,
+    s: PoolShape,
+    [g, y]: [&[f32]; 2],
+    places: &[u32],
+    dx: &mut [f32],
+    arrives: impl Fn(f32, f32) -> f32 + Sync,
+) {
     s.check(dx.len(), g.len());
-    assert_eq!(places.len(), g.len(), "one place for each output");
+    assert!(places.len() == g.len() && y.len() == g.len(), "one place for each output");
     let output = s.output_pixels();
     each_plane(exec, s.input_pixels(), dx, |p, dx| {
-        let (g, places) = (&g[p * output..][..output], &places[p * output..][..output]);
+        let plane = p * output..(p + 1) * output;
+        let (places, g, y) = (&places[plane.clone()], &g[plane.clone()], &y[plane]);
+        if write == Write::Set && s.is_two_by_two() {
+            return set_two_by_two(s, [g, y], places, dx, &arrives);
+        }
+        let arriving = g.iter().zip(y).map(|(g, y)| arrives(*g, *y)).zip(places);
         if write == Write::Set {
             dx.fill(0.0);
             if !s.overlaps() {
-                for (g, place) in g.iter().zip(places) {
-                    dx[*place as usize] = *g;
-                }
-                return;
+                return arriving.for_each(|(g, place)| dx[*place as usize] = g);
             }
         }
-        for (g, place) in g.iter().zip(places) {
-            dx[*place as usize] += g;
-        }
+        arriving.for_each(|(g, place)| dx[*place as usize] += g);
     });
+}
+
+/// Writes all four elements of every window, and zeros where there is none, in one pass.
+fn set_two_by_two(
+    s: PoolShape,
+    [g, y]: [&[f32]; 2],
+    places: &[u32],
+    dx: &mut [f32],
+    arrives: impl Fn(f32, f32) -> f32,
+) {
+    let ([_, width], [out_height, out_width]) = (s.image, s.output());
+    let (covered, rest) = dx.split_at_mut(2 * out_height * width);
+    rest.fill(0.0);
+    for (i, rows) in covered.chunks_exact_mut(2 * width).enumerate() {
+        let (upper, lower) = rows.split_at_mut(width);
+        let ((upper, right), (lower, below_right)) = (upper.as_chunks_mut::<2>(), lower.as_chunks_mut::<2>());
+        right.fill(0.0);
+        below_right.fill(0.0);
+        let row = i * out_width..(i + 1) * out_width;
+        let maxima = g[row.clone()].iter().zip(&y[row.clone()]).zip(&places[row]);
+        let at = (2 * i * width) as u32;
+        for (j, ((a, b), ((g, y), place))) in upper.iter_mut().zip(lower).zip(maxima).enumerate() {
+            let (g, here) = (arrives(*g, *y), at + 2 * j as u32);
+            let below = here + width as u32;
+            // With bits and not with a branch, which would be taken at random.
+            let only = |at: u32| f32::from_bits(g.to_bits() & u32::from(*place == at).wrapping_neg());
+            *a = [only(here), only(here + 1)];
+            *b = [only(below), only(below + 1)];
+        }
+    }
 }
 
 /// Divisor of a mean: the elements of the window, those in the padding included or not.
@@ -205,24 +286,68 @@ pub fn mean_backward(exec: Exec, write: Write, s: PoolShape, count_padding: bool
 mod tests {
     use super::*;
 
+    /// Few different numbers, below 0 too, so that there are equals; and one that is none.
+    fn ties(n: usize) -> Vec<f32> {
+        let number = |i: u32| (i.wrapping_mul(2_654_435_761) >> 29) as f32 - 4.0;
+        (0..n as u32).map(|i| if i == 3 { f32::NAN } else { number(i) }).collect()
+    }
+
+    fn bits(x: &[f32]) -> Vec<u32> {
+        x.iter().map(|x| x.to_bits()).collect()
+    }
+
     #[test]
-    fn the_loop_for_two_by_two_is_the_general_one() {
-        for image in [[4, 4], [5, 7], [2, 33], [32, 32]] {
-            let s = PoolShape { planes: 1, image, window: Window::square(2, 2, 0) };
-            let mut x: Vec<f32> =
-                (0..s.input_pixels() as u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 29) as f32).collect();
-            x[3] = f32::NAN;
-            let n = s.output_pixels();
+    fn the_loops_for_two_by_two_are_the_general_ones() {
+        fn check<const RELU: bool>(s: PoolShape) {
+            let (x, n) = (ties(s.input_pixels()), s.output_pixels());
             let (mut y, mut places) = ([vec![0.0; n], vec![0.0; n]], [vec![0; n], vec![0; n]]);
-            max_two_by_two(s, &x, &mut y[0], &mut places[0]);
-            max_any(s, &x, &mut y[1], &mut places[1]);
-            assert_eq!(places[0], places[1], "{image:?}");
-            assert!(y[0].iter().zip(&y[1]).all(|(a, b)| a.to_bits() == b.to_bits()), "{image:?}");
+            max_two_by_two::<RELU>(s, &x, &mut y[0], &mut places[0]);
+            max_any::<RELU>(s, &x, &mut y[1], &mut places[1]);
+            assert_eq!(places[0], places[1], "{s:?}");
+            assert_eq!(bits(&y[0]), bits(&y[1]), "{s:?}");
             let g: Vec<f32> = (0..n).map(|i| i as f32 + 1.0).collect();
             let (mut set, mut added) = (vec![f32::NAN; x.len()], vec![0.0; x.len()]);
             max_backward(Exec::Serial, Write::Set, s, &g, &places[0], &mut set);
             max_backward(Exec::Serial, Write::Add, s, &g, &places[0], &mut added);
-            assert_eq!(set, added, "{image:?}");
+            assert_eq!(set, added, "{s:?}");
+        }
+        for image in [[4, 4], [5, 7], [2, 33], [32, 32]] {
+            let s = PoolShape { planes: 1, image, window: Window::square(2, 2, 0) };
+            check::<false>(s);
+            check::<true>(s);
+        }
+    }
+
+    #[test]
+    fn of_relu_is_relu_first() {
+        for (image, window) in [
+            ([8, 6], Window::square(2, 2, 0)),
+            ([7, 9], Window::square(2, 2, 0)),
+            ([6, 7], Window::square(3, 2, 1)),
+            ([5, 8], Window::square(3, 3, 0)),
+        ] {
+            let s = PoolShape { planes: 3, image, window };
+            let x = ties(s.planes * s.input_pixels());
+            let relu: Vec<f32> = x.iter().map(|x| if *x < 0.0 { 0.0 } else { *x }).collect();
+            let n = s.planes * s.output_pixels();
+            let (mut y, mut places) = ([vec![0.0; n], vec![0.0; n]], [vec![0; n], vec![0; n]]);
+            max_of_relu(Exec::Serial, s, &x, &mut y[0], &mut places[0]);
+            max(Exec::Serial, s, &relu, &mut y[1], &mut places[1]);
+            assert_eq!(bits(&y[0]), bits(&y[1]), "{s:?}");
+            assert_eq!(places[0], places[1], "{s:?}");
+            let g: Vec<f32> = (0..n).map(|i| i as f32 - 5.0).collect();
+            for write in [Write::Set, Write::Add] {
+                let mut dx = vec![1.0; x.len()];
+                max_of_relu_backward(Exec::Serial, write, s, [&g, &y[0]], &places[0], &mut dx);
+                let mut two = vec![0.0; x.len()];
+                max_backward(Exec::Serial, Write::Set, s, &g, &places[1], &mut two);
+                let start = if write == Write::Set { 0.0 } else { 1.0 };
+                for (e, (dx, (g, relu))) in dx.iter().zip(two.iter().zip(&relu)).enumerate() {
+                    let expected = start + if *relu > 0.0 { *g } else { g * relu };
+                    let same = *dx == expected || (dx.is_nan() && expected.is_nan());
+                    assert!(same, "{s:?}, element {e}: {dx}, not {expected}");
+                }
+            }
         }
     }
 

@@ -20,7 +20,7 @@ use wide::{f32x8, u32x8};
 /// e^x - 1, with the relative accuracy near 0 that the subtraction would lose.
 ///
 /// x = n ln 2 + r, then 2^n (e^r - 1) + (2^n - 1).
-#[inline]
+#[inline(always)]
 pub fn exp_m1(x: f32x8) -> f32x8 {
     // Below -30 the result rounds to -1; max and min return their second operand when one is NaN.
     let inside = c(88.0).fast_min(c(-30.0).fast_max(x));
@@ -38,7 +38,7 @@ pub fn exp_m1(x: f32x8) -> f32x8 {
 /// ln(1 + x) for every x, accurate near 0: ln(u) x / (u - 1) with u the rounded 1 + x (W. Kahan).
 ///
 /// NaN below -1, -inf at -1. [`ln_1p_unit`](crate::math::ln_1p_unit) is cheaper where 0 <= x <= 1 is known.
-#[inline]
+#[inline(always)]
 pub fn ln_1p(x: f32x8) -> f32x8 {
     let u = c(1.0) + x;
     let y = crate::math::ln(u) * (x / (u - c(1.0)));
@@ -48,7 +48,7 @@ pub fn ln_1p(x: f32x8) -> f32x8 {
 
 /// x^k for a constant k, as IEEE 754 `pow`: x^0 is 1 for every x, a negative base has a power for integer k
 /// only, and results below the smallest normal are 0.
-#[inline]
+#[inline(always)]
 pub fn pow(x: f32x8, k: f32) -> f32x8 {
     if k == 0.0 {
         return c(1.0);
@@ -78,7 +78,7 @@ pub fn pow(x: f32x8, k: f32) -> f32x8 {
 }
 
 /// The error function: x P(x^2) on |x| < 1, 1 - erfc(|x|) with the sign of x beyond.
-#[inline]
+#[inline(always)]
 pub fn erf(x: f32x8) -> f32x8 {
     let a = x.abs();
     // erf(x) / x in x^2, relative error 1.3e-9
@@ -99,7 +99,7 @@ pub fn erf(x: f32x8) -> f32x8 {
 }
 
 /// 1 - erf(x), with relative accuracy in the right tail.
-#[inline]
+#[inline(always)]
 pub fn erfc(x: f32x8) -> f32x8 {
     let tail = erfc_positive(x.abs());
     let right = x.abs().simd_le(c(0.5)).select(c(1.0) - erf(x), tail);
@@ -107,7 +107,7 @@ pub fn erfc(x: f32x8) -> f32x8 {
 }
 
 /// erfc(z) for z >= 0: t P(t) e^(-z^2) with t = 1 / (1 + z/2), relative error of the fit 2.2e-9.
-#[inline]
+#[inline(always)]
 fn erfc_positive(z: f32x8) -> f32x8 {
     // e^(-z^2) is 0 from here on, and infinity would make 0 times infinity.
     let z = c(12.0).fast_min(z);
@@ -115,7 +115,7 @@ fn erfc_positive(z: f32x8) -> f32x8 {
 }
 
 /// e^(z^2) erfc(z) for 0 <= z <= 12.
-#[inline]
+#[inline(always)]
 fn scaled_erfc(z: f32x8) -> f32x8 {
     let t = c(1.0) / z.mul_add(c(0.5), c(1.0));
     t * horner(
@@ -154,7 +154,7 @@ fn product_rest(a: f32x8, b: f32x8, p: f32x8) -> f32x8 {
 }
 
 /// e^(-z^2), with the rounding of the square put back: it would cost z^2 / 2 ulp.
-#[inline]
+#[inline(always)]
 fn exp_minus_square(z: f32x8) -> f32x8 {
     let square = z * z;
     let rest = product_rest(z, z, square);
@@ -164,7 +164,7 @@ fn exp_minus_square(z: f32x8) -> f32x8 {
 
 /// (Phi(x), x phi(x)): distribution of the standard normal, and its density times x; what GELU and its
 /// slope are made of. Both have their limits at +-inf.
-#[inline]
+#[inline(always)]
 pub fn normal_cdf(x: f32x8) -> (f32x8, f32x8) {
     let x = c(15.0).fast_min(c(-15.0).fast_max(x));
     // e^(-z^2) with z = |x| / sqrt 2: half the square of |x|, whose rounding is put back.

@@ -1,7 +1,7 @@
 //! The vectors of the register tiles: eight floats, or sixteen where the processor has them.
 //!
-//! The build is for AVX2, and `wide` fixes its instructions when it is compiled. The tiles of [`gemm`](crate::gemm) are generic over
-//! [`Vector`] instead and are compiled twice; [`cpu::level`](crate::cpu::level) says once per process which of them run. This is the only module with `std::arch` vectors.
+//! The build is for AVX2, and `wide` fixes its instructions when it is compiled. The tiles of [`gemm`](crate::gemm) and
+//! [`conv`](crate::conv) are generic over [`Vector`] instead and are compiled twice; [`cpu::level`](crate::cpu::level) says once per process which of them run. This is the only module with `std::arch` vectors.
 //!
 //! A lane is a chain of operations of its own, the same for every width, so the bits of a result do not depend on it.
 //!
@@ -81,10 +81,45 @@ unsafe impl Vector for f32x8 {
     }
 }
 
-#[cfg(target_arch = "x86_64")]
+// SAFETY: `[f32; 16]` is two times eight floats.
+unsafe impl Vector for [f32x8; 2] {
+    const LANES: usize = 16;
+
+    #[inline(always)]
+    unsafe fn splat(x: f32) -> Self {
+        [f32x8::splat(x); 2]
+    }
+
+    #[inline(always)]
+    unsafe fn load(p: *const f32) -> Self {
+        // SAFETY: the caller promises sixteen readable floats.
+        unsafe { [f32x8::load(p), f32x8::load(p.add(8))] }
+    }
+
+    #[inline(always)]
+    unsafe fn store(self, p: *mut f32) {
+        // SAFETY: the caller promises sixteen writable floats.
+        unsafe {
+            self[0].store(p);
+            self[1].store(p.add(8));
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn mul_add(self, x: Self, sum: Self) -> Self {
+        [f32x8::mul_add(self[0], x[0], sum[0]), f32x8::mul_add(self[1], x[1], sum[1])]
+    }
+
+    #[inline(always)]
+    unsafe fn add(self, x: Self) -> Self {
+        [self[0] + x[0], self[1] + x[1]]
+    }
+}
+
+#[cfg(all(target_arch = "x86_64", target_feature = "fma"))]
 pub(crate) use wide512::F32x16;
 
-#[cfg(target_arch = "x86_64")]
+#[cfg(all(target_arch = "x86_64", target_feature = "fma"))]
 mod wide512 {
     use super::Vector;
     use std::arch::x86_64::{

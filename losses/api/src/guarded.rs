@@ -24,20 +24,20 @@ impl BothLogs {
     ///
     /// With E = e^-|z| and D = 1 + E, the larger of x and y is (1 + e D) / D and the smaller (E + e D) / D.
     /// So one division serves all quotients, and only the smaller one takes a logarithm of wide range.
-    #[inline]
+    #[inline(always)]
     pub fn at<const GUARDED: bool>(z: f32x8, guard: f32x8) -> Self {
         Self::continued::<GUARDED>(z, Self::begin(z), guard)
     }
 
     /// E: where a loop begins all cells of a block before it continues the first, the long chain of operations of one cell does
     /// not hold up the others.
-    #[inline]
+    #[inline(always)]
     pub fn begin(z: f32x8) -> f32x8 {
         math::exp_sat(-z.abs())
     }
 
     /// [`at`](Self::at) from what [`begin`](Self::begin) found.
-    #[inline]
+    #[inline(always)]
     pub fn continued<const GUARDED: bool>(z: f32x8, e: f32x8, guard: f32x8) -> Self {
         let (right, ln_d) = (z.simd_ge(f32x8::splat(0.0)), math::ln_1p_unit(e));
         if !GUARDED {
@@ -63,7 +63,7 @@ impl BothLogs {
     }
 
     /// The derivative of a Lp + b Ln: p n (-a / x + b / y).
-    #[inline]
+    #[inline(always)]
     pub fn slope(&self, a: f32x8, b: f32x8) -> f32x8 {
         self.ratio * (b * self.x - a * self.y)
     }

@@ -9,7 +9,8 @@ use std::ops::Range;
 
 /// One entry of a loss, eight at a time.
 pub trait Pointwise {
-    /// Value and derivative with respect to the logit, before the reduction.
+    /// Value and derivative with respect to the logit, before the reduction. `#[inline(always)]`: as a call from the loop, Hill took 122
+    /// us for 1,024 x 80 cells instead of 114, SPLC 118 instead of 106.
     ///
     /// `target` holds -1 (negative), 0 (unknown) or 1 (positive); with [`evaluate_soft`] it holds
     /// probabilities.
@@ -25,7 +26,7 @@ pub trait ByClass {
 }
 
 impl<P: Pointwise> ByClass for P {
-    #[inline]
+    #[inline(always)]
     fn at(&self, _: usize, z: f32x8, target: f32x8) -> Entry {
         Pointwise::at(self, z, target)
     }
@@ -80,7 +81,7 @@ impl ClassVector {
     }
 
     /// The numbers of eight classes from `class` on, a multiple of 8.
-    #[inline]
+    #[inline(always)]
     pub fn at(&self, class: usize) -> f32x8 {
         f32x8::new(*self.lanes[class..].first_chunk().expect("padded to full vectors"))
     }
@@ -102,7 +103,7 @@ pub struct Entry {
 
 impl Entry {
     /// A loss without a logarithm to be postponed.
-    #[inline]
+    #[inline(always)]
     pub fn new(value: f32x8, slope: f32x8) -> Self {
         Self { value, factor: f32x8::splat(1.0), slope }
     }
@@ -118,7 +119,7 @@ pub trait Target: Copy {
 
 impl Target for Label {
     const PADDING: Self = Label::Unknown;
-    #[inline]
+    #[inline(always)]
     fn load(lanes: &[Self; 8]) -> f32x8 {
         f32x8::new(lanes.map(|l| f32::from(l as i8)))
     }
@@ -126,14 +127,14 @@ impl Target for Label {
 
 impl Target for f32 {
     const PADDING: Self = 0.0;
-    #[inline]
+    #[inline(always)]
     fn load(lanes: &[Self; 8]) -> f32x8 {
         f32x8::new(*lanes)
     }
 }
 
 /// The first eight targets as floats, or as many as there are and padding.
-#[inline]
+#[inline(always)]
 pub fn load_targets<T: Target>(targets: &[T]) -> f32x8 {
     match targets.first_chunk() {
         Some(full) => T::load(full),
@@ -295,7 +296,7 @@ pub fn sum<T: Target>(
 }
 
 /// The sum of eight lanes in f64.
-#[inline]
+#[inline(always)]
 pub fn lane_sum(x: f32x8) -> f64 {
     x.to_array().into_iter().map(f64::from).sum()
 }

@@ -18,7 +18,7 @@ pub trait Power: Copy {
 pub struct Whole<const G: u8>;
 
 impl<const G: u8> Power for Whole<G> {
-    #[inline]
+    #[inline(always)]
     fn of(self, u: f32x8) -> f32x8 {
         let mut power = f32x8::splat(1.0);
         for _ in 0..G {
@@ -27,12 +27,12 @@ impl<const G: u8> Power for Whole<G> {
         power
     }
 
-    #[inline]
+    #[inline(always)]
     fn exponent(self) -> f32x8 {
         f32x8::splat(f32::from(G))
     }
 
-    #[inline]
+    #[inline(always)]
     fn negligible(self) -> f32x8 {
         f32x8::splat(match G {
             0 => 1e-30,
@@ -61,17 +61,17 @@ impl Any {
 }
 
 impl Power for Any {
-    #[inline]
+    #[inline(always)]
     fn of(self, u: f32x8) -> f32x8 {
         math::exp(self.exponent * math::ln(u))
     }
 
-    #[inline]
+    #[inline(always)]
     fn exponent(self) -> f32x8 {
         self.exponent
     }
 
-    #[inline]
+    #[inline(always)]
     fn negligible(self) -> f32x8 {
         self.negligible
     }
@@ -111,7 +111,7 @@ pub use crate::with_power;
 ///
 /// For a negative u = sigma(s); for a positive u = sigma(-s), and the derivative with respect to s has the
 /// other sign.
-#[inline]
+#[inline(always)]
 pub fn focal(u: f32x8, rest: f32x8, neg_ln_rest: f32x8, power: impl Power) -> (f32x8, f32x8) {
     let weight = power.of(u);
     let slope = weight * (power.exponent() * rest).mul_add(neg_ln_rest, u);
@@ -121,7 +121,7 @@ pub fn focal(u: f32x8, rest: f32x8, neg_ln_rest: f32x8, power: impl Power) -> (f
 /// [`focal`] for logits that are multiplied before: value and slope are 0 where they would be below 1e-29. Products
 /// beneath the smallest normal float take processors a hundred cycles and more, and scaled logits have many (1024 x 80
 /// of them 923 us instead of 185).
-#[inline]
+#[inline(always)]
 pub fn focal_of_scaled(u: f32x8, rest: f32x8, neg_ln_rest: f32x8, power: impl Power) -> (f32x8, f32x8) {
     let (negligible, none) = (u.simd_lt(power.negligible()), f32x8::splat(0.0));
     let (value, slope) = focal(negligible.select(power.negligible(), u), rest, neg_ln_rest, power);

@@ -232,7 +232,7 @@ struct Kernel<const FULL: bool, P, N> {
 }
 
 impl<const FULL: bool, P: Power, N: Power> Pointwise for Kernel<FULL, P, N> {
-    #[inline]
+    #[inline(always)]
     fn at(&self, z: f32x8, l: f32x8) -> Entry {
         let (zero, one) = (f32x8::splat(0.0), f32x8::splat(1.0));
         let positive = l.simd_gt(zero);

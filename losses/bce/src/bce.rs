@@ -77,7 +77,7 @@ impl MultiLabelLoss for Bce {
 pub(crate) struct Known;
 
 impl Pointwise for Known {
-    #[inline]
+    #[inline(always)]
     fn at(&self, z: f32x8, l: f32x8) -> Entry {
         let m = l * z;
         let (zero, one) = (f32x8::splat(0.0), f32x8::splat(1.0));
@@ -94,7 +94,7 @@ impl Pointwise for Known {
 struct Soft;
 
 impl Pointwise for Soft {
-    #[inline]
+    #[inline(always)]
     fn at(&self, z: f32x8, y: f32x8) -> Entry {
         let one = f32x8::splat(1.0);
         let right = z.simd_ge(f32x8::splat(0.0));

@@ -93,7 +93,7 @@ struct Kernel {
 }
 
 impl Pointwise for Kernel {
-    #[inline]
+    #[inline(always)]
     fn at(&self, z: f32x8, l: f32x8) -> Entry {
         let log = math::logistic(z);
         let positive = l.simd_gt(f32x8::splat(0.0));

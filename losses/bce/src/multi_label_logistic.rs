@@ -67,7 +67,7 @@ impl MultiLabelLoss for MultiLabelLogistic {
 struct Smoothed(f32x8);
 
 impl Pointwise for Smoothed {
-    #[inline]
+    #[inline(always)]
     fn at(&self, z: f32x8, l: f32x8) -> Entry {
         let zero = f32x8::splat(0.0);
         let (wrong, right) = (self.0, f32x8::splat(1.0) - self.0);

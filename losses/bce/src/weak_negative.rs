@@ -90,7 +90,7 @@ struct Weighted {
 }
 
 impl Pointwise for Weighted {
-    #[inline]
+    #[inline(always)]
     fn at(&self, z: f32x8, l: f32x8) -> Entry {
         let log = math::logistic(z);
         let positive = l.simd_gt(f32x8::splat(0.0));

@@ -111,7 +111,7 @@ impl MultiLabelLoss for DropLoss {
 struct Kernel<'a>(&'a ClassVector);
 
 impl ByClass for Kernel<'_> {
-    #[inline]
+    #[inline(always)]
     fn at(&self, class: usize, z: f32x8, l: f32x8) -> Entry {
         let weight = self.0.at(class);
         let log = math::logistic(z);

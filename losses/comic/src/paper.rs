@@ -87,7 +87,7 @@ struct Kernel<'a> {
 }
 
 impl ByClass for Kernel<'_> {
-    #[inline]
+    #[inline(always)]
     fn at(&self, class: usize, z: f32x8, l: f32x8) -> Entry {
         let positive = l.simd_gt(f32x8::splat(0.0));
         let k = positive.select(self.exponents[0].at(class), self.exponents[1].at(class));

@@ -187,14 +187,14 @@ struct Kernel<A, B, C> {
 }
 
 impl<A: Power, B: Power, C: Power> Pointwise for &Kernel<A, B, C> {
-    #[inline]
+    #[inline(always)]
     fn at(&self, z: f32x8, l: f32x8) -> Entry {
         Pointwise::at(*self, z, l)
     }
 }
 
 impl<A: Power, B: Power, C: Power> Pointwise for Kernel<A, B, C> {
-    #[inline]
+    #[inline(always)]
     fn at(&self, z: f32x8, l: f32x8) -> Entry {
         let (zero, one) = (f32x8::splat(0.0), f32x8::splat(1.0));
         let (positive, negative) = (l.simd_eq(one), l.simd_lt(zero));

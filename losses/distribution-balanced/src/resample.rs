@@ -227,7 +227,7 @@ struct Kernel<'a, const REBALANCE: bool, P> {
 }
 
 impl<const REBALANCE: bool, P: Power> ByClass for Kernel<'_, REBALANCE, P> {
-    #[inline]
+    #[inline(always)]
     fn at(&self, class: usize, z: f32x8, l: f32x8) -> Entry {
         let mut weight = self.weight.at(class);
         if REBALANCE {

@@ -117,7 +117,7 @@ impl<const GUARDED: bool> Kernel<GUARDED> {
 }
 
 impl<const GUARDED: bool> Pointwise for Kernel<GUARDED> {
-    #[inline]
+    #[inline(always)]
     fn at(&self, z: f32x8, target: f32x8) -> Entry {
         let (zero, one) = (f32x8::splat(0.0), f32x8::splat(1.0));
         let logs = BothLogs::at::<GUARDED>(z, self.guard);

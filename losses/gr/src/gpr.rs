@@ -305,7 +305,7 @@ impl MultiLabelLoss for Gpr {
 struct Probability;
 
 impl Pointwise for Probability {
-    #[inline]
+    #[inline(always)]
     fn at(&self, z: f32x8, _: f32x8) -> Entry {
         let (p, n) = math::sigmoid_pair(z);
         Entry::new(p, p * n)
@@ -327,7 +327,7 @@ struct Terms {
 struct Kernel<const LINEAR: bool>(Terms);
 
 impl<const LINEAR: bool> Pointwise for Kernel<LINEAR> {
-    #[inline]
+    #[inline(always)]
     fn at(&self, z: f32x8, l: f32x8) -> Entry {
         let Terms { robust, cut, guard, rho, most, least, pull } = &self.0;
         let (zero, one) = (f32x8::splat(0.0), f32x8::splat(1.0));

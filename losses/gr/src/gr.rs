@@ -252,7 +252,7 @@ struct Kernel<const LINEAR: bool> {
 }
 
 impl<const LINEAR: bool> Pointwise for Kernel<LINEAR> {
-    #[inline]
+    #[inline(always)]
     fn at(&self, z: f32x8, l: f32x8) -> Entry {
         let (zero, guard) = (f32x8::splat(0.0), self.guard);
         let log = math::logistic(z);

@@ -130,7 +130,7 @@ struct Kernel {
 }
 
 impl Pointwise for Kernel {
-    #[inline]
+    #[inline(always)]
     fn at(&self, z: f32x8, l: f32x8) -> Entry {
         let (zero, c) = (f32x8::splat(0.0), f32x8::splat);
         let log = math::logistic(z);

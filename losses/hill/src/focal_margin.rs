@@ -93,7 +93,7 @@ struct Kernel<P> {
 }
 
 impl<P: Power> Pointwise for Kernel<P> {
-    #[inline]
+    #[inline(always)]
     fn at(&self, z: f32x8, l: f32x8) -> Entry {
         let positive = l.simd_gt(f32x8::splat(0.0));
         // A positive at s is a negative at -s with the slope turned round.

@@ -109,7 +109,7 @@ struct Kernel<P> {
 }
 
 impl<P: Power> Pointwise for Kernel<P> {
-    #[inline]
+    #[inline(always)]
     fn at(&self, z: f32x8, l: f32x8) -> Entry {
         let positive = l.simd_gt(f32x8::splat(0.0));
         // One exponential serves both cases: positives are shifted before it.

@@ -167,7 +167,7 @@ struct Kernel<P> {
 }
 
 impl<P: Power> Pointwise for Kernel<P> {
-    #[inline]
+    #[inline(always)]
     fn at(&self, z: f32x8, l: f32x8) -> Entry {
         let zero = f32x8::splat(0.0);
         let observed = l.simd_gt(zero);

@@ -360,7 +360,7 @@ impl<const FLIP: bool> Kernel<FLIP> {
 }
 
 impl<const FLIP: bool> Pointwise for Kernel<FLIP> {
-    #[inline]
+    #[inline(always)]
     fn at(&self, z: f32x8, l: f32x8) -> Entry {
         let (zero, one) = (f32x8::splat(0.0), f32x8::splat(1.0));
         let rejected = (l.simd_eq(zero) & z.simd_ge(self.theta)) | self.nothing.simd_gt(zero);

@@ -79,7 +79,7 @@ struct Cell<const GUARDED: bool> {
 }
 
 impl<const GUARDED: bool> Pointwise for Cell<GUARDED> {
-    #[inline]
+    #[inline(always)]
     fn at(&self, z: f32x8, label: f32x8) -> Entry {
         let rest = absent::<GUARDED>(z, self.guard, self.entropy);
         let positive = label.simd_gt(f32x8::splat(0.0));

@@ -176,7 +176,7 @@ struct Cell<'a, const GUARDED: bool> {
 }
 
 impl<const GUARDED: bool> ByClass for Cell<'_, GUARDED> {
-    #[inline]
+    #[inline(always)]
     fn at(&self, class: usize, z: f32x8, label: f32x8) -> Entry {
         let (seen, rest) = (present::<GUARDED>(z, self.guard), absent::<GUARDED>(z, self.guard, false));
         let (yes, no) = (self.presence.at(class), self.absence.at(class));
@@ -194,7 +194,7 @@ struct Background<const GUARDED: bool> {
 }
 
 impl<const GUARDED: bool> Pointwise for Background<GUARDED> {
-    #[inline]
+    #[inline(always)]
     fn at(&self, z: f32x8, _: f32x8) -> Entry {
         absent::<GUARDED>(z, self.guard, false)
     }

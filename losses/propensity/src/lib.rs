@@ -231,7 +231,7 @@ struct Kernel<'a, const UNBIASED: bool, const HINGE: bool> {
 }
 
 impl<const UNBIASED: bool, const HINGE: bool> ByClass for Kernel<'_, UNBIASED, HINGE> {
-    #[inline]
+    #[inline(always)]
     fn at(&self, class: usize, z: f32x8, l: f32x8) -> Entry {
         let (zero, one) = (f32x8::splat(0.0), f32x8::splat(1.0));
         let positive = l.simd_gt(zero);

@@ -190,7 +190,7 @@ impl LabelDistribution {
 struct AssumeNegative;
 
 impl Pointwise for AssumeNegative {
-    #[inline]
+    #[inline(always)]
     fn at(&self, z: f32x8, label: f32x8) -> Entry {
         let l = math::logistic(z);
         let positive = label.simd_gt(f32x8::splat(0.0));

@@ -98,7 +98,7 @@ struct Shifted {
 }
 
 impl Pointwise for Shifted {
-    #[inline]
+    #[inline(always)]
     fn at(&self, z: f32x8, l: f32x8) -> Entry {
         let zero = f32x8::splat(0.0);
         let (log, shifted) = (math::logistic(z), math::logistic(z + self.shift));

@@ -86,7 +86,7 @@ impl Targets {
         Self { mu: lanes(mu), positive: lanes(1.0 - mu), unknown: lanes((1.0 - mu) * p) }
     }
 
-    #[inline]
+    #[inline(always)]
     fn at(&self, label: f32x8, d1: f32x8) -> f32x8 {
         let zero = f32x8::splat(0.0);
         let known = label.simd_gt(zero).select(self.positive, self.unknown);

@@ -130,7 +130,7 @@ impl MultiLabelLoss for Epr {
 struct Probability;
 
 impl Pointwise for Probability {
-    #[inline]
+    #[inline(always)]
     fn at(&self, z: f32x8, _: f32x8) -> Entry {
         let (p, n) = math::sigmoid_pair(z);
         Entry::new(p, p * n)
@@ -144,7 +144,7 @@ struct Regularised<const GUARDED: bool> {
 }
 
 impl<const GUARDED: bool> Pointwise for Regularised<GUARDED> {
-    #[inline]
+    #[inline(always)]
     fn at(&self, z: f32x8, l: f32x8) -> Entry {
         let (entry, dp) = self.observed.with_slope_of_p(z, l);
         Entry { slope: self.slope.mul_add(dp, entry.slope), ..entry }

@@ -248,7 +248,7 @@ impl ByLabel {
         Self { positive: lanes(w.positive), negative: lanes(w.negative), unknown: lanes(w.unknown) }
     }
 
-    #[inline]
+    #[inline(always)]
     fn at(&self, l: f32x8) -> f32x8 {
         let zero = f32x8::splat(0.0);
         l.simd_gt(zero).select(self.positive, l.simd_lt(zero).select(self.negative, self.unknown))
@@ -290,7 +290,7 @@ impl<const GUARDED: bool> OneLog<GUARDED> {
 }
 
 impl<const GUARDED: bool> Pointwise for OneLog<GUARDED> {
-    #[inline]
+    #[inline(always)]
     fn at(&self, z: f32x8, l: f32x8) -> Entry {
         self.with_slope_of_p(z, l).0
     }
@@ -310,7 +310,7 @@ impl<const GUARDED: bool> TwoLogs<GUARDED> {
 }
 
 impl<const GUARDED: bool> Pointwise for TwoLogs<GUARDED> {
-    #[inline]
+    #[inline(always)]
     fn at(&self, z: f32x8, l: f32x8) -> Entry {
         let (a, b) = (self.lp.at(l), self.ln.at(l));
         let logs = BothLogs::at::<GUARDED>(z, self.guard);

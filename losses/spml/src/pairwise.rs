@@ -92,7 +92,7 @@ struct Row {
 }
 
 impl Pointwise for Row {
-    #[inline]
+    #[inline(always)]
     fn at(&self, z: f32x8, l: f32x8) -> Entry {
         let (p, n) = math::sigmoid_pair(z);
         let positive = l.simd_gt(f32x8::splat(0.0));

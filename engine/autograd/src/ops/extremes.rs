@@ -238,6 +238,7 @@ fn no_pointwise_operation_is_left_out() {
         "conv2d",
         "linear",
         "max_pool2d",
+        "relu_max_pool2d",
         "avg_pool2d",
         "global_avg_pool",
         "cross_entropy",

@@ -201,6 +201,7 @@ table! {
     L2Normalize(l2_normalize::L2Normalize),
     Conv2d(conv2d::Conv2d),
     MaxPool2d(pool2d::MaxPool2d),
+    ReluMaxPool2d(pool2d::ReluMaxPool2d),
     AvgPool2d(pool2d::AvgPool2d),
     GlobalAvgPool(pool2d::GlobalAvgPool),
     CrossEntropy(cross_entropy::CrossEntropy),

@@ -14,6 +14,13 @@ pub(crate) struct MaxPool2d {
     window: Window,
 }
 
+/// The largest element of max(x, 0) under each window.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ReluMaxPool2d {
+    x: NodeId,
+    window: Window,
+}
+
 /// The mean under each window.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct AvgPool2d {
@@ -40,6 +47,29 @@ impl Tape {
         let shape = pooled(MaxPool2d::NAME, self.shape(x), window);
         let op = MaxPool2d { x: self.id(x, MaxPool2d::NAME), window };
         self.record(Op::MaxPool2d(op), shape)
+    }
+
+    /// [`max_pool2d`](Self::max_pool2d) of [`relu`](Self::relu), with the same numbers and gradients: neither max(x, 0) nor its
+    /// gradient is kept, two passes over the images each way.
+    ///
+    /// # Panics
+    /// As for `max_pool2d`.
+    ///
+    /// ```
+    /// use lacuna_engine::{Tape, Tensor, Window};
+    /// let mut tape = Tape::new();
+    /// let x = tape.param("x", Tensor::new([1, 1, 2, 4], vec![1.0, -2.0, -3.0, -4.0, 8.0, 7.0, -6.0, -5.0]));
+    /// tape.seal();
+    /// let y = tape.relu_max_pool2d(x, Window::square(2, 2, 0));
+    /// assert_eq!(tape.value(y), [8.0, 0.0]);
+    /// tape.backward_from(y, &[1.0, 1.0]);
+    /// assert_eq!(tape.grad(x), Some(&[0.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0][..]));
+    /// ```
+    #[track_caller]
+    pub fn relu_max_pool2d(&mut self, x: Var, window: Window) -> Var {
+        let shape = pooled(ReluMaxPool2d::NAME, self.shape(x), window);
+        let op = ReluMaxPool2d { x: self.id(x, ReluMaxPool2d::NAME), window };
+        self.record(Op::ReluMaxPool2d(op), shape)
     }
 
     /// The mean under each window, in the shape of [`max_pool2d`](Self::max_pool2d). Padding counts as zeros if
@@ -128,6 +158,39 @@ impl Operation for MaxPool2d {
     #[cfg(test)]
     fn cases() -> Vec<crate::gradcheck::Case> {
         cases(|t, x, window| t.max_pool2d(x, window))
+    }
+}
+
+impl Operation for ReluMaxPool2d {
+    const NAME: &'static str = "relu_max_pool2d";
+    const DOC: &'static str = "largest element of max(x, 0) under each window";
+
+    fn inputs(&self) -> Inputs {
+        Inputs::new([self.x])
+    }
+
+    /// Keeps the place of each maximum in its plane.
+    fn forward(&self, f: Forward<'_>) {
+        let s = sizes(Self::NAME, f.values.shape(self.x), self.window);
+        f.indices.resize(f.out.len(), 0);
+        pool::max_of_relu(f.exec, s, f.values.of(self.x), f.out, f.indices);
+    }
+
+    fn backward(&self, b: &mut Backward<'_>) {
+        let s = sizes(Self::NAME, b.shape_of(self.x), self.window);
+        let (exec, g, y, places) = (b.exec, b.g, b.y, b.indices);
+        b.give(self.x, |write, dx| pool::max_of_relu_backward(exec, write, s, [g, y], places, dx));
+    }
+
+    fn reference<R: Real>(&self, r: &Reference<'_, R>) -> Vec<R> {
+        let (x, s) = (r.x(self.x), sizes(Self::NAME, r.shape_of(self.x), self.window));
+        let largest = |w: Vec<usize>| w.iter().fold(R::zero(), |m, e| m.max(x[*e]));
+        windows(s).map(largest).collect()
+    }
+
+    #[cfg(test)]
+    fn cases() -> Vec<crate::gradcheck::Case> {
+        cases(|t, x, window| t.relu_max_pool2d(x, window))
     }
 }
 

@@ -133,3 +133,48 @@ fn an_infinity_reaches_only_what_sees_it() {
     assert!(!y[0].is_finite() && y[1..].iter().all(|y| y.is_finite()), "{y:?}");
     assert!(!dw[0].is_finite() && dw[1..].iter().all(|w| w.is_finite()), "{dw:?}");
 }
+
+/// Every product has the same bits with vectors of eight and of sixteen floats.
+#[cfg(all(target_feature = "fma", target_arch = "x86_64"))]
+#[test]
+fn wide_vectors_do_not_change_a_bit() {
+    if !is_x86_feature_detected!("avx512f") {
+        println!("skipped: this processor does not have AVX-512");
+        return;
+    }
+    let draws = noise(9 * 150, 11);
+    let random = |i: usize| {
+        let size = |j: usize, most: f32| 1 + ((draws[9 * i + j] + 0.5) * most) as usize;
+        let groups = size(0, 3.0);
+        let (channels, outputs) = (groups * size(1, 7.0), groups * size(2, 25.0));
+        let window = Window {
+            kernel: [size(3, 4.0) as u32, size(4, 4.0) as u32],
+            stride: [size(5, 2.0) as u32; 2],
+            padding: [(size(6, 3.0) - 1) as u32; 2],
+        };
+        ConvShape {
+            images: 2,
+            channels,
+            image: [4 + size(7, 9.0), 4 + size(8, 20.0)],
+            outputs,
+            window,
+            groups,
+        }
+    };
+    for s in shapes().into_iter().chain((0..150).map(random)) {
+        let outputs = s.images * s.outputs * s.output_pixels();
+        let (x, w) = (noise(s.images * s.channels * s.input_pixels(), 1), noise(s.outputs * s.depth(), 2));
+        let (b, g) = (noise(s.outputs, 3), noise(outputs, 4));
+        let run = |level| {
+            let how = How { exec: Exec::Serial, level };
+            let (mut y, mut dx, mut dw) = (vec![0.5; outputs], vec![0.5; x.len()], vec![0.5; w.len()]);
+            forward_with(how, s, &x, &w, Some(&b), &mut y);
+            backward_input_with(how, Write::Add, s, &g, &w, &mut dx);
+            backward_weight_with(how, Write::Set, s, &g, &x, &mut dw);
+            [y, dx, dw].concat().into_iter().map(f32::to_bits).collect::<Vec<u32>>()
+        };
+        let eight = run(Level::Built);
+        assert!(eight == run(Level::Avx512), "{s:?}");
+        assert!(eight == run(Level::Avx512InHalves), "{s:?}");
+    }
+}
