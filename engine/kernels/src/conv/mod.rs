@@ -12,7 +12,7 @@
 //! ```
 //!
 //! Every element is one chain of sums whose order depends on the shape alone. Threads take whole images
-//! (forward, input gradient) or blocks of rows of dw^T, so they write disjoint numbers.
+//! (forward, input gradient) or blocks of rows of dw^T, as many as there are threads, so they write disjoint numbers.
 
 mod panel;
 mod tile;
@@ -297,6 +297,9 @@ fn scatter_panels(how: How, write: Write, s: ConvShape, g: &[f32], w: &[f32], dx
     });
 }
 
+/// Fewest rows of dw^T of a task.
+const TASK_ROWS: usize = 12;
+
 /// Panels between two visits of dw^T: 128 pixels, so that the visits cost a few percent.
 const PANELS: usize = 8;
 
@@ -312,11 +315,10 @@ fn backward_weight_with(how: How, write: Write, s: ConvShape, g: &[f32], x: &[f3
     s.check(x.len(), dw.len(), g.len());
     let (depth, outputs) = (s.depth(), s.group_outputs());
     let lanes = outputs.next_multiple_of(LANES);
-    // Each task transposes all of g, so there are few of them.
+    // Each task transposes all of g, so there are no more of them than threads. A row of dw^T is one chain of sums whoever computes it.
     let tasks = match how.exec {
         Exec::Serial => 1,
-        Exec::Rayon if depth < 96 => 2,
-        Exec::Rayon => 4,
+        Exec::Rayon => rayon::current_num_threads().min(depth / TASK_ROWS).max(1),
     };
     let rows = depth.div_ceil(tasks);
     with_scratch(&SHARED, depth * lanes, |sums| {
