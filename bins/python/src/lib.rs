@@ -4,12 +4,14 @@
 //! and back. Nothing is computed here.
 
 mod arrays;
+mod audit;
 mod cpu;
 mod errors;
 mod fit;
 mod losses;
 mod masks;
 mod metrics;
+mod read;
 mod work;
 
 use pyo3::prelude::*;
@@ -21,6 +23,8 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(cpu::simd, module)?)?;
     losses::register(module)?;
     fit::register(module)?;
+    audit::register(module)?;
+    read::register(module)?;
     masks::register(module)?;
     metrics::register(module)
 }
