@@ -5,7 +5,8 @@ use crate::errors::{Answer, refuse};
 use crate::work;
 use lacuna::read::Strings;
 use lacuna::{
-    FeatureSource, Features, Fit, Head, LabelSource, Model as Trained, Named, ObservedLabels, TrainError,
+    FeatureSource, Features, Fit, Head, LabelSource, MlpSpec, Model as Trained, Named, ObservedLabels,
+    TrainError,
 };
 use numpy::{PyArray2, PyReadonlyArray2};
 use pyo3::prelude::*;
@@ -234,10 +235,19 @@ impl Model {
         self.0.features()
     }
 
-    /// The head, as it is written on the command line.
+    /// The head, as it is written on the command line; in words where that has no form for it.
     #[getter]
     fn head(&self) -> String {
-        self.0.head().to_string()
+        let listed = |sizes: &[usize]| sizes.iter().map(usize::to_string).collect::<Vec<_>>().join(",");
+        match self.0.head() {
+            Head::Linear => "linear".to_string(),
+            Head::Cosine => "cosine".to_string(),
+            Head::Mlp(spec) if *spec == MlpSpec::plain(spec.hidden.clone()) => {
+                format!("mlp:{}", listed(&spec.hidden))
+            }
+            Head::Cnn(spec) => format!("cnn:{}", listed(&spec.channels)),
+            other => other.to_string(),
+        }
     }
 
     /// Name of the loss that was trained.

@@ -7,6 +7,7 @@ from a small class with ``get_params`` and ``set_params``, so that it works with
 from __future__ import annotations
 
 import copyreg
+import inspect
 import os
 import tempfile
 import warnings
@@ -19,7 +20,7 @@ from numpy.typing import NDArray
 from . import _native
 from ._arrays import column_names, features, picture
 from ._errors import DataError
-from ._labels import label_codes
+from ._labels import is_stated, label_codes
 from ._progress import Shown
 from .metrics import average_precision_score
 
@@ -31,7 +32,6 @@ try:
     _SKLEARN = True
 except ImportError:
     _SKLEARN = False
-    import inspect
 
     class NotFittedError(ValueError, AttributeError):  # type: ignore[no-redef]
         """The estimator was not fitted."""
@@ -42,13 +42,9 @@ except ImportError:
     class BaseEstimator:  # type: ignore[no-redef]
         """What is needed of scikit-learn's class where it is not installed."""
 
-        def get_params(self, deep: bool = True) -> dict[str, Any]:
-            """The arguments of the constructor."""
-            return {name: getattr(self, name) for name in inspect.signature(type(self)).parameters}
-
         def set_params(self, **params: Any) -> Any:
             """Changes arguments of the constructor."""
-            known = self.get_params()
+            known = list(inspect.signature(type(self)).parameters)
             for name, value in params.items():
                 if name not in known:
                     raise DataError(f"Invalid parameter {name!r}; there are {', '.join(known)}")
@@ -76,10 +72,26 @@ def _reduced(model: _native.Model) -> tuple[Any, tuple[dict[str, bytes]]]:
 copyreg.pickle(_native.Model, _reduced)  # type: ignore[arg-type]
 
 
+class _Argument:
+    """An argument of the constructor that is no attribute of the object.
+
+    scikit-learn takes an estimator with an attribute ``transform`` for a transformer, whatever the attribute is.
+    """
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    def __get__(self, instance: Any, owner: type | None = None) -> Any:
+        raise AttributeError(f"{self.name!r} is an argument of the constructor: get_params()[{self.name!r}]", name=self.name)
+
+    def __set__(self, instance: Any, value: Any) -> None:
+        vars(instance)[self.name] = value
+
+
 class MissingLabelClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     """A multi-label classifier on features whose labels may be unknown.
 
-    ``Y`` is rows x classes: 1 positive, 0 negative, and NaN (or None) unknown. Another value of unknown cells is stated with
+    ``y`` is rows x classes: 1 positive, 0 negative, and NaN (or None) unknown. Another value of unknown cells is stated with
     ``unknown``, and never guessed: ``unknown=-1`` for labels of 1, 0 and -1, ``unknown=0`` where only positives are labelled. With
     ``unknown=0`` a negative is -1.
 
@@ -126,6 +138,8 @@ class MissingLabelClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mi
     (200, 3)
     """
 
+    transform = _Argument()
+
     def __init__(
         self,
         loss: str = "auto",
@@ -157,12 +171,18 @@ class MissingLabelClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mi
         self.weight_decay = weight_decay
         self.progress = progress
 
-    def fit(self, X: Any, Y: Any) -> MissingLabelClassifier:
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """The arguments of the constructor."""
+        return {name: vars(self)[name] for name in inspect.signature(type(self)).parameters}
+
+    def fit(self, X: Any, y: Any) -> MissingLabelClassifier:
         """Trains on rows x features and rows x classes. Ctrl-C stops it."""
-        if Y is None:
+        if y is None:
             raise DataError(f"{type(self).__name__} requires y to be passed, but the target y is None")
         x, image = self._rows(X, reset=True)
-        codes, names = self._labels(Y)
+        codes, names = self._labels(y, fitting=True)
+        if len(x) == 1 and len(codes) == 1:
+            raise DataError("1 sample: at least two rows are needed to learn from")
         settings = self._settings()
         with Shown(self.progress) as progress:
             model = _native.fit(
@@ -170,10 +190,10 @@ class MissingLabelClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mi
             )
         return self._fitted(model)
 
-    def explain(self, X: Any, Y: Any) -> list[str]:
+    def explain(self, X: Any, y: Any) -> list[str]:
         """What would be chosen for these data and why, one sentence each, without the training that follows."""
         rows, image = picture(X)
-        codes, _ = self._labels(Y)
+        codes, _ = self._labels(y)
         return _native.explain(self._settings(), features(rows), codes, image=image, threads=self.threads)
 
     def predict_proba(self, X: Any) -> NDArray[np.float32]:
@@ -191,14 +211,14 @@ class MissingLabelClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mi
         found: NDArray[np.int64] = (self.model_.decide(x) > 0).astype(np.int64)
         return found
 
-    def score(self, X: Any, Y: Any) -> float:
+    def score(self, X: Any, y: Any) -> float:
         """Mean average precision over the known cells of the classes with a known positive, from 0 to 1.
 
         Where no negative is known every ranking is perfect; unknown cells then count as negatives, which a warning says: every missing
         label counts against the head, and the number is too low.
         """
         logits = self.decision_function(X)
-        codes, _ = self._labels(Y)
+        codes, _ = self._labels(y)
         if not (codes < 0).any() and (codes == 0).any():
             warnings.warn(
                 "no negative is known: unknown cells count as negatives, so that every missing label counts against the head and the "
@@ -210,7 +230,7 @@ class MissingLabelClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mi
         labels = np.where(codes == 0, np.nan, (codes > 0).astype(np.float32))
         return float(average_precision_score(labels, logits, empty_class="skip"))
 
-    def choose_thresholds(self, X: Any, Y: Any, goal: str = "f1", *, least: int = 5) -> MissingLabelClassifier:
+    def choose_thresholds(self, X: Any, y: Any, goal: str = "f1", *, least: int = 5) -> MissingLabelClassifier:
         """Chooses the thresholds of :meth:`predict` on the known cells of rows that did not train.
 
         ``goal``: 'f1', 'f-beta:B', 'precision:P', 'recall:R' or 'cardinality'. A class with fewer than ``least`` known positives or
@@ -218,7 +238,7 @@ class MissingLabelClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mi
         """
         self._check_fitted()
         x, _ = self._rows(X, reset=False)
-        codes, _ = self._labels(Y)
+        codes, _ = self._labels(y)
         self.model_, self.threshold_notes_ = self.model_.with_thresholds(x, codes, goal, least)
         return self
 
@@ -235,12 +255,12 @@ class MissingLabelClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mi
         self.model_.save(os.fspath(folder), replace)
 
     def _settings(self) -> _native.Settings:
-        transform = None if self.transform in ("auto", None) else self.transform
+        transform = vars(self)["transform"]
         return _native.Settings(
             self.loss,
             head=self.head,
             params=self.loss_params,
-            transform=transform,
+            transform=None if transform in ("auto", None) else transform,
             validation=float(self.validation),
             epochs=self.epochs,
             batch=self.batch,
@@ -249,16 +269,22 @@ class MissingLabelClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mi
             seed=self.seed,
         )
 
-    def _labels(self, Y: Any) -> tuple[NDArray[np.int8], list[str] | None]:
-        codes = label_codes(Y, self.unknown, what="Y")
-        if codes.shape[1] > 2 and codes.all() and ((codes > 0).sum(1) <= 1).all():
+    def _labels(self, y: Any, *, fitting: bool = False) -> tuple[NDArray[np.int8], list[str] | None]:
+        codes = label_codes(y, self.unknown, what="y")
+        if fitting and is_stated(self.unknown) and codes.all():
+            warnings.warn(
+                f"unknown={self.unknown} was stated, and no cell is {self.unknown}: every label counts as known",
+                UserWarning,
+                stacklevel=3,
+            )
+        if fitting and codes.shape[1] > 2 and codes.all() and ((codes > 0).sum(1) <= 1).all():
             warnings.warn(
                 "every cell is known and no row has more than one positive, which is what incomplete labels look like: if 0 means that "
                 "nobody looked, say unknown=0",
                 UserWarning,
                 stacklevel=3,
             )
-        return codes, column_names(Y)
+        return codes, column_names(y)
 
     def _rows(self, X: Any, *, reset: bool) -> tuple[NDArray[np.float32], list[int] | None]:
         X, image = picture(X)

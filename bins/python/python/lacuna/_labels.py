@@ -13,9 +13,9 @@ from ._errors import DataError
 Codes = NDArray[np.int8]
 
 
-def _is_missing(unknown: Any) -> bool:
-    """Whether unknown cells are NaN, None or NA."""
-    return unknown is None or (isinstance(unknown, numbers.Real) and float(unknown) != float(unknown))
+def is_stated(unknown: Any) -> bool:
+    """Whether the value of unknown cells is a number, and not NaN or None."""
+    return not (unknown is None or (isinstance(unknown, numbers.Real) and float(unknown) != float(unknown)))
 
 
 def dense(y: Any) -> NDArray[Any]:
@@ -36,17 +36,14 @@ def label_codes(y: Any, unknown: Any = np.nan, *, what: str = "labels") -> Codes
     """
     cells = dense(y)
     if cells.ndim != 2:
-        raise DataError(
-            f"{what}: expected a matrix of rows x classes, found an array of shape {cells.shape}; "
-            "Reshape your data: y.reshape(-1, 1) is one class"
-        )
+        raise DataError(_not_a_matrix(cells, what))
     if np.iscomplexobj(cells):
         raise DataError(f"Complex data not supported: {what} are 1, 0 and a value for unknown cells")
     if cells.dtype.kind in "OSUT":
         cells = _numbers(cells, what)
     codes = np.zeros(cells.shape, np.int8)
     missing = cells != cells
-    stated = not _is_missing(unknown)
+    stated = is_stated(unknown)
     if stated:
         if not isinstance(unknown, numbers.Real):
             raise DataError(f"unknown={unknown!r}: expected NaN, None or a number")
@@ -66,8 +63,20 @@ def label_codes(y: Any, unknown: Any = np.nan, *, what: str = "labels") -> Codes
     if other.any():
         expected = f"1, {negative} and {unknown if stated else 'NaN'} for unknown"
         hint = "" if stated else "; another value of unknown cells is stated with unknown=..."
-        _refuse(other, cells, what, f"expected {expected}{hint}")
+        continuous = cells.dtype.kind == "f" and (np.floor(cells[other]) != cells[other]).any()
+        kind = "Unknown label type: continuous; " if continuous else ""
+        _refuse(other, cells, what, f"{kind}expected {expected}{hint}")
     return codes
+
+
+def _not_a_matrix(cells: NDArray[Any], what: str) -> str:
+    start = f"Unknown label type: {what} is an array of shape {cells.shape}, and a matrix of rows x classes is needed"
+    if cells.ndim == 1 and len(set(cells.tolist())) > 2:
+        return (
+            f"{start}. Only binary classification is supported, of each class by itself: where classes exclude each other, "
+            "sklearn.preprocessing.label_binarize(y, classes=...) makes a matrix of them"
+        )
+    return f"{start}. Reshape your data: {what}.reshape(-1, 1) is one class"
 
 
 def _refuse(wrong: NDArray[np.bool_], cells: NDArray[Any], what: str, why: str) -> None:
@@ -95,7 +104,7 @@ def _numbers(cells: NDArray[Any], what: str) -> NDArray[np.float64]:
 def from_codes(codes: Codes, unknown: Any = np.nan) -> NDArray[np.float32]:
     """Codes as 1, 0 and the value of unknown cells."""
     cells = np.where(codes > 0, np.float32(1), np.float32(0))
-    if _is_missing(unknown):
+    if not is_stated(unknown):
         cells[codes == 0] = np.nan
     else:
         cells[codes == 0] = unknown
