@@ -1,6 +1,7 @@
 //! Errors of the library as exceptions, with the same sentences.
 
-use lacuna::FormatError;
+use lacuna::{FormatError, ModelError};
+use lacuna_source::SourceError;
 use pyo3::prelude::*;
 use std::error::Error;
 use std::io::ErrorKind;
@@ -26,8 +27,7 @@ impl<E: Error + 'static> From<E> for Refused {
             if !sentence.contains(&text) {
                 sentence = format!("{sentence}: {text}");
             }
-            file |= matches!(error.downcast_ref(), Some(FormatError::Io { source, .. }) if source.kind() != ErrorKind::InvalidData);
-            file |= matches!(error.downcast_ref(), Some(FormatError::Exists { .. }));
+            file |= of_file(error);
             cause = error.source();
         }
         Self(if file { FileError::new_err(sentence) } else { DataError::new_err(sentence) })
@@ -48,4 +48,22 @@ pub(crate) fn raised(error: PyErr) -> Refused {
 /// A sentence of ours.
 pub(crate) fn refuse(sentence: impl Into<String>) -> Refused {
     Refused(DataError::new_err(sentence.into()))
+}
+
+/// Whether an error is about a file that cannot be opened, read or written, and not about what is in it.
+fn of_file(error: &(dyn Error + 'static)) -> bool {
+    // An error that passes another one on has the other's sentence, and not the other as its cause.
+    let format = error.downcast_ref::<FormatError>().or_else(|| match error.downcast_ref()? {
+        ModelError::Format(format) => Some(format),
+        _ => None,
+    });
+    let format = format.or_else(|| match error.downcast_ref()? {
+        SourceError::Format(format) => Some(format),
+        _ => None,
+    });
+    match format {
+        Some(FormatError::Io { source, .. }) => source.kind() != ErrorKind::InvalidData,
+        Some(FormatError::Exists { .. }) => true,
+        _ => matches!(error.downcast_ref(), Some(SourceError::Nothing { .. })),
+    }
 }

@@ -69,7 +69,7 @@ def test_answers_certify_a_list(drawn):
     again = lacuna.Report(x, y).ask(60, stored=report.answers)
     assert again.certificate() == report.certificate()
     assert any("at most 10 % are wrong" in sentence for sentence in report.sentences)
-    with pytest.raises(lacuna.DataError, match="unknown answer 'perhaps'"):
+    with pytest.raises(lacuna.DataError, match='unknown answer "perhaps"'):
         again.undo()
         again.answer("perhaps")
     assert len(report.estimates()) >= 1

@@ -36,7 +36,9 @@ def test_heads_are_the_same_bytes(program, drawn, tmp_path, settings, options):
         program, "train", "--features", tmp_path / "x.npy", "--labels", tmp_path / "y.npy", "--label-convention", "csl",
         "--out", tmp_path / "program", *options,
     )  # fmt: skip
-    found = lacuna.MissingLabelClassifier(**settings).fit(x, y)
+    # The program numbers classes without names as "class 0"; here the columns of a frame are the names.
+    frame = pytest.importorskip("pandas").DataFrame(y, columns=[f"class {c}" for c in range(3)])
+    found = lacuna.MissingLabelClassifier(**settings).fit(x, frame)
     found.save(tmp_path / "wheel")
     for name in ("head.safetensors", "head.json"):
         assert (tmp_path / "program" / name).read_bytes() == (tmp_path / "wheel" / name).read_bytes(), name
@@ -68,7 +70,7 @@ def test_lists_of_audits_are_the_same(program, drawn, tmp_path):
         check=True, capture_output=True, text=True,
     )  # fmt: skip
     expected = json.loads(found.stdout)["entries"]
-    table = lacuna.Report(x, y)._native.top(1000, False)
+    table = lacuna.Report(x, y, classes=[f"class {c}" for c in range(3)])._native.top(1000, False)
     assert [(e["rank"], e["row"], e["class"], e["reason"]) for e in expected] == [(t[0], t[3], t[4], t[7]) for t in table]
     np.testing.assert_allclose([e["score"] for e in expected], [t[6] for t in table], rtol=1e-6)
 
