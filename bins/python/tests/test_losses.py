@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import lacuna
-from lacuna import losses
+from lacuna import _losses, losses
 
 B, C = 6, 5
 
@@ -27,7 +27,7 @@ def statistics() -> dict:
 
 
 def keywords(name: str) -> dict:
-    row = losses._ROWS[name]
+    row = _losses.ROWS[name]
     found = statistics() if row["statistics"] != "none" else {}
     if any(p["name"] == "expected_positives" for p in row["params"]):
         found["expected_positives"] = 1.5
@@ -36,13 +36,13 @@ def keywords(name: str) -> dict:
 
 def logits(name: str, seed: int = 3, scale: float = 1.0):
     rng = np.random.default_rng(seed)
-    z = [(scale * rng.normal(size=(B, C))).astype(np.float32) for _ in range(losses._ROWS[name]["matrices"])]
+    z = [(scale * rng.normal(size=(B, C))).astype(np.float32) for _ in range(_losses.ROWS[name]["matrices"])]
     return z if len(z) > 1 else z[0]
 
 
 def of_call(name: str) -> dict:
     found = {"sample_ids": np.arange(B), "epoch": 2, "step": 3}
-    if losses._ROWS[name]["takes"] == "mixed-rows":
+    if _losses.ROWS[name]["takes"] == "mixed-rows":
         found["mix"] = (np.arange(B), np.arange(B)[::-1], 0.3)
     return found
 
@@ -72,7 +72,7 @@ def test_value_and_gradient_are_those_of_the_formula_in_64_bits(name, scale):
 
 @pytest.mark.parametrize("name", losses.names())
 def test_documentation_and_signature_come_from_the_table(name):
-    row, function = losses._ROWS[name], getattr(losses, name)
+    row, function = _losses.ROWS[name], getattr(losses, name)
     for part in (row["formula"], row["paper"], str(row["year"]), row["labels"]):
         assert part in function.__doc__
     parameters = inspect.signature(function).parameters
@@ -177,7 +177,7 @@ def test_arrays_in_other_layouts_are_the_same():
 
 
 def test_a_mix_that_does_not_fit_is_refused():
-    name = next(n for n in losses.names() if losses._ROWS[n]["takes"] == "mixed-rows")
+    name = next(n for n in losses.names() if _losses.ROWS[n]["takes"] == "mixed-rows")
     for mix in ((np.arange(B), np.arange(B - 1), 0.3), (np.arange(B), np.arange(B), 1.5), ([9] * B, [0] * B, 0.3)):
         with pytest.raises(lacuna.DataError):
             getattr(losses, name)(logits(name), labels(), **keywords(name), **(of_call(name) | {"mix": mix}))

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import lacuna
-from lacuna import masks
+from lacuna import _masks, masks
 
 
 def truth() -> np.ndarray:
@@ -20,7 +20,7 @@ def truth() -> np.ndarray:
 
 @pytest.mark.parametrize("name", masks.names())
 def test_every_protocol(name):
-    row, function, y = masks._ROWS[name], getattr(masks, name), truth()
+    row, function, y = _masks.ROWS[name], getattr(masks, name), truth()
     x = np.random.default_rng(0).normal(size=(300, 4)).astype(np.float32)
     assert row["source"] in function.__doc__ and row["doc"] in function.__doc__
     defaults = {n: p.default for n, p in inspect.signature(function).parameters.items()}

@@ -10,7 +10,7 @@ import lacuna
 torch = pytest.importorskip("torch", reason="PyTorch is not installed: the autograd functions are not tested")
 
 import lacuna.torch as lt  # noqa: E402
-from lacuna import losses  # noqa: E402
+from lacuna import _losses, losses  # noqa: E402
 from test_losses import B, C, keywords, labels, listed, logits, of_call  # noqa: E402
 
 #: Losses whose gradient is the derivative of their value; ASL and SPLC, for instance, hold weights constant.
@@ -19,7 +19,7 @@ TEN = ["hill", "focal_margin", "an", "an_ls", "wan", "epr", "focal", "partial_bc
 
 def test_every_row_has_a_function():
     assert set(losses.names()) <= set(lt.__all__)
-    assert losses._ROWS["hill"]["formula"] in lt.hill.__doc__
+    assert _losses.ROWS["hill"]["formula"] in lt.hill.__doc__
 
 
 @pytest.mark.parametrize("name", losses.names())
@@ -86,7 +86,7 @@ def test_errors_are_those_of_the_library():
 
 
 def test_a_module_keeps_its_state():
-    name = next(n for n in losses.names() if losses.Loss(n, classes=C, **keywords(n)).state_dict() and "branches" not in losses._ROWS[n]["takes"])
+    name = next(n for n in losses.names() if losses.Loss(n, classes=C, **keywords(n)).state_dict() and "branches" not in _losses.ROWS[n]["takes"])
     module = lt.Loss(name, classes=C, **keywords(name))
     given = [torch.tensor(part, requires_grad=True) for part in listed(logits(name))]
     module.begin_epoch(0)

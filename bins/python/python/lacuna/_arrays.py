@@ -34,7 +34,7 @@ def features(X: Any) -> NDArray[np.float32]:
 
 def picture(X: Any) -> tuple[Any, list[int] | None]:
     """Pictures of rows x channels x height x width as rows, and the size of one."""
-    shape = getattr(X, "shape", ())
+    shape: tuple[int, ...] = getattr(X, "shape", ())
     if len(shape) != 4:
         return X, None
     return np.asarray(X).reshape(shape[0], -1), [int(size) for size in shape[1:]]

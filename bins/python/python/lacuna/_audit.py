@@ -9,6 +9,7 @@ import numpy as np
 
 from . import _native
 from ._arrays import column_names, features, index_names
+from ._errors import DataError
 from ._labels import from_codes, label_codes
 from ._progress import Shown
 from ._table import table
@@ -72,8 +73,6 @@ class Report:
         x, codes = features(X), label_codes(Y, unknown, what="Y")
         for names, size, what in ((self._row_names, len(x), "rows"), (self._class_names, codes.shape[1], "classes")):
             if names is not None and len(names) != size:
-                from ._errors import DataError
-
                 raise DataError(f"{what}: {len(names)} names for {size} {what}")
         with Shown(progress) as shown:
             self._native = _native.audit(
@@ -112,7 +111,7 @@ class Report:
 
         It assumes that labelled positives score as hidden ones do, which a bias towards conspicuous positives violates.
         """
-        found = list(zip(*self._native.hidden_positives)) or [[]] * 6
+        found: list[Any] = list(zip(*self._native.hidden_positives)) or [[]] * 6
         names, numbers, *rest = found
         keys = "cells", "expected", "lower", "upper"
         return table(
@@ -192,7 +191,7 @@ class Report:
 
     def estimates(self) -> Any:
         """Estimated, not certified: the share of missing labels among the first cells, with its interval."""
-        found = list(zip(*self._native.estimates())) or [[]] * 4
+        found: list[Any] = list(zip(*self._native.estimates())) or [[]] * 4
         return table({key: np.asarray(column) for key, column in zip(("first", "precision", "low", "high"), found)})
 
     def corrected(self, top: int | None = None) -> np.ndarray[Any, np.dtype[np.float32]]:
@@ -226,7 +225,7 @@ class Report:
         return np.asarray(numbers, np.intp) if self._class_names is None else np.asarray(names, object)
 
     def _table(self, lines: list[Any], *, probabilities: bool = False) -> Any:
-        columns = list(zip(*lines)) or [[]] * 9
+        columns: list[Any] = list(zip(*lines)) or [[]] * 9
         ranks, rows, classes, row_names, class_names, codes, scores, reasons, probability = columns
         found = {
             "rank": np.asarray(ranks, np.intp),

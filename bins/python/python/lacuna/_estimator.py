@@ -139,6 +139,7 @@ class MissingLabelClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mi
     """
 
     transform = _Argument()
+    model_: _native.Model
 
     def __init__(
         self,

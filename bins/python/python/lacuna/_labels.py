@@ -103,7 +103,7 @@ def _numbers(cells: NDArray[Any], what: str) -> NDArray[np.float64]:
 
 def from_codes(codes: Codes, unknown: Any = np.nan) -> NDArray[np.float32]:
     """Codes as 1, 0 and the value of unknown cells."""
-    cells = np.where(codes > 0, np.float32(1), np.float32(0))
+    cells: NDArray[np.float32] = (codes > 0).astype(np.float32)
     if not is_stated(unknown):
         cells[codes == 0] = np.nan
     else:
