@@ -13,8 +13,8 @@ import lacuna.torch as lt  # noqa: E402
 from lacuna import _losses, losses  # noqa: E402
 from test_losses import B, C, keywords, labels, listed, logits, of_call  # noqa: E402
 
-#: Losses whose gradient is the derivative of their value; ASL and SPLC, for instance, hold weights constant.
-TEN = ["hill", "focal_margin", "an", "an_ls", "wan", "epr", "focal", "partial_bce", "bce", "iu"]
+#: Losses whose gradient is the derivative of their value; that of ASL, for instance, holds weights constant.
+TEN = ["hill", "focal_margin", "an", "an_ls", "wan", "epr", "focal", "splc", "bce", "iu"]
 
 
 def test_every_row_has_a_function():
@@ -107,14 +107,13 @@ def test_a_training_loop_with_splc_reaches_what_the_formula_of_its_authors_reach
     y = torch.tensor(np.nan_to_num(seen))
 
     def splc(z, y, *, epoch: int):
-        """sparks: tau 0.6, change_epoch 1, margin 1, gamma 2."""
-        target = torch.where(torch.sigmoid(z) > 0.6, torch.ones_like(y), y) if epoch >= 1 else y
-        shifted = torch.where(target == 1, z - 1.0, -z)
-        p_t = torch.sigmoid(torch.where(target == 1, z - 1.0, -z)).detach()
-        loss_plus = (1 - p_t) ** 2 * torch.nn.functional.logsigmoid(shifted)
-        p = torch.sigmoid(z)
-        loss_minus = -((1.5 - p) * p**2)
-        return -torch.where(target == 1, loss_plus, loss_minus).sum()
+        """Tau 0.6, change_epoch 1, margin 1, gamma 2: the defaults of the authors' code."""
+        shifted = torch.where(y == 1, z - 1.0, z)
+        p = torch.sigmoid(shifted)
+        target = torch.where(p > 0.6, torch.ones_like(y), y) if epoch >= 1 else y
+        weight = ((1 - p) * target + p * (1 - target)) ** 2
+        log = torch.nn.functional.logsigmoid
+        return -((target * log(shifted) + (1 - target) * log(-shifted)) * weight).sum()
 
     def trained(loss) -> float:
         torch.manual_seed(0)
@@ -129,9 +128,7 @@ def test_a_training_loop_with_splc_reaches_what_the_formula_of_its_authors_reach
             z = head(torch.nn.functional.normalize(torch.tensor(test.features))).numpy()
         return float(lacuna.metrics.average_precision_score(test.labels, z))
 
-    stated = torch.tensor(seen)
     ours = trained(lambda z, y, epoch: lt.splc(z, torch.where(y == 1, 1.0, torch.nan), epoch=epoch))
     theirs = trained(splc)
     print(f"\nmAP with lacuna.torch.splc {100 * ours:.2f}, with the authors' formula in tensors {100 * theirs:.2f}")
-    assert stated.isnan().any() and ours > 0.8
-    assert abs(ours - theirs) < 0.005
+    assert ours > 0.8 and abs(ours - theirs) < 0.002
