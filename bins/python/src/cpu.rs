@@ -14,6 +14,11 @@ use std::ffi::CString;
 #[unsafe(no_mangle)]
 #[inline(never)]
 pub unsafe extern "C" fn PyInit__native() -> *mut ffi::PyObject {
+    if let Err(sentence) = lacuna_kernels::cpu::check_avx() {
+        // SAFETY: the interpreter is attached, the exception lives as long as it does, and the text ends in a zero.
+        unsafe { ffi::PyErr_SetString(ffi::PyExc_ImportError, sentence.as_ptr()) };
+        return std::ptr::null_mut();
+    }
     match lacuna_kernels::cpu::check() {
         // SAFETY: this is the function that PyO3 made for the module, called as Python would.
         Ok(()) => unsafe { super::_core::__pyo3_init() },
