@@ -228,6 +228,21 @@ mod tests {
 
     #[test]
     fn this_machine_passes() {
-        assert_eq!(check(), Ok(()));
+        assert_eq!((check_avx(), check()), (Ok(()), Ok(())));
+    }
+
+    #[test]
+    fn both_sentences_begin_and_end_alike() {
+        let first = WITHOUT_AVX.to_str().unwrap();
+        assert!(
+            first
+                .starts_with("this program was built for x86-64-v3 (AVX2, FMA) and this processor lacks avx"),
+            "{first}"
+        );
+        assert!(
+            first.ends_with("; build it with RUSTFLAGS=\"-C target-cpu=x86-64\" cargo build --release"),
+            "{first}"
+        );
+        assert!(!first.contains("  "), "{first}");
     }
 }

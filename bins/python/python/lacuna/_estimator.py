@@ -177,7 +177,7 @@ class MissingLabelClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mi
         return {name: vars(self)[name] for name in inspect.signature(type(self)).parameters}
 
     def fit(self, X: Any, y: Any) -> MissingLabelClassifier:
-        """Trains on rows x features and rows x classes. Ctrl-C stops it."""
+        """Trains on rows x features and rows x classes. Ctrl-C stops it, after the iteration or epoch that is under way."""
         if y is None:
             raise DataError(f"{type(self).__name__} requires y to be passed, but the target y is None")
         x, image = self._rows(X, reset=True)
