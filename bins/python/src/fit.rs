@@ -172,10 +172,8 @@ impl Model {
 
     /// Writes head.safetensors and head.json.
     fn save(&self, folder: PathBuf, replace: bool) -> Answer<()> {
-        Ok(match replace {
-            true => self.0.save_replacing(folder)?,
-            false => self.0.save(folder)?,
-        })
+        let saved = if replace { self.0.save_replacing(folder) } else { self.0.save(folder) };
+        Ok(saved?)
     }
 
     /// Logits and probabilities, `[rows, classes]`.

@@ -304,13 +304,16 @@ fn calibration(
     Ok(calibration_error(judging.scores, judging.judged(), bins, pooling(per_class))?)
 }
 
-/// Lower end, upper end, cells, positives and mean probability of each bin.
+/// Lower end, upper end, cells, positives and mean probability of a bin.
+type Bin = (f64, f64, u64, u64, f64);
+
+/// The bins of the pooled calibration error.
 #[pyfunction]
 fn reliability(
     y: PyReadonlyArray2<'_, i8>,
     probabilities: PyReadonlyArray2<'_, f64>,
     bins: usize,
-) -> Answer<Vec<(f64, f64, u64, u64, f64)>> {
+) -> Answer<Vec<Bin>> {
     let judging = Judging::new(&y, &probabilities)?;
     let found = bins_of(judging.scores, judging.judged(), bins)?;
     Ok(found.into_iter().map(|bin| (bin.from, bin.to, bin.cells, bin.positives, bin.mean)).collect())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import doctest
 import io
 import pickle
 import subprocess
@@ -296,6 +297,13 @@ print("ok")
 """
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert found.stdout == "ok\n", found.stderr
+
+
+def test_the_example_of_the_documentation_runs():
+    from lacuna import _estimator
+
+    found = doctest.testmod(_estimator)
+    assert found.attempted > 4 and found.failed == 0
 
 
 def test_importing_the_package_imports_neither_scikit_learn_nor_torch():

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
+import pickle
 
 import numpy as np
 import pytest
@@ -77,7 +79,7 @@ def test_documentation_and_signature_come_from_the_table(name):
         assert part in function.__doc__
     parameters = inspect.signature(function).parameters
     for param in row["params"]:
-        found = parameters[losses.python_name(param["name"])]
+        found = parameters[_losses.python_name(param["name"])]
         assert found.default == param["default"] and found.kind is inspect.Parameter.KEYWORD_ONLY
         assert param["range"] in function.__doc__ and param["doc"] in function.__doc__
     assert "unknown" in parameters and "reduction" in parameters
@@ -160,6 +162,17 @@ def test_state_is_kept_and_restored():
     assert one(z, y, **again)[0] == other(z, y, **again)[0]
     with pytest.raises(lacuna.DataError):
         losses.Loss("hill").load_state_dict({"no": [1.0]})
+
+
+@pytest.mark.parametrize("name", losses.names())
+def test_losses_are_pickled_and_copied_with_their_state(name):
+    one = losses.Loss(name, classes=C, **keywords(name))
+    one(logits(name), labels(), **of_call(name))
+    again = of_call(name) | {"step": 4}
+    for other in (pickle.loads(pickle.dumps(one)), copy.deepcopy(one)):
+        assert other.state_dict() == one.state_dict()
+        fresh = pickle.loads(pickle.dumps(one))
+        assert other(logits(name), labels(), **again)[0] == fresh(logits(name), labels(), **again)[0]
 
 
 def test_a_loss_that_writes_labels_says_how_many():

@@ -83,6 +83,11 @@ def test_head_json_names_the_classes_of_a_frame(drawn, tmp_path):
     assert lacuna.load(tmp_path / "h").class_names_ == ["cat", "dog", "owl"]
 
 
+def test_versions_are_the_same(program):
+    found = subprocess.run([program, "--version"], check=True, capture_output=True, text=True).stdout
+    assert lacuna.__version__ in found and lacuna.simd() in found, found
+
+
 def test_broken_heads_are_refused(drawn, tmp_path):
     x, _, y = drawn
     lacuna.MissingLabelClassifier("bce").fit(x, y).save(tmp_path / "h")

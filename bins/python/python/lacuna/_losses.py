@@ -82,6 +82,15 @@ class Loss:
     ) -> None:
         self._row = _row(name)
         self._unknown = unknown
+        self._arguments = {
+            "classes": classes,
+            "reduction": reduction,
+            "rows": rows,
+            "class_counts": class_counts,
+            "co_occurrence": co_occurrence,
+            "unknown": unknown,
+            **params,
+        }
         own = {python_name(param["name"]): param["name"] for param in self._row["params"]}
         given = {own.get(key, key): float(value) for key, value in params.items() if value is not None}
         if self._row["statistics"] != "none" and (class_counts is None or rows is None):
@@ -105,6 +114,10 @@ class Loss:
             class_counts=counts,
             co_occurrence=together,
         )
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickled, and copied, as its arguments and its state."""
+        return _made, (self.name, self._arguments, self.state_dict())
 
     @property
     def name(self) -> str:
@@ -181,6 +194,13 @@ class Loss:
     def load_state_dict(self, state: dict[str, list[float]]) -> None:
         """Takes back what :meth:`state_dict` gave."""
         self._native.restore(list(state.items()))
+
+
+def _made(name: str, arguments: dict[str, Any], state: dict[str, list[float]]) -> Loss:
+    loss = Loss(name, **arguments)
+    if state:
+        loss.load_state_dict(state)
+    return loss
 
 
 def _more(sample_ids: Any, soft: Any, mix: Any) -> dict[str, Any]:
