@@ -30,3 +30,20 @@ pub(crate) fn escaped(text: &str, escape: impl Fn(char) -> String) -> Cow<'_, st
     }
     Cow::Owned(out)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn terminal_codes_in_names_are_shown_and_not_obeyed() {
+        assert_eq!(clean("plain é\n"), "plain é\n");
+        assert_eq!(clean("\u{1b}[2J\r\u{9b}1m"), "\\u{1b}[2J\\u{d}\\u{9b}1m");
+        assert_eq!(clean("\u{202e}cba\u{2066}"), "\\u{202e}cba\\u{2066}");
+        assert!(matches!(clean("x"), Cow::Borrowed("x")));
+        let json = serde_json::to_string("\u{9b}\u{202e}é").unwrap();
+        let escaped = escaped(&json, |c| format!("\\u{:04x}", u32::from(c)));
+        assert_eq!(escaped, "\"\\u009b\\u202eé\"");
+        assert_eq!(serde_json::from_str::<String>(&escaped).unwrap(), "\u{9b}\u{202e}é");
+    }
+}
