@@ -60,3 +60,12 @@ def test_the_page_names_what_there_is():
         found = lacuna
         for part in name.split("."):
             found = getattr(found, part)
+
+
+def test_the_blocks_of_the_readme_run(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    page = (ROOT / "bins" / "python" / "README.md").read_text()
+    found = [text for language, text in BLOCK.findall(page) if language == "python"]
+    assert found
+    for text in found:
+        exec(compile(text, "README.md", "exec"), {})
