@@ -43,6 +43,7 @@
 //! - [`JudgedRows`]: predictions beside labels ([`Model::judge`]): metrics over known cells, thresholds, calibration.
 //! - [`compare()`]: losses and procedures side by side. [`convert`] and [`write`](mod@write): files of data and predictions.
 //! - [`audit()`]: cells that are unknown or negative and probably positive, and how many such cells each class has.
+//! - [`listing`]: that list for people, also as a page.
 //! - [`certified`]: a list of them whose share of wrong entries is bounded, from a few hundred answers; [`Fit::retrain`]: what the corrected
 //!   labels are worth.
 //! - [`Fit::on_progress`], [`AuditOptions::on_progress`]: how far the work is, and a way to stop it.
@@ -71,9 +72,11 @@ pub mod certified;
 #[cfg(feature = "cli")]
 pub mod cli;
 pub mod convert;
+pub mod listing;
 pub mod plot;
 pub mod read;
 pub mod stated;
+mod visible;
 pub mod write;
 
 pub use lacuna_formats::FormatError;

@@ -6,6 +6,7 @@
 //! `target-cpu=x86-64-v3` the compiler knows the answer is yes and folds the question away. For what the program
 //! was not compiled for, the vectors of AVX-512, it can: [`level`].
 
+use std::ffi::CStr;
 use std::sync::OnceLock;
 
 /// Name of the environment variable that hides features from [`check`], for tests: a comma-separated
@@ -86,6 +87,36 @@ pub fn simd_level() -> &'static str {
     }
 }
 
+/// The sentence of a processor without AVX, or `Ok`: to be asked before [`check`], whose own code moves text with AVX where the
+/// build has it. Nothing here needs more than every x86-64 processor has.
+///
+/// # Errors
+/// The sentence.
+#[inline(never)]
+pub fn check_avx() -> Result<(), &'static CStr> {
+    match !cfg!(target_feature = "avx") || has_avx() {
+        true => Ok(()),
+        false => Err(WITHOUT_AVX),
+    }
+}
+
+/// The sentence of [`check_avx`].
+const WITHOUT_AVX: &CStr = c"this program was built for x86-64-v3 (AVX2, FMA) and this processor lacks avx, avx2 and fma; build it with \
+    RUSTFLAGS=\"-C target-cpu=x86-64\" cargo build --release";
+
+#[cfg(target_arch = "x86_64")]
+fn has_avx() -> bool {
+    let features = std::arch::x86_64::__cpuid(1).ecx;
+    let (osxsave, avx) = (1 << 27, 1 << 28);
+    // In two steps: XGETBV exists where the first bit says so.
+    features & osxsave != 0 && features & avx != 0 && xcr0() & 6 == 6
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+fn has_avx() -> bool {
+    true
+}
+
 /// One sentence on what this processor lacks, or `Ok`.
 ///
 /// # Errors
@@ -120,6 +151,13 @@ fn check_level() -> Result<(), String> {
 /// Ends the process with exit code 2 and one sentence if [`check`] fails.
 #[inline(never)]
 pub fn check_or_exit() {
+    if let Err(sentence) = check_avx() {
+        let mut error = std::io::stderr();
+        for part in [&b"error: "[..], sentence.to_bytes(), b"\n"] {
+            let _ = std::io::Write::write_all(&mut error, part);
+        }
+        std::process::exit(2);
+    }
     if let Err(sentence) = check() {
         // Not `eprintln!`, which panics where standard error cannot be written.
         let _ = std::io::Write::write_all(&mut std::io::stderr(), format!("error: {sentence}\n").as_bytes());
@@ -190,6 +228,21 @@ mod tests {
 
     #[test]
     fn this_machine_passes() {
-        assert_eq!(check(), Ok(()));
+        assert_eq!((check_avx(), check()), (Ok(()), Ok(())));
+    }
+
+    #[test]
+    fn both_sentences_begin_and_end_alike() {
+        let first = WITHOUT_AVX.to_str().unwrap();
+        assert!(
+            first
+                .starts_with("this program was built for x86-64-v3 (AVX2, FMA) and this processor lacks avx"),
+            "{first}"
+        );
+        assert!(
+            first.ends_with("; build it with RUSTFLAGS=\"-C target-cpu=x86-64\" cargo build --release"),
+            "{first}"
+        );
+        assert!(!first.contains("  "), "{first}");
     }
 }

@@ -9,10 +9,12 @@
     reason = "this is the module that the others go through"
 )]
 
+use crate::visible::escaped;
 use anyhow::Context;
-use std::borrow::Cow;
 use std::io::{self, ErrorKind, IsTerminal, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
+
+pub use crate::visible::clean;
 
 /// Columns of a terminal that tables and lists fit into.
 pub const WIDTH: usize = 80;
@@ -73,35 +75,6 @@ pub fn err(line: &str) {
     let _ = io::stderr().write_all(text.as_bytes());
 }
 
-/// Text without characters that act on a terminal: controls other than the line end, and those that change the direction of
-/// writing or cannot be seen, are shown as escapes.
-///
-/// ```
-/// assert_eq!(lacuna::cli::screen::clean("a\u{1b}]0;title\u{7}b\n"), "a\\u{1b}]0;title\\u{7}b\n");
-/// ```
-pub fn clean(text: &str) -> Cow<'_, str> {
-    escaped(text, |c| if c == '\t' { " ".to_string() } else { c.escape_unicode().to_string() })
-}
-
-fn escaped(text: &str, escape: impl Fn(char) -> String) -> Cow<'_, str> {
-    let acts = |c: char| {
-        (c.is_control() && c != '\n')
-            || matches!(c,
-                '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
-    };
-    if !text.contains(acts) {
-        return Cow::Borrowed(text);
-    }
-    let mut out = String::with_capacity(text.len() + 16);
-    for c in text.chars() {
-        match acts(c) {
-            true => out.push_str(&escape(c)),
-            false => out.push(c),
-        }
-    }
-    Cow::Owned(out)
-}
-
 /// A line as several of at most [`WIDTH`] columns, broken between words; all but the first are indented.
 ///
 /// ```
@@ -135,18 +108,6 @@ pub fn wrapped(line: &str, indent: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn terminal_codes_in_names_are_shown_and_not_obeyed() {
-        assert_eq!(clean("plain é\n"), "plain é\n");
-        assert_eq!(clean("\u{1b}[2J\r\u{9b}1m"), "\\u{1b}[2J\\u{d}\\u{9b}1m");
-        assert_eq!(clean("\u{202e}cba\u{2066}"), "\\u{202e}cba\\u{2066}");
-        assert!(matches!(clean("x"), Cow::Borrowed("x")));
-        let json = serde_json::to_string("\u{9b}\u{202e}é").unwrap();
-        let escaped = escaped(&json, |c| format!("\\u{:04x}", u32::from(c)));
-        assert_eq!(escaped, "\"\\u009b\\u202eé\"");
-        assert_eq!(serde_json::from_str::<String>(&escaped).unwrap(), "\u{9b}\u{202e}é");
-    }
 
     #[test]
     fn long_lines_are_broken_between_words() {

@@ -1,9 +1,9 @@
 //! Questions one by one, at the terminal or through a pipe.
 
 use super::answers::{Answers, parsed};
-use super::pictures::Pictures;
 use crate::certified::{Review, Round};
 use crate::cli::screen;
+use crate::listing::Pictures;
 use anyhow::Context;
 use lacuna_formats::shown;
 use std::io::BufRead;

@@ -3,9 +3,6 @@
 mod answers;
 mod apply;
 mod ask;
-mod entry;
-mod page;
-mod pictures;
 mod retrain;
 mod sheet;
 mod write;
@@ -14,14 +11,12 @@ pub use write::Layout;
 
 use super::{LabelledInput, Outputs, Watched, screen};
 use crate::certified::{Basis, Certificate, Change, Review, Settings, top_changes};
+use crate::listing::{self, Entry, Page, Pictures};
 use crate::{Audit, AuditOptions, Fit, Label};
 use answers::Answers;
 use anyhow::{Context, bail};
 use clap::Args;
-use entry::Entry;
 use lacuna_formats::same_file;
-use page::{NO_PERCENTAGE, Page};
-use pictures::Pictures;
 use retrain::Outcome;
 use serde_json::json;
 use std::io::IsTerminal;
@@ -271,16 +266,11 @@ const SHOWN: usize = 10;
 /// Entries without answers where --top says nothing.
 const TOP: usize = 1_000;
 
-/// A share as a percentage, without zeros at the end.
-fn percent(share: f64) -> String {
-    format!("{} %", (share * 1e4).round() / 1e2)
-}
-
 impl Report<'_> {
     fn entries(&self, top: Option<usize>) -> Vec<Entry> {
         match (&self.review, &self.certificate) {
             (Some(review), Some(certificate)) => {
-                Entry::certified(review, certificate, top.unwrap_or(usize::MAX))
+                Entry::certified(self.audit, review.session(), certificate, top.unwrap_or(usize::MAX))
             }
             _ if self.wrong => Entry::top(&self.audit.wrong(top.unwrap_or(TOP)), usize::MAX),
             _ => Entry::top(&self.audit.top(top.unwrap_or(TOP)), usize::MAX),
@@ -289,84 +279,13 @@ impl Report<'_> {
 
     /// What is known about the list, in plain words.
     fn sentences(&self) -> Vec<String> {
-        if self.wrong {
-            return vec![
-                "list: labelled positives, the most probably wrong first; how many of them are wrong is not known: look at the rows"
-                    .to_string(),
-            ];
-        }
-        let (Some(review), Some(certificate)) = (&self.review, &self.certificate) else {
-            return vec![
-                format!("list: {} cells by suspicion, the most suspicious first", self.audit.len()),
-                NO_PERCENTAGE.to_string(),
-            ];
-        };
-        let settings = certificate.settings;
-        let mut sentences = Vec::new();
-        let confirmed = certificate.confirmed;
-        sentences.push(match certificate.basis {
-            Basis::Tested { .. } => format!(
-                "list: {} cells; at most {} are wrong, with {} confidence ({} answers)",
-                certificate.list.len(),
-                percent(settings.fdr),
-                percent(settings.confidence),
-                certificate.answers
-            ),
-            Basis::Certain => format!(
-                "list: {} cells, {confirmed} of them confirmed by an answer; at most {} are wrong, which is certain",
-                certificate.list.len(),
-                percent(settings.fdr)
-            ),
-        });
-        match certificate.basis {
-            Basis::Tested { prefix, drawn, wrong } => sentences.push(format!(
-                "tested: {drawn} cells drawn from the first {prefix} by rank, {wrong} were not confirmed; {confirmed} entries of \
-                 the list are confirmed"
-            )),
-            Basis::Certain if certificate.complete => sentences.push(
-                "no longer list could be certified: too many of the cells that were asked about are not missing, or were skipped"
-                    .to_string(),
-            ),
-            Basis::Certain => {
-                let left = review.session().wanted() - certificate.answers;
-                sentences.push(format!(
-                    "{left} of {} questions are not answered: the list so far has the confirmed cells, and as many others as may \
-                     all be wrong",
-                    review.session().wanted()
-                ));
+        match (self.wrong, &self.review, &self.certificate) {
+            (true, ..) => listing::sentences_of_wrong(),
+            (_, Some(review), Some(certificate)) => {
+                listing::sentences_of_certificate(review.session(), certificate)
             }
+            _ => listing::sentences_of_ranking(self.audit.len(), "--ask 200"),
         }
-        let [yes, no, skip] = entry::counts(review);
-        if yes + no + skip > 0 {
-            let skipped = match skip {
-                0 => String::new(),
-                _ => "; a skipped cell counts as not missing for the list, and not at all for the estimate"
-                    .to_string(),
-            };
-            sentences.push(format!("answers: {yes} yes, {no} no, {skip} skipped{skipped}"));
-        }
-        if certificate.complete && yes + no > 0 {
-            let cuts = self.cuts();
-            let estimates = review.session().estimates(&cuts);
-            let text = cuts.iter().zip(estimates).map(|(cut, e)| {
-                format!(
-                    "{:.0} % of the first {cut} ({:.0} to {:.0})",
-                    100.0 * e.mean,
-                    100.0 * e.low,
-                    100.0 * e.high
-                )
-            });
-            sentences.push(format!(
-                "estimated, not certified, to be missing: {}",
-                text.collect::<Vec<_>>().join(", ")
-            ));
-        }
-        sentences
-    }
-
-    /// Lengths for which precision is estimated.
-    fn cuts(&self) -> Vec<usize> {
-        [100, 300, 1_000, 3_000, 10_000].into_iter().filter(|cut| *cut <= self.audit.len()).collect()
     }
 
     /// What --apply and --retrain change; `None` while questions are open, or where nothing is asked and no number was given.
@@ -400,7 +319,7 @@ impl Report<'_> {
         let estimates =
             self.review.as_ref().filter(|_| self.certificate.as_ref().is_some_and(|c| c.complete));
         let estimates = estimates.map(|review| {
-            let cuts = self.cuts();
+            let cuts = listing::cuts(self.audit.len());
             let of = |(cut, e): (&usize, crate::certified::Estimate)| {
                 json!({"first": cut, "precision": e.mean, "low": e.low, "high": e.high})
             };

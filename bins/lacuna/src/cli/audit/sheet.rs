@@ -1,9 +1,9 @@
 //! Questions as a CSV sheet with an empty column, and back.
 
 use super::answers::{Answers, parsed};
-use super::pictures::Pictures;
 use crate::certified::{Review, Round};
 use crate::cli::Outputs;
+use crate::listing::Pictures;
 use anyhow::{Context, bail};
 use lacuna_formats::{Limits, push_name, read_csv_records, write_atomic};
 use std::path::{Path, PathBuf};

@@ -1,9 +1,7 @@
 //! Lists as CSV, JSON lines and Label Studio tasks.
 
-use super::entry::Entry;
-use super::page::{Page, page};
-use super::pictures::Pictures;
 use crate::cli::Outputs;
+use crate::listing::{Entry, Page, Pictures, page};
 use anyhow::{Context, bail};
 use clap::ValueEnum;
 use lacuna_formats::{push_name, write_atomic};

@@ -1,26 +1,22 @@
 //! The list as a page: the first entries of each class. One file, without scripts; text of files is escaped.
 
-use super::entry::Entry;
-use crate::cli::screen;
+use super::Entry;
+use crate::visible;
 use std::collections::BTreeMap;
 
 /// Entries of a class on the page.
 const OF_CLASS: usize = 24;
 
 /// What the page says about the list.
-pub(super) struct Page<'a> {
+#[derive(Clone, Copy, Debug)]
+pub struct Page<'a> {
     /// The data, as it was named.
-    pub(super) data: &'a str,
+    pub data: &'a str,
     /// Sentences about the list.
-    pub(super) sentences: &'a [String],
+    pub sentences: &'a [String],
     /// Labelled positives are listed, and not labels that are missing.
-    pub(super) wrong: bool,
+    pub wrong: bool,
 }
-
-/// Why a list without answers has no percentage.
-pub(super) const NO_PERCENTAGE: &str = "How many of these are really missing is not stated, because labels alone do not \
-    tell: estimates from labels alone (Elkan-Noto, best bin) were 24 to 84 percentage points too high on four of six \
-    data sets. A few answers tell: --ask 200.";
 
 /// The style: colours follow the theme of the reader, columns the width.
 const STYLE: &str = ":root{color-scheme:light dark;--line:#8885;--soft:#777}\
@@ -36,7 +32,7 @@ small{color:var(--soft)}p{max-width:45rem}";
 /// the text is shown as an escape.
 fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
-    for c in screen::clean(text).chars() {
+    for c in visible::clean(text).chars() {
         match c {
             '&' => out += "&amp;",
             '<' => out += "&lt;",
@@ -50,7 +46,7 @@ fn escaped(text: &str) -> String {
 }
 
 /// The page. `link` is the address of a row's picture.
-pub(super) fn page(about: &Page<'_>, entries: &[Entry], link: impl Fn(&str) -> Option<String>) -> String {
+pub fn page(about: &Page<'_>, entries: &[Entry], link: impl Fn(&str) -> Option<String>) -> String {
     let mut classes: BTreeMap<&str, Vec<&Entry>> = BTreeMap::new();
     for entry in entries {
         classes.entry(&entry.class).or_default().push(entry);

@@ -4,22 +4,23 @@ use std::path::{Component, Path, PathBuf};
 
 /// A folder of pictures, or none.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Pictures(Option<PathBuf>);
+pub struct Pictures(Option<PathBuf>);
 
 impl Pictures {
-    pub(super) fn new(folder: Option<PathBuf>) -> Self {
+    /// The pictures of a folder.
+    pub fn new(folder: Option<PathBuf>) -> Self {
         Self(folder)
     }
 
     /// The picture of a row. A name that leads out of the folder has none.
-    pub(super) fn path(&self, row: &str) -> Option<PathBuf> {
+    pub fn path(&self, row: &str) -> Option<PathBuf> {
         let inside = Path::new(row).components().all(|part| matches!(part, Component::Normal(_)));
         let path = self.0.as_ref().filter(|_| inside && !row.is_empty())?.join(row);
         path.is_file().then_some(path)
     }
 
     /// The address of a picture for a page in `folder`: relative, with `/`, escaped as addresses are.
-    pub(super) fn link(&self, row: &str, folder: &Path) -> Option<String> {
+    pub fn link(&self, row: &str, folder: &Path) -> Option<String> {
         let of = |path: &Path| path.canonicalize().ok();
         let base = of(if folder.as_os_str().is_empty() { Path::new(".") } else { folder })?;
         // The folder is resolved and not the picture, which may be a link out of it.
