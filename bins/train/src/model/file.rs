@@ -3,11 +3,12 @@
 use super::{Input, Model, ModelError, Table, TrainedWith, torch};
 use crate::{Head, Weights};
 use lacuna_formats::{
-    Destination, FormatError, NpyArray, NpyData, SafetensorsFile, shown, write_atomic, write_safetensors,
+    Destination, FormatError, NpyArray, NpyData, SafetensorsFile, safetensors_writer, shown,
+    write_atomic_pair,
 };
 use serde::{Deserialize, Serialize};
 use std::fs::{self, File};
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 /// Weights, as PyTorch loads them.
@@ -89,17 +90,13 @@ fn write(model: &Model, [weights, document]: &[PathBuf; 2], replace: bool) -> Re
         version: model.version.clone(),
     })
     .map_err(|error| ModelError::Unfit(error.to_string()))?;
-    write_safetensors(to(weights), &named, &metadata)?;
-    let written =
-        write_atomic(to(document), |file| file.write_all(&text).and_then(|()| file.write_all(b"\n")));
-    written.map_err(|source| {
-        if !replace {
-            // One file of two is not a model.
-            let _ = fs::remove_file(weights);
-        }
+    // One file of two is not a model.
+    let tensors = safetensors_writer(weights, &named, &metadata)?;
+    let document_text = |file: &mut dyn Write| file.write_all(&text).and_then(|()| file.write_all(b"\n"));
+    write_atomic_pair((to(weights), tensors), (to(document), document_text)).map_err(|(path, source)| {
         match source.kind() {
-            io::ErrorKind::AlreadyExists => FormatError::Exists { path: document.clone() }.into(),
-            _ => FormatError::Io { path: document.clone(), source }.into(),
+            io::ErrorKind::AlreadyExists => FormatError::Exists { path }.into(),
+            _ => FormatError::Io { path, source }.into(),
         }
     })
 }
