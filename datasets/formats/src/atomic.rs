@@ -1,7 +1,8 @@
 //! Replacing a file as a whole or not at all.
 
 use crate::destination::exists;
-use crate::{Destination, operations, temporary};
+use crate::{Destination, FormatError, operations, temporary};
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -46,58 +47,87 @@ pub fn write_atomic<'a>(
     operations::sync_folder(folder_of(destination.path()))
 }
 
-/// Writes two files of one folder that belong together: both of them or none.
+/// What a file is going to have.
+pub type Contents<'a> = Box<dyn FnOnce(&mut dyn Write) -> io::Result<()> + 'a>;
+
+/// Writes files that belong together: all of them or none.
 ///
-/// As [`write_atomic`]; both are on the disk before either gets its name. A first file that was there is kept beside it until the
-/// second has its name, and gets its own back where that fails. A crash between the two renames leaves the new first file and the old
-/// second one, so readers have to notice that two files do not belong together.
+/// As [`write_atomic`]; all are on the disk before the first gets its name. Files that were there are kept under second names until the
+/// last has its name, and get their own back where that fails. A crash between two of the renames leaves some new files beside old ones, so
+/// readers have to notice that files do not belong together.
+///
+/// ```
+/// use lacuna_formats::{Destination, FormatError, write_atomic_all};
+///
+/// let folder = tempfile::tempdir().unwrap();
+/// let [one, two] = ["one.txt", "two.txt"].map(|name| folder.path().join(name));
+/// write_atomic_all(vec![
+///     (Destination::new(&one), Box::new(|file| file.write_all(b"1"))),
+///     (Destination::new(&two), Box::new(|file| file.write_all(b"2"))),
+/// ])?;
+/// assert_eq!(std::fs::read_to_string(&two).unwrap(), "2");
+/// # Ok::<(), FormatError>(())
+/// ```
 ///
 /// # Errors
-/// As for [`write_atomic`], with the path that it is about.
-pub fn write_atomic_pair<A, B>(
-    first: (Destination<'_>, A),
-    second: (Destination<'_>, B),
-) -> Result<(), (PathBuf, io::Error)>
-where
-    A: FnOnce(&mut dyn Write) -> io::Result<()>,
-    B: FnOnce(&mut dyn Write) -> io::Result<()>,
-{
-    let (one, two) = (first.0.path(), second.0.path());
-    let (of_one, of_two) = (|error| (one.to_path_buf(), error), |error| (two.to_path_buf(), error));
-    let folder = folder_of(one);
-    let staged = Staged::new(first.0, first.1).map_err(of_one)?;
-    let other = Staged::new(second.0, second.1).map_err(of_two)?;
-    let old = kept(first.0, folder).map_err(of_one)?;
-    if let Err(error) = staged.commit() {
-        old.iter().for_each(|old| drop(fs::remove_file(old)));
-        return Err(of_one(error));
+/// [`FormatError::Exists`] where there is a file already, [`FormatError::Io`].
+pub fn write_atomic_all(files: Vec<(Destination<'_>, Contents<'_>)>) -> Result<(), FormatError> {
+    let mut staged = Vec::with_capacity(files.len());
+    for (destination, write) in files {
+        let path = destination.path();
+        staged.push(Staged::new(destination, write).map_err(FormatError::writing(path))?);
     }
-    if let Err(error) = other.commit() {
-        // Where this fails too, the error that came first says more.
-        let _ = match old {
-            Some(old) => operations::rename(&old, one),
-            None => fs::remove_file(one),
-        };
-        return Err(of_two(error));
+    let folders: BTreeSet<PathBuf> =
+        staged.iter().map(|file| folder_of(file.destination.path()).to_path_buf()).collect();
+    let mut before = Before(Vec::new());
+    for file in &staged {
+        let path = file.destination.path();
+        before.0.push((path.to_path_buf(), kept(path).map_err(FormatError::writing(path))?));
     }
-    if let Some(old) = old {
-        // Under this name a sweep removes it.
-        let _ = fs::remove_file(old);
+    for (i, file) in staged.into_iter().enumerate() {
+        let path = file.destination.path();
+        if let Err(error) = file.commit() {
+            before.restore(i);
+            return Err(FormatError::writing(path)(error));
+        }
     }
-    operations::sync_folder(folder).map_err(of_one)
+    drop(before);
+    folders.iter().try_for_each(|folder| operations::sync_folder(folder).map_err(FormatError::io(folder)))
+}
+
+/// Files that are going to be replaced, and their second names, which are removed in the end.
+struct Before(Vec<(PathBuf, Option<PathBuf>)>);
+
+impl Before {
+    /// Gives the first `files` files their names back.
+    fn restore(&mut self, files: usize) {
+        for (path, old) in &mut self.0[..files] {
+            match old.take() {
+                // Where this fails too, the file is left under its second name. The error that came first says more.
+                Some(old) => drop(operations::rename(&old, path)),
+                None => drop(fs::remove_file(path)),
+            }
+        }
+    }
+}
+
+impl Drop for Before {
+    fn drop(&mut self) {
+        self.0.iter().filter_map(|(_, old)| old.as_ref()).for_each(|old| drop(fs::remove_file(old)));
+    }
 }
 
 /// Another name for a file that is going to be replaced, if there is one.
-fn kept(destination: Destination<'_>, folder: &Path) -> io::Result<Option<PathBuf>> {
-    if fs::symlink_metadata(destination.path()).is_err() {
+fn kept(path: &Path) -> io::Result<Option<PathBuf>> {
+    if fs::symlink_metadata(path).is_err() {
         return Ok(None);
     }
     // The name of a temporary file that is gone: a second name for the file itself, so nothing is copied.
-    let name = temporary::create(folder)?.path().to_path_buf();
-    match fs::hard_link(destination.path(), &name) {
+    let name = temporary::create(folder_of(path))?.path().to_path_buf();
+    match fs::hard_link(path, &name) {
         Ok(()) => {}
         // A file system without second names.
-        Err(_) => drop(fs::copy(destination.path(), &name)?),
+        Err(_) => drop(fs::copy(path, &name)?),
     }
     Ok(Some(name))
 }

@@ -62,7 +62,7 @@ mod text;
 mod tfrecord;
 
 pub use arrays::sparse::SparseFeatures;
-pub use atomic::{write_atomic, write_atomic_pair};
+pub use atomic::{Contents, write_atomic, write_atomic_all};
 pub use boxes::Annotations;
 pub use content::{Content, FeatureTable, LabelSheet, LabelTable, MissingFeatures, ReadOptions, Table};
 pub use csv::{CsvLayout, CsvRecord, read_csv_records, write_labels_csv};

@@ -153,8 +153,8 @@ mod tests {
     use super::faults::{Fault, under};
     use super::*;
     use crate::{
-        Compression, CsvLayout, Destination, FormatError, LabelSheet, NpyArray, NpyData, SpmlSets, Strings,
-        write_atomic_pair, write_label_list, write_labels_csv, write_labels_jsonl, write_npz,
+        Compression, Contents, CsvLayout, Destination, FormatError, LabelSheet, NpyArray, NpyData, SpmlSets,
+        Strings, write_atomic_all, write_label_list, write_labels_csv, write_labels_jsonl, write_npz,
         write_safetensors,
     };
     use lacuna_labels::{FeatureSet, Features, Label, LabelMatrix, TrueLabels};
@@ -297,45 +297,46 @@ mod tests {
 
     /// The weights of a head were replaced before its document could be written: neither the old head nor the new one was left.
     #[test]
-    fn whatever_operation_of_two_files_fails_both_old_ones_or_both_new_ones_are_there() {
-        let write = |word: &'static str| move |file: &mut dyn io::Write| file.write_all(word.as_bytes());
+    fn whatever_operation_of_files_that_belong_together_fails_all_old_ones_or_all_new_ones_are_there() {
+        const NAMES: [&str; 3] = ["weights", "document", "rows"];
+        let all = |word: &str| -> BTreeMap<String, Vec<u8>> {
+            NAMES.map(|name| (name.to_string(), format!("{word} {name}").into_bytes())).into()
+        };
         for replace in [true, false] {
             let folder = tempfile::tempdir().unwrap();
-            let paths = ["weights", "document"].map(|name| folder.path().join(name));
+            let paths = NAMES.map(|name| folder.path().join(name));
             let to = |path| if replace { Destination::replacing(path) } else { Destination::new(path) };
             let save = || {
-                write_atomic_pair(
-                    (to(&paths[0]), write("new weights")),
-                    (to(&paths[1]), write("new document")),
-                )
-            };
-            let both = |word: &str| -> BTreeMap<String, Vec<u8>> {
-                ["weights", "document"]
-                    .map(|name| (name.to_string(), format!("{word} {name}").into_bytes()))
-                    .into()
+                let file = |i: usize| -> (Destination<'_>, Contents<'_>) {
+                    let text = format!("new {}", NAMES[i]);
+                    (to(&paths[i]), Box::new(move |file: &mut dyn io::Write| file.write_all(text.as_bytes())))
+                };
+                write_atomic_all((0..NAMES.len()).map(file).collect())
             };
             let reset = || {
                 paths.iter().for_each(|path| drop(fs::remove_file(path)));
                 if replace {
-                    for (name, bytes) in both("old") {
-                        fs::write(folder.path().join(name), bytes).unwrap();
-                    }
+                    all("old")
+                        .iter()
+                        .for_each(|(name, bytes)| fs::write(folder.path().join(name), bytes).unwrap());
                 }
             };
             reset();
             let (saved, order) = under(Fault::None, usize::MAX, save);
             saved.unwrap();
-            assert_eq!(files(folder.path()), both("new"));
+            assert_eq!(files(folder.path()), all("new"));
+            // Everything is on the disk before the first name is given.
+            let first = order.iter().position(|operation| *operation == Rename).unwrap();
+            assert_eq!(order[first..], [Rename, Rename, Rename, SyncFolder]);
+            assert_eq!(order[..first].iter().filter(|operation| **operation == Sync).count(), 3);
             for n in 0..order.len() {
                 reset();
                 let before = files(folder.path());
                 let (saved, _) = under(Fault::At(n), usize::MAX, save);
-                let (path, _) = saved.expect_err("an operation has failed");
-                assert!(paths.contains(&path));
-                let left = files(folder.path());
-                // The last operations force the names to the disk: everything is written by then.
-                let done = order[n] == SyncFolder && left == both("new");
-                assert!(left == before || done, "{n} {:?} of {order:?}: {:?}", order[n], left.keys());
+                let error = saved.expect_err("an operation has failed").to_string();
+                assert!(names_both(&error, folder.path(), order[n]), "{n} {:?}: {error}", order[n]);
+                let expected = if order[n] == SyncFolder { all("new") } else { before };
+                assert_eq!(files(folder.path()), expected, "{n} {:?} of {order:?}", order[n]);
             }
         }
     }

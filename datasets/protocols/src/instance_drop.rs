@@ -105,8 +105,8 @@ mod tests {
         assert_eq!(evidence.len(), expected.len());
         // Row 0 has the classes 0 and 2, row 1 the classes 1 and 2: each keeps the one that it looks like.
         let observed = InstanceDrop { rate: 0.5 }.apply(&truth, &evidence).unwrap();
-        let positives = |row: usize| (0..3).filter(move |&class| observed.get(row, class).is_positive());
-        assert!(positives(0).eq([0]) && positives(1).eq([1]) && positives(2).eq([0]));
-        assert_eq!(positives(3).count(), 0);
+        let positives =
+            |row| -> Vec<usize> { (0..3).filter(|&class| observed.get(row, class).is_positive()).collect() };
+        assert_eq!([0, 1, 2, 3].map(positives), [vec![0], vec![1], vec![0], vec![]]);
     }
 }

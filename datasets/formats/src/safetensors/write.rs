@@ -21,7 +21,7 @@ pub fn write_safetensors<'a>(
     write_atomic(destination, write).map_err(FormatError::writing(destination.path()))
 }
 
-/// What [`write_safetensors`] writes, for [`write_atomic_pair`](crate::write_atomic_pair); `path` is the file that an error names.
+/// What [`write_safetensors`] writes, for [`write_atomic_all`](crate::write_atomic_all); `path` is the file that an error names.
 ///
 /// # Errors
 /// [`FormatError::Unwritable`].

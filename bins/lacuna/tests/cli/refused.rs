@@ -1,0 +1,72 @@
+//! Disks that are full or broken: for every call of every writer that can be refused, the old output or the new one is there.
+#![cfg(target_os = "linux")]
+#![allow(clippy::print_stdout, reason = "a test says what it skipped and counted")]
+
+use crate::refused_calls::{Case, Files, can_be_refused};
+use crate::{XY, data, lacuna, with};
+
+/// Heads, predictions, converted data, masks, embedded sets, exports and thresholds.
+#[test]
+fn whatever_call_of_a_command_is_refused_the_old_output_or_the_new_one_is_there() {
+    if !can_be_refused() {
+        println!("skipped: strace is not there or may not trace");
+        return;
+    }
+    let folder = data();
+    let path = folder.path();
+    let program = assert_cmd::cargo::cargo_bin("lacuna");
+    let train =
+        |more: &[&'static str]| with("train", &[&["--complete", "--val", "0.25", "--force"], more].concat());
+    assert_eq!(lacuna(path, &train(&["--out", "m"])).0, 0);
+    assert_eq!(lacuna(path, &train(&["--out", "h", "--seed", "5"])).0, 0);
+    let predict =
+        |out| [&["predict", "--model", "m", "--features", "x.npy", "--force", "--out"][..], &[out]].concat();
+    let convert = |out| {
+        [&["convert"][..], &XY, &["--names", "names.txt", "--match=row", "--force", "--out", out]].concat()
+    };
+    let mask =
+        [&["mask"][..], &XY, &["--protocol", "single-positive", "--force", "--out", "mask.csv"]].concat();
+    let make = ["make", "voc-like", "--train-rows", "100", "--test-rows", "100", "--force", "--out", "made"];
+    let onnx = ["export", "--model", "m", "--force", "--onnx", "m.onnx"];
+    let cases: [(Vec<&str>, &str); 9] = [
+        (train(&["--out", "h"]), "h"),
+        (predict("p.csv"), "p.csv"),
+        (predict("p.npy"), "p.npy"),
+        (convert("all.npz"), "all.npz"),
+        (convert("all.safetensors"), "all.safetensors"),
+        (convert("spml"), "spml"),
+        (mask, "mask.csv"),
+        (make.to_vec(), "made"),
+        (onnx.to_vec(), "m.onnx"),
+    ];
+    let mut counts = Vec::new();
+    for (args, output) in &cases {
+        let case = Case { program: &program, folder: path, args, outputs: &[*output], input: "" };
+        // A head of another seed is there already; of other outputs, files of the same names with something else in them.
+        let here = case.files();
+        let new = case.undisturbed(&here);
+        let old: Files = match *output {
+            "h" => here,
+            "spml" => Files::new(),
+            _ => new.keys().map(|name| (name.clone(), format!("old {name}").into_bytes())).collect(),
+        };
+        assert_eq!(case.undisturbed(&old), new, "{args:?}");
+        assert_ne!(old, new);
+        let refused = case.refused(&old);
+        for refused in &refused {
+            refused.assert_said(&case);
+            let call = &refused.call;
+            let names: Vec<&String> = refused.left.keys().collect();
+            assert!(refused.left == old || refused.left == new, "{args:?}: {call}: {names:?}");
+            assert!(refused.file || refused.left == new, "{args:?}: what is printed costs no output: {call}");
+        }
+        let files = refused.iter().filter(|refused| refused.file).count();
+        assert!(files >= 4, "{args:?}: {files} calls");
+        counts.push((*output, files));
+        let left: Vec<_> = std::fs::read_dir(path).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        assert!(left.iter().all(|name| !name.to_string_lossy().ends_with(".tmp")), "{args:?}: {left:?}");
+        // What was refused once is done when the same command is given again.
+        assert_eq!(case.undisturbed(&old), new, "{args:?}");
+    }
+    println!("refused calls: {counts:?}");
+}
