@@ -2,7 +2,7 @@
 
 use crate::destination::exists;
 use crate::{Destination, FormatError, operations, temporary};
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -77,8 +77,12 @@ pub fn write_atomic_all(files: Vec<(Destination<'_>, Contents<'_>)>) -> Result<(
         let path = destination.path();
         staged.push(Staged::new(destination, write).map_err(FormatError::writing(path))?);
     }
-    let folders: BTreeSet<PathBuf> =
-        staged.iter().map(|file| folder_of(file.destination.path()).to_path_buf()).collect();
+    // A folder is named by one of its files, because the caller named files.
+    let folders: BTreeMap<PathBuf, PathBuf> = staged
+        .iter()
+        .rev()
+        .map(|file| (folder_of(file.destination.path()).into(), file.destination.path().into()))
+        .collect();
     let mut before = Before(Vec::new());
     for file in &staged {
         let path = file.destination.path();
@@ -92,7 +96,9 @@ pub fn write_atomic_all(files: Vec<(Destination<'_>, Contents<'_>)>) -> Result<(
         }
     }
     drop(before);
-    folders.iter().try_for_each(|folder| operations::sync_folder(folder).map_err(FormatError::io(folder)))
+    folders
+        .iter()
+        .try_for_each(|(folder, path)| operations::sync_folder(folder).map_err(FormatError::io(path)))
 }
 
 /// Files that are going to be replaced, and their second names, which are removed in the end.

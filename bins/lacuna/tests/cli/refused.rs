@@ -28,13 +28,12 @@ fn whatever_call_of_a_command_is_refused_the_old_output_or_the_new_one_is_there(
         [&["mask"][..], &XY, &["--protocol", "single-positive", "--force", "--out", "mask.csv"]].concat();
     let make = ["make", "voc-like", "--train-rows", "100", "--test-rows", "100", "--force", "--out", "made"];
     let onnx = ["export", "--model", "m", "--force", "--onnx", "m.onnx"];
-    let cases: [(Vec<&str>, &[&str]); 9] = [
+    let cases: [(Vec<&str>, &[&str]); 8] = [
         (train(&["--out", "h"]), &["h"]),
         (predict("p.csv"), &["p.csv"]),
         (predict("p.npy"), &["p.npy", "p.rows.npy", "p.classes.npy", "p.predicted.npy"]),
         (convert("all.npz"), &["all.npz"]),
         (convert("all.safetensors"), &["all.safetensors"]),
-        (convert("spml"), &["spml"]),
         (mask, &["mask.csv"]),
         (make.to_vec(), &["made"]),
         (onnx.to_vec(), &["m.onnx"]),
@@ -47,7 +46,6 @@ fn whatever_call_of_a_command_is_refused_the_old_output_or_the_new_one_is_there(
         let new = case.undisturbed(&here);
         let old: Files = match outputs[0] {
             "h" => here,
-            "spml" => Files::new(),
             _ => new.keys().map(|name| (name.clone(), format!("old {name}").into_bytes())).collect(),
         };
         assert_eq!(case.undisturbed(&old), new, "{args:?}");

@@ -37,7 +37,7 @@ pub(crate) struct Case<'a> {
 
 /// A refused call of a case: what the program answered, and what it left.
 pub(crate) struct Refused {
-    /// The call as strace prints it.
+    /// The calls as strace prints them, one a line; of several those about files.
     pub(crate) call: String,
     /// Whether it was about a file of the folder; else it was about what the program prints.
     pub(crate) file: bool,
@@ -84,9 +84,11 @@ impl Case<'_> {
         let injected: Vec<&str> = log.lines().filter(|line| line.contains("(INJECTED)")).collect();
         let first = *injected.first()?;
         // Calls on descriptors have their path in <>; names are arguments of the others.
-        let printed = |line: &&str| line.contains("<pipe:") || line.contains("(1<") || line.contains("(2<");
-        let file = injected.iter().any(|line| !printed(line));
-        Some(Refused { call: first.to_string(), file, code, error, left: self.files() })
+        let printed = |line: &&&str| line.contains("<pipe:") || line.contains("(1<") || line.contains("(2<");
+        let about_files: Vec<&str> = injected.iter().filter(|line| !printed(line)).copied().collect();
+        let file = !about_files.is_empty();
+        let call = if file { about_files.join("\n") } else { first.to_string() };
+        Some(Refused { call, file, code, error, left: self.files() })
     }
 
     /// Runs the command undisturbed.

@@ -1,6 +1,7 @@
 //! The same weights and metrics for any number of threads, in every repetition, in vectors of any width.
 
-use crate::{repro, results, write_rows};
+use crate::{repro, results, save, write_rows};
+use lacuna_formats::NpyData;
 use lacuna_losses::LOSSES;
 use std::fs;
 
@@ -12,6 +13,11 @@ fn every_loss_has_the_same_bits_for_any_number_of_threads_and_in_vectors_of_any_
     let data = dir.path().join("data");
     fs::create_dir(&data).unwrap();
     write_rows(&data, [60, 30]);
+    // Every row has a positive, which some losses need.
+    for (part, rows) in [("train", 60), ("val", 30)] {
+        let labels = (0..rows * 4).map(|i| u8::from(i % 4 == i / 4 % 4 || i % 7 == 0)).collect();
+        save(&data, &format!("formatted_{part}_labels.npy"), &[rows, 4], NpyData::U8(labels));
+    }
     // Branches for head and tail classes are cosines.
     let (cosine, linear): (Vec<&str>, Vec<&str>) =
         LOSSES.iter().map(|row| row.info.name).partition(|name| *name == "htb");
@@ -26,7 +32,9 @@ fn every_loss_has_the_same_bits_for_any_number_of_threads_and_in_vectors_of_any_
             let more = ["--epochs", "2", "--seeds", "1", "--jobs", jobs, "--out", "out"];
             let mut command = repro(dir.path());
             command.args(args).args(more).env("RAYON_NUM_THREADS", jobs).env_remove("LACUNA_SIMD");
-            simd.iter().for_each(|level| drop(command.env("LACUNA_SIMD", level)));
+            if let Some(level) = simd {
+                command.env("LACUNA_SIMD", level);
+            }
             let output = command.output().unwrap();
             assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
             // They have the digest of the weights and every metric.
