@@ -220,16 +220,16 @@ mod tests {
                 [&[Create][..], &vec![Write; writes], &[Sync, Rename, SyncFolder]].concat(),
                 "{name}"
             );
-            for n in 0..order.len() {
+            for (n, &operation) in order.iter().enumerate() {
                 for old in [None, Some(b"the old file".to_vec())] {
                     let _ = fs::remove_file(&path);
                     old.iter().for_each(|old| fs::write(&path, old).unwrap());
                     let (saved, _) = under(Fault::At(n), usize::MAX, || save(Destination::replacing(&path)));
                     let error = saved.expect_err("an operation has failed").to_string();
-                    assert!(names_both(&error, &path, order[n]), "{name}, {:?}: {error}", order[n]);
-                    let expected = if order[n] == SyncFolder { Some(whole.clone()) } else { old };
+                    assert!(names_both(&error, &path, operation), "{name}, {:?}: {error}", operation);
+                    let expected = if operation == SyncFolder { Some(whole.clone()) } else { old };
                     let expected = expected.into_iter().map(|bytes| ("file".to_string(), bytes)).collect();
-                    assert_eq!(files(folder.path()), expected, "{name}, {:?} {n}", order[n]);
+                    assert_eq!(files(folder.path()), expected, "{name}, {:?} {n}", operation);
                 }
             }
             // Short and interrupted writes are no errors.
