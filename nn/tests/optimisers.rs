@@ -3,7 +3,8 @@
 use lacuna_engine::{Exec, Tape, Tensor, Var};
 use lacuna_nn::optim::reference::{AdamReference, SgdReference};
 use lacuna_nn::{
-    Activation, Adam, AdamConfig, Decay, Layer, Matches, Mlp, Mode, Optimizer, ParamGroup, Sgd, SgdConfig,
+    Activation, Adam, AdamConfig, Decay, Layer, Matches, Mlp, Mode, OneCycle, Optimizer, ParamGroup,
+    Schedule, Sgd, SgdConfig, StepDecay,
 };
 use rand_chacha::{
     ChaCha8Rng,
@@ -527,5 +528,83 @@ fn nan_is_not_flushed() {
         optimiser.step(&mut tape);
         let nan: Vec<bool> = tape.value(w).iter().map(|w| w.is_nan()).collect();
         assert_eq!(nan, [false, false, true, false, false, false, false, false, true]);
+    }
+}
+
+/// SGD could ignore every schedule, Adam the cycled momentum, and a plain schedule could set a momentum, and no step showed it.
+#[test]
+fn the_next_step_uses_what_a_schedule_set() {
+    const N: usize = 11;
+    let schedules: [Box<dyn Schedule>; 2] =
+        [Box::new(OneCycle::new(0.05, 20)), Box::new(StepDecay { lr: 0.05, step_size: 4, gamma: 0.5 })];
+    for (schedule, cycles) in schedules.iter().zip([true, false]) {
+        assert_eq!(schedule.momentum(3).is_some(), cycles);
+        let adam = Adam::new(AdamConfig { lr: 9.0, ..AdamConfig::default() });
+        let mut references = [AdamReference::<f64>::new(9.0, (0.9, 0.999), 1e-8, 0.0, false); N];
+        follow(adam, &**schedule, |i, step, w, g| {
+            references[i].lr = schedule.learning_rate(step);
+            references[i].betas.0 = schedule.momentum(step).unwrap_or(references[i].betas.0);
+            references[i].step(w, g)
+        });
+        let sgd = Sgd::new(SgdConfig { lr: 9.0, momentum: 0.9, ..SgdConfig::default() });
+        let mut references = [SgdReference::<f64>::new(9.0, 0.9, false, 0.0); N];
+        follow(sgd, &**schedule, |i, step, w, g| {
+            references[i].lr = schedule.learning_rate(step);
+            references[i].momentum = schedule.momentum(step).unwrap_or(references[i].momentum);
+            references[i].step(w, g)
+        });
+    }
+
+    fn follow(
+        mut fast: impl Optimizer,
+        schedule: &dyn Schedule,
+        mut exact: impl FnMut(usize, u64, f64, f64) -> f64,
+    ) {
+        let start = noise(N, 0.3);
+        let mut tape = Tape::new();
+        let w = tape.param("w", Tensor::new([N], start.clone()));
+        tape.seal();
+        let mut expected: Vec<f64> = start.iter().map(|w| f64::from(*w)).collect();
+        for step in 0..20 {
+            let g = noise(N, step as f32 + 0.7);
+            with_gradient(&mut tape, w, &g);
+            schedule.apply(step, &mut fast);
+            assert_eq!(fast.learning_rate(), schedule.learning_rate(step) as f32);
+            fast.step(&mut tape);
+            for (i, w) in expected.iter_mut().enumerate() {
+                *w = exact(i, step, *w, f64::from(g[i]));
+            }
+            close(tape.value(w), &expected, &format!("step {step}"));
+        }
+    }
+}
+
+/// A dense step every 37 steps woke every row, so the wake-up of a row at rest by its own gradient never ran.
+#[test]
+fn a_row_at_rest_wakes_with_what_its_second_moment_has_become() {
+    const SHAPE: [usize; 2] = [3, 9];
+    let optimisers: [Make; 2] = [
+        Box::new(|| Box::new(Adam::new(AdamConfig { beta1: 0.5, beta2: 0.99, ..AdamConfig::default() }))),
+        Box::new(|| Box::new(Sgd::new(SgdConfig { momentum: 0.9, ..SgdConfig::default() }))),
+    ];
+    for make in optimisers {
+        let mut beside = Beside::new(SHAPE, &*make);
+        for step in 0..1300u32 {
+            // Row 0 always, row 1 after 200 steps of sleep, row 2 after 600 steps of it, when its first moment is flushed.
+            let mut rows = vec![0];
+            rows.extend(step.is_multiple_of(200).then_some(1));
+            rows.extend(step.is_multiple_of(600).then_some(2));
+            let g = noise(rows.len() * SHAPE[1], step as f32);
+            beside.step(&rows, &g, 0.01, None);
+        }
+        let [(sparse, kept), (dense, expected)] = beside.all();
+        let pairs = kept.iter().zip(&expected).map(|((name, a), (_, b))| (name.as_str(), a, b));
+        for (what, a, b) in pairs.chain([("w", &sparse, &dense)]) {
+            let largest = b.iter().fold(0.0f32, |largest, b| largest.max(b.abs()));
+            for (i, (a, b)) in a.iter().zip(b).enumerate() {
+                let close = (a - b).abs() <= 1e-5 * b.abs() + 1e-9 * largest;
+                assert!(close, "{what}, element {i}: {a} against {b}");
+            }
+        }
     }
 }

@@ -285,3 +285,53 @@ pub fn column_title(metric: &str, tested: usize) -> String {
 fn escape(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('|', "\\|")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Finished, Provenance};
+    use lacuna_train::MetricValue;
+
+    /// Of the ± of every table only the sign was asserted.
+    #[test]
+    fn mean_and_deviation_of_a_row_are_those_of_its_seeds() {
+        let labels = LabelCounts { rows: 3, positives: 1.0, negatives: 0.0, unknown: 2.0 };
+        let run = |seed: u64, map: f64| RunRecord {
+            id: seed.to_string(),
+            result: RunResult::Finished(Box::new(Finished {
+                loss: "an".to_string(),
+                seed,
+                labels,
+                best_epoch: 2 + seed as usize,
+                averaged: false,
+                metrics: [(
+                    "map".to_string(),
+                    MetricValue { value: Some(map), convention: "percent".into() },
+                )]
+                .into(),
+                test_ap: vec![map],
+                epoch_losses: vec![],
+                epoch_vals: vec![],
+                epoch_vals_averaged: vec![],
+                epoch_hidden: vec![],
+                observed_epoch: None,
+                report: [].into(),
+                weights: String::new(),
+            })),
+            provenance: Provenance { seconds: map, ..Provenance::here("data", 1) },
+        };
+        let runs = [run(0, 1.0), run(1, 2.0), run(2, 6.0)];
+        let report = |runs: &[RunRecord]| {
+            let runs: Vec<&RunRecord> = runs.iter().collect();
+            LossReport::of("an", labels, &runs, &Evaluation::default(), "")
+        };
+        let three = report(&runs);
+        assert_eq!((three.test_map_mean, three.seconds_per_run), (Some(3.0), Some(3.0)));
+        let deviation = (14.0_f64 / 3.0).sqrt();
+        assert!((three.test_map_std.unwrap() - deviation).abs() < 1e-12, "{:?}", three.test_map_std);
+        assert_eq!((three.map().as_str(), three.epochs().as_str()), ("3.00 ± 2.16", "2-4"));
+        let one = report(&runs[1..2]);
+        assert_eq!((one.test_map_std, one.map().as_str(), one.epochs().as_str()), (Some(0.0), "2.00", "3"));
+        assert_eq!((report(&[]).test_map_mean, report(&[]).map().as_str()), (None, "not run"));
+    }
+}

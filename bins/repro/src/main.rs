@@ -34,6 +34,9 @@ use std::time::Duration;
 fn main() {
     lacuna_kernels::cpu::check_or_exit();
     let cli = Cli::parse();
+    if let Err(error) = lacuna::cli::files_beyond_a_limit_are_errors() {
+        exit::finish(Err(error));
+    }
     exit::finish(match cli.command {
         None => run(Some("spml-linear"), RunArgs::default()),
         Some(Command::List) => list::text().and_then(|text| screen::out(&text)).map(|()| exit::DONE),

@@ -379,4 +379,13 @@ mod tests {
             assert_eq!(read(wrong), None, "{wrong}");
         }
     }
+
+    #[test]
+    fn a_perceptron_with_an_empty_layer_is_refused() {
+        for hidden in [vec![], vec![0], vec![4, 0], vec![0, 4]] {
+            let error = Head::Mlp(MlpSpec::plain(hidden)).on(3, 2, None).unwrap_err().to_string();
+            assert!(error.contains("a hidden layer has at least one unit"), "{error}");
+        }
+        assert!(Head::Mlp(MlpSpec::plain(vec![4, 1])).on(3, 2, None).is_ok());
+    }
 }

@@ -1,11 +1,12 @@
 //! Replacing a file as a whole or not at all.
 
 use crate::destination::exists;
-use crate::{Destination, temporary};
-#[cfg(unix)]
-use std::fs::File;
+use crate::{Destination, FormatError, operations, temporary};
+use std::collections::BTreeMap;
+use std::fs;
 use std::io::{self, BufWriter, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use tempfile::NamedTempFile;
 
 /// Writes a file so that a reader, or the next start after a crash, finds the old file or the new
 /// one, never half of it.
@@ -42,52 +43,149 @@ pub fn write_atomic<'a>(
     write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
 ) -> io::Result<()> {
     let destination = destination.into();
-    destination.check()?;
-    let path = destination.path();
-    let folder = match path.parent() {
+    Staged::new(destination, write)?.commit()?;
+    operations::sync_folder(folder_of(destination.path()))
+}
+
+/// What a file is going to have.
+pub type Contents<'a> = Box<dyn FnOnce(&mut dyn Write) -> io::Result<()> + 'a>;
+
+/// Writes files that belong together: all of them or none.
+///
+/// As [`write_atomic`]; all are on the disk before the first gets its name. Files that were there are kept under second names until the
+/// last has its name, and get their own back where that fails. A crash between two of the renames leaves some new files beside old ones, so
+/// readers have to notice that files do not belong together.
+///
+/// ```
+/// use lacuna_formats::{Destination, FormatError, write_atomic_all};
+///
+/// let folder = tempfile::tempdir().unwrap();
+/// let [one, two] = ["one.txt", "two.txt"].map(|name| folder.path().join(name));
+/// write_atomic_all(vec![
+///     (Destination::new(&one), Box::new(|file| file.write_all(b"1"))),
+///     (Destination::new(&two), Box::new(|file| file.write_all(b"2"))),
+/// ])?;
+/// assert_eq!(std::fs::read_to_string(&two).unwrap(), "2");
+/// # Ok::<(), FormatError>(())
+/// ```
+///
+/// # Errors
+/// [`FormatError::Exists`] where there is a file already, [`FormatError::Io`].
+pub fn write_atomic_all(files: Vec<(Destination<'_>, Contents<'_>)>) -> Result<(), FormatError> {
+    let mut staged = Vec::with_capacity(files.len());
+    for (destination, write) in files {
+        let path = destination.path();
+        staged.push(Staged::new(destination, write).map_err(FormatError::writing(path))?);
+    }
+    // A folder is named by one of its files, because the caller named files.
+    let folders: BTreeMap<PathBuf, PathBuf> = staged
+        .iter()
+        .rev()
+        .map(|file| (folder_of(file.destination.path()).into(), file.destination.path().into()))
+        .collect();
+    let mut before = Before(Vec::new());
+    for file in &staged {
+        let path = file.destination.path();
+        before.0.push((path.to_path_buf(), kept(path).map_err(FormatError::writing(path))?));
+    }
+    for (i, file) in staged.into_iter().enumerate() {
+        let path = file.destination.path();
+        if let Err(error) = file.commit() {
+            before.restore(i);
+            return Err(FormatError::writing(path)(error));
+        }
+    }
+    drop(before);
+    folders
+        .iter()
+        .try_for_each(|(folder, path)| operations::sync_folder(folder).map_err(FormatError::io(path)))
+}
+
+/// Files that are going to be replaced, and their second names, which are removed in the end.
+struct Before(Vec<(PathBuf, Option<PathBuf>)>);
+
+impl Before {
+    /// Gives the first `files` files their names back.
+    fn restore(&mut self, files: usize) {
+        for (path, old) in &mut self.0[..files] {
+            match old.take() {
+                // Where this fails too, the file is left under its second name. The error that came first says more.
+                Some(old) => drop(operations::rename(&old, path)),
+                None => drop(fs::remove_file(path)),
+            }
+        }
+    }
+}
+
+impl Drop for Before {
+    fn drop(&mut self) {
+        self.0.iter().filter_map(|(_, old)| old.as_ref()).for_each(|old| drop(fs::remove_file(old)));
+    }
+}
+
+/// Another name for a file that is going to be replaced, if there is one.
+fn kept(path: &Path) -> io::Result<Option<PathBuf>> {
+    if fs::symlink_metadata(path).is_err() {
+        return Ok(None);
+    }
+    // The name of a temporary file that is gone: a second name for the file itself, so nothing is copied.
+    let name = temporary::create(folder_of(path))?.path().to_path_buf();
+    match fs::hard_link(path, &name) {
+        Ok(()) => {}
+        // A file system without second names.
+        Err(_) => drop(fs::copy(path, &name)?),
+    }
+    Ok(Some(name))
+}
+
+/// A file that is on the disk and has no name yet. Dropped, it is removed.
+struct Staged<'a> {
+    destination: Destination<'a>,
+    file: NamedTempFile,
+}
+
+impl<'a> Staged<'a> {
+    fn new(
+        destination: Destination<'a>,
+        write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+    ) -> io::Result<Self> {
+        destination.check()?;
+        let folder = folder_of(destination.path());
+        // Without the name of the temporary file, which the caller does not know.
+        let mut file = temporary::create(folder).map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound => {
+                let problem = format!("there is no folder {}: create it first", folder.display());
+                io::Error::new(io::ErrorKind::NotFound, problem)
+            }
+            kind => io::Error::from(kind),
+        })?;
+        let mut buffer = BufWriter::with_capacity(1 << 16, operations::Written(file.as_file_mut()));
+        write(&mut buffer)?;
+        buffer.flush()?;
+        drop(buffer);
+        operations::sync(file.as_file())?;
+        Ok(Self { destination, file })
+    }
+
+    fn commit(self) -> io::Result<()> {
+        let Self { destination, file } = self;
+        match operations::persist(file, destination.path(), destination.replaces()) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(exists()),
+            named => named.map(drop),
+        }
+    }
+}
+
+fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
-    };
-    // Without the name of the temporary file, which the caller does not know.
-    let mut temporary = temporary::create(folder).map_err(|error| match error.kind() {
-        io::ErrorKind::NotFound => {
-            let problem = format!("there is no folder {}: create it first", folder.display());
-            io::Error::new(io::ErrorKind::NotFound, problem)
-        }
-        kind => io::Error::from(kind),
-    })?;
-    let mut buffer = BufWriter::with_capacity(1 << 16, temporary.as_file_mut());
-    write(&mut buffer)?;
-    buffer.flush()?;
-    drop(buffer);
-    temporary.as_file().sync_all()?;
-    let persisted = match destination.replaces() {
-        true => temporary.persist(path),
-        false => temporary.persist_noclobber(path),
-    };
-    persisted.map_err(|refused| match refused.error.kind() {
-        io::ErrorKind::AlreadyExists => exists(),
-        _ => refused.error,
-    })?;
-    sync_folder(folder)
-}
-
-/// A rename is on the disk when the folder is.
-#[cfg(unix)]
-pub(crate) fn sync_folder(folder: &Path) -> io::Result<()> {
-    File::open(folder)?.sync_all()
-}
-
-/// Elsewhere a folder cannot be opened for this; the file system orders the rename by itself.
-#[cfg(not(unix))]
-pub(crate) fn sync_folder(_folder: &Path) -> io::Result<()> {
-    Ok(())
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::fs;
 
     #[test]
     fn nothing_is_left_behind_and_the_old_file_survives_a_failure() {

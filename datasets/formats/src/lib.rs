@@ -50,6 +50,7 @@ mod mmap;
 mod multi_hot;
 mod npy;
 mod npz;
+mod operations;
 #[cfg(feature = "parquet")]
 mod parquet;
 mod safetensors;
@@ -61,7 +62,7 @@ mod text;
 mod tfrecord;
 
 pub use arrays::sparse::SparseFeatures;
-pub use atomic::write_atomic;
+pub use atomic::{Contents, write_atomic, write_atomic_all};
 pub use boxes::Annotations;
 pub use content::{Content, FeatureTable, LabelSheet, LabelTable, MissingFeatures, ReadOptions, Table};
 pub use csv::{CsvLayout, CsvRecord, read_csv_records, write_labels_csv};
@@ -76,7 +77,7 @@ pub use labels::lists::LabelLists;
 pub use limits::Limits;
 pub use npy::{ByteOrder, Dtype, FixedBytes, Kind, MAX_HEADER, NpyArray, NpyData, NpyError};
 pub use npz::{Compression, NpzArchive, write_npz};
-pub use safetensors::{SafetensorsFile, write_safetensors};
+pub use safetensors::{SafetensorsFile, safetensors_writer, write_safetensors};
 pub use spml::{Part, SpmlFolder, SpmlSets};
 pub use table::{FORMATS, Format, Truncation, format, open_data, recognised};
 pub use temporary::sweep_temporary_files;

@@ -1,5 +1,6 @@
 //! Temporary files: locked while they are written, and removed when their writer is dead.
 
+use crate::operations::{self, Operation};
 use std::ffi::OsStr;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
@@ -21,6 +22,7 @@ pub(crate) fn create(folder: &Path) -> io::Result<NamedTempFile> {
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
     for _ in 0..ATTEMPTS {
+        operations::begin(Operation::Create)?;
         let file = builder.tempfile_in(folder)?;
         match file.as_file().try_lock() {
             Ok(()) if is_linked(file.as_file())? => return Ok(file),

@@ -13,6 +13,12 @@ pub(crate) struct RandomCase {
 }
 
 impl RandomCase {
+    /// As many cases as every property is held against: 4,096, or what `LACUNA_CASES` says.
+    pub(crate) fn seeds() -> std::ops::Range<u64> {
+        0..std::env::var("LACUNA_CASES")
+            .map_or(4_096, |cases| cases.parse().expect("LACUNA_CASES is a number"))
+    }
+
     pub(crate) fn new(seed: u64) -> Self {
         let mut stream = Stream::new(seed, "metrics");
         let (rows, classes) = (1 + stream.below(30), 1 + stream.below(8));

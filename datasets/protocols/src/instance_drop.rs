@@ -81,3 +81,32 @@ pub fn class_mean_evidence(features: &Features, truth: &TrueLabels) -> Vec<f32> 
     }
     evidence
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The evidence was never held against numbers, so a mask could change without an error.
+    #[test]
+    fn evidence_is_the_cosine_with_the_mean_row_of_a_class() {
+        // Around the mean (1, 1) the rows are (1, 0), (-1, 0), (0, 1) and (0, -1).
+        let features = Features::new(4, 2, vec![2.0, 1.0, 0.0, 1.0, 1.0, 2.0, 1.0, 0.0]).unwrap();
+        let truth = TrueLabels::from_fn(4, 3, |row, class| match class {
+            0 => row == 0 || row == 2, // its mean row is (1/2, 1/2)
+            1 => row == 1,             // (-1, 0)
+            _ => row < 2,              // (0, 0), which looks like nothing
+        });
+        let evidence = class_mean_evidence(&features, &truth);
+        let half = 0.5_f32.sqrt();
+        let expected = [half, -1.0, 0.0, -half, 1.0, 0.0, half, 0.0, 0.0, -half, 0.0, 0.0];
+        for (cell, (found, expected)) in evidence.iter().zip(expected).enumerate() {
+            assert!((found - expected).abs() < 1e-6, "cell {cell}: {found}, expected {expected}");
+        }
+        assert_eq!(evidence.len(), expected.len());
+        // Row 0 has the classes 0 and 2, row 1 the classes 1 and 2: each keeps the one that it looks like.
+        let observed = InstanceDrop { rate: 0.5 }.apply(&truth, &evidence).unwrap();
+        let positives =
+            |row| -> Vec<usize> { (0..3).filter(|&class| observed.get(row, class).is_positive()).collect() };
+        assert_eq!([0, 1, 2, 3].map(positives), [vec![0], vec![1], vec![0], vec![]]);
+    }
+}

@@ -319,4 +319,25 @@ mod tests {
             balanced(&nothing, 0, 0).is_empty() && ClassAware::default().epoch(&nothing, 0, 0).is_empty()
         );
     }
+
+    /// A cycle that shuffled in the middle showed some rows twice and others never.
+    #[test]
+    fn every_pass_through_a_class_has_each_of_its_rows_once_in_an_order_of_its_own() {
+        let labels = TrueLabels::from_fn(30, 1, |row, _| row % 2 == 0);
+        // An epoch of 15 rows is one pass.
+        let sampler = ClassAware { in_a_row: 7, reduce: 1 };
+        let mut cycles = ClassAwareCycles::new(&labels, sampler);
+        let mut passes = Vec::new();
+        for epoch in 0..4 {
+            let fresh = sampler.epoch(&labels, 3, epoch);
+            for order in [fresh, cycles.epoch(3, epoch)] {
+                let mut rows = order.clone();
+                rows.sort_unstable();
+                assert!(rows.into_iter().eq((0..30).step_by(2)), "{order:?}");
+                assert!(!order.is_sorted(), "{order:?}");
+                passes.push(order);
+            }
+        }
+        assert_ne!(passes[0], passes[2]);
+    }
 }

@@ -169,3 +169,35 @@ impl fmt::Display for MissingnessSummary {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The range of the kept shares could be any constant.
+    #[test]
+    fn the_range_of_kept_shares_leaves_out_classes_without_positives() {
+        // Class 0 keeps 1 of 4, class 1 keeps 2 of 2, class 2 has none, class 3 keeps 1 of 2.
+        let truth = TrueLabels::from_fn(4, 4, |row, class| match class {
+            0 => true,
+            1 | 3 => row < 2,
+            _ => false,
+        });
+        let kept = |row: usize, class: usize| match class {
+            0 | 3 => row == 0,
+            _ => true,
+        };
+        let cell =
+            |(row, class): (usize, usize)| match truth.get(row, class).is_positive() && kept(row, class) {
+                true => Label::Positive,
+                false => Label::Unknown,
+            };
+        let cells = (0..16).map(|i| cell((i / 4, i % 4))).collect();
+        let observed = LabelMatrix::new(4, 4, cells).unwrap();
+        let summary = MissingnessSummary::of(&truth, &observed);
+        assert_eq!(summary.keep_range(), Some((0.25, 1.0)));
+        assert!(summary.to_string().contains("kept per class   0.25 to 1.00"), "{summary}");
+        let nothing = TrueLabels::from_fn(4, 4, |_, _| false);
+        assert_eq!(MissingnessSummary::of(&nothing, &observed).keep_range(), None);
+    }
+}

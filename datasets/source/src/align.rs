@@ -385,4 +385,46 @@ mod tests {
                 .contains("`dog` of the training rows is missing")
         );
     }
+
+    /// Test rows with the same classes in another order were once accepted as they were: a wrong mAP without an error.
+    #[test]
+    fn permuted_classes_of_test_rows_are_moved_and_other_numbers_of_classes_refused() {
+        use lacuna_labels::Label::{self, Negative, Positive, Unknown};
+        let dense = |names: &[&str], cells: &[Label]| {
+            let labels = LabelMatrix::new(cells.len() / names.len(), names.len(), cells.to_vec()).unwrap();
+            let observed: ObservedLabels = labels.into();
+            Table { classes: strings(names), labels: Some(LabelTable::Dense(observed)), ..Table::default() }
+        };
+        let lists = |names: &[&str], positives: &[usize]| {
+            let mut lists = LabelLists::new(strings(names), Negative);
+            for &class in positives {
+                lists.push(class, Positive);
+                lists.end_row();
+            }
+            Table { classes: strings(names), labels: Some(LabelTable::Lists(lists)), ..Table::default() }
+        };
+        let cells = |table: Table| {
+            let limits = lacuna_formats::Limits::default();
+            table.labels.unwrap().to_observed(std::path::Path::new("x"), &limits).unwrap().cells().to_vec()
+        };
+        let train = || dense(&["a", "b", "c"], &[Positive; 3]);
+        let rows = [Positive, Negative, Unknown, Negative, Positive, Positive];
+        let same = run(train(), dense(&["a", "b", "c"], &rows)).unwrap();
+        assert_eq!((same.notes.len(), cells(same.test)), (0, rows.to_vec()));
+        let moved = run(train(), dense(&["c", "a", "b"], &rows)).unwrap();
+        assert!(moved.notes[0].contains("the classes are in another order"), "{:?}", moved.notes);
+        assert_eq!(moved.test.classes, strings(&["a", "b", "c"]));
+        assert_eq!(cells(moved.test), [Negative, Unknown, Positive, Positive, Positive, Negative]);
+        let moved = run(train(), lists(&["c", "a", "b"], &[0, 1])).unwrap();
+        let expected = [Negative, Negative, Positive, Positive, Negative, Negative];
+        assert_eq!(
+            (moved.test.classes.clone(), cells(moved.test)),
+            (strings(&["a", "b", "c"]), expected.to_vec())
+        );
+        let refused = |test: Table| run(train(), test).err().unwrap();
+        assert!(refused(dense(&["a", "b"], &rows)).contains("class `c` of the training rows is missing"));
+        let more = dense(&["a", "b", "c", "d", "e", "f"], &rows);
+        assert!(refused(more).contains("the training rows do not have the class `d`"));
+        assert!(refused(dense(&["a", "b", "x"], &rows)).contains("class `c`"));
+    }
 }

@@ -287,3 +287,53 @@ fn an_input_that_is_kept_is_filled_once_and_again_where_its_place_was_used() {
     tape.reset();
     assert_eq!(step(&mut tape, 8, 4, 7.0), (4, 6.0));
 }
+
+/// A row or a column of another length was once taken for one that fits.
+#[test]
+fn operands_that_do_not_fit_each_other_are_refused_and_those_that_do_are_broadcast() {
+    let shapes: [[&[usize]; 2]; 6] = [
+        [&[4, 3], &[4]],
+        [&[4, 3], &[1, 4]],
+        [&[4, 3], &[3, 1]],
+        [&[4, 3], &[3, 4]],
+        [&[2], &[3]],
+        [&[2, 2, 3], &[3]],
+    ];
+    for [a, b] in shapes {
+        for (a, b) in [(a, b), (b, a)] {
+            let text = message(|| {
+                let mut tape = Tape::new();
+                tape.seal();
+                let mut ones = |sizes: &[usize]| match *sizes {
+                    [n] => tape.input([n], &vec![1.0; n]),
+                    [n, m] => tape.input([n, m], &vec![1.0; n * m]),
+                    [n, m, k] => tape.input([n, m, k], &vec![1.0; n * m * k]),
+                    _ => unreachable!("one to three dimensions"),
+                };
+                let (x, y) = (ones(a), ones(b));
+                tape.add(x, y);
+            });
+            assert!(text.contains("add"), "{a:?} and {b:?}: {text}");
+        }
+    }
+    let mut tape = Tape::new();
+    tape.seal();
+    let x = tape.input([2, 3], &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
+    let row = tape.input([3], &[10.0, 20.0, 30.0]);
+    let column = tape.input([2, 1], &[100.0, 200.0]);
+    let sum = tape.add(x, row);
+    let sum = tape.add(column, sum);
+    assert_eq!(tape.value(sum), [111.0, 122.0, 133.0, 214.0, 225.0, 236.0]);
+}
+
+/// No golden case had a mean of rows, so it could be multiplied where it is divided.
+#[test]
+fn a_mean_of_rows_is_divided_by_the_columns_and_so_is_its_gradient() {
+    let mut tape = Tape::new();
+    tape.seal();
+    let x = tape.variable([2, 4], &[1.0, 2.0, 3.0, 6.0, -4.0, 0.0, 0.0, 2.0]);
+    let mean = tape.mean_rows(x);
+    assert_eq!((tape.shape(mean), tape.value(mean)), ([2, 1].into(), &[3.0, -0.5][..]));
+    tape.backward_from(mean, &[1.0, -2.0]);
+    assert_eq!(tape.grad(x), Some(&[0.25, 0.25, 0.25, 0.25, -0.5, -0.5, -0.5, -0.5][..]));
+}

@@ -278,3 +278,23 @@ impl FromStr for Reduction {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A mix that names rows of another batch was once accepted.
+    #[test]
+    fn mixes_that_do_not_fit_a_batch_are_refused() {
+        let check = |first: &[u32], second: &[u32], lambda| Mix { first, second, lambda }.check(3);
+        assert_eq!(check(&[0, 2], &[1, 0], 0.5), Ok(()));
+        assert_eq!(check(&[0], &[0], 0.0).and(check(&[0], &[0], 1.0)), Ok(()));
+        let message = |result: Result<(), LossError>| result.unwrap_err().to_string();
+        assert!(message(check(&[0, 1], &[1], 0.5)).contains("2 rows are mixed with 1 rows"));
+        assert!(message(check(&[3], &[0], 0.5)).contains("row 3 is mixed, of a batch of 3 rows"));
+        assert!(message(check(&[0], &[3], 0.5)).contains("row 3 is mixed, of a batch of 3 rows"));
+        for lambda in [-0.1, 1.1, f64::NAN] {
+            assert!(message(check(&[0], &[1], lambda)).contains("the mixing share"), "{lambda}");
+        }
+    }
+}

@@ -209,3 +209,23 @@ pub trait MultiLabelLoss: Send {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Predictions of another shape were once accepted by every loss that relabels.
+    #[test]
+    fn a_pass_over_the_training_rows_has_the_shape_it_says() {
+        let (z, y) = ([0.0; 7], [Label::Unknown; 7]);
+        let check = |logits: usize, labels: usize, rows, classes| {
+            TrainPass { epoch: 0, logits: &z[..logits], labels: &y[..labels], rows, classes }.check()
+        };
+        assert_eq!(check(6, 6, 2, 3), Ok(()));
+        let wrong = |what, found, rows, classes| Err(LossError::Shape { what, found, rows, classes });
+        assert_eq!(check(7, 6, 2, 3), wrong("the logits", 7, 2, 3));
+        assert_eq!(check(6, 5, 2, 3), wrong("the labels", 5, 2, 3));
+        assert_eq!(check(0, 0, 0, 3), wrong("the logits", 0, 0, 3));
+        assert!(check(6, 6, usize::MAX, 3).is_err());
+    }
+}

@@ -230,4 +230,19 @@ mod tests {
         let error = ClassStatistics::with_pairs(&labels, labels.len()).unwrap_err();
         assert_eq!(error, LossError::Memory { what: "co-occurrence", classes: 1 << 23 });
     }
+
+    /// Only other crates noticed counts that were put in another place.
+    #[test]
+    fn pairs_are_counted_where_they_belong() {
+        let (p, n, u) = (Label::Positive, Label::Negative, Label::Unknown);
+        let labels = [p, p, u, p, n, p, u, p, p, p, p, u];
+        let counts = ClassStatistics::with_pairs(&labels, 3).unwrap();
+        assert_eq!((counts.rows(), counts.positives()), (4.0, &[3.0, 3.0, 2.0][..]));
+        assert_eq!(counts.co_occurrence().unwrap(), [3.0, 2.0, 1.0, 2.0, 3.0, 1.0, 1.0, 1.0, 2.0]);
+        let last = counts.cut(1..3);
+        assert_eq!(
+            (last.positives(), last.co_occurrence().unwrap()),
+            (&[3.0, 2.0][..], &[3.0, 1.0, 1.0, 2.0][..])
+        );
+    }
 }

@@ -3,10 +3,9 @@
 use super::{Outputs, screen};
 use anyhow::{Context, bail};
 use clap::Args;
-use lacuna_formats::{NpyArray, NpyData, write_atomic};
+use lacuna_formats::{Contents, NpyArray, NpyData, write_atomic_all};
 use lacuna_labels::FeatureSet;
 use lacuna_synthetic::{DEFAULT_SEED, SETS, SetEntry, SetSize, synthetic_set};
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 /// Writes an embedded synthetic set, in any size, as a folder in SPML layout
@@ -96,13 +95,13 @@ fn write(args: &MakeArgs, entry: &SetEntry, size: SetSize) -> anyhow::Result<Str
         outputs.to(&args.out.join(name))?;
     }
     let set = entry.build_sized(args.seed, size);
-    write_part(&outputs, &args.out, "val", &set.test)?;
-    let classes = args.out.join(CLASSES);
+    let mut files = of_part(&args.out, "val", &set.test)?;
+    files.extend(of_part(&args.out, "train", &set.train)?);
     let lines = set.train.classes.join("\n") + "\n";
-    write_atomic(outputs.to(&classes)?, |file: &mut dyn Write| file.write_all(lines.as_bytes()))
-        .with_context(|| classes.display().to_string())?;
-    // The file that makes the folder a data set comes last.
-    write_part(&outputs, &args.out, "train", &set.train)?;
+    files.push((args.out.join(CLASSES), Box::new(move |file| file.write_all(lines.as_bytes()))));
+    let (paths, contents): (Vec<PathBuf>, Vec<Contents<'_>>) = files.into_iter().unzip();
+    let named = paths.iter().zip(contents).map(|(path, contents)| Ok((outputs.to(path)?, contents)));
+    write_atomic_all(named.collect::<anyhow::Result<_>>()?)?;
     Ok(format!(
         "{}: {} + {} rows, {} features, {} classes, seed {}. {}",
         args.out.display(),
@@ -126,14 +125,18 @@ fn part_files(part: &str) -> [String; 3] {
     ]
 }
 
-fn write_part(outputs: &Outputs, folder: &Path, part: &str, set: &FeatureSet) -> anyhow::Result<()> {
-    let [features, names, labels] = part_files(part).map(|name| folder.join(name));
-    let (rows, columns) = (set.rows(), set.features.columns());
-    let values = NpyArray::new(vec![rows, columns], NpyData::F32(set.features.values().to_vec()))?;
-    values.save(outputs.to(&features)?)?;
-    let of_rows = set.names.clone().unwrap_or_default();
-    NpyArray::new(vec![rows], NpyData::Text(of_rows.into()))?.save(outputs.to(&names)?)?;
+/// The files of a part and what they have.
+fn of_part(folder: &Path, part: &str, set: &FeatureSet) -> anyhow::Result<Vec<(PathBuf, Contents<'static>)>> {
+    let (rows, columns, classes) = (set.rows(), set.features.columns(), set.truth.classes());
+    let names = set.names.clone().unwrap_or_default();
     let cells = set.truth.cells().iter().map(|label| i8::from(label.is_positive())).collect();
-    let cells = NpyArray::new(vec![rows, set.truth.classes()], NpyData::I8(cells))?;
-    Ok(cells.save(outputs.to(&labels)?)?)
+    let arrays = [
+        NpyArray::new(vec![rows, columns], NpyData::F32(set.features.values().to_vec()))?,
+        NpyArray::new(vec![rows], NpyData::Text(names.into()))?,
+        NpyArray::new(vec![rows, classes], NpyData::I8(cells))?,
+    ];
+    let file = |(name, array): (String, NpyArray)| -> (PathBuf, Contents<'static>) {
+        (folder.join(name), Box::new(move |file| array.write_to(file)))
+    };
+    Ok(part_files(part).into_iter().zip(arrays).map(file).collect())
 }

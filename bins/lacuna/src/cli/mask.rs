@@ -5,8 +5,8 @@ use super::{Input, Outputs, screen};
 use anyhow::{Context, bail};
 use clap::{Args, ValueEnum};
 use lacuna_formats::{
-    Annotations, CsvLayout, FeatureTable, LabelSheet, Limits, NpyArray, NpyData, Part, SpmlFolder, Strings,
-    write_label_list, write_labels_csv, write_labels_jsonl,
+    Annotations, Contents, CsvLayout, Destination, FeatureTable, LabelSheet, Limits, NpyArray, NpyData, Part,
+    SpmlFolder, Strings, write_atomic_all, write_label_list, write_labels_csv, write_labels_jsonl,
 };
 use lacuna_labels::TrueLabels;
 use lacuna_protocols::{
@@ -282,12 +282,17 @@ fn write(
             let beside = path.with_extension("rows.npy");
             let rows = (!all_rows).then(|| outputs.to(&beside)).transpose()?;
             let codes = observed.cells().iter().map(|&label| label as i8).collect();
-            NpyArray::new(vec![observed.rows(), observed.classes()], NpyData::I8(codes))?.save(file)?;
+            let labels = NpyArray::new(vec![observed.rows(), observed.classes()], NpyData::I8(codes))?;
+            let mut files: Vec<(Destination<'_>, Contents<'_>)> =
+                vec![(file, Box::new(|file| labels.write_to(file)))];
             if let Some(file) = rows {
                 let rows: Vec<i64> = outcome.rows.iter().map(|&row| row as i64).collect();
-                NpyArray::new(vec![rows.len()], NpyData::I64(rows))?.save(file)?;
+                let rows = NpyArray::new(vec![rows.len()], NpyData::I64(rows))?;
+                files.push((file, Box::new(move |file| rows.write_to(file))));
+                write_atomic_all(files)?;
                 return Ok(format!("{} and {}", shown(path), shown(&beside)));
             }
+            write_atomic_all(files)?;
         }
         "csv" | "tsv" => write_labels_csv(file, sheet, CsvLayout::Wide)?,
         "jsonl" => write_labels_jsonl(file, sheet)?,

@@ -25,5 +25,5 @@ mod working;
 pub use data::{By, DataArgs, Gap, Input, Numbers, Rest};
 pub use head::{FitArgs, HeadArgs, PrintArgs, SavedArgs};
 pub use labelled::{Labelled, LabelledInput, Opened};
-pub use outputs::Outputs;
+pub use outputs::{Outputs, files_beyond_a_limit_are_errors};
 pub use working::{Watched, Working};

@@ -6,7 +6,7 @@ use crate::FeatureSource;
 use crate::write::PredictionSheet;
 use anyhow::{Context, bail};
 use clap::Args;
-use lacuna_formats::{Limits, Strings};
+use lacuna_formats::{Contents, Destination, Limits, Strings, write_atomic_all};
 use lacuna_labels::Features;
 use std::path::PathBuf;
 
@@ -87,11 +87,12 @@ pub fn run(args: &PredictArgs) -> anyhow::Result<()> {
                 if part.is_empty() { out.clone() } else { out.with_extension(format!("{part}.npy")) }
             };
             let paths: Vec<PathBuf> = arrays.iter().map(|(part, _)| path(part)).collect();
-            // All of them before the first: files of two predictions do not belong together.
-            let files: Vec<_> = paths.iter().map(|path| outputs.to(path)).collect::<Result<_, _>>()?;
-            for ((_, array), file) in arrays.iter().zip(files) {
-                array.save(file)?;
+            // All of them or none: files of two predictions do not belong together.
+            let mut files: Vec<(Destination<'_>, Contents<'_>)> = Vec::new();
+            for ((_, array), path) in arrays.iter().zip(&paths) {
+                files.push((outputs.to(path)?, Box::new(|file| array.write_to(file))));
             }
+            write_atomic_all(files)?;
         }
         _ => bail!("--out {}: unsupported file extension, expected npy, csv or jsonl", out.display()),
     }

@@ -94,6 +94,9 @@ struct ManArgs {
 
 /// The program, from its command line to its exit code.
 pub fn main() -> ! {
+    if let Err(error) = super::files_beyond_a_limit_are_errors() {
+        exit::finish(Err(error));
+    }
     exit::finish(match Cli::parse().command {
         Commands::Train(args) => train::run(&args).map(|()| exit::DONE),
         Commands::Audit(args) => audit::run(&args).map(|()| exit::DONE),

@@ -8,7 +8,6 @@ use super::{Outputs, screen};
 use crate::{EvalReport, Fit, JudgedRows, LabelSource, Model, hold_out, minimises};
 use anyhow::{Context, bail};
 use clap::Args;
-use lacuna_formats::write_atomic;
 use lacuna_labels::Label;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
@@ -131,15 +130,10 @@ pub fn run(args: &TrainArgs) -> anyhow::Result<()> {
             measured.push(measure(&model, set, on)?);
         }
     }
-    match args.force {
-        true => model.save_replacing(&args.out)?,
-        false => model.save(&args.out)?,
-    }
-    if held.is_some() {
-        let lines = held_names.join("\n") + "\n";
-        write_atomic(outputs.to(&held_out)?, |file| file.write_all(lines.as_bytes()))
-            .with_context(|| held_out.display().to_string())?;
-    }
+    // A head beside the held-out rows of another one would be measured on rows that it was trained on.
+    let lines = held_names.join("\n") + "\n";
+    let beside: &[(&str, &str)] = if held.is_some() { &[(HELD_OUT, &lines)] } else { &[] };
+    model.save_with(&args.out, args.force, beside)?;
     let trained = Trained {
         out: args.out.display().to_string(),
         loss: model.trained_with().loss.clone(),

@@ -5,6 +5,11 @@ mod converting;
 mod data_sets;
 mod heads;
 mod help;
+mod hostile_names;
+mod refused;
+#[cfg(target_os = "linux")]
+#[path = "../refused_calls/mod.rs"]
+mod refused_calls;
 
 use assert_cmd::Command;
 use lacuna_formats::{NpyArray, NpyData};

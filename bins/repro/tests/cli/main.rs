@@ -13,10 +13,15 @@ mod printing;
 #[path = "../../../harness/tests/harness/real_data.rs"]
 mod real_data;
 mod records;
+mod refused;
+#[cfg(target_os = "linux")]
+#[path = "../../../lacuna/tests/refused_calls/mod.rs"]
+mod refused_calls;
 mod report_page;
 mod reports;
 mod resume;
 mod runs;
+mod same_bits;
 mod size;
 mod studies;
 mod sweeps;

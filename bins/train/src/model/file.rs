@@ -3,11 +3,12 @@
 use super::{Input, Model, ModelError, Table, TrainedWith, torch};
 use crate::{Head, Weights};
 use lacuna_formats::{
-    Destination, FormatError, NpyArray, NpyData, SafetensorsFile, shown, write_atomic, write_safetensors,
+    Contents, Destination, FormatError, NpyArray, NpyData, SafetensorsFile, safetensors_writer, shown,
+    write_atomic_all,
 };
 use serde::{Deserialize, Serialize};
 use std::fs::{self, File};
-use std::io::{self, Read};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 /// Weights, as PyTorch loads them.
@@ -43,14 +44,19 @@ struct Document {
     version: String,
 }
 
-pub(super) fn save(model: &Model, folder: &Path, replace: bool) -> Result<(), ModelError> {
+pub(super) fn save(
+    model: &Model,
+    folder: &Path,
+    replace: bool,
+    beside: &[(&str, &str)],
+) -> Result<(), ModelError> {
     let made = fs::symlink_metadata(folder).is_err();
     fs::create_dir_all(folder).map_err(|source| FormatError::Io { path: folder.into(), source })?;
     let paths = [folder.join(WEIGHTS), folder.join(DOCUMENT)];
     if !replace && let Some(path) = paths.iter().find(|path| fs::symlink_metadata(path).is_ok()) {
         return Err(FormatError::Exists { path: path.clone() }.into());
     }
-    let saved = write(model, &paths, replace);
+    let saved = write(model, folder, &paths, replace, beside);
     if saved.is_err() && made {
         // Fails if the folder is not empty.
         let _ = fs::remove_dir(folder);
@@ -58,7 +64,13 @@ pub(super) fn save(model: &Model, folder: &Path, replace: bool) -> Result<(), Mo
     saved
 }
 
-fn write(model: &Model, [weights, document]: &[PathBuf; 2], replace: bool) -> Result<(), ModelError> {
+fn write(
+    model: &Model,
+    folder: &Path,
+    [weights, document]: &[PathBuf; 2],
+    replace: bool,
+    beside: &[(&str, &str)],
+) -> Result<(), ModelError> {
     let to = |path| if replace { Destination::replacing(path) } else { Destination::new(path) };
     let array = |of: &Weights| {
         let values = match of.shape[..] {
@@ -89,19 +101,17 @@ fn write(model: &Model, [weights, document]: &[PathBuf; 2], replace: bool) -> Re
         version: model.version.clone(),
     })
     .map_err(|error| ModelError::Unfit(error.to_string()))?;
-    write_safetensors(to(weights), &named, &metadata)?;
-    let written =
-        write_atomic(to(document), |file| file.write_all(&text).and_then(|()| file.write_all(b"\n")));
-    written.map_err(|source| {
-        if !replace {
-            // One file of two is not a model.
-            let _ = fs::remove_file(weights);
-        }
-        match source.kind() {
-            io::ErrorKind::AlreadyExists => FormatError::Exists { path: document.clone() }.into(),
-            _ => FormatError::Io { path: document.clone(), source }.into(),
-        }
-    })
+    // One file of two is not a model.
+    let tensors = safetensors_writer(weights, &named, &metadata)?;
+    let others: Vec<(PathBuf, &str)> = beside.iter().map(|(name, text)| (folder.join(name), *text)).collect();
+    let mut files: Vec<(Destination<'_>, Contents<'_>)> = vec![
+        (to(weights), Box::new(tensors)),
+        (to(document), Box::new(|file| file.write_all(&text).and_then(|()| file.write_all(b"\n")))),
+    ];
+    for (path, text) in &others {
+        files.push((to(path), Box::new(|file| file.write_all(text.as_bytes()))));
+    }
+    Ok(write_atomic_all(files)?)
 }
 
 /// The input step, for those who have the weights alone.

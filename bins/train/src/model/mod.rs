@@ -323,8 +323,8 @@ impl Model {
         LabelMatrix::new(rows, classes, cells).expect("a label for each probability")
     }
 
-    /// Writes `head.safetensors` and `head.json` into a folder, which is made if it does not exist. Each file is whole or
-    /// not there.
+    /// Writes `head.safetensors` and `head.json` into a folder, which is made if it does not exist: both
+    /// or none.
     ///
     /// The weights load into the module that the metadata of the file name: `torch.nn.Linear(D, C)`, or
     /// `torch.nn.Sequential` for other heads.
@@ -332,7 +332,7 @@ impl Model {
     /// # Errors
     /// [`ModelError::Format`] where one of the files exists already, and for what the file system refuses.
     pub fn save(&self, folder: impl AsRef<Path>) -> Result<(), ModelError> {
-        file::save(self, folder.as_ref(), false)
+        file::save(self, folder.as_ref(), false, &[])
     }
 
     /// As [`Model::save`]; files that exist are replaced.
@@ -340,7 +340,21 @@ impl Model {
     /// # Errors
     /// [`ModelError::Format`] for what the file system refuses.
     pub fn save_replacing(&self, folder: impl AsRef<Path>) -> Result<(), ModelError> {
-        file::save(self, folder.as_ref(), true)
+        file::save(self, folder.as_ref(), true, &[])
+    }
+
+    /// As [`Model::save`] or [`Model::save_replacing`], with further files of text beside the head, each a name and what it has: all
+    /// files are written or none, so that what describes a head is never beside another one.
+    ///
+    /// # Errors
+    /// As for [`Model::save`].
+    pub fn save_with(
+        &self,
+        folder: impl AsRef<Path>,
+        replace: bool,
+        beside: &[(&str, &str)],
+    ) -> Result<(), ModelError> {
+        file::save(self, folder.as_ref(), replace, beside)
     }
 
     /// Reads what [`Model::save`] wrote.

@@ -94,3 +94,24 @@ fn what_is_written_can_be_read() {
     assert!(write_labels_csv(&path, LabelSheet { names: &twice, ..sheet }, CsvLayout::Wide).is_err());
     assert!(!path.exists());
 }
+
+/// Either of the two was once enough to lose the other: a name that is empty, and one with a blank at an end.
+#[test]
+fn names_that_csv_would_lose_are_refused_when_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("labels.csv");
+    let labels = LabelMatrix::new(1, 1, vec![P]).unwrap();
+    let write = |name: &str, class: &str| {
+        let (names, classes) = (Strings::from(vec![name]), Strings::from(vec![class]));
+        let sheet = LabelSheet { names: &names, classes: &classes, labels: &labels };
+        write_labels_csv(&path, sheet, CsvLayout::Wide).map_err(|error| error.to_string())
+    };
+    for lost in ["", " a", "a ", "\ta"] {
+        for (name, class) in [(lost, "cat"), ("a.jpg", lost)] {
+            let error = write(name, class).unwrap_err();
+            assert!(error.contains("is empty or starts or ends with a blank"), "{lost:?}: {error}");
+            assert!(!path.exists());
+        }
+    }
+    write("a b.jpg", "a cat").unwrap();
+}

@@ -250,4 +250,21 @@ mod tests {
         assert_eq!(NpyData::Text(vec![""].into()).kind(), Kind::Text(1));
         assert_eq!(NpyData::Bytes(Vec::<&str>::new().into()).kind(), Kind::Bytes(1));
     }
+
+    #[test]
+    fn byte_strings_know_whether_there_are_any_and_kinds_have_their_names() {
+        assert!(FixedBytes::from(Vec::<&str>::new()).is_empty() && !FixedBytes::from(vec!["a"]).is_empty());
+        let kinds = [
+            (NpyData::Bool(vec![]), "booleans"),
+            (NpyData::Text(vec!["a"].into()), "text"),
+            (NpyData::Bytes(vec!["a"].into()), "bytes"),
+            (NpyData::F16(vec![]), "floats"),
+            (NpyData::F32(vec![]), "floats"),
+            (NpyData::F64(vec![]), "floats"),
+            (NpyData::I64(vec![]), "integers"),
+        ];
+        for (data, name) in kinds {
+            assert_eq!(data.kind_name(), name);
+        }
+    }
 }

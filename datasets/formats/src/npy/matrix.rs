@@ -261,4 +261,52 @@ mod tests {
             "row 1, column 1 (counted from 0) is 1e300, which is beyond the range of 32-bit floats; scale the column"
         );
     }
+
+    /// Column-major files of other types than bytes could come back scrambled.
+    #[test]
+    fn a_column_major_matrix_of_every_type_is_its_row_major_twin() {
+        type Encode = fn(u8) -> Vec<u8>;
+        macro_rules! both {
+            ($code:literal, $number:ty) => {
+                [
+                    (concat!("<", $code), (|v| <$number>::from(v).to_le_bytes().to_vec()) as Encode),
+                    (concat!(">", $code), (|v| <$number>::from(v).to_be_bytes().to_vec()) as Encode),
+                ]
+            };
+        }
+        let signed: Encode = |v| vec![v];
+        let mut types = vec![("|u1", signed), ("|i1", signed)];
+        types.extend([both!("u2", u16), both!("i2", i16), both!("u4", u32), both!("i4", i32)].concat());
+        types.extend([both!("u8", u64), both!("i8", i64)].concat());
+        types.extend([both!("f2", f16), both!("f4", f32), both!("f8", f64)].concat());
+        for (descr, encode) in types {
+            // [[1, 2, 3], [4, 5, 6]], row by row and column by column.
+            let rows: Vec<u8> = [1, 2, 3, 4, 5, 6].into_iter().flat_map(encode).collect();
+            let columns: Vec<u8> = [1, 4, 2, 5, 3, 6].into_iter().flat_map(encode).collect();
+            for (order, data) in [("False", rows), ("True", columns)] {
+                let bytes = file(descr, order, "(2, 3)", &data);
+                let (shape, values) = features(&bytes).unwrap();
+                assert_eq!((shape.rows, shape.columns), (2, 3), "{descr} {order}");
+                assert_eq!(values, [1.0, 2.0, 3.0, 4.0, 5.0, 6.0], "{descr} {order}");
+                let array = NpyArray::parse(&bytes).unwrap().into_f32_matrix().unwrap();
+                assert_eq!(array, (2, 3, values), "{descr} {order}");
+            }
+        }
+    }
+
+    /// A boolean file of features had no test: a 2 in it could pass as a number.
+    #[test]
+    fn booleans_are_0_and_1_in_both_orders_and_anything_else_is_refused() {
+        let rows = file("|b1", "False", "(2, 3)", &[1, 0, 0, 1, 1, 0]);
+        let columns = file("|b1", "True", "(2, 3)", &[1, 1, 0, 1, 0, 0]);
+        for bytes in [rows, columns] {
+            assert_eq!(features(&bytes).unwrap().1, [1.0, 0.0, 0.0, 1.0, 1.0, 0.0]);
+        }
+        for order in ["False", "True"] {
+            match features(&file("|b1", order, "(2, 3)", &[1, 0, 0, 1, 2, 3])) {
+                Err(NpyError::Element { element: 4, what: "bool", value: 2 }) => {}
+                other => panic!("{order}: {other:?}"),
+            }
+        }
+    }
 }

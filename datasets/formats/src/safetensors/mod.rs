@@ -3,7 +3,7 @@
 mod header;
 mod write;
 
-pub use write::write_safetensors;
+pub use write::{safetensors_writer, write_safetensors};
 
 use crate::arrays::{self, ArrayFile};
 use crate::error::within;

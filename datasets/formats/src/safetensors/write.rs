@@ -2,6 +2,8 @@
 
 use super::header::{METADATA, TensorKind};
 use crate::{Destination, FormatError, NpyArray, shown, write_atomic};
+use std::io::{self, Write};
+use std::path::Path;
 
 /// Writes tensors, whole or not at all. The data start at a multiple of 8 bytes, the widest types come first, and
 /// tensors of one type are ordered by name, as the format's own writers do; text cannot be a tensor.
@@ -15,7 +17,19 @@ pub fn write_safetensors<'a>(
     metadata: &[(&str, &str)],
 ) -> Result<(), FormatError> {
     let destination = destination.into();
-    let path = destination.path();
+    let write = safetensors_writer(destination.path(), tensors, metadata)?;
+    write_atomic(destination, write).map_err(FormatError::writing(destination.path()))
+}
+
+/// What [`write_safetensors`] writes, for [`write_atomic_all`](crate::write_atomic_all); `path` is the file that an error names.
+///
+/// # Errors
+/// [`FormatError::Unwritable`].
+pub fn safetensors_writer<'a>(
+    path: &Path,
+    tensors: &[(&'a str, &'a NpyArray)],
+    metadata: &[(&str, &str)],
+) -> Result<impl FnOnce(&mut dyn Write) -> io::Result<()> + use<'a>, FormatError> {
     let refuse = |problem| Err(FormatError::Unwritable { path: path.into(), problem });
     for (i, (key, _)) in metadata.iter().enumerate() {
         if i == METADATA {
@@ -56,10 +70,9 @@ pub fn write_safetensors<'a>(
     }
     let mut header = format!("{{{}}}", parts.join(","));
     header.extend(std::iter::repeat_n(' ', header.len().next_multiple_of(8) - header.len()));
-    let written = write_atomic(destination, |file| {
+    Ok(move |file: &mut dyn Write| {
         file.write_all(&(header.len() as u64).to_le_bytes())?;
         file.write_all(header.as_bytes())?;
         order.iter().try_for_each(|(.., array)| array.write_elements_to(file))
-    });
-    written.map_err(FormatError::writing(path))
+    })
 }

@@ -1,6 +1,7 @@
 //! A folder in the SPML layout, written as a whole or not at all.
 
 use super::{CLASSES, Part, SpmlSets};
+use crate::operations::{self, Operation};
 use crate::{Destination, FormatError, NpyArray, NpyData, shown, write_atomic};
 use lacuna_labels::FeatureSet;
 use std::collections::HashSet;
@@ -55,11 +56,10 @@ impl SpmlSets {
         // As for a folder that is made in the ordinary way.
         #[cfg(unix)]
         builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o777));
-        let made = builder.tempdir_in(parent).map_err(|error| FormatError::Io {
-            path: path.into(),
-            // Without the name of the temporary folder, which the caller does not know.
-            source: error.kind().into(),
-        })?;
+        // Without the name of the temporary folder, which the caller does not know.
+        let nameless =
+            |error: std::io::Error| FormatError::Io { path: path.into(), source: error.kind().into() };
+        let made = temporary_folder(&builder, parent).map_err(nameless)?;
         // Every file is forced to the disk, and the folder's entries with it.
         self.write_part(Part::Test, &self.test, made.path(), features)?;
         self.write_part(Part::Train, &self.train, made.path(), features)?;
@@ -67,19 +67,22 @@ impl SpmlSets {
         write_atomic(&made.path().join(CLASSES), |file| file.write_all(lines.as_bytes()))
             .map_err(FormatError::io(path))?;
         if old {
-            let away = builder.tempdir_in(parent).map_err(FormatError::io(path))?;
+            let away = temporary_folder(&builder, parent).map_err(nameless)?;
             // A folder takes the place of an empty one.
-            fs::rename(path, away.path()).map_err(FormatError::io(path))?;
-            if let Err(error) = fs::rename(made.path(), path) {
-                let _ = fs::rename(away.path(), path);
+            operations::rename(path, away.path()).map_err(FormatError::io(path))?;
+            if let Err(error) = operations::rename(made.path(), path) {
+                if operations::rename(away.path(), path).is_err() {
+                    // The old files are in there.
+                    let _ = away.keep();
+                }
                 return Err(FormatError::io(path)(error));
             }
         } else {
-            fs::rename(made.path(), path).map_err(FormatError::io(path))?;
+            operations::rename(made.path(), path).map_err(FormatError::io(path))?;
         }
         // There is nothing left to remove under its name.
         let _ = made.keep();
-        crate::atomic::sync_folder(parent).map_err(FormatError::io(path))
+        operations::sync_folder(parent).map_err(FormatError::io(path))
     }
 
     fn check(&self, path: &Path, features: &str) -> Result<(), FormatError> {
@@ -145,6 +148,14 @@ impl SpmlSets {
         let codes = set.truth.cells().iter().map(|label| i8::from(label.is_positive())).collect();
         save(format!("formatted_{word}_labels.npy"), vec![rows, classes], NpyData::I8(codes))
     }
+}
+
+fn temporary_folder(
+    builder: &tempfile::Builder<'_, '_>,
+    parent: &Path,
+) -> std::io::Result<tempfile::TempDir> {
+    operations::begin(Operation::Create)?;
+    builder.tempdir_in(parent)
 }
 
 /// Whether a folder is in the way that may be replaced.

@@ -1,0 +1,59 @@
+//! Disks that are full or broken while runs are stored: for every call that can be refused.
+#![cfg(target_os = "linux")]
+
+use crate::refused_calls::{Case, Files, can_be_refused};
+use crate::write_rows;
+use std::fs;
+
+/// The `result`s of whole lines in `out/results.jsonl`, by id.
+fn stored(files: &Files) -> Vec<(String, serde_json::Value)> {
+    let Some(bytes) = files.get("out/results.jsonl") else { return vec![] };
+    let text = String::from_utf8(bytes.clone()).unwrap();
+    let lines = text.split_inclusive('\n').filter(|line| line.ends_with('\n'));
+    let record = |line: &str| {
+        let mut record: serde_json::Value = serde_json::from_str(line).expect("a whole line is a record");
+        (record["id"].as_str().unwrap().to_string(), record["result"].take())
+    };
+    let mut records: Vec<_> = lines.map(record).collect();
+    records.sort_by(|a, b| a.0.cmp(&b.0));
+    records
+}
+
+#[test]
+fn whatever_call_of_a_run_is_refused_what_is_stored_is_right_and_the_run_goes_on() {
+    if !can_be_refused() {
+        println!("skipped: strace is not there or may not trace");
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    fs::create_dir(dir.path().join("data")).unwrap();
+    write_rows(&dir.path().join("data"), [60, 30]);
+    let program = assert_cmd::cargo::cargo_bin("repro");
+    let args = ["run", "spml-linear", "--data", "data", "--loss", "an", "--seeds", "2", "--epochs", "2"];
+    let more = ["--batch", "16", "--jobs", "1", "--checkpoint-every", "0", "--out", "out"];
+    let args = [&args[..], &more].concat();
+    let case = Case { program: &program, folder: dir.path(), args: &args, outputs: &["out"], input: "" };
+    let expected = stored(&case.undisturbed(&Files::new()));
+    assert_eq!(expected.len(), 2);
+    let all = case.refused(&Files::new());
+    let mut files = 0;
+    for refused in all.iter().filter(|refused| refused.file) {
+        let (call, error) = (&refused.call, &refused.error);
+        if call.lines().all(|call| call.contains("/scores")) {
+            // Scores that cannot be kept cost no run and no table: a note says so.
+            let cause = ["No space left", "Input/output error", "Read-only"]
+                .iter()
+                .any(|cause| error.contains(cause));
+            assert!(cause && error.contains("scores"), "{call}: {error}");
+        } else {
+            refused.assert_said(&case);
+        }
+        let kept = stored(&refused.left);
+        assert!(kept.iter().all(|run| expected.contains(run)), "{call}: {error}");
+        // With a disk that works again the same command makes what is missing.
+        assert_eq!(stored(&case.undisturbed(&refused.left)), expected, "{call}: {error}");
+        files += 1;
+    }
+    assert!(files >= 20, "{files} calls");
+    println!("refused calls: {files}");
+}
