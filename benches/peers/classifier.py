@@ -96,11 +96,11 @@ def compare(folder):
 def around(x, y, model):
     """Seconds of a fit without the fit: checks and labels in Python, then arrays, labels and the thread on the other side."""
     real, seconds = _native.fit, []
-    codes, settings = np.nan_to_num(2 * y - 1).astype(np.int8), _native.Settings("bce")
+    codes, settings = np.nan_to_num(2 * y - 1).astype(np.int8), _native.Settings("hill")
     for _ in range(20):
         start = time.perf_counter()
         _native.fit = lambda *_, **__: model
-        lacuna.MissingLabelClassifier("bce", progress=False).fit(x, y)
+        lacuna.MissingLabelClassifier("hill", progress=False).fit(x, y)
         _native.fit = real
         # What a fit begins with, up to its choices.
         _native.explain(settings, x, codes, threads=args.threads)
