@@ -3,6 +3,7 @@
 use super::cases::OtherUse;
 use super::*;
 use crate::{Exec, OPS, Shape};
+use rayon::prelude::*;
 
 const OTHER_USES: [OtherUse; 3] = [OtherUse::None, OtherUse::Before, OtherUse::After];
 
@@ -13,7 +14,7 @@ fn draws_of_an_operation() -> u64 {
 
 #[test]
 fn every_operation_passes_with_at_least_4096_draws() {
-    for op in OPS {
+    OPS.par_iter().for_each(|op| {
         let cases = (op.cases)();
         assert!(!cases.is_empty(), "{} has no cases", op.name);
         // Each is checked with three other uses of its leaves.
@@ -35,7 +36,7 @@ fn every_operation_passes_with_at_least_4096_draws() {
                 }
             }
         }
-    }
+    });
 }
 
 /// What every operation is checked on: at least five shapes, a single row among them, and a leaf so large that
