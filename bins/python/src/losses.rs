@@ -142,6 +142,20 @@ struct More<'a> {
     step: u64,
 }
 
+impl<'a> More<'a> {
+    fn of(
+        soft: Option<&'a PyReadonlyArray2<'_, f32>>,
+        mix: Option<(Vec<u32>, Vec<u32>, f64)>,
+        sample_ids: Option<&'a PyReadonlyArray1<'_, u32>>,
+        epoch: usize,
+        step: u64,
+    ) -> Answer<Self> {
+        let sample_ids = sample_ids.map(|ids| ids.as_slice()).transpose();
+        let sample_ids = sample_ids.map_err(|_| refuse("sample_ids that are not contiguous"))?;
+        Ok(Self { soft: soft.map(values).transpose()?, mix, sample_ids, epoch, step })
+    }
+}
+
 #[pymethods]
 impl Loss {
     #[new]
@@ -190,10 +204,7 @@ impl Loss {
         gradient: bool,
     ) -> Answer<(f32, Vec<Bound<'py, PyArray2<f32>>>)> {
         let batch = Batch::of(&logits, &labels)?;
-        let sample_ids = sample_ids.as_ref().map(|ids| ids.as_slice()).transpose();
-        let sample_ids = sample_ids.map_err(|_| refuse("sample_ids that are not contiguous"))?;
-        let soft = soft.as_ref().map(values).transpose()?;
-        let more = More { soft, mix, sample_ids, epoch, step };
+        let more = More::of(soft.as_ref(), mix, sample_ids.as_ref(), epoch, step)?;
         let input = batch.input(&more)?;
         let mut gradients: Vec<Vec<f32>> = match gradient {
             true => batch.logits.iter().map(|z| vec![0.0; z.len()]).collect(),
@@ -238,10 +249,7 @@ impl Loss {
             classes,
             labels: labels.cells().to_vec(),
         };
-        let sample_ids = sample_ids.as_ref().map(|ids| ids.as_slice()).transpose();
-        let sample_ids = sample_ids.map_err(|_| refuse("sample_ids that are not contiguous"))?;
-        let soft = soft.as_ref().map(values).transpose()?;
-        let more = More { soft, mix, sample_ids, epoch, step };
+        let more = More::of(soft.as_ref(), mix, sample_ids.as_ref(), epoch, step)?;
         let input = batch.input(&more)?;
         input.check(self.row.info.name, self.row.takes.matrices(), &LossGrad::Unneeded)?;
         let found = py.detach(|| differentiate(&**self.locked(), &wide, &input));
