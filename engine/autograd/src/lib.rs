@@ -37,6 +37,7 @@
 //!
 //! # Where to read on
 //!
+//! - `docs/autograd.md`: from a slope to a verified operation, in small steps that run.
 //! - `tape/mod.rs`: positions, nodes, recording. `tape/backward.rs`: the walk.
 //! - `ops/mod.rs`: the table of operations; each file of `ops/` has forward, backward and the formula side by side.
 //! - `examples/scalar_tape.rs`: the same ideas on single numbers in about a hundred lines.
@@ -49,6 +50,7 @@ mod tape;
 mod tensor;
 
 pub use gradcheck::{Checked, FusedMismatch, GradCheck, GradCheckError, Mismatch};
+pub use lacuna_kernels::diagnosis::{DIAGNOSES, Diagnosis, DiagnosisInfo, diagnose};
 pub use lacuna_kernels::random::MaskKey;
 pub use lacuna_kernels::{Dual, Exec, Real, Window};
 pub use ops::{ConvOptions, OPS, OpInfo, RowEdges, RunningStats};
@@ -58,3 +60,8 @@ pub use tape::{
     Tape, Var,
 };
 pub use tensor::Tensor;
+
+/// The blocks of the page are documentation tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/autograd.md")]
+struct PageOnAutograd;

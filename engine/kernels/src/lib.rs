@@ -18,6 +18,7 @@
 //! | [`rows`] | softmax, layer normalisation, unit length, row by row |
 //! | [`norm`] | normalisation by channel |
 //! | [`random`] | random bits by place, for dropout |
+//! | [`diagnosis`] | why a gradient is wrong, from the pattern of its numbers |
 //! | [`peak`] | the rate of multiply-adds that no kernel can pass, for benchmarks |
 //! | [`cpu`] | the check that the processor has what the program was built for |
 //!
@@ -32,6 +33,7 @@ mod window;
 
 pub mod conv;
 pub mod cpu;
+pub mod diagnosis;
 pub mod gamma;
 pub mod gemm;
 pub mod lanes;

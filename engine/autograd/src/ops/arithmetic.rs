@@ -176,6 +176,7 @@ fn place(layout: Layout, e: usize, shape: Shape) -> usize {
 macro_rules! arithmetic {
     (
         $(#[$doc:meta])* $op:ident, $method:ident, $doc_line:literal,
+        derivative: $derivative:literal,
         forward: $f:expr, da: $da:expr, db: $db:expr, reference: $reference:expr, domain: $domain:ident
     ) => {
         $(#[$doc])*
@@ -208,6 +209,7 @@ macro_rules! arithmetic {
         impl Operation for $op {
             const NAME: &'static str = stringify!($method);
             const DOC: &'static str = $doc_line;
+            const DERIVATIVE: &'static str = $derivative;
 
             fn inputs(&self) -> Inputs {
                 Inputs::new([self.a, self.b])
@@ -277,6 +279,7 @@ macro_rules! arithmetic {
 arithmetic! {
     /// a + b.
     Add, add, "a + b, broadcast",
+    derivative: "da = g, db = g",
     forward: |a, b| a + b,
     da: |_, _| f32x8::splat(1.0), db: |_, _| f32x8::splat(1.0),
     reference: |a, b| a + b, domain: Any
@@ -285,6 +288,7 @@ arithmetic! {
 arithmetic! {
     /// a - b.
     Sub, sub, "a - b, broadcast",
+    derivative: "da = g, db = -g",
     forward: |a, b| a - b,
     da: |_, _| f32x8::splat(1.0), db: |_, _| f32x8::splat(-1.0),
     reference: |a, b| a - b, domain: Any
@@ -293,6 +297,7 @@ arithmetic! {
 arithmetic! {
     /// a b, element by element.
     Mul, mul, "a b, element by element, broadcast",
+    derivative: "da = g b, db = g a",
     forward: |a, b| a * b,
     da: |_, b| b, db: |a, _| a,
     reference: |a, b| a * b, domain: Any
@@ -301,6 +306,7 @@ arithmetic! {
 arithmetic! {
     /// a / b, element by element.
     Div, div, "a / b, element by element, broadcast",
+    derivative: "da = g / b, db = -g a / b^2",
     forward: |a, b| a / b,
     da: |_, b| f32x8::splat(1.0) / b, db: |a, b| -(a / b) / b,
     reference: |a, b| a / b, domain: Positive
@@ -317,6 +323,7 @@ fn share(won: f32x8, a: f32x8, b: f32x8) -> f32x8 {
 arithmetic! {
     /// The larger of a and b, element by element. Equals share the gradient; NaN on either side gives NaN.
     Max, max, "the larger of a and b, broadcast",
+    derivative: "da = g where a > b, db = g where b > a, half each for equals",
     // fast_max returns its second operand when one is NaN
     forward: |a, b| a.is_nan().select(a, a.fast_max(b)),
     da: |a, b| share(a.simd_gt(b), a, b), db: |a, b| share(b.simd_gt(a), a, b),
@@ -326,6 +333,7 @@ arithmetic! {
 arithmetic! {
     /// The smaller of a and b, element by element. Equals share the gradient; NaN on either side gives NaN.
     Min, min, "the smaller of a and b, broadcast",
+    derivative: "da = g where a < b, db = g where b < a, half each for equals",
     forward: |a, b| a.is_nan().select(a, a.fast_min(b)),
     da: |a, b| share(a.simd_lt(b), a, b), db: |a, b| share(b.simd_lt(a), a, b),
     reference: |a, b| if a == b { (a + b) * R::of(0.5) } else { a.min(b) }, domain: Distinct

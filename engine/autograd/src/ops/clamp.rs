@@ -30,6 +30,7 @@ impl Tape {
 impl Operation for Clamp {
     const NAME: &'static str = "clamp";
     const DOC: &'static str = "x held between two constants";
+    const DERIVATIVE: &'static str = "dx = g between the constants, 0 outside";
 
     fn inputs(&self) -> Inputs {
         Inputs::new([self.x])

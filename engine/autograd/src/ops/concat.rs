@@ -64,6 +64,7 @@ impl Concat {
 impl Operation for Concat {
     const NAME: &'static str = "concat";
     const DOC: &'static str = "two matrices above or beside each other";
+    const DERIVATIVE: &'static str = "da = rows or columns of g that are a, db = those of b";
 
     fn inputs(&self) -> Inputs {
         Inputs::new([self.a, self.b])

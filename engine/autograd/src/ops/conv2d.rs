@@ -83,6 +83,8 @@ impl Conv2d {
 impl Operation for Conv2d {
     const NAME: &'static str = "conv2d";
     const DOC: &'static str = "two-dimensional convolution";
+    const DERIVATIVE: &'static str =
+        "dx = w^T * g, dw = g x^T over all pixels, db = sum of g over images and pixels";
 
     fn inputs(&self) -> Inputs {
         match self.bias {

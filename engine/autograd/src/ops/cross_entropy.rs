@@ -35,6 +35,7 @@ impl Tape {
 impl Operation for CrossEntropy {
     const NAME: &'static str = "cross_entropy";
     const DOC: &'static str = "mean softmax cross-entropy against class indices";
+    const DERIVATIVE: &'static str = "dz = g (softmax(z) - onehot) / rows";
 
     fn inputs(&self) -> Inputs {
         Inputs::new([self.x])

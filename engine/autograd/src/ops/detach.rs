@@ -23,6 +23,7 @@ impl Tape {
 impl Operation for Detach {
     const NAME: &'static str = "detach";
     const DOC: &'static str = "x as a constant";
+    const DERIVATIVE: &'static str = "none: the gradient ends here";
 
     fn inputs(&self) -> Inputs {
         Inputs::new([self.x])

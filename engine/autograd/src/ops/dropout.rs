@@ -35,6 +35,7 @@ impl Tape {
 impl Operation for Dropout {
     const NAME: &'static str = "dropout";
     const DOC: &'static str = "elements set to 0 at random, the others scaled up";
+    const DERIVATIVE: &'static str = "dx = g / (1 - p) where x was kept, 0 elsewhere";
 
     fn inputs(&self) -> Inputs {
         Inputs::new([self.x])

@@ -75,6 +75,7 @@ impl Tape {
 impl Operation for FusedLoss {
     const NAME: &'static str = "fused_loss";
     const DOC: &'static str = "a loss with its own gradient";
+    const DERIVATIVE: &'static str = "dx = g times the gradient that the loss wrote";
 
     fn inputs(&self) -> Inputs {
         self.inputs

@@ -37,6 +37,7 @@ impl Tape {
 impl Operation for GatherRows {
     const NAME: &'static str = "gather_rows";
     const DOC: &'static str = "rows of a matrix by number";
+    const DERIVATIVE: &'static str = "row i of dx = sum of the rows of g that were read from row i";
 
     fn inputs(&self) -> Inputs {
         Inputs::new([self.x])

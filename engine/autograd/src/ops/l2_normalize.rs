@@ -29,6 +29,7 @@ impl Tape {
 impl Operation for L2Normalize {
     const NAME: &'static str = "l2_normalize";
     const DOC: &'static str = "rows of Euclidean length 1";
+    const DERIVATIVE: &'static str = "dx = (g - y (y . g)) / |x|";
 
     fn inputs(&self) -> Inputs {
         Inputs::new([self.x])

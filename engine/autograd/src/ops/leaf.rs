@@ -34,6 +34,7 @@ impl LeafKind {
 impl Operation for Leaf {
     const NAME: &'static str = "leaf";
     const DOC: &'static str = "a parameter, a piece of state or data";
+    const DERIVATIVE: &'static str = "kept: this is where a sweep ends";
 
     fn inputs(&self) -> Inputs {
         Inputs::new([])

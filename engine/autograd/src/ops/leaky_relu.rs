@@ -31,6 +31,7 @@ impl Tape {
 impl Operation for LeakyRelu {
     const NAME: &'static str = "leaky_relu";
     const DOC: &'static str = "x above 0, a x below";
+    const DERIVATIVE: &'static str = "dx = g above 0, a g below";
 
     fn inputs(&self) -> Inputs {
         Inputs::new([self.x])

@@ -58,6 +58,7 @@ fn sizes(x: Shape, w: Shape) -> (usize, usize, usize) {
 impl Operation for Linear {
     const NAME: &'static str = "linear";
     const DOC: &'static str = "z = x W + b";
+    const DERIVATIVE: &'static str = "dx = G W^T, dW = x^T G, db = the sum of the rows of G";
 
     fn inputs(&self) -> Inputs {
         Inputs::new([self.x, self.w, self.b])

@@ -37,6 +37,7 @@ fn sizes(a: Shape, b: Shape) -> (usize, usize, usize) {
 impl Operation for MatMul {
     const NAME: &'static str = "matmul";
     const DOC: &'static str = "C = A B";
+    const DERIVATIVE: &'static str = "dA = G B^T, dB = A^T G";
 
     fn inputs(&self) -> Inputs {
         Inputs::new([self.a, self.b])

@@ -49,6 +49,9 @@ pub(crate) trait Operation: Copy {
     const NAME: &'static str;
     /// One line on what it computes.
     const DOC: &'static str;
+    /// The backward pass in one line: g is the gradient of the loss with respect to the output y, dx that with respect to an
+    /// input x, x^ a normalised x.
+    const DERIVATIVE: &'static str;
 
     /// The values it reads.
     fn inputs(&self) -> Inputs;
@@ -107,6 +110,9 @@ pub struct OpInfo {
     pub name: &'static str,
     /// One line on what it computes.
     pub doc: &'static str,
+    /// The backward pass in one line: g is the gradient of the loss with respect to the output y, dx that with respect to an
+    /// input x, x^ a normalised x.
+    pub derivative: &'static str,
     #[cfg(test)]
     pub(crate) cases: fn() -> Vec<crate::gradcheck::Case>,
 }
@@ -121,6 +127,7 @@ macro_rules! table {
         pub const OPS: &[OpInfo] = &[$(OpInfo {
             name: <$op>::NAME,
             doc: <$op>::DOC,
+            derivative: <$op>::DERIVATIVE,
             #[cfg(test)]
             cases: <$op>::cases,
         },)*];

@@ -29,6 +29,7 @@ macro_rules! pointwise {
     };
     (
         $(#[$doc:meta])* $op:ident, $method:ident, $doc_line:literal,
+        derivative: $derivative:literal,
         forward: $f:expr, slope of $of:ident: $slope:expr, reference: $reference:expr, domain: $domain:ident
     ) => {
         $(#[$doc])*
@@ -49,6 +50,7 @@ macro_rules! pointwise {
         impl Operation for $op {
             const NAME: &'static str = stringify!($method);
             const DOC: &'static str = $doc_line;
+            const DERIVATIVE: &'static str = $derivative;
 
             fn inputs(&self) -> Inputs {
                 Inputs::new([self.x])
@@ -89,6 +91,7 @@ fn one() -> f32x8 {
 pointwise! {
     /// max(x, 0), with slope 0 at 0; NaN stays NaN.
     Relu, relu, "max(x, 0)",
+    derivative: "dx = g where x > 0, 0 elsewhere",
     forward: |x| zero().fast_max(x),
     slope of y: |y| y.simd_gt(zero()).select(one(), y), // y is 0 or NaN elsewhere
     reference: |x| R::zero().max(x), domain: AwayFromZero
@@ -97,6 +100,7 @@ pointwise! {
 pointwise! {
     /// sigma(x) = 1 / (1 + e^-x), slope sigma(x) sigma(-x).
     Sigmoid, sigmoid, "1 / (1 + e^-x)",
+    derivative: "dx = g y (1 - y)",
     forward: math::sigmoid,
     // sigma(-x) is computed, not 1 - y: the subtraction would lose it in the right tail.
     slope of both: |x, y| y * math::sigmoid(-x),
@@ -106,6 +110,7 @@ pointwise! {
 pointwise! {
     /// Hyperbolic tangent, slope 1 - tanh^2.
     Tanh, tanh, "hyperbolic tangent",
+    derivative: "dx = g (1 - y^2)",
     forward: math::tanh,
     slope of y: |y| y.mul_neg_add(y, one()),
     reference: |x| x.tanh(), domain: Any
@@ -114,6 +119,7 @@ pointwise! {
 pointwise! {
     /// ln(1 + e^x), slope sigma(x).
     Softplus, softplus, "ln(1 + e^x)",
+    derivative: "dx = g sigma(x)",
     forward: math::softplus,
     slope of x: math::sigmoid,
     reference: |x| x.softplus(), domain: Any
@@ -122,6 +128,7 @@ pointwise! {
 pointwise! {
     /// ln sigma(x) = -softplus(-x), slope sigma(-x).
     LogSigmoid, log_sigmoid, "ln sigma(x), stable in both tails",
+    derivative: "dx = g sigma(-x)",
     forward: math::log_sigmoid,
     slope of x: |x| math::sigmoid(-x),
     reference: |x| x.log_sigmoid(), domain: Any
@@ -130,6 +137,7 @@ pointwise! {
 pointwise! {
     /// e^x.
     Exp, exp, "e^x",
+    derivative: "dx = g y",
     forward: math::exp,
     slope of y: |y| y,
     reference: |x| x.exp(), domain: Any
@@ -138,6 +146,7 @@ pointwise! {
 pointwise! {
     /// Natural logarithm.
     Ln, ln, "natural logarithm",
+    derivative: "dx = g / x",
     forward: math::ln,
     slope of x: |x| one() / x,
     reference: |x| x.ln(), domain: Positive
@@ -146,6 +155,7 @@ pointwise! {
 pointwise! {
     /// -x.
     Neg, neg, "-x",
+    derivative: "dx = -g",
     forward: |x| -x,
     slope of x: |_| -one(),
     reference: |x| -x, domain: Any
@@ -154,6 +164,7 @@ pointwise! {
 pointwise! {
     /// e^x - 1, accurate near 0.
     Expm1, expm1, "e^x - 1",
+    derivative: "dx = g e^x",
     forward: special::exp_m1,
     slope of x: math::exp,
     reference: |x| x.exp_m1(), domain: Any
@@ -162,6 +173,7 @@ pointwise! {
 pointwise! {
     /// ln(1 + x), accurate near 0.
     Log1p, log1p, "ln(1 + x)",
+    derivative: "dx = g / (1 + x)",
     forward: special::ln_1p,
     slope of x: |x| one() / (one() + x),
     reference: |x| x.ln_1p(), domain: Positive
@@ -170,6 +182,7 @@ pointwise! {
 pointwise! {
     /// Square root, slope 1 / (2 sqrt x).
     Sqrt, sqrt, "square root",
+    derivative: "dx = g / (2 y)",
     forward: |x| x.sqrt(),
     slope of y: |y| f32x8::splat(0.5) / y,
     reference: |x| x.sqrt(), domain: Positive
@@ -178,6 +191,7 @@ pointwise! {
 pointwise! {
     /// |x|, with slope 0 at 0.
     Abs, abs, "|x|",
+    derivative: "dx = g sign(x)",
     forward: |x| x.abs(),
     // what is neither above nor below 0 is 0 or NaN, and so is its slope
     slope of x: |x| x.simd_gt(zero()).select(one(), x.simd_lt(zero()).select(-one(), x)),
@@ -189,6 +203,7 @@ pointwise! {
     ///
     /// D. Hendrycks, K. Gimpel, "Gaussian error linear units (GELUs)", 2016.
     Gelu, gelu, "x Phi(x)",
+    derivative: "dx = g (Phi(x) + x phi(x))",
     // x is held back where Phi is 0, since -inf times 0 has no value
     forward: |x| f32x8::splat(-20.0).fast_max(x) * special::normal_cdf(x).0,
     slope of x: |x| {
@@ -218,6 +233,7 @@ pointwise! {
     /// x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))) / 2, the approximation of [`gelu`](Self::gelu) that
     /// PyTorch calls `approximate="tanh"`.
     GeluTanh, gelu_tanh, "x Phi(x), by tanh",
+    derivative: "dx = g (p + x p (1 - p) 2 u'), p = sigma(2 u)",
     forward: |x| f32x8::splat(-20.0).fast_max(x) * gelu_gate(x).0,
     // p + x p (1 - p) 2 u'
     slope of x: |x| {

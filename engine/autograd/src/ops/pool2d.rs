@@ -131,6 +131,7 @@ fn windows(s: PoolShape) -> impl Iterator<Item = Vec<usize>> {
 impl Operation for MaxPool2d {
     const NAME: &'static str = "max_pool2d";
     const DOC: &'static str = "largest element under each window";
+    const DERIVATIVE: &'static str = "dx = g at the largest element";
 
     fn inputs(&self) -> Inputs {
         Inputs::new([self.x])
@@ -164,6 +165,7 @@ impl Operation for MaxPool2d {
 impl Operation for ReluMaxPool2d {
     const NAME: &'static str = "relu_max_pool2d";
     const DOC: &'static str = "largest element of max(x, 0) under each window";
+    const DERIVATIVE: &'static str = "dx = g at the largest element, if it is above 0";
 
     fn inputs(&self) -> Inputs {
         Inputs::new([self.x])
@@ -197,6 +199,7 @@ impl Operation for ReluMaxPool2d {
 impl Operation for AvgPool2d {
     const NAME: &'static str = "avg_pool2d";
     const DOC: &'static str = "mean under each window";
+    const DERIVATIVE: &'static str = "dx = g / window size, to every element of the window";
 
     fn inputs(&self) -> Inputs {
         Inputs::new([self.x])
@@ -259,6 +262,7 @@ fn cases(pool: fn(&mut Tape, Var, Window) -> Var) -> Vec<crate::gradcheck::Case>
 impl Operation for GlobalAvgPool {
     const NAME: &'static str = "global_avg_pool";
     const DOC: &'static str = "mean of each channel of each image";
+    const DERIVATIVE: &'static str = "dx = g / pixels, to every pixel of the channel";
 
     fn inputs(&self) -> Inputs {
         Inputs::new([self.x])

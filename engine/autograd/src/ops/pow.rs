@@ -27,6 +27,7 @@ impl Tape {
 impl Operation for Pow {
     const NAME: &'static str = "pow";
     const DOC: &'static str = "x^k for a constant k";
+    const DERIVATIVE: &'static str = "dx = g k x^(k - 1)";
 
     fn inputs(&self) -> Inputs {
         Inputs::new([self.x])

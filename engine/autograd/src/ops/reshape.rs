@@ -28,6 +28,7 @@ impl Tape {
 impl Operation for Reshape {
     const NAME: &'static str = "reshape";
     const DOC: &'static str = "the same elements under another shape";
+    const DERIVATIVE: &'static str = "dx = g under the old shape";
 
     fn inputs(&self) -> Inputs {
         Inputs::new([self.x])

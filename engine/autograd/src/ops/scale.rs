@@ -39,6 +39,7 @@ impl Tape {
 impl Operation for Scale {
     const NAME: &'static str = "scale";
     const DOC: &'static str = "c x";
+    const DERIVATIVE: &'static str = "dx = c g";
 
     fn inputs(&self) -> Inputs {
         Inputs::new([self.x])
@@ -67,6 +68,7 @@ impl Operation for Scale {
 impl Operation for Shift {
     const NAME: &'static str = "shift";
     const DOC: &'static str = "x + c";
+    const DERIVATIVE: &'static str = "dx = g";
 
     fn inputs(&self) -> Inputs {
         Inputs::new([self.x])

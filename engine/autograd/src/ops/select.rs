@@ -35,6 +35,7 @@ impl Tape {
 impl Operation for Select {
     const NAME: &'static str = "select";
     const DOC: &'static str = "a where the condition is above 0, b elsewhere";
+    const DERIVATIVE: &'static str = "da = g where the condition is above 0, db = g elsewhere";
 
     fn inputs(&self) -> Inputs {
         Inputs::new([self.condition, self.a, self.b])

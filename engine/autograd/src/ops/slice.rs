@@ -51,6 +51,7 @@ impl Tape {
 impl Operation for Slice {
     const NAME: &'static str = "slice";
     const DOC: &'static str = "a range of rows or columns";
+    const DERIVATIVE: &'static str = "dx = g in the range, 0 elsewhere";
 
     fn inputs(&self) -> Inputs {
         Inputs::new([self.x])

@@ -51,6 +51,7 @@ fn largest<R: Real>(row: &[R]) -> R {
 impl Operation for Softmax {
     const NAME: &'static str = "softmax";
     const DOC: &'static str = "e^x over the sum of the row's e^x";
+    const DERIVATIVE: &'static str = "dx = y (g - sum_k g_k y_k) by row";
 
     fn inputs(&self) -> Inputs {
         Inputs::new([self.x])
@@ -87,6 +88,7 @@ impl Operation for Softmax {
 impl Operation for LogSoftmax {
     const NAME: &'static str = "log_softmax";
     const DOC: &'static str = "x minus the logarithm of the row's sum of e^x";
+    const DERIVATIVE: &'static str = "dx = g - e^y sum_k g_k by row";
 
     fn inputs(&self) -> Inputs {
         Inputs::new([self.x])

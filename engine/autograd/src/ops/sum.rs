@@ -76,6 +76,7 @@ impl Tape {
 impl Operation for Sum {
     const NAME: &'static str = "sum";
     const DOC: &'static str = "sum of all elements";
+    const DERIVATIVE: &'static str = "every element gets g";
 
     fn inputs(&self) -> Inputs {
         Inputs::new([self.x])
@@ -105,6 +106,7 @@ impl Operation for Sum {
 impl Operation for SumRows {
     const NAME: &'static str = "sum_rows";
     const DOC: &'static str = "sum of each row";
+    const DERIVATIVE: &'static str = "every element of row i gets g_i";
 
     fn inputs(&self) -> Inputs {
         Inputs::new([self.x])
@@ -136,6 +138,7 @@ impl Operation for SumRows {
 impl Operation for SumColumns {
     const NAME: &'static str = "sum_columns";
     const DOC: &'static str = "sum of each column";
+    const DERIVATIVE: &'static str = "every element of column j gets g_j";
 
     fn inputs(&self) -> Inputs {
         Inputs::new([self.x])

@@ -30,6 +30,7 @@ impl Tape {
 impl Operation for Transpose {
     const NAME: &'static str = "transpose";
     const DOC: &'static str = "the transpose of a matrix";
+    const DERIVATIVE: &'static str = "dx = G^T";
 
     fn inputs(&self) -> Inputs {
         Inputs::new([self.x])

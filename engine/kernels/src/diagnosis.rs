@@ -1,0 +1,176 @@
+//! Why a gradient is wrong: what the pattern of wrong numbers says about the code that wrote them.
+//!
+//! Gradient checks of operations, of losses and of golden files end their messages with it.
+
+use std::fmt;
+
+/// How much a right gradient may differ, relative to itself ...
+const RELATIVE: f64 = 1e-3;
+/// ... and to the largest of its array.
+const OF_LARGEST: f64 = 1e-5;
+/// How much ratios that count as one may differ.
+const SAME_RATIO: f64 = 1e-2;
+
+/// What a pattern of wrong gradients says.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Diagnosis {
+    /// NaN where a number is expected.
+    NeverWritten,
+    /// 0 where something else is expected.
+    NotHandedOn,
+    /// The negative of what is expected.
+    Sign,
+    /// Twice what is expected.
+    Twice,
+    /// The same multiple of what is expected in several places.
+    Reduction(f64),
+    /// Dual numbers agree with the gradient, differences do not.
+    Kink,
+    /// Nothing of this: the value is right and its slope is not.
+    Slope,
+}
+
+/// A row of [`DIAGNOSES`].
+#[derive(Clone, Copy, Debug)]
+pub struct DiagnosisInfo {
+    /// The pattern, in a few words.
+    pub pattern: &'static str,
+    /// What it says.
+    pub meaning: &'static str,
+}
+
+/// Every diagnosis, in the order in which they are tried.
+pub const DIAGNOSES: [DiagnosisInfo; 7] = [
+    DiagnosisInfo {
+        pattern: "NaN",
+        meaning: "never written: an element of the gradient keeps what its buffer held before",
+    },
+    DiagnosisInfo { pattern: "0", meaning: "not handed on: an input gets no part of g" },
+    DiagnosisInfo {
+        pattern: "ratio -1",
+        meaning: "sign: every wrong element is the negative of the right one",
+    },
+    DiagnosisInfo {
+        pattern: "ratio 2",
+        meaning: "counted twice: g is added where it should be set, or by two writers",
+    },
+    DiagnosisInfo {
+        pattern: "constant ratio",
+        meaning: "reduction: a factor is missing or too much, such as the number of elements of a mean",
+    },
+    DiagnosisInfo {
+        pattern: "duals agree, differences do not",
+        meaning: "kink within 2h: the function has a corner there, and the difference reaches across it",
+    },
+    DiagnosisInfo {
+        pattern: "value agrees, slope does not",
+        meaning: "slope: the derivative of the operation is another one",
+    },
+];
+
+impl Diagnosis {
+    /// Its row of the table.
+    pub fn info(self) -> DiagnosisInfo {
+        DIAGNOSES[match self {
+            Diagnosis::NeverWritten => 0,
+            Diagnosis::NotHandedOn => 1,
+            Diagnosis::Sign => 2,
+            Diagnosis::Twice => 3,
+            Diagnosis::Reduction(_) => 4,
+            Diagnosis::Kink => 5,
+            Diagnosis::Slope => 6,
+        }]
+    }
+}
+
+impl fmt::Display for Diagnosis {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let DiagnosisInfo { pattern, meaning } = self.info();
+        match self {
+            Diagnosis::Reduction(ratio) => write!(f, "{pattern} {ratio:.4}: {meaning}"),
+            _ => write!(f, "{pattern}: {meaning}"),
+        }
+    }
+}
+
+/// Why `got` is not `expected`; `None` where it is.
+///
+/// Both are the gradient of one array. Elements that agree are not looked at.
+///
+/// ```
+/// use lacuna_kernels::diagnosis::{Diagnosis, diagnose};
+///
+/// assert_eq!(diagnose(&[2.0, -6.0], &[2.0, 6.0]), Some(Diagnosis::Sign));
+/// assert_eq!(diagnose(&[1.0, 3.0], &[2.0, 6.0]), Some(Diagnosis::Reduction(0.5)));
+/// assert_eq!(diagnose(&[2.0, 6.0], &[2.0, 6.0]), None);
+/// ```
+///
+/// # Panics
+/// If the lengths differ.
+pub fn diagnose(got: &[f64], expected: &[f64]) -> Option<Diagnosis> {
+    assert_eq!(
+        got.len(),
+        expected.len(),
+        "a gradient of {} elements and one of {}",
+        got.len(),
+        expected.len()
+    );
+    let largest = expected.iter().fold(0.0, |m: f64, e| m.max(e.abs()));
+    // A comparison with NaN is false.
+    let agrees = |g: f64, e: f64| (g - e).abs() <= RELATIVE * e.abs() + OF_LARGEST * largest;
+    let wrong: Vec<(f64, f64)> =
+        got.iter().copied().zip(expected.iter().copied()).filter(|(g, e)| !agrees(*g, *e)).collect();
+    let &(first, of) = wrong.first()?;
+    if wrong.iter().any(|(g, e)| g.is_nan() && !e.is_nan()) {
+        return Some(Diagnosis::NeverWritten);
+    }
+    if wrong.iter().all(|(g, _)| *g == 0.0) {
+        return Some(Diagnosis::NotHandedOn);
+    }
+    let ratio = first / of;
+    let constant =
+        ratio.is_finite() && wrong.iter().all(|(g, e)| (g / e - ratio).abs() <= SAME_RATIO * ratio.abs());
+    let near = |r: f64| (ratio - r).abs() <= SAME_RATIO * r.abs();
+    Some(match constant {
+        true if near(-1.0) => Diagnosis::Sign,
+        true if near(2.0) => Diagnosis::Twice,
+        true if wrong.len() > 1 => Diagnosis::Reduction(ratio),
+        _ => Diagnosis::Slope,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_pattern_is_told() {
+        let expected = [0.5, -2.0, 3.0];
+        let times = |r: f64| expected.map(|e| e * r);
+        let cases = [
+            (times(1.0), None),
+            ([0.5, f64::NAN, 3.0], Some(Diagnosis::NeverWritten)),
+            ([0.5, 0.0, 0.0], Some(Diagnosis::NotHandedOn)),
+            (times(-1.0), Some(Diagnosis::Sign)),
+            ([0.5, 2.0, 3.0], Some(Diagnosis::Sign)),
+            (times(2.0), Some(Diagnosis::Twice)),
+            (times(3.0), Some(Diagnosis::Reduction(3.0))),
+            ([0.5, -2.0, 9.0], Some(Diagnosis::Slope)),
+            ([0.6, -2.5, 3.9], Some(Diagnosis::Slope)),
+        ];
+        for (got, diagnosis) in cases {
+            assert_eq!(diagnose(&got, &expected), diagnosis, "{got:?}");
+        }
+    }
+
+    #[test]
+    fn a_place_without_a_gradient_has_no_ratio() {
+        assert_eq!(diagnose(&[1.0, 1.0], &[0.0, 0.0]), Some(Diagnosis::Slope));
+    }
+
+    #[test]
+    fn the_message_has_pattern_and_meaning() {
+        let text = Diagnosis::Reduction(1.0 / 3.0).to_string();
+        assert!(text.starts_with("constant ratio 0.3333: reduction"), "{text}");
+    }
+}
