@@ -56,8 +56,8 @@ pub use lacuna_kernels::{Dual, Exec, Real, Window};
 pub use ops::{ConvOptions, OPS, OpInfo, RowEdges, RunningStats};
 pub use shape::Shape;
 pub use tape::{
-    Differentiated, Entry, EntryKind, EntryMut, FirstNonFinite, Grad, NonFinite, Observer, Recorded, Replay,
-    Tape, Var,
+    Differentiated, Entry, EntryKind, EntryMut, FirstNonFinite, Grad, NodeView, NonFinite, Observer,
+    Recorded, Replay, Tape, Var,
 };
 pub use tensor::Tensor;
 

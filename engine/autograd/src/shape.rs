@@ -48,6 +48,23 @@ impl Shape {
         self.sizes.iter().product()
     }
 
+    /// Where an element stands, `[2,3]`; nothing for a single number without axes.
+    ///
+    /// ```
+    /// use lacuna_engine::Shape;
+    /// assert_eq!(Shape::from([4, 5]).place(13), "[2,3]");
+    /// ```
+    pub fn place(self, element: usize) -> String {
+        let mut rest = element;
+        let mut places: Vec<String> = Vec::new();
+        for size in self.sizes().iter().rev() {
+            places.push((rest % size.max(&1)).to_string());
+            rest /= size.max(&1);
+        }
+        places.reverse();
+        if places.is_empty() { String::new() } else { format!("[{}]", places.join(",")) }
+    }
+
     /// Rows and columns of a matrix; a vector `[C]` is one row.
     ///
     /// # Panics

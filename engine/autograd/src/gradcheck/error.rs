@@ -1,5 +1,6 @@
 //! What a gradient check finds.
 
+use lacuna_kernels::diagnosis::Diagnosis;
 use std::fmt;
 
 /// A gradient check that did not pass.
@@ -47,28 +48,38 @@ impl From<Mismatch> for GradCheckError {
 /// A gradient of a leaf that does not agree.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Mismatch {
-    /// The leaf, by its position on the tape.
+    /// The leaf: its name, or what it is and its position.
     pub leaf: String,
+    /// The element by its place, `w[2,3]`, or the leaf and a random direction.
+    pub cell: String,
     /// The element, or `None` for a random direction.
     pub element: Option<usize>,
+    /// The value of the element.
+    pub value: Option<f64>,
+    /// The operations that read the leaf, with their constants.
+    pub read_by: Vec<String>,
     /// What the tape says.
     pub tape: f64,
     /// What a difference of the f64 references says.
     pub difference: f64,
     /// What the references say in dual numbers.
     pub dual: f64,
+    /// What the pattern of the leaf's gradient says.
+    pub diagnosis: Diagnosis,
 }
 
 impl fmt::Display for Mismatch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { cell, tape, difference, dual, diagnosis, .. } = self;
+        let read_by = match self.read_by.as_slice() {
+            [] => String::new(),
+            readers => format!(", read by {}", readers.join(" and ")),
+        };
         write!(
             f,
-            "gradient of {}, {}: tape {}, difference {}, dual numbers {}",
-            self.leaf,
-            place(self.element),
-            self.tape,
-            self.difference,
-            self.dual
+            "gradient of {cell}{}{read_by}: got {tape}, expected {dual} by dual numbers and {difference} by a \
+             difference\n{diagnosis}",
+            at(self.value),
         )
     }
 }
@@ -80,28 +91,32 @@ pub struct FusedMismatch {
     pub op: String,
     /// Which of its inputs.
     pub input: usize,
+    /// The element of the input by its place, `z[2,3]`, or the input and a random direction.
+    pub cell: String,
     /// The element of the input, or `None` for a random direction.
     pub element: Option<usize>,
+    /// The value of the element.
+    pub value: Option<f64>,
     /// What the loss wrote as its gradient.
     pub got: f64,
     /// What a difference of its value says.
     pub expected: f64,
+    /// What the pattern of the input's gradient says.
+    pub diagnosis: Diagnosis,
 }
 
 impl fmt::Display for FusedMismatch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { op, input, cell, got, expected, diagnosis, .. } = self;
         write!(
             f,
-            "{}: input {}, {}: its gradient is {}, a difference of its value {}",
-            self.op,
-            self.input,
-            place(self.element),
-            self.got,
-            self.expected
+            "{op}: gradient of input {input}, {cell}{}: got {got}, expected {expected} by a difference of its \
+             value\n{diagnosis}",
+            at(self.value),
         )
     }
 }
 
-fn place(element: Option<usize>) -> String {
-    element.map_or("a random direction".to_owned(), |e| format!("element {e}"))
+fn at(value: Option<f64>) -> String {
+    value.map_or_else(String::new, |value| format!(" = {value}"))
 }

@@ -7,6 +7,7 @@
 use super::{Checked, FusedMismatch, GradCheck, GradCheckError, hash};
 use crate::tape::SweptLoss;
 use crate::{Tape, Var};
+use lacuna_kernels::diagnosis::{Diagnosis, diagnose};
 
 /// Computes a fused loss again.
 pub(super) type Evaluate<'a> = dyn FnMut(Var, &[&[f32]], &mut [&mut [f32]]) -> Result<f32, String> + 'a;
@@ -63,6 +64,48 @@ impl GradCheck {
         direction: impl Fn(usize) -> f32,
         got: f64,
     ) -> Result<(), GradCheckError> {
+        let expected = self.fused_difference(loss, again, input, direction)?;
+        let (x, slope) = loss.inputs[input];
+        let size = slope.iter().fold(1.0f64, |s, g| s.max(f64::from(g.abs())));
+        let elements = if element.is_some() { 1.0 } else { (x.len() as f64).sqrt() };
+        let rounding = SUM_ERROR * f64::from(f32::EPSILON) * f64::from(loss.value.abs().max(1.0))
+            / f64::from(self.fused_step);
+        let allowed = self.rtol * expected.abs() + self.atol * size * elements + rounding;
+        // Also false where one of them is NaN.
+        if (got - expected).abs() <= allowed {
+            return Ok(());
+        }
+        let mut right = Vec::new();
+        if slope.len() <= self.most_elements {
+            for e in 0..slope.len() {
+                right.push(self.fused_difference(loss, again, input, |i| f32::from(u8::from(i == e)))?);
+            }
+        }
+        let slope: Vec<f64> = slope.iter().map(|s| f64::from(*s)).collect();
+        let of_all = if right.is_empty() { None } else { diagnose(&slope, &right) };
+        let title = &loss.titles[input];
+        Err(GradCheckError::FusedLoss(FusedMismatch {
+            op: loss.name.clone(),
+            input,
+            cell: element.map_or(format!("{title} along a random direction"), |e| {
+                format!("{title}{}", loss.shapes[input].place(e))
+            }),
+            element,
+            value: element.map(|e| f64::from(x[e])),
+            got,
+            expected,
+            diagnosis: of_all.or_else(|| diagnose(&[got], &[expected])).unwrap_or(Diagnosis::Slope),
+        }))
+    }
+
+    /// The derivative of the value along a direction of one input, as a difference.
+    fn fused_difference(
+        &self,
+        loss: &SweptLoss<'_>,
+        again: &mut Again<'_, '_>,
+        input: usize,
+        direction: impl Fn(usize) -> f32,
+    ) -> Result<f64, GradCheckError> {
         let mut shifted = |step: f32| {
             for (e, (x, at)) in again.inputs[input].iter_mut().zip(loss.inputs[input].0).enumerate() {
                 *x = at + step * direction(e);
@@ -72,18 +115,7 @@ impl GradCheck {
         let h = self.fused_step;
         let (near, far) = (shifted(h)? - shifted(-h)?, shifted(2.0 * h)? - shifted(-2.0 * h)?);
         shifted(0.0)?;
-        let expected = (8.0 * near - far) / (12.0 * f64::from(h));
-        let size = loss.inputs[input].1.iter().fold(1.0f64, |s, g| s.max(f64::from(g.abs())));
-        let elements = if element.is_some() { 1.0 } else { (loss.inputs[input].0.len() as f64).sqrt() };
-        let rounding =
-            SUM_ERROR * f64::from(f32::EPSILON) * f64::from(loss.value.abs().max(1.0)) / f64::from(h);
-        let allowed = self.rtol * expected.abs() + self.atol * size * elements + rounding;
-        // Also false where one of them is NaN.
-        if (got - expected).abs() <= allowed {
-            return Ok(());
-        }
-        let op = loss.name.clone();
-        Err(GradCheckError::FusedLoss(FusedMismatch { op, input, element, got, expected }))
+        Ok((8.0 * near - far) / (12.0 * f64::from(h)))
     }
 }
 

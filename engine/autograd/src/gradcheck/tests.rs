@@ -119,14 +119,66 @@ fn a_wrong_gradient_is_found() {
     let loss = tape.sum(y);
     tape.backward(loss);
     let check = GradCheck::default();
-    let right = f64::from(tape.grad(x).unwrap()[1]);
+    let right: Vec<f64> = tape.grad(x).unwrap().iter().map(|g| f64::from(*g)).collect();
     let second = |e| f64::from(u8::from(e == 1));
-    assert!(check.compare(&tape, loss, x, second, right, 1.0, Some(1)).is_ok());
-    for wrong in [right * 1.01, -right, 0.0, f64::NAN] {
-        let mismatch = check.compare(&tape, loss, x, second, wrong, 1.0, Some(1)).unwrap_err();
-        assert_eq!(mismatch.element, Some(1));
+    let compare = |wrong: f64| {
+        let grad = [right[0], wrong];
+        check.compare(&tape, loss, Leaf { var: x, grad: &grad }, wrong, second, Some(1))
+    };
+    assert!(compare(right[1]).is_ok());
+    for (wrong, diagnosis) in [
+        (right[1] * 1.01, Diagnosis::Slope),
+        (right[1] * 2.0, Diagnosis::Twice),
+        (-right[1], Diagnosis::Sign),
+        (0.0, Diagnosis::NotHandedOn),
+        (f64::NAN, Diagnosis::NeverWritten),
+    ] {
+        let mismatch = compare(wrong).unwrap_err();
+        assert_eq!((mismatch.element, mismatch.diagnosis), (Some(1), diagnosis));
         assert!((mismatch.dual - 2f64.exp()).abs() < 1e-12);
+        let message = mismatch.to_string();
+        assert!(
+            message.starts_with("gradient of variable (node 0)[1] = 2, read by exp (node 1): got "),
+            "{message}"
+        );
+        assert!(message.ends_with(diagnosis.info().meaning), "{message}");
     }
+}
+
+/// A parameter is called by its name, an operation with its constants.
+#[test]
+fn a_message_names_the_cell_and_who_reads_it() {
+    let mut tape = Tape::new();
+    let w = tape.param("w", crate::Tensor::new([3, 4], vec![0.5; 12]));
+    tape.seal();
+    let held = tape.clamp(w, -1.0, 1.0);
+    let loss = tape.sum(held);
+    tape.backward(loss);
+    let element = |e: usize| f64::from(u8::from(e == 11));
+    let leaf = Leaf { var: w, grad: &[3.0; 12] };
+    let mismatch = GradCheck::default().compare(&tape, loss, leaf, 3.0, element, Some(11)).unwrap_err();
+    let message = mismatch.to_string();
+    assert!(
+        message.starts_with(
+            "gradient of w[2,3] = 0.5, read by clamp(low -1, high 1) (node 1): got 3, expected 1 by"
+        ),
+        "{message}"
+    );
+    assert!(message.contains("constant ratio 3.0000: reduction"), "{message}");
+}
+
+/// max(x, 0) near its corner: the tape and dual numbers agree, and the difference reaches across.
+#[test]
+fn a_kink_is_called_one() {
+    let mut tape = Tape::new();
+    tape.seal();
+    let x = tape.variable([1], &[1e-5]);
+    let y = tape.relu(x);
+    let loss = tape.sum(y);
+    let Err(GradCheckError::Leaf(mismatch)) = GradCheck::default().run(&mut tape, loss) else {
+        panic!("the corner is not noticed")
+    };
+    assert_eq!(mismatch.diagnosis, Diagnosis::Kink);
 }
 
 /// The sum of squares as a fused loss, with `slope` in the place of 2.

@@ -4,7 +4,7 @@
 //! covariate shift", ICML 2015. Conventions are PyTorch's: the biased variance normalises, the unbiased one
 //! goes into the running value.
 
-use super::{Inputs, LeafKind, Operation, StateUpdates};
+use super::{Constants, Inputs, LeafKind, Operation, StateUpdates};
 use crate::ops::Op;
 use crate::tape::{Backward, Forward, NodeId, Reference};
 use crate::{Real, Shape, Tape, Var};
@@ -155,6 +155,10 @@ impl Operation for BatchNorm {
             n += 1;
         }
         Inputs::from_slice(&ids[..n])
+    }
+
+    fn constants(&self) -> Constants {
+        vec![("eps", f64::from(self.eps))]
     }
 
     /// Keeps the size of a channel, then mean and biased variance of each.

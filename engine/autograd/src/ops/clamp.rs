@@ -1,6 +1,6 @@
 //! Values held between two constants.
 
-use super::{Inputs, Operation};
+use super::{Constants, Inputs, Operation};
 use crate::ops::Op;
 use crate::tape::{Backward, Forward, NodeId, Reference};
 use crate::{Real, Tape, Var};
@@ -34,6 +34,10 @@ impl Operation for Clamp {
 
     fn inputs(&self) -> Inputs {
         Inputs::new([self.x])
+    }
+
+    fn constants(&self) -> Constants {
+        vec![("low", f64::from(self.low)), ("high", f64::from(self.high))]
     }
 
     fn forward(&self, f: Forward<'_>) {

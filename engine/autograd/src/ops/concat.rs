@@ -1,6 +1,6 @@
 //! Two matrices side by side or one above the other.
 
-use super::{Inputs, Operation};
+use super::{Constants, Inputs, Operation};
 use crate::ops::Op;
 use crate::tape::{Backward, Forward, NodeId, Reference};
 use crate::{Real, Shape, Tape, Var};
@@ -68,6 +68,10 @@ impl Operation for Concat {
 
     fn inputs(&self) -> Inputs {
         Inputs::new([self.a, self.b])
+    }
+
+    fn constants(&self) -> Constants {
+        vec![("of a", self.blocks.0 as f64), ("of b", self.blocks.1 as f64)]
     }
 
     fn forward(&self, f: Forward<'_>) {

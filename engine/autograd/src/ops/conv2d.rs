@@ -1,6 +1,6 @@
 //! Two-dimensional convolution, as deep learning has it: cross-correlation with a bank of kernels.
 
-use super::{Inputs, Operation};
+use super::{Constants, Inputs, Operation};
 use crate::ops::Op;
 use crate::tape::{Backward, Forward, NodeId, Reference};
 use crate::{Real, Shape, Tape, Var};
@@ -91,6 +91,12 @@ impl Operation for Conv2d {
             Some(b) => Inputs::new([self.x, self.w, b]),
             None => Inputs::new([self.x, self.w]),
         }
+    }
+
+    fn constants(&self) -> Constants {
+        let mut constants = super::window_constants(self.window);
+        constants.push(("groups", f64::from(self.groups)));
+        constants
     }
 
     fn forward(&self, f: Forward<'_>) {

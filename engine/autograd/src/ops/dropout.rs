@@ -1,6 +1,6 @@
 //! Dropout: elements set to 0 at random, the others scaled up so that the mean stays.
 
-use super::{Inputs, Operation};
+use super::{Constants, Inputs, Operation};
 use crate::ops::Op;
 use crate::tape::{Backward, Forward, NodeId, Reference};
 use crate::{MaskKey, Real, Tape, Var};
@@ -39,6 +39,10 @@ impl Operation for Dropout {
 
     fn inputs(&self) -> Inputs {
         Inputs::new([self.x])
+    }
+
+    fn constants(&self) -> Constants {
+        vec![("p", f64::from(self.p))]
     }
 
     fn forward(&self, f: Forward<'_>) {

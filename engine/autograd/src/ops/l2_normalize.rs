@@ -1,6 +1,6 @@
 //! Rows of length 1.
 
-use super::{Inputs, Operation};
+use super::{Constants, Inputs, Operation};
 use crate::ops::Op;
 use crate::tape::{Backward, Forward, NodeId, Reference};
 use crate::{Real, Tape, Var};
@@ -33,6 +33,10 @@ impl Operation for L2Normalize {
 
     fn inputs(&self) -> Inputs {
         Inputs::new([self.x])
+    }
+
+    fn constants(&self) -> Constants {
+        vec![("eps", f64::from(self.eps))]
     }
 
     /// Keeps the divisor of each row.

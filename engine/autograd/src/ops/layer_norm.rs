@@ -2,7 +2,7 @@
 //!
 //! J. L. Ba, J. R. Kiros, G. E. Hinton, "Layer normalization", 2016.
 
-use super::{Inputs, Operation};
+use super::{Constants, Inputs, Operation};
 use crate::ops::Op;
 use crate::tape::{Backward, Forward, NodeId, Reference};
 use crate::{Real, Shape, Tape, Var};
@@ -53,6 +53,10 @@ impl Operation for LayerNorm {
             Some([w, b]) => Inputs::new([self.x, w, b]),
             None => Inputs::new([self.x]),
         }
+    }
+
+    fn constants(&self) -> Constants {
+        vec![("eps", f64::from(self.eps))]
     }
 
     /// Keeps mean and 1 / sqrt(variance + eps) of each row.

@@ -26,6 +26,16 @@ pub(crate) enum LeafKind {
 }
 
 impl LeafKind {
+    /// Its name in lists of nodes.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            LeafKind::Param => "param",
+            LeafKind::State => "state",
+            LeafKind::Input => "input",
+            LeafKind::Variable => "variable",
+        }
+    }
+
     pub(crate) fn needs_grad(self) -> bool {
         matches!(self, LeafKind::Param | LeafKind::Variable)
     }

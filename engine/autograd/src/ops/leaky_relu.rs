@@ -1,6 +1,6 @@
 //! The rectifier that lets a share of the negative side through.
 
-use super::{Inputs, Operation};
+use super::{Constants, Inputs, Operation};
 use crate::ops::Op;
 use crate::tape::{Backward, Forward, NodeId, Reference};
 use crate::{Real, Tape, Var};
@@ -35,6 +35,10 @@ impl Operation for LeakyRelu {
 
     fn inputs(&self) -> Inputs {
         Inputs::new([self.x])
+    }
+
+    fn constants(&self) -> Constants {
+        vec![("slope", f64::from(self.slope))]
     }
 
     fn forward(&self, f: Forward<'_>) {

@@ -40,8 +40,8 @@ pub use conv2d::ConvOptions;
 pub(crate) use leaf::{Leaf, LeafKind};
 pub use mix_rows::RowEdges;
 
-use crate::Real;
 use crate::tape::{Backward, Forward, NodeId, Reference};
+use crate::{Real, Window};
 
 /// What every operation provides.
 pub(crate) trait Operation: Copy {
@@ -55,6 +55,10 @@ pub(crate) trait Operation: Copy {
 
     /// The values it reads.
     fn inputs(&self) -> Inputs;
+    /// Its constants by name, for people who look at it.
+    fn constants(&self) -> Constants {
+        Vec::new()
+    }
     /// Whether a gradient that arrives here goes on to the inputs.
     fn passes_gradient(&self) -> bool {
         true
@@ -70,6 +74,23 @@ pub(crate) trait Operation: Copy {
     /// Graphs on which the gradient check runs. Compulsory: without cases an operation does not compile.
     #[cfg(test)]
     fn cases() -> Vec<crate::gradcheck::Case>;
+}
+
+/// Constants of an operation by name.
+pub(crate) type Constants = Vec<(&'static str, f64)>;
+
+/// The constants of a window.
+fn window_constants(window: Window) -> Constants {
+    let Window { kernel, stride, padding } = window;
+    let names = [
+        ["kernel height", "kernel width"],
+        ["stride height", "stride width"],
+        ["padding height", "padding width"],
+    ];
+    let pairs = names.into_iter().zip([kernel, stride, padding]);
+    pairs
+        .flat_map(|(names, sizes)| [(names[0], f64::from(sizes[0])), (names[1], f64::from(sizes[1]))])
+        .collect()
 }
 
 /// Lends a piece of state to an update.
@@ -139,6 +160,15 @@ macro_rules! table {
             #[inline]
             pub(crate) fn inputs(&self) -> Inputs {
                 match self { $(Op::$variant(op) => op.inputs(),)* }
+            }
+            pub(crate) fn doc(&self) -> &'static str {
+                match self { $(Op::$variant(_) => <$op>::DOC,)* }
+            }
+            pub(crate) fn derivative(&self) -> &'static str {
+                match self { $(Op::$variant(_) => <$op>::DERIVATIVE,)* }
+            }
+            pub(crate) fn constants(&self) -> Constants {
+                match self { $(Op::$variant(op) => op.constants(),)* }
             }
             #[inline]
             pub(crate) fn passes_gradient(&self) -> bool {
@@ -226,6 +256,14 @@ impl Op {
 
     pub(crate) fn is_param(&self) -> bool {
         matches!(self, Op::Leaf(leaf) if leaf.kind == LeafKind::Param)
+    }
+
+    /// What a leaf is for; `None` for anything computed.
+    pub(crate) fn leaf_kind(&self) -> Option<LeafKind> {
+        match self {
+            Op::Leaf(leaf) => Some(leaf.kind),
+            _ => None,
+        }
     }
 
     /// Whether it may stand before the seal.

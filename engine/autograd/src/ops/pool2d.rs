@@ -1,6 +1,6 @@
 //! Pooling: the maximum or the mean under a sliding window, and the mean of whole channels.
 
-use super::{Inputs, Operation};
+use super::{Constants, Inputs, Operation};
 use crate::ops::Op;
 use crate::tape::{Backward, Forward, NodeId, Reference};
 use crate::{Real, Shape, Tape, Var, Window};
@@ -137,6 +137,10 @@ impl Operation for MaxPool2d {
         Inputs::new([self.x])
     }
 
+    fn constants(&self) -> Constants {
+        super::window_constants(self.window)
+    }
+
     /// Keeps the place of each maximum in its plane.
     fn forward(&self, f: Forward<'_>) {
         let s = sizes(Self::NAME, f.values.shape(self.x), self.window);
@@ -171,6 +175,10 @@ impl Operation for ReluMaxPool2d {
         Inputs::new([self.x])
     }
 
+    fn constants(&self) -> Constants {
+        super::window_constants(self.window)
+    }
+
     /// Keeps the place of each maximum in its plane.
     fn forward(&self, f: Forward<'_>) {
         let s = sizes(Self::NAME, f.values.shape(self.x), self.window);
@@ -203,6 +211,12 @@ impl Operation for AvgPool2d {
 
     fn inputs(&self) -> Inputs {
         Inputs::new([self.x])
+    }
+
+    fn constants(&self) -> Constants {
+        let mut constants = super::window_constants(self.window);
+        constants.push(("count padding", f64::from(u8::from(self.count_padding))));
+        constants
     }
 
     fn forward(&self, f: Forward<'_>) {

@@ -1,6 +1,6 @@
 //! A power with a constant exponent.
 
-use super::{Inputs, Operation};
+use super::{Constants, Inputs, Operation};
 use crate::ops::Op;
 use crate::tape::{Backward, Forward, NodeId, Reference};
 use crate::{Real, Tape, Var};
@@ -31,6 +31,10 @@ impl Operation for Pow {
 
     fn inputs(&self) -> Inputs {
         Inputs::new([self.x])
+    }
+
+    fn constants(&self) -> Constants {
+        vec![("exponent", f64::from(self.exponent))]
     }
 
     fn forward(&self, f: Forward<'_>) {

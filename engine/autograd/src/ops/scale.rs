@@ -1,6 +1,6 @@
 //! Multiplication with and addition of a constant.
 
-use super::{Inputs, Operation};
+use super::{Constants, Inputs, Operation};
 use crate::ops::Op;
 use crate::tape::{Backward, Forward, NodeId, Reference};
 use crate::{Real, Tape, Var};
@@ -45,6 +45,10 @@ impl Operation for Scale {
         Inputs::new([self.x])
     }
 
+    fn constants(&self) -> Constants {
+        vec![("factor", f64::from(self.factor))]
+    }
+
     fn forward(&self, f: Forward<'_>) {
         let c = f32x8::splat(self.factor);
         map::unary(f.exec, Write::Set, f.values.of(self.x), f.out, |x| x * c);
@@ -72,6 +76,10 @@ impl Operation for Shift {
 
     fn inputs(&self) -> Inputs {
         Inputs::new([self.x])
+    }
+
+    fn constants(&self) -> Constants {
+        vec![("offset", f64::from(self.offset))]
     }
 
     fn forward(&self, f: Forward<'_>) {

@@ -1,6 +1,6 @@
 //! A range of rows or of columns.
 
-use super::{Inputs, Operation};
+use super::{Constants, Inputs, Operation};
 use crate::ops::Op;
 use crate::tape::{Backward, Forward, NodeId, Reference};
 use crate::{Real, Shape, Tape, Var};
@@ -55,6 +55,10 @@ impl Operation for Slice {
 
     fn inputs(&self) -> Inputs {
         Inputs::new([self.x])
+    }
+
+    fn constants(&self) -> Constants {
+        vec![("block", self.block as f64), ("from", self.from as f64), ("len", self.len as f64)]
     }
 
     fn forward(&self, f: Forward<'_>) {

@@ -15,12 +15,14 @@ mod backward;
 mod buffer;
 mod dump;
 mod entries;
+mod inspect;
 mod observe;
 mod replay;
 
 pub(crate) use backward::Backward;
 pub(crate) use buffer::Buffer;
 pub use entries::{Entry, EntryKind, EntryMut, Grad};
+pub use inspect::NodeView;
 pub use observe::{Differentiated, FirstNonFinite, NonFinite, Observer, Recorded};
 pub use replay::Replay;
 pub(crate) use replay::{Reference, SweptLoss};

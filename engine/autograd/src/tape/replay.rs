@@ -72,6 +72,10 @@ pub(crate) struct SweptLoss<'a> {
     /// Operation, position and scope.
     pub(crate) name: String,
     pub(crate) value: f32,
+    /// What each input is called.
+    pub(crate) titles: Vec<String>,
+    /// Shape of each input.
+    pub(crate) shapes: Vec<Shape>,
     /// Values and derivatives of each input.
     pub(crate) inputs: Vec<(&'a [f32], &'a [f32])>,
 }
@@ -119,8 +123,8 @@ impl Tape {
             let scope = &self.scopes[usize::from(node.scope)];
             let scope = if scope.is_empty() { String::new() } else { format!(" in {scope}") };
             let mut saved = self.saved[index].get();
-            let inputs = node.op.inputs();
-            let inputs = inputs.iter().map(|id| {
+            let ids = node.op.inputs();
+            let inputs = ids.iter().map(|id| {
                 let x = self.values[id.index()].get();
                 let (slope, rest) = saved.split_at(x.len());
                 saved = rest;
@@ -130,6 +134,8 @@ impl Tape {
                 var: self.var_at(index),
                 name: format!("{} (node {index}{scope})", node.op.name()),
                 value: self.values[index].get()[0],
+                titles: ids.iter().map(|id| self.node_of(self.var_at(id.index())).title()).collect(),
+                shapes: ids.iter().map(|id| self.nodes[id.index()].shape).collect(),
                 inputs: inputs.collect(),
             }
         };
