@@ -7,9 +7,9 @@ use std::fmt;
 #[derive(Clone, Debug, PartialEq)]
 pub enum GradCheckError {
     /// The gradient of a leaf is not what the references of the operations say.
-    Leaf(Mismatch),
+    Leaf(Box<Mismatch>),
     /// The gradient of a fused loss is not the derivative of its value.
-    FusedLoss(FusedMismatch),
+    FusedLoss(Box<FusedMismatch>),
     /// A fused loss that cannot be evaluated again, so that its gradient cannot be checked.
     Opaque {
         /// The fused loss: operation, position on the tape, scope.
@@ -39,8 +39,8 @@ impl fmt::Display for GradCheckError {
 
 impl std::error::Error for GradCheckError {}
 
-impl From<Mismatch> for GradCheckError {
-    fn from(mismatch: Mismatch) -> Self {
+impl From<Box<Mismatch>> for GradCheckError {
+    fn from(mismatch: Box<Mismatch>) -> Self {
         GradCheckError::Leaf(mismatch)
     }
 }

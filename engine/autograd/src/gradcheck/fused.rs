@@ -84,7 +84,7 @@ impl GradCheck {
         let slope: Vec<f64> = slope.iter().map(|s| f64::from(*s)).collect();
         let of_all = if right.is_empty() { None } else { diagnose(&slope, &right) };
         let title = &loss.titles[input];
-        Err(GradCheckError::FusedLoss(FusedMismatch {
+        Err(GradCheckError::FusedLoss(Box::new(FusedMismatch {
             op: loss.name.clone(),
             input,
             cell: element.map_or(format!("{title} along a random direction"), |e| {
@@ -95,7 +95,7 @@ impl GradCheck {
             got,
             expected,
             diagnosis: of_all.or_else(|| diagnose(&[got], &[expected])).unwrap_or(Diagnosis::Slope),
-        }))
+        })))
     }
 
     /// The derivative of the value along a direction of one input, as a difference.

@@ -183,7 +183,7 @@ impl GradCheck {
         along: f64,
         direction: impl Fn(usize) -> f64,
         element: Option<usize>,
-    ) -> Result<(), Mismatch> {
+    ) -> Result<(), Box<Mismatch>> {
         let shifted = |step: f64| {
             let f = tape.replay(|var, e, x| if var == leaf.var { x + step * direction(e) } else { x });
             f.value(tape, loss)[0]
@@ -208,7 +208,7 @@ impl GradCheck {
             _ => self.diagnose(tape, loss, leaf, along, dual),
         };
         let readers = tape.nodes().filter(|reader| reader.inputs.contains(&node.index));
-        Err(Mismatch {
+        Err(Box::new(Mismatch {
             leaf: node.title(),
             cell: element.map_or(format!("{} along a random direction", node.title()), |e| node.element(e)),
             element,
@@ -218,7 +218,7 @@ impl GradCheck {
             difference,
             dual,
             diagnosis,
-        })
+        }))
     }
 
     /// What the whole gradient of a leaf says, or one number where it is too large to be had element by element.
