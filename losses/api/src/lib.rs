@@ -43,6 +43,7 @@ pub mod columns;
 pub mod conformance;
 mod error;
 pub mod exclusive;
+pub mod explain;
 pub mod guarded;
 mod info;
 mod input;

@@ -24,6 +24,7 @@ mod two_way;
 
 use case::Case;
 use lacuna_engine::{Tape, Var};
+use lacuna_losses::explain::Cells;
 use lacuna_losses::{
     ClassStatistics, Context, LOSSES, Label, LabelUse, LossError, LossGrad, LossInput, LossRow, Mix,
     MultiLabelLoss, Options, Reduction, TrainPass,
@@ -252,9 +253,14 @@ fn agree(
             let exact = case.grad(variable).map_or_else(|| vec![0.0; dz.len()], <[f32]>::to_vec);
             let largest = exact.iter().fold(0.0f32, |m, x| m.max(x.abs()));
             let absolute = OF_LARGEST * f64::from(largest).max(factor);
-            for (i, (&dz, &exact)) in dz.iter().zip(&exact).enumerate() {
-                let at = |e| format!("epoch {epoch}: gradient {i} of logit matrix {matrix} {e}");
-                close(dz, f64::from(exact), absolute).map_err(at)?;
+            let wrong =
+                dz.iter().zip(&exact).position(|(&dz, &e)| close(dz, f64::from(e), absolute).is_err());
+            if let Some(cell) = wrong {
+                let wide = |x: &[f32]| x.iter().map(|x| f64::from(*x)).collect::<Vec<f64>>();
+                let logits = wide(&logits[matrix]);
+                let cells = Cells { logits: &logits, labels, classes, names: None };
+                let said = cells.wrong(cell, &wide(dz), &wide(&exact));
+                return Err(format!("epoch {epoch}, logit matrix {matrix}: {said}"));
             }
         }
         if loss.wants_train_pass(epoch) {

@@ -59,6 +59,16 @@ impl Case {
         self.json["params"].as_object().into_iter().flatten().map(|(name, _)| name.as_str())
     }
 
+    /// The parameters as they stand in the file.
+    pub(crate) fn described(&self) -> String {
+        format!("{} with {}", self.method, self.json["params"])
+    }
+
+    /// The tolerance of the file.
+    pub(crate) fn tolerance(&self) -> Tolerance {
+        Tolerance { relative: self.relative, absolute: self.absolute }
+    }
+
     /// Names of the outputs.
     pub(crate) fn outputs(&self) -> impl Iterator<Item = &str> {
         self.json["outputs"].as_object().into_iter().flatten().map(|(name, _)| name.as_str())
@@ -125,12 +135,7 @@ impl Case {
 
     /// Holds numbers against a field of a step, at the tolerance of the file.
     pub(crate) fn check_step(&self, step: usize, name: &str, found: &[f64]) -> Result<(), String> {
-        self.check_step_within(
-            step,
-            name,
-            found,
-            Tolerance { relative: self.relative, absolute: self.absolute },
-        )
+        self.check_step_within(step, name, found, self.tolerance())
     }
 
     pub(crate) fn check_step_within(
@@ -155,8 +160,7 @@ impl Case {
 
     /// Holds numbers against an output, at the tolerance of the file.
     pub(crate) fn check(&self, output: &str, found: &[f64]) -> Result<(), String> {
-        let tolerance = Tolerance { relative: self.relative, absolute: self.absolute };
-        self.check_within(output, found, tolerance)
+        self.check_within(output, found, self.tolerance())
     }
 
     pub(crate) fn check_within(
@@ -186,18 +190,23 @@ pub(crate) fn compare(
     if found.len() != expected.len() {
         return Err(format!("{what}: {} numbers where {} were expected", found.len(), expected.len()));
     }
+    match first_wrong(found, expected, tolerance) {
+        Some(i) => Err(format!("{what}: entry {i} is {:e} where {:e} was expected", found[i], expected[i])),
+        None => Ok(()),
+    }
+}
+
+/// Where two arrays of one length differ first.
+pub(crate) fn first_wrong(found: &[f64], expected: &[f64], tolerance: Tolerance) -> Option<usize> {
     let finite = expected.iter().filter(|e| e.is_finite());
     let scale = finite.fold(1.0, |m: f64, e| m.max(e.abs()));
-    for (i, (f, e)) in found.iter().zip(expected).enumerate() {
+    found.iter().zip(expected).position(|(f, e)| {
         let same = f == e || (f.is_nan() && e.is_nan());
         let bound = tolerance.absolute * scale + tolerance.relative * e.abs();
         // An infinite number has no neighbours: without the test its bound would be infinite too.
         let near = e.is_finite() && (f - e).abs() <= bound;
-        if !(same || near) {
-            return Err(format!("{what}: entry {i} is {f:e} where {e:e} was expected"));
-        }
-    }
-    Ok(())
+        !(same || near)
+    })
 }
 
 /// All numbers of a value, whatever its nesting, in order.

@@ -1,6 +1,7 @@
 //! What every loss case asks: value and gradient, of the formula in f64 and of the kernel in f32.
 
-use crate::case::{Case, SINGLE, compare};
+use crate::case::{Case, SINGLE, Tolerance, compare, first_wrong};
+use lacuna_losses::explain::Cells;
 use lacuna_losses::{
     Dual, Gradients, Label, LossGrad, LossInput, MultiLabelLoss, Options, Real, Reduction, differentiate,
     find,
@@ -185,10 +186,36 @@ impl Batch {
     pub(crate) fn check_formula(&self, case: &Case) -> Result<(), String> {
         let exact = self.exact(&self.z);
         case.check("loss", &[exact.value]).map_err(|e| format!("formula, {e}"))?;
-        for (output, found) in self.gradients.iter().zip(&exact.logits) {
-            case.check(output, found).map_err(|e| format!("formula, {e}"))?;
+        for (matrix, (output, found)) in self.gradients.iter().zip(&exact.logits).enumerate() {
+            let said = |e| self.explained(case, matrix, output, found, None, case.tolerance(), e);
+            case.check(output, found).map_err(|e| format!("formula, {}", said(e)))?;
         }
         Ok(())
+    }
+
+    /// What is said about a gradient that is not `expected`, or that of the file.
+    #[expect(clippy::too_many_arguments, reason = "what a sentence is made of")]
+    fn explained(
+        &self,
+        case: &Case,
+        matrix: usize,
+        output: &str,
+        found: &[f64],
+        expected: Option<&[f64]>,
+        tolerance: Tolerance,
+        error: String,
+    ) -> String {
+        let Some(expected) = expected.map(<[f64]>::to_vec).or_else(|| case.numbers("outputs", output).ok())
+        else {
+            return error;
+        };
+        let same_length = found.len() == expected.len() && found.len() == self.z[matrix].len();
+        let wrong = if same_length { first_wrong(found, &expected, tolerance) } else { None };
+        let cells =
+            Cells { logits: &self.z[matrix], labels: &self.labels, classes: self.classes, names: None };
+        wrong.map_or(error, |cell| {
+            format!("{output}, {}: {}", case.described(), cells.wrong(cell, found, &expected))
+        })
     }
 
     /// The kernel in f32 against the file, or against `expected` where the file's logits cannot be had in f32.
@@ -216,7 +243,11 @@ impl Batch {
             } else {
                 case.check_within(output, found, SINGLE)
             };
-            checked.map_err(|e| format!("kernel, {e}"))?;
+            let exact = expected.filter(|_| i > 0).map(|expected| expected.logits[i - 1].as_slice());
+            checked.map_err(|e| match i {
+                0 => format!("kernel, {e}"),
+                i => format!("kernel, {}", self.explained(case, i - 1, output, found, exact, SINGLE, e)),
+            })?;
         }
         Ok(())
     }

@@ -287,6 +287,14 @@ fn a_wrong_case_fails() {
         run(&json.to_string())
     };
     let slightly = |x: f64| x * (1.0 + 1e-8);
+    let mut twice = json.clone();
+    let expected = twice.pointer_mut("/outputs/grad_logits/1/2").unwrap();
+    *expected = (expected.as_f64().unwrap() / 2.0).into();
+    let mut report = Report::default();
+    report.add("changed", Case::parse(&twice.to_string()));
+    let said = &report.failures[0];
+    assert!(said.contains("hill with {") && said.contains("gradient of row 1, class 2 (z = "), "{said}");
+    assert!(said.contains("ratio 2: counted twice"), "{said}");
     for path in ["/outputs/loss", "/outputs/grad_logits/1/2", "/outputs/loss_elements/0/0", "/params/margin"]
     {
         assert_eq!(change(path, &slightly), 1, "{path}");

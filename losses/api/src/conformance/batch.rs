@@ -1,6 +1,7 @@
 //! Batches of random logits and labels, and what a loss makes of them.
 
 use super::Build;
+use crate::explain::Cells;
 use crate::{Gradients, Label, LabelUse, LossError, LossGrad, LossInput, Mix, MultiLabelLoss, differentiate};
 
 /// Largest difference between the f32 kernel and the f64 formula, relative to the entry ...
@@ -98,13 +99,34 @@ impl Batch {
     }
 }
 
+/// The first of the numbers of the fast code that is too far from the exact one.
+pub(super) fn first_wrong(found: &[f32], expected: &[f64]) -> Option<usize> {
+    let largest = expected.iter().fold(0.0, |m: f64, x| m.max(x.abs()));
+    found.iter().zip(expected).position(|(&f, &e)| {
+        let bound = (RELATIVE * e.abs() + OF_LARGEST * largest).max(CANCELLED);
+        // A comparison with NaN is false.
+        let close = (f64::from(f) - e).abs() <= bound;
+        !close
+    })
+}
+
 /// Holds numbers of the fast code against exact ones.
 pub(super) fn assert_close(found: &[f32], expected: &[f64], what: impl Fn() -> String) {
     assert_eq!(found.len(), expected.len(), "{}", what());
-    let largest = expected.iter().fold(0.0, |m: f64, x| m.max(x.abs()));
-    for (i, (&f, &e)) in found.iter().zip(expected).enumerate() {
-        let bound = (RELATIVE * e.abs() + OF_LARGEST * largest).max(CANCELLED);
-        let difference = (f64::from(f) - e).abs();
-        assert!(difference <= bound, "{}: entry {i} is {f}, not {e}", what());
+    if let Some(i) = first_wrong(found, expected) {
+        panic!("{}: entry {i} is {}, not {}", what(), found[i], expected[i]);
+    }
+}
+
+impl Batch {
+    /// Holds a gradient of a logit matrix against the exact one.
+    pub(super) fn assert_gradient(&self, matrix: usize, found: &[f32], expected: &[f64], what: &str) {
+        assert_eq!(found.len(), expected.len(), "{what}");
+        if let Some(cell) = first_wrong(found, expected) {
+            let wide = |x: &[f32]| x.iter().map(|x| f64::from(*x)).collect::<Vec<f64>>();
+            let logits = wide(&self.z[matrix]);
+            let cells = Cells { logits: &logits, labels: &self.labels, classes: self.classes, names: None };
+            panic!("{what}, logit matrix {matrix}: {}", cells.wrong(cell, &wide(found), expected));
+        }
     }
 }

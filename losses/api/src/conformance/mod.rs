@@ -94,7 +94,7 @@ fn agrees(build: Build<'_>, batch: &Batch) -> bool {
     let case = format!("{name}, {} x {}, epoch {}", batch.rows, batch.classes, batch.epoch);
     assert_close(&[fast.0], &[slow.value], || format!("{case}: value"));
     for (matrix, (fast, slow)) in fast.1.iter().zip(&slow.logits).enumerate() {
-        assert_close(fast, slow, || format!("{case}: gradient of logit matrix {matrix}"));
+        batch.assert_gradient(matrix, fast, slow, &case);
     }
     true
 }

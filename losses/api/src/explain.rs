@@ -1,0 +1,56 @@
+//! What is said about a gradient of a loss that is not the right one: the cell, its logit and label, and what the pattern of wrong
+//! cells means.
+
+use crate::Label;
+use lacuna_kernels::diagnosis::{Diagnosis, diagnose};
+
+/// The cells that a gradient belongs to, row by row.
+#[derive(Clone, Copy, Debug)]
+pub struct Cells<'a> {
+    /// The logits.
+    pub logits: &'a [f64],
+    /// The labels; of no use for logits of mixed rows, which are fewer.
+    pub labels: &'a [Label],
+    /// Classes, that is cells of a row.
+    pub classes: usize,
+    /// Names of the classes, where they have some.
+    pub names: Option<&'a [&'a str]>,
+}
+
+impl Cells<'_> {
+    /// A cell by its place: `row 4, class "cat" (z = 0.5, unknown)`.
+    pub fn name(&self, cell: usize) -> String {
+        let (row, class) = (cell / self.classes, cell % self.classes);
+        let class = self.names.map_or_else(|| class.to_string(), |names| format!("{:?}", names[class]));
+        let label = match self.labels.get(cell) {
+            _ if self.labels.len() != self.logits.len() => "",
+            Some(Label::Positive) => ", positive",
+            Some(Label::Negative) => ", negative",
+            Some(Label::Unknown) => ", unknown",
+            None => "",
+        };
+        format!("row {row}, class {class} (z = {}{label})", self.logits[cell])
+    }
+
+    /// The sentence about a wrong gradient: the cell, what was got and expected, and the diagnosis of the whole array.
+    ///
+    /// ```
+    /// use lacuna_loss_api::{Label, explain::Cells};
+    /// let labels = [Label::Positive, Label::Unknown];
+    /// let cells = Cells { logits: &[0.5, -2.0], labels: &labels, classes: 2, names: Some(&["cat", "dog"]) };
+    /// assert_eq!(
+    ///     cells.wrong(1, &[0.25, 0.5], &[0.25, -0.5]),
+    ///     "gradient of row 0, class \"dog\" (z = -2, unknown): got 0.5, expected -0.5\n\
+    ///      ratio -1: sign: every wrong element is the negative of the right one"
+    /// );
+    /// ```
+    pub fn wrong(&self, cell: usize, got: &[f64], expected: &[f64]) -> String {
+        let diagnosis = diagnose(got, expected).unwrap_or(Diagnosis::Slope);
+        format!(
+            "gradient of {}: got {}, expected {}\n{diagnosis}",
+            self.name(cell),
+            got[cell],
+            expected[cell]
+        )
+    }
+}
