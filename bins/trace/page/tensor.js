@@ -65,13 +65,13 @@ function numberText(x, decimals) {
   return text.replace(/-/g, "−").replace("e+", "e");
 }
 
-/// Eight digits, for numbers that stand beside each other to be compared.
-function exact(x) {
+/// Many digits, for numbers that stand beside each other to be compared.
+function exact(x, decimals = 7) {
   if (Number.isNaN(x)) return "NaN";
   if (!Number.isFinite(x)) return x > 0 ? "∞" : "−∞";
   const size = Math.abs(x);
-  if (size !== 0 && size < 1e-13) return "0.0000000"; // what rounding leaves of 0
-  const text = size >= 1e5 || (size !== 0 && size < 1e-4) ? x.toExponential(4) : x.toFixed(size >= 100 ? 5 : 7);
+  if (size !== 0 && size < 1e-13) return (0).toFixed(decimals); // what rounding leaves of 0
+  const text = size >= 1e5 || (size !== 0 && size < 1e-4) ? x.toExponential(decimals - 3) : x.toFixed(size >= 100 ? decimals - 2 : decimals);
   return text.replace(/-/g, "−").replace("e+", "e");
 }
 
