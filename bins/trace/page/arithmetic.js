@@ -56,10 +56,20 @@ function slopeWritten(model, write, e) {
   return text ? ["slope: " + text + " → ", { where: "slope", text: fmt(entries[0].slope) }] : null;
 }
 
+/// The first cell of what happens at a position, as one formula.
+function nowWritten(model) {
+  const { graph, positions, at } = model;
+  const { phase, node: id, writes } = positions[at];
+  if (phase === "forward" && !isLeaf(graph.nodes[id]) && graph.computed) return valueWritten(model, graph.nodes[id], 0);
+  const open = writes.filter((write) => !model.hides(write.input));
+  return open.flatMap((write, i) => [i === 0 ? "" : ";  ", ...partWritten(model, write, 0)]);
+}
+
 /// One sentence on a position.
 function sentence(model) {
   const { graph, positions, at } = model;
   const { phase, node: id, writes } = positions[at];
+  if (phase === "end" && model.fault) return "Done, with #" + model.fault.node + " " + titleOf(graph.nodes[model.fault.node]) + " broken. Gradients that are wrong are red.";
   if (phase === "end") return "Done. Every node has been passed, so every gradient is complete: this is d loss / d node.";
   const node = graph.nodes[id];
   const title = "#" + id + " " + titleOf(node);

@@ -2,21 +2,26 @@
 
 /// Lines of text in a node, in pixels from its top.
 const LINES = { title: 19, shape: 34, value: 50, grad: 66, heat: 74 };
-const HEAT = 26;
+
+/// Room for the squares of a tensor.
+function heatHeight(node) {
+  const { planes, rows, across } = planesOf(node.shape);
+  return Math.min(46, (planes / across) * rows * 9);
+}
 
 function nodeHeight(node) {
-  return sizeOf(node.shape) > 1 ? LINES.heat + HEAT + 8 : LINES.grad + 9;
+  return sizeOf(node.shape) > 1 ? LINES.heat + heatHeight(node) + 8 : LINES.grad + 9;
 }
 
 /// The layout that fits into `room` pixels: rows below each other in narrow windows, columns beside each other else.
 function fitted(graph, room) {
   const down = room < 700;
   const lay = (width, along) => layout(graph.nodes, graph.nodes.map((node) => [width, nodeHeight(node)]), {
-    down, along, across: down ? 10 : 22, portGap: down ? 42 : 20,
+    down, along, across: down ? 10 : 22, portGap: down ? 42 : 20, most: down ? room : 440,
   });
   let best;
   for (let width = down ? 150 : 148; width >= (down ? 88 : 118); width -= 3) {
-    best = { ...lay(width, down ? 34 : Math.min(64, 64 - (148 - width))), nodeWidth: width, down };
+    best = { ...lay(width, down ? 34 : Math.max(47, 64 - (148 - width))), nodeWidth: width, down };
     if (best.width <= room) return best;
   }
   return best;
@@ -123,8 +128,8 @@ function drawNode(model, node, box, choose) {
   const letters = Math.floor((box.width - 18) / 6.95);
   const words = ["= ", "g "];
   const value = recorded ? sample(values[node.id], letters - words[0].length) : "";
-  const gradient = !graph.needs[node.id] ? "no gradient" : hidden ? words[1] + "?"
-    : grad === null ? "" : words[1] + sample(grad, letters - words[1].length - (known.complete(node.id) ? 0 : 2)) + (known.complete(node.id) ? "" : " +?");
+  const gradient = !graph.needs[node.id] ? (letters > 11 ? "no gradient" : "no g") : hidden ? words[1] + "?"
+    : grad === null ? "" : words[1] + sample(grad, letters - words[1].length - (known.complete(node.id) ? 0 : 4)) + (known.complete(node.id) ? "" : " + …");
   const label = (isLeaf(node) ? visible(node.op) + " " : "") + titleOf(node) + ", node " + node.id + ", " + shapeText(node.shape)
     + (recorded ? ", value " + sample(values[node.id], 40) : ", not recorded yet")
     + (grad !== null && !hidden ? ", gradient " + sample(grad, 40) : "") + (isLeaf(node) ? ", can be changed" : "");
@@ -158,8 +163,8 @@ function drawNode(model, node, box, choose) {
   line("grad", gradient);
   if (sizeOf(node.shape) > 1) {
     const half = (box.width - 24) / 2;
-    if (recorded) g.append(heatmap(node.shape, values[node.id], 9, LINES.heat, half, HEAT));
-    if (grad !== null && !hidden) g.append(heatmap(node.shape, grad, 15 + half, LINES.heat, half, HEAT));
+    if (recorded) g.append(heatmap(node.shape, values[node.id], 9, LINES.heat, half, heatHeight(node)));
+    if (grad !== null && !hidden) g.append(heatmap(node.shape, grad, 15 + half, LINES.heat, half, heatHeight(node)));
   }
   if (fault && fault.node === node.id) {
     g.append(svg("rect", { class: "tag broken", x: box.width - 53, y: -9, width: 52, height: 17, rx: 8 }));

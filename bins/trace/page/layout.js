@@ -14,9 +14,9 @@ function depthsOf(nodes) {
   return depth;
 }
 
-/// Positions closest to `wanted` (least squares) with x[i + 1] - x[i] >= apart[i]: neighbours that collide are pooled and
-/// share the mean of what they want.
-function spread(wanted, apart) {
+/// Positions closest to `wanted` (least squares) with x[i + 1] - x[i] >= apart[i], none below `low` or above `high`: neighbours that
+/// collide are pooled and share the mean of what they want.
+function spread(wanted, apart, low = -Infinity, high = Infinity) {
   const offsets = [0];
   for (const gap of apart) offsets.push(offsets[offsets.length - 1] + gap);
   const blocks = [];
@@ -28,7 +28,8 @@ function spread(wanted, apart) {
     }
     blocks.push(block);
   });
-  return blocks.flatMap(({ sum, n }) => new Array(n).fill(sum / n)).map((x, i) => x + offsets[i]);
+  const most = high - offsets[offsets.length - 1];
+  return blocks.flatMap(({ sum, n }) => new Array(n).fill(sum / n)).map((x, i) => Math.max(low, Math.min(most, x)) + offsets[i]);
 }
 
 /// Crossings between two neighbouring layers, by the order of their places.
@@ -40,8 +41,8 @@ function crossings(links) {
   return count;
 }
 
-/// `sizes` lists [width, height]; gives { width, height, boxes: [{ x, y, width, height }], edges: [{ from, to, k, points }] }.
-function layout(nodes, sizes, { down, along, across, portGap }) {
+/// `sizes` lists [width, height]. Layers stay within `most` across, if that is more than the widest of them takes. Gives { width, height, boxes: [{ x, y, width, height }], edges: [{ from, to, k, points }] }.
+function layout(nodes, sizes, { down, along, across, portGap, most = Infinity }) {
   const depth = depthsOf(nodes);
   const long = (i) => sizes[i][down ? 1 : 0], wide = (i) => sizes[i][down ? 0 : 1];
   // Places: nodes, and one for each layer that an edge crosses.
@@ -94,6 +95,9 @@ function layout(nodes, sizes, { down, along, across, portGap }) {
   // Places across: near the means of the neighbours.
   const centre = places.map(() => 0);
   for (const layer of layers) spread(layer.map(() => 0), gapsOf(layer)).forEach((x, i) => { centre[layer[i]] = x; });
+  const margin = 6;
+  const breadthOf = (layer) => layer.reduce((sum, place) => sum + places[place].extent, 0) + across * (layer.length - 1);
+  const limit = Math.max(most - 2 * margin, ...layers.map(breadthOf)) / 2;
   for (let round = 0; round < 16; round++) {
     const order = round % 2 === 0 ? layers : [...layers].reverse();
     for (const layer of order) {
@@ -101,7 +105,8 @@ function layout(nodes, sizes, { down, along, across, portGap }) {
         const near = round < 12 ? (round % 2 === 0 ? before : after)[place] : [...before[place], ...after[place]];
         return near.length ? mean(near, centre) : centre[place];
       });
-      spread(wanted, gapsOf(layer)).forEach((x, i) => { centre[layer[i]] = x; });
+      const low = places[layer[0]].extent / 2 - limit, high = limit - places[layer[layer.length - 1]].extent / 2;
+      spread(wanted, gapsOf(layer), low, high).forEach((x, i) => { centre[layer[i]] = x; });
     }
   }
   function gapsOf(layer) {
@@ -115,7 +120,6 @@ function layout(nodes, sizes, { down, along, across, portGap }) {
     start.push(end);
     end += thick[thick.length - 1] + along;
   }
-  const margin = 6;
   const lowest = Math.min(...places.map((place, i) => centre[i] - place.extent / 2));
   const highest = Math.max(...places.map((place, i) => centre[i] + place.extent / 2));
   const point = (a, c) => (down ? [c - lowest + margin, a + margin] : [a + margin, c - lowest + margin]);

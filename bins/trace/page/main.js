@@ -72,6 +72,7 @@ function start() {
     byId("where").textContent = { forward: "forward " + turn + " of " + passed.length, seed: "the turn: g = 1", backward: "backward " + turn + " of " + passed.length, end: "done" }[phase];
     byId("where").className = phase;
     byId("loss").textContent = "loss " + (model.known.recorded > graph.loss ? fmt(model.values[graph.loss][0]) : "…");
+    byId("now").replaceChildren(...formula(nowWritten(model)));
     byId("said").textContent = sentence(model) + (graph.computed ? "" : " " + graph.refusals.find(Boolean));
     const range = byId("position");
     range.max = positions.length - 1;
@@ -153,6 +154,8 @@ function start() {
       model.fault = { node, kind };
       model.breakNode = node;
       model.breakKind = kind;
+      model.selected = node;
+      model.picks = {};
       model.quiz.question = null;
       model.at = model.positions.length - 1;
     }

@@ -13,7 +13,7 @@ function panelHead(model, node) {
     el("h2", {}, el("span", { class: "id", text: "#" + node.id }), " " + titleOf(node), " ", el("small", { text: facts })),
     el("p", { class: "doc" }, node.doc ? [el("span", { text: visible(node.doc) }), node.derivative ? "; " : ""] : null,
       node.derivative ? el("span", { class: "grad", text: visible(node.derivative) }) : op ? el("span", { class: "grad", text: op.rule }) : null),
-    source ? el("ul", { class: "source scroll" }, line("forward", source.forward), line("backward", source.backward)) : null,
+    source ? el("ul", { class: "source" }, line("forward", source.forward), line("backward", source.backward)) : null,
     graph.refusals[node.id] ? el("p", { class: "refusal", text: graph.refusals[node.id] + " Its recorded value is shown, and nothing of this example can be changed." }) : null,
   ];
 }
@@ -158,8 +158,9 @@ function panelBackward(model, node, step) {
       el("div", { class: "grids" }, el("span", { class: "becomes", "aria-hidden": "true", text: "→" }), parts.map((one) => one.root)))),
     written, slope, kept, allCells(lines, pick));
   const visibleKey = [model.picks.backward, ...lines.map(([key]) => key)].find((key) => lines.some(([other]) => other === key));
+  slope.hidden = kept.hidden = visibleKey === undefined;
   if (visibleKey !== undefined) pick(visibleKey);
-  else if (step.writes.some(hides)) written.textContent = "Hidden while the question is open.";
+  else written.textContent = "Hidden while the question is open.";
   return section;
 }
 

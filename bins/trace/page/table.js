@@ -12,9 +12,9 @@ function verdict(model) {
   if (!Number.isFinite(values[graph.loss][0])) return ["bad", "The loss is " + fmt(values[graph.loss][0]) + " here, so there is nothing to compare."];
   if (wrong) {
     const { write, key, ratio } = wrong;
-    const where = "#" + write.node + " " + titleOf(graph.nodes[write.node]) + ", on the way to #" + write.input + " " + titleOf(graph.nodes[write.input]);
     const pattern = ratio === undefined ? DIAGNOSES.find((row) => row[0] === key)[1].replace("-", "−") : "ratio " + fmt(ratio);
-    return ["bad", "The first gradient that is wrong is handed on by " + where + ". " + pattern + ": " + wordsOf(key) + "."];
+    const where = "#" + write.node + " " + titleOf(graph.nodes[write.node]) + " hands to #" + write.input + " " + titleOf(graph.nodes[write.input]);
+    return ["bad", pattern[0].toUpperCase() + pattern.slice(1) + ": " + wordsOf(key) + ". It starts with what " + where + "."];
   }
   const kinks = Object.entries(table).filter(([, row]) => diagnose(row)?.key === "kink");
   if (kinks.length > 0) {
@@ -47,7 +47,7 @@ function drawTable(model, box, choose) {
       const cells = [numeric[e], d, tape[e]].map((v, i) => el("td", { class: COLUMNS[i][0], text: hidden ? "?" : exact(v, decimals) }));
       return el("tr", { class: [wrong ? "wrong" : kink ? "kink" : "", model.selected === node.id ? "selected" : ""].join(" "), "data-node": id, "data-cell": e, onclick: () => choose(node.id, e) },
         el("th", { scope: "row" }, el("button", { type: "button", class: "link", "data-focus": "row" + id + "-" + e, text: titleOf(node) + cellText(node.shape, e) })),
-        cells, el("td", { class: "difference", text: hidden ? "?" : tiny(spreadOf(numeric[e], d, tape[e])) + (wrong && ratio ? " " + ratio : "") }));
+        cells, el("td", { class: "difference", text: hidden ? "?" : tiny(spreadOf(numeric[e], d, tape[e])) + (wrong && ratio ? ", " + ratio : "") }));
     });
   });
   const [kind, words] = model.quizOpen() ? ["calm", "Hidden while the question is open."] : verdict(model);

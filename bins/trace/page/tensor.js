@@ -30,13 +30,13 @@ function matrixOf(shape) {
   return shape;
 }
 
-/// How a tensor lies on paper: planes of rows x columns, `across` planes side by side.
+/// How a tensor lies on paper: planes of rows x columns, `across` planes side by side: channels, or pictures of one channel.
 function planesOf(shape) {
   const rank = shape.length;
   const columns = rank > 0 ? shape[rank - 1] : 1;
   const rows = rank > 1 ? shape[rank - 2] : 1;
   const planes = sizeOf(shape.slice(0, Math.max(0, rank - 2)));
-  return { planes, rows, columns, across: rank > 3 ? shape[rank - 3] : 1 };
+  return { planes, rows, columns, across: rank > 3 && shape[rank - 3] > 1 ? shape[rank - 3] : planes };
 }
 
 /// Up to five digits, without zeros at the end.
@@ -75,9 +75,10 @@ function exact(x, decimals = 7) {
   return text.replace(/-/g, "−").replace("e+", "e");
 }
 
-/// A difference: how large it is says more than its digits.
+/// A difference: of a small one how large it is says more than its digits.
 function tiny(x) {
-  return Number.isFinite(x) ? (x === 0 ? "0" : x.toExponential(0).replace("-", "−").replace("e+", "e")) : "NaN";
+  if (!Number.isFinite(x) || x === 0 || Math.abs(x) >= 1e-3) return numberText(x, 3);
+  return x.toExponential(0).replace(/-/g, "−");
 }
 
 /// What was typed as a number, or NaN. A decimal comma and a typographic minus are read too.
