@@ -13,16 +13,23 @@ function nodeHeight(node) {
   return sizeOf(node.shape) > 1 ? LINES.heat + heatHeight(node) + 8 : LINES.grad + 9;
 }
 
-/// The layout that fits into `room` pixels: rows below each other in narrow windows, columns beside each other else.
+/// Pixels of a letter of a title, at most.
+const LETTER = 8.3;
+
+/// The layout that fits into `room` pixels: rows below each other in narrow windows, columns beside each other else. Nodes are
+/// narrowed until it fits, those with long titles last.
 function fitted(graph, room) {
   const down = room < 700;
-  const lay = (width, along) => layout(graph.nodes, graph.nodes.map((node) => [width, nodeHeight(node)]), {
-    down, along, across: down ? 10 : 22, portGap: down ? 42 : 20, most: down ? room : 440,
-  });
+  const [widest, narrowest] = down ? [150, 88] : [148, 118];
+  const lay = (width, most) => layout(graph.nodes, graph.nodes.map((node) => [
+    Math.max(width, Math.min(most, 18 + LETTER * [...titleOf(node)].length)), nodeHeight(node),
+  ]), { down, along: down ? 34 : Math.max(47, width - 84), across: down ? 10 : 22, portGap: down ? 42 : 20, most: down ? room : 440 });
   let best;
-  for (let width = down ? 150 : 148; width >= (down ? 88 : 118); width -= 3) {
-    best = { ...lay(width, down ? 34 : Math.max(47, 64 - (148 - width))), nodeWidth: width, down };
-    if (best.width <= room) return best;
+  for (const most of [150, 0]) {
+    for (let width = widest; width >= narrowest; width -= 3) {
+      best = { ...lay(width, most), down };
+      if (best.width <= room) return best;
+    }
   }
   return best;
 }
@@ -155,14 +162,14 @@ function drawNode(model, node, box, choose) {
   g.append(svg("rect", { class: "ring", x: -5, y: -5, width: box.width + 10, height: box.height + 10, rx: isLeaf(node) ? 5 : 15 }));
   g.append(svg("rect", { class: "box", width: box.width, height: box.height, rx: isLeaf(node) ? 2 : 11 }));
   const line = (kind, text) => g.append(svg("text", { class: kind, x: 9, y: LINES[kind], text }));
-  line("title", shortened(titleOf(node), Math.floor((box.width - 14) / 7.3)));
+  line("title", shortened(titleOf(node), Math.floor((box.width - 14) / LETTER)));
   const place = "#" + node.id + " " + shapeText(node.shape).replace(/ × /g, "×");
   const more = isLeaf(node) ? node.op : node.scope ? "in " + visible(node.scope) : "";
   line("shape", shortened(more && place.length + more.length + 1 <= letters + 1 ? place + " " + more : place, letters + 1));
   if (recorded) line("value", words[0] + value);
   line("grad", gradient);
   if (sizeOf(node.shape) > 1) {
-    const half = (box.width - 24) / 2;
+    const half = graph.needs[node.id] ? (box.width - 24) / 2 : box.width - 18;
     if (recorded) g.append(heatmap(node.shape, values[node.id], 9, LINES.heat, half, heatHeight(node)));
     if (grad !== null && !hidden) g.append(heatmap(node.shape, grad, 15 + half, LINES.heat, half, heatHeight(node)));
   }

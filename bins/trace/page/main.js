@@ -25,6 +25,7 @@ function start() {
     model.breakNode = undefined;
     model.quiz.question = null;
     compute();
+    model.recordedLoss = model.values[model.graph.loss][0];
     model.at = model.positions.length - 1;
     model.picks = {};
     // The first node worth looking at: one that is used several times, or the first that is computed.
@@ -41,7 +42,7 @@ function start() {
     model.values = graph.computed ? forward(graph, model.leaves) : graph.nodes.map((node) => node.value);
     model.swept = graph.computed ? sweep(graph, model.values, model.fault) : { grads: graph.nodes.map(() => null), steps: [] };
     model.positions = positionsOf(graph, model.swept);
-    model.table = graph.computed ? derivatives(graph, model.values, model.swept.grads) : {};
+    model.table = derivatives(graph, model.values, model.swept.grads);
     model.wrong = model.fault ? firstWrong(graph, model.values, model.swept) : null;
     model.wrongNodes = new Set();
     if (model.fault) {
@@ -71,7 +72,8 @@ function start() {
     const passed = positions.filter((p) => p.phase === phase), turn = passed.indexOf(positions[model.at]) + 1;
     byId("where").textContent = { forward: "forward " + turn + " of " + passed.length, seed: "the turn: g = 1", backward: "backward " + turn + " of " + passed.length, end: "done" }[phase];
     byId("where").className = phase;
-    byId("loss").textContent = "loss " + (model.known.recorded > graph.loss ? fmt(model.values[graph.loss][0]) : "…");
+    const loss = fmt(model.values[graph.loss][0]), before = fmt(model.recordedLoss);
+    byId("loss").textContent = model.known.recorded <= graph.loss ? "loss …" : "loss " + loss + (loss === before ? "" : ", was " + before);
     byId("now").replaceChildren(...formula(nowWritten(model)));
     byId("said").textContent = sentence(model) + (graph.computed ? "" : " " + graph.refusals.find(Boolean));
     const range = byId("position");

@@ -129,8 +129,10 @@ function sweep(graph, values, fault) {
 }
 
 /// The three derivatives of every parameter and variable: { node: { numeric, dual, tape } }. No path to the loss: zeros.
+/// Nothing for a graph that is not computed.
 function derivatives(graph, values, grads) {
   const out = {};
+  if (!graph.computed) return out;
   for (const node of graph.nodes) {
     if (!isLeaf(node) || !graph.needs[node.id]) continue;
     out[node.id] = {
