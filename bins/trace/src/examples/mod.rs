@@ -2,6 +2,7 @@
 
 mod linear_hill;
 mod seven_nodes;
+mod three_uses;
 mod tiny_cnn;
 mod xor;
 
@@ -20,8 +21,8 @@ pub(crate) struct Example {
 }
 
 /// Every example.
-pub(crate) const EXAMPLES: [Example; 4] =
-    [seven_nodes::EXAMPLE, linear_hill::EXAMPLE, xor::EXAMPLE, tiny_cnn::EXAMPLE];
+pub(crate) const EXAMPLES: [Example; 5] =
+    [seven_nodes::EXAMPLE, three_uses::EXAMPLE, linear_hill::EXAMPLE, xor::EXAMPLE, tiny_cnn::EXAMPLE];
 
 impl Example {
     /// Records the example with values that the user has set, and differentiates it.
