@@ -37,6 +37,13 @@ function replaceKeepingFocus(box, ...children) {
   if (focused !== undefined) box.querySelector("[data-focus=" + JSON.stringify(focused) + "]")?.focus({ preventScroll: true });
 }
 
+/// A part that folds. What the reader folded or opened stays so when it is drawn again: `folds` remembers it by name.
+function foldable(folds, name, open, props, summary, ...children) {
+  const details = el("details", { ...props, open: folds[name] ?? open },
+    el("summary", { onclick: () => { folds[name] = !details.open; } }, summary), children);
+  return details;
+}
+
 /// What a node is called: its name, or its operation.
 function titleOf(node) {
   return node.name ? visible(node.name) : visible(node.op);

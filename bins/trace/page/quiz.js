@@ -2,7 +2,7 @@
 
 /// { node, cell, answer: null | { given, right } }, chosen among the gradients that are not 0; those of later nodes can be seen.
 function question(model, before) {
-  const cells = model.swept.grads.flatMap((grad, node) => (grad === null || node === model.graph.loss ? [] : grad.map((g, cell) => ({ node, cell, g }))));
+  const cells = model.swept.grads.flatMap((grad, node) => (grad === null || node === model.graph.loss ? [] : grad.map((g, cell) => ({ node, cell, g })).filter(({ g }) => Number.isFinite(g))));
   const nodes = [...new Set(cells.filter(({ g }) => Math.abs(g) >= 0.02).map(({ node }) => node))];
   const fresh = nodes.filter((node) => !before || node !== before.node);
   const from = fresh.length > 0 ? fresh : nodes.length > 0 ? nodes : cells.map(({ node }) => node);
@@ -35,7 +35,7 @@ function drawQuiz(model, box) {
     return;
   }
   if (!quiz.question) {
-    replaceKeepingFocus(box, title,
+    replaceKeepingFocus(box, title, quiz.nothing ? el("p", { class: "verdict bad", role: "status", text: "No gradient is a finite number here, so none can be asked for. Change a leaf." }) : null,
       el("p", { class: "small", text: "One gradient is asked for. It and all that come after it in the walk back are hidden; those of the nodes that use it can be seen. One step of the chain rule is enough." }),
       el("button", { id: "quiz-start", "data-focus": "quiz-start", type: "button", text: "Ask me", onclick: () => model.ask() }));
     return;
