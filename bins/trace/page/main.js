@@ -20,7 +20,7 @@ function start() {
   function load(example) {
     stop();
     model.example = example;
-    model.graph = graphOf(example);
+    model.graph = checkedGraph(example);
     model.leaves = model.graph.nodes.map((node) => node.value.slice());
     model.fault = null;
     model.breakNode = undefined;

@@ -400,6 +400,24 @@ for (const [width, touch] of [[1400, false], [360, true]]) {
       assert.deepEqual(browser.complaints(), []);
     });
 
+    test("a recorded value that the page does not get is said, and nothing is computed", async () => {
+      const data = fixture();
+      const [seven] = data.examples;
+      seven.nodes[4].value = [1.3];
+      await open({}, assembled({ ...data, examples: [seven] }));
+      assert.match(await text("#said"), /does not get the recorded value of #4 mul/);
+      assert.equal(await browser.eval("document.querySelector(\"#graph [data-node='4'] text.value\").textContent"), "= 1.3");
+      assert.deepEqual(await browser.eval("trace.gradients()"), {});
+      seven.nodes[4].value = [Math.fround(seven.nodes[3].value[0] * 1.5)];
+      await open({}, assembled({ ...data, examples: [seven] }));
+      assert.match(await text("#said"), /^Done/);
+      seven.nodes[2].constants = {};
+      Object.assign(seven.nodes[2], { op: "matmul" });
+      await open({}, assembled({ ...data, examples: [seven] }));
+      assert.match(await text("#said"), /does not get the recorded value of #2 matmul/);
+      assert.deepEqual(browser.complaints(), []);
+    });
+
     test("hostile names are text", async () => {
       const data = fixture();
       const evil = "</script><img src=x onerror=\"document.title='taken'\"><b>\u202egnp";
