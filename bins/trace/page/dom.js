@@ -44,12 +44,12 @@ function foldable(folds, name, open, props, summary, ...children) {
   return details;
 }
 
-/// What a node is called: its name, or its operation.
-function titleOf(node) {
-  return node.name ? visible(node.name) : visible(node.op);
-}
-
 function shortened(text, most) {
   const letters = [...text];
   return letters.length <= most ? text : letters.slice(0, Math.max(1, most - 1)).join("") + "…";
+}
+
+/// What a node is called: its name, or its operation.
+function titleOf(node, most = 32) {
+  return shortened(visible(node.name ? node.name : node.op), most);
 }

@@ -20,10 +20,10 @@ const LETTER = 8.3;
 /// narrowed until it fits, those with long titles last.
 function fitted(graph, room) {
   const down = room < 700;
-  const [widest, narrowest] = down ? [150, 88] : [148, 118];
+  const [widest, narrowest] = down ? [150, 88] : [208, 118];
   const lay = (width, most) => layout(graph.nodes, graph.nodes.map((node) => [
     Math.max(width, Math.min(most, 18 + LETTER * [...titleOf(node)].length)), nodeHeight(node),
-  ]), { down, along: down ? 34 : Math.max(47, width - 84), across: down ? 10 : 22, portGap: down ? 42 : 20, most: down ? room : 440 });
+  ]), { down, along: down ? 34 : Math.max(47, Math.min(90, width - 84)), across: down ? 10 : 22, portGap: down ? 42 : 20, most: down ? room : 440 });
   let best;
   for (const most of [150, 0]) {
     for (let width = widest; width >= narrowest; width -= 3) {

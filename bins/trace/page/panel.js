@@ -11,7 +11,7 @@ function panelHead(model, node) {
   const line = (what, at) => at && el("li", { class: now === what ? "now" : "" },
     el("b", { text: what }), " ", el("span", { class: "place", text: visible(source.file) + ":" + visible(at.line) }), el("code", { text: visible(at.text) }));
   return [
-    el("h2", {}, el("span", { class: "id", text: "#" + node.id }), " " + titleOf(node), " ", el("small", { text: facts })),
+    el("h2", {}, el("span", { class: "id", text: "#" + node.id }), " " + titleOf(node, Infinity), " ", el("small", { text: facts })),
     el("p", { class: "doc" }, node.doc ? [el("span", { text: visible(node.doc) }), node.derivative ? "; " : ""] : null,
       node.derivative ? el("span", { class: "grad", text: visible(node.derivative) }) : op ? el("span", { class: "grad", text: op.rule }) : null),
     constants.length > 0 ? el("p", { class: "small", text: "constants: " + constants.map(([name, value]) => visible(name) + " = " + visible(Array.isArray(value) ? value.join(" × ") : value)).join(", ") }) : null,

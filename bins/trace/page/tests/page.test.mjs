@@ -12,10 +12,10 @@ if (skip) console.log(skip);
 const WIDER = `(() => {
   const root = document.documentElement, wide = [];
   for (const element of document.body.querySelectorAll("*")) {
-    const box = element.getBoundingClientRect();
+    if (element.getBoundingClientRect().right <= root.clientWidth + 0.5) continue;
     const outer = element.closest(".scroll");
     const scrolls = outer && outer !== element && getComputedStyle(outer).overflowX === "auto";
-    if (box.right > root.clientWidth + 0.5 && !scrolls) wide.push(element.tagName + "." + element.getAttribute("class"));
+    if (!scrolls) wide.push(element.tagName + "." + element.getAttribute("class"));
   }
   if (root.scrollWidth > root.clientWidth) wide.push("the page");
   return wide;
