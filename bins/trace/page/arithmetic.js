@@ -1,11 +1,19 @@
 // Sums written out: the value of a cell, the part that a node hands to a cell of its input, and a gradient that is made of parts.
 
+/// From this number of terms on those that are 0 are counted, not written.
+const MANY_TERMS = 12;
 /// Terms beyond this number are counted, not written.
 const MOST_TERMS = 40;
 
 /// What an input of a node is called in its formulas: A, B, x, W.
 function inputName(node, k) {
   return OPS.get(node.op).names[k] ?? "x" + k;
+}
+
+/// The same with the node that it is.
+function called(model, node, k) {
+  const name = inputName(node, k), title = titleOf(model.graph.nodes[node.inputs[k]]);
+  return name === title ? name : name + " = " + title;
 }
 
 /// y[o] = ... = value.
@@ -16,11 +24,14 @@ function valueWritten(model, node, o) {
 
 /// g slope + g slope + ... over the entries of one cell.
 function termsWritten(entries, g) {
-  const terms = entries.slice(0, MOST_TERMS).map(({ o, slope, at }) => [
+  const shown = entries.length > MANY_TERMS ? entries.filter(({ o, slope }) => g[o] * slope !== 0) : entries;
+  const zeros = entries.length - shown.length;
+  const terms = shown.slice(0, MOST_TERMS).map(({ o, slope, at }) => [
     factor("g", g[o]), " × ", factor(at ? at[0] : "slope", slope),
   ]);
-  const pieces = terms.length ? joined(terms) : ["0"];
-  return entries.length > MOST_TERMS ? [...pieces, " + " + (entries.length - MOST_TERMS) + " more"] : pieces;
+  if (shown.length > MOST_TERMS) terms.push([shown.length - MOST_TERMS + " more"]);
+  if (zeros > 0) terms.push([zeros + " times 0"]);
+  return terms.length > 0 ? joined(terms) : ["0"];
 }
 
 /// The part that a write hands to cell e: d[e] = g × slope + ... = part. If the node is broken the last number is what it handed on.
@@ -39,7 +50,7 @@ function partWritten(model, write, e) {
 function keptWritten(model, write, e) {
   const name = titleOf(model.graph.nodes[write.input]) + cellText(model.graph.nodes[write.input].shape, e);
   if (write.before === null) return ["set: the gradient of " + name + " is ", { where: "grad", text: fmt(write.after[e]) }];
-  if (write.how === "set") {
+  if (overwrites(write)) {
     return ["set, though it had ", { where: "bad", text: fmt(write.before[e]) }, " already: the gradient of " + name + " is ", { where: "bad", text: fmt(write.after[e]) }];
   }
   return ["add: ", factor("grad", write.before[e]), " + ", factor("part", write.part[e]), " = ", { where: "grad", text: fmt(write.after[e]) }];

@@ -37,12 +37,19 @@ function replaceKeepingFocus(box, ...children) {
   if (focused !== undefined) box.querySelector("[data-focus=" + JSON.stringify(focused) + "]")?.focus({ preventScroll: true });
 }
 
-/// What a node is called: its name, or its operation.
-function titleOf(node) {
-  return node.name ? visible(node.name) : visible(node.op);
+/// A part that folds. What the reader folded or opened stays so when it is drawn again: `folds` remembers it by name.
+function foldable(folds, name, open, props, summary, ...children) {
+  const details = el("details", { ...props, open: folds[name] ?? open },
+    el("summary", { onclick: () => { folds[name] = !details.open; } }, summary), children);
+  return details;
 }
 
 function shortened(text, most) {
   const letters = [...text];
   return letters.length <= most ? text : letters.slice(0, Math.max(1, most - 1)).join("") + "…";
+}
+
+/// What a node is called: its name, or its operation.
+function titleOf(node, most = 32) {
+  return shortened(visible(node.name ? node.name : node.op), most);
 }

@@ -20,10 +20,10 @@ const LETTER = 8.3;
 /// narrowed until it fits, those with long titles last.
 function fitted(graph, room) {
   const down = room < 700;
-  const [widest, narrowest] = down ? [150, 88] : [148, 118];
+  const [widest, narrowest] = down ? [150, 88] : [208, 118];
   const lay = (width, most) => layout(graph.nodes, graph.nodes.map((node) => [
     Math.max(width, Math.min(most, 18 + LETTER * [...titleOf(node)].length)), nodeHeight(node),
-  ]), { down, along: down ? 34 : Math.max(47, width - 84), across: down ? 10 : 22, portGap: down ? 42 : 20, most: down ? room : 440 });
+  ]), { down, along: down ? 34 : Math.max(47, Math.min(90, width - 84)), across: down ? 10 : 22, portGap: down ? 42 : 20, most: down ? room : 440 });
   let best;
   for (const most of [150, 0]) {
     for (let width = widest; width >= narrowest; width -= 3) {
@@ -94,7 +94,7 @@ function tagOf(model, edge) {
   const now = positions[at].phase === "backward" && positions[at].node === edge.to;
   const several = graph.uses[edge.from].filter(([user]) => graph.needs[user]).length > 1;
   const turn = writesTo(model.swept, edge.from).findIndex((w) => w.node === edge.to && w.k === edge.k) + 1;
-  if (write) return now || several ? { kind: write.how, text: (several ? turn + " " : "") + write.how } : null;
+  if (write) return now || several ? { kind: overwrites(write) ? "broken" : write.how, text: (several ? turn + " " : "") + write.how } : null;
   const touched = positions[at].writes.some((w) => w.input === edge.from);
   return several && touched && turn > 0 ? { kind: "later", text: turn + " later" } : null;
 }
@@ -180,17 +180,15 @@ function drawNode(model, node, box, choose) {
   return g;
 }
 
-/// Draws the graph into `box`; `choose(node, byHand)` is told about clicks.
-function drawGraph(model, box, choose) {
-  const plan = fitted(model.graph, box.clientWidth);
+/// Draws the graph into `box` by a plan of `fitted`; `choose(node, byHand)` is told about clicks.
+function drawGraph(model, plan, box, choose) {
   // Edges first, those of the current step on top of the others.
   const edges = plan.edges.map((edge) => drawEdge(model, edge, plan.down));
   edges.sort((a, b) => /forward|backward/.test(a.getAttribute("class")) - /forward|backward/.test(b.getAttribute("class")));
   const nodes = model.graph.nodes.map((node, i) => drawNode(model, node, plan.boxes[i], choose));
   const width = Math.ceil(plan.width), height = Math.ceil(plan.height);
   replaceKeepingFocus(box, svg("svg", { width, height, viewBox: "0 0 " + width + " " + height, role: "group", "aria-label": "Nodes of the tape" },
-    edges.map((edge) => edge), nodes));
-  return plan;
+    edges, nodes));
 }
 
 /// Scrolls the box, not the page, so that the current node can be seen.

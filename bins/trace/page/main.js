@@ -6,9 +6,10 @@ function start() {
   const data = JSON.parse(byId("data").textContent);
   if (data.version !== 1) throw new Error("the data has the version " + visible(data.version) + "; this page reads version 1");
   if (!Array.isArray(data.examples) || data.examples.length === 0) throw new Error("the data has no examples");
-  let plan = null;
+  let plan = null, width = 0;
   const model = {
     breakKind: "sign",
+    folds: {},
     quiz: { question: null, right: 0, asked: 0 },
     /// Gradients of this node are hidden: a question about it, or about a node after it, is open.
     hides: (node) => model.quizOpen() && node <= model.quiz.question.node,
@@ -19,7 +20,7 @@ function start() {
   function load(example) {
     stop();
     model.example = example;
-    model.graph = graphOf(example);
+    model.graph = checkedGraph(example);
     model.leaves = model.graph.nodes.map((node) => node.value.slice());
     model.fault = null;
     model.breakNode = undefined;
@@ -31,14 +32,22 @@ function start() {
     // The first node worth looking at: one that is used several times, or the first that is computed.
     const several = model.graph.nodes.find((node) => model.graph.needs[node.id] && model.graph.uses[node.id].length > 1);
     model.selected = (several ?? model.graph.nodes.find((node) => !isLeaf(node)) ?? model.graph.nodes[0]).id;
+    place();
     byId("about").textContent = visible(example.about ?? "");
     byId("examples").querySelectorAll("button").forEach((button, i) => button.setAttribute("aria-pressed", String(data.examples[i] === example)));
     draw();
     byId("graph").scrollTo(0, 0);
   }
 
+  /// Places of the nodes, for the width of the window.
+  function place() {
+    width = byId("graph").clientWidth;
+    plan = fitted(model.graph, width);
+  }
+
   function compute() {
     const { graph } = model;
+    model.quiz.nothing = false;
     model.values = graph.computed ? forward(graph, model.leaves) : graph.nodes.map((node) => node.value);
     model.swept = graph.computed ? sweep(graph, model.values, model.fault) : { grads: graph.nodes.map(() => null), steps: [] };
     model.positions = positionsOf(graph, model.swept);
@@ -59,7 +68,7 @@ function start() {
     const { graph, positions } = model;
     model.at = Math.min(model.at, positions.length - 1);
     model.known = knownAt(graph, positions, model.at);
-    plan = drawGraph(model, byId("graph"), choose);
+    drawGraph(model, plan, byId("graph"), choose);
     drawPanel(model, byId("panel"), changed);
     if (changed) refreshFields(model, byId("panel"));
     drawTable(model, byId("derivatives"), (node, cell) => {
@@ -106,7 +115,6 @@ function start() {
     const other = node !== model.selected;
     if (other) model.picks = { gradient: model.picks.gradient };
     model.selected = node;
-    if (isLeaf(model.graph.nodes[node]) && byHand && node >= model.known.recorded) model.at = model.positions.length - 1;
     draw();
     if (!byHand) return;
     const field = byId("panel").querySelector("input.field[data-cell=\"" + (model.picks.gradient ?? 0) + "\"]") ?? byId("panel").querySelector("input.field");
@@ -170,6 +178,7 @@ function start() {
     model.fault = null;
     compute();
     model.quiz.question = question(model, model.quiz.question);
+    model.quiz.nothing = model.quiz.question === null;
     model.at = model.positions.length - 1;
     if (model.quiz.question) {
       model.selected = writesTo(model.swept, model.quiz.question.node)[0].node;
@@ -243,15 +252,13 @@ function start() {
 
   byId("examples").append(...data.examples.map((example) =>
     el("button", { type: "button", "aria-pressed": "false", onclick: () => load(example), text: visible(example.title ?? example.name) })));
-  let width = 0;
   addEventListener("resize", () => {
     if (byId("graph").clientWidth === width) return;
-    width = byId("graph").clientWidth;
+    place();
     draw(true);
   });
 
   load(data.examples[0]);
-  width = byId("graph").clientWidth;
 
   // For programs that click through the page and compare numbers.
   window.trace = {

@@ -7,12 +7,14 @@ function panelHead(model, node) {
   const facts = [visible(node.op), shapeText(node.shape), node.scope ? "in " + visible(node.scope) : null].filter(Boolean).join(", ");
   const op = OPS.get(node.op);
   const source = node.source;
+  const constants = Object.entries(node.constants).filter(([name]) => name !== "labels");
   const line = (what, at) => at && el("li", { class: now === what ? "now" : "" },
     el("b", { text: what }), " ", el("span", { class: "place", text: visible(source.file) + ":" + visible(at.line) }), el("code", { text: visible(at.text) }));
   return [
-    el("h2", {}, el("span", { class: "id", text: "#" + node.id }), " " + titleOf(node), " ", el("small", { text: facts })),
+    el("h2", {}, el("span", { class: "id", text: "#" + node.id }), " " + titleOf(node, Infinity), " ", el("small", { text: facts })),
     el("p", { class: "doc" }, node.doc ? [el("span", { text: visible(node.doc) }), node.derivative ? "; " : ""] : null,
       node.derivative ? el("span", { class: "grad", text: visible(node.derivative) }) : op ? el("span", { class: "grad", text: op.rule }) : null),
+    constants.length > 0 ? el("p", { class: "small", text: "constants: " + constants.map(([name, value]) => visible(name) + " = " + visible(Array.isArray(value) ? value.join(" × ") : value)).join(", ") }) : null,
     source ? el("ul", { class: "source" }, line("forward", source.forward), line("backward", source.backward)) : null,
     graph.refusals[node.id] ? el("p", { class: "refusal", text: graph.refusals[node.id] + " Its recorded value is shown, and nothing of this example can be changed." }) : null,
   ];
@@ -70,11 +72,11 @@ function nudged(v, step) {
 }
 
 /// Lines for all cells; hovering a line picks its cell.
-function allCells(lines, pick) {
+function allCells(model, name, lines, pick) {
   if (lines.length < 2) return null;
   const list = el("ol", { class: "lines scroll" }, lines.map(([key, pieces]) =>
     el("li", { "data-key": key, onpointerenter: (event) => event.pointerType === "mouse" && pick(key), onclick: () => pick(key) }, formula(pieces))));
-  return el("details", { open: lines.length <= 6 }, el("summary", { text: "all " + lines.length + " cells" }), list);
+  return foldable(model.folds, name, lines.length <= 6, {}, "all " + lines.length + " cells", list);
 }
 
 function markLine(box, key) {
@@ -87,7 +89,7 @@ function panelForward(model, node, open) {
   const x = inputsOf(graph, node, values), y = { shape: node.shape, value: values[node.id] };
   const entries = node.inputs.map((_, k) => op.slopes(k, x, y, node));
   const written = el("p", { class: "written" });
-  const inputs = node.inputs.map((id, k) => grid({ label: inputName(node, k) + " = " + titleOf(graph.nodes[id]), where: k, shape: x[k].shape, values: x[k].value }));
+  const inputs = node.inputs.map((id, k) => grid({ label: called(model, node, k), where: k, shape: x[k].shape, values: x[k].value }));
   const pick = (o) => {
     model.picks.forward = o;
     [...inputs, out].forEach((g) => g.clear());
@@ -103,10 +105,10 @@ function panelForward(model, node, open) {
   const grids = op.product
     ? el("div", { class: "corner" }, el("div", { class: "above" }, inputs.slice(1).map((g) => g.root)), inputs[0].root, out.root)
     : el("div", { class: "grids" }, inputs.map((g) => g.root), labels && labels.root, out.root);
-  const section = el("details", { class: "part forward", open },
-    el("summary", {}, el("h3", {}, "Forward ", el("small", { text: "how y was computed" }))),
+  const section = foldable(model.folds, "forward " + node.id + " at " + model.at, open, { class: "part forward" },
+    el("h3", {}, "Forward ", el("small", { text: "how y was computed" })),
     el("div", { class: "scroll" }, grids), written,
-    allCells(y.value.length === 1 ? [] : y.value.map((_, o) => [o, valueWritten(model, node, o)]), (o) => pick(Number(o))));
+    allCells(model, "forward cells", y.value.length === 1 ? [] : y.value.map((_, o) => [o, valueWritten(model, node, o)]), (o) => pick(Number(o))));
   pick(Math.min(model.picks.forward ?? 0, y.value.length - 1));
   return section;
 }
@@ -121,7 +123,7 @@ function panelBackward(model, node, step) {
   const g = grid({ label: "g of " + titleOf(node), where: "g", shape: node.shape, values: step.g });
   // Operands are shown where a slope is one of their numbers.
   const used = new Set(step.writes.flatMap((write) => write.entries.filter((entry) => entry.at).map((entry) => entry.at[0])));
-  const operands = x.map((input, k) => (used.has(k) ? grid({ label: inputName(node, k) + " = " + titleOf(graph.nodes[node.inputs[k]]), where: k, shape: input.shape, values: input.value }) : null));
+  const operands = x.map((input, k) => (used.has(k) ? grid({ label: called(model, node, k), where: k, shape: input.shape, values: input.value }) : null));
   const pick = (key) => {
     const [w, e] = key.split(":").map(Number);
     const write = step.writes[w];
@@ -136,7 +138,7 @@ function panelBackward(model, node, step) {
     slope.replaceChildren(...(why ? formula(why) : []));
     slope.hidden = !why;
     kept.replaceChildren(...formula(keptWritten(model, write, e)));
-    kept.className = "written kept " + (write.how === "set" && write.before !== null ? "bad" : write.how);
+    kept.className = "written kept " + (overwrites(write) ? "bad" : write.how);
     markLine(section, key);
   };
   const parts = step.writes.map((write, w) => grid({
@@ -147,17 +149,19 @@ function panelBackward(model, node, step) {
   const writesText = el("ul", { class: "writes" }, step.writes.map((write) => {
     const all = writesTo(swept, write.input);
     const turn = all.indexOf(write);
-    return el("li", {}, el("span", { class: "chip " + write.how, text: write.how }), " ",
+    return el("li", {}, el("span", { class: "chip " + (overwrites(write) ? "bad" : write.how), text: write.how }), " ",
       inputName(node, write.k) + " = #" + write.input + " " + titleOf(graph.nodes[write.input]) + ": ",
-      all.length === 1 ? "its only use" : ordinal(turn) + " of " + all.length + " uses to write, so it " + (write.how === "set" ? "sets" : "adds"));
+      all.length === 1 ? "its only use" : ordinal(turn) + " of " + all.length + " uses to write, so it " + (overwrites(write) ? "should add, but sets" : write.how === "set" ? "sets" : "adds"));
   }));
   const section = el("section", { class: "part backward" },
-    el("h3", {}, "Backward ", el("small", { text: "what it hands on: g × slope (" + op.rule + ")" })),
+    el("h3", {}, "Backward ", el("small", { text: "what it hands on: g × slope" + (node.derivative ? "" : " (" + op.rule + ")") })),
     writesText,
     el("div", { class: "scroll" }, el("div", { class: "grids" }, el("div", { class: "grids" }, g.root, operands.map((one) => one && one.root)),
       el("div", { class: "grids" }, el("span", { class: "becomes", "aria-hidden": "true", text: "→" }), parts.map((one) => one.root)))),
-    written, slope, kept, allCells(lines, pick));
-  const visibleKey = [model.picks.backward, ...lines.map(([key]) => key)].find((key) => lines.some(([other]) => other === key));
+    written, slope, kept, allCells(model, "backward cells", lines, pick));
+  // What is wrong first.
+  const wrong = model.wrong ? step.writes.indexOf(model.wrong.write) : -1;
+  const visibleKey = [model.picks.backward, wrong + ":0", ...lines.map(([key]) => key)].find((key) => lines.some(([other]) => other === key));
   slope.hidden = kept.hidden = visibleKey === undefined;
   if (visibleKey !== undefined) pick(visibleKey);
   else written.textContent = "Hidden while the question is open.";
@@ -179,7 +183,7 @@ function panelGradient(model, node) {
     list.replaceChildren(...all.map((write, i) => {
       const done = known.written.includes(write);
       const user = graph.nodes[write.node];
-      return el("li", { class: done ? "done" : "waits" }, el("span", { class: "chip " + (done ? write.how : "later"), text: done ? write.how : "later" }), " ",
+      return el("li", { class: done ? "done" : "waits" }, el("span", { class: "chip " + (!done ? "later" : overwrites(write) ? "bad" : write.how), text: done ? write.how : "later" }), " ",
         ordinal(i) + ": #" + write.node + " " + titleOf(user) + ", where it is " + inputName(user, write.k) + " ",
         done ? formula(["hands on ", { where: "part", text: fmt(write.part[e]) }]) : "has not been reached");
     }));

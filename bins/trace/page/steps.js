@@ -40,6 +40,11 @@ function writesTo(swept, node) {
   return swept.steps.flatMap((step) => step.writes.filter((write) => write.input === node));
 }
 
+/// Whether a write sets a gradient that somebody has written before.
+function overwrites(write) {
+  return write.how === "set" && write.before !== null;
+}
+
 const ORDINALS = ["first", "second", "third", "fourth", "fifth", "sixth"];
 
 function ordinal(n) {

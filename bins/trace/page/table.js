@@ -54,9 +54,9 @@ function drawTable(model, box, choose) {
   replaceKeepingFocus(box, head,
     el("p", { id: "verdict", class: "verdict " + kind, role: "status", text: words }),
     el("div", { class: "scroll table" }, el("table", {},
-      el("thead", {}, el("tr", {}, el("th", { scope: "col", text: "d loss / d" }), COLUMNS.map(([name, what]) => el("th", { scope: "col", class: name, title: what }, name, el("small", { text: what }))), el("th", { scope: "col", text: "difference" }))),
+      el("thead", {}, el("tr", {}, el("th", { scope: "col", text: "d loss / d" }), COLUMNS.map(([name, what]) => el("th", { scope: "col", class: name, title: what }, name, el("small", { text: what }))), el("th", { scope: "col" }, "diff", el("span", { class: "wide", text: "erence" })))),
       el("tbody", {}, rows))),
-    el("details", { id: "patterns" }, el("summary", { text: "What a pattern says" }),
+    foldable(model.folds, "patterns", false, { id: "patterns" }, "What a pattern says",
       el("dl", {}, DIAGNOSES.map(([, pattern, words]) => [el("dt", { text: pattern.replace("-", "−") }), el("dd", { text: words })]))));
   const again = box.querySelector(".scroll");
   if (again) again.scrollTop = scroll;

@@ -48,6 +48,36 @@ function forward(graph, leaves) {
   return values;
 }
 
+/// How far a value that was recorded in 32 bits may be from the one computed here, relative to the largest of 1 and the value.
+const RECORDED = 1e-4;
+
+/// The graph of an example whose recorded values are those that the page computes. Where they are not, the first such node is refused:
+/// its formula or its constants are others than the page thinks.
+function checkedGraph(example) {
+  const graph = graphOf(example);
+  if (!graph.computed) return graph;
+  const values = [];
+  for (const node of graph.nodes) {
+    let computed = node.value;
+    if (!isLeaf(node)) {
+      try {
+        computed = OPS.get(node.op).forward(F64, inputsOf(graph, node, values), node);
+      } catch (error) {
+        computed = [];
+      }
+    }
+    const same = computed.length === node.value.length
+      && computed.every((v, e) => Object.is(v, node.value[e]) || Math.abs(v - node.value[e]) <= RECORDED * Math.max(1, Math.abs(v)));
+    if (!same) {
+      graph.refusals[node.id] = "This page does not get the recorded value of #" + node.id + " " + visible(node.op) + ".";
+      graph.computed = false;
+      return graph;
+    }
+    values.push(computed);
+  }
+  return graph;
+}
+
 /// The loss in arithmetic R with cell `cell` of node `from` replaced by `x`, whatever that node was computed from.
 function replay(R, graph, values, from, cell, x) {
   const changed = new Map();

@@ -85,6 +85,13 @@ export class Browser {
   }
 
   async #at(selector) {
+    // A touch while the page scrolls ends the scrolling and is no click.
+    await this.eval(`(async () => {
+      for (let still = 0, last = scrollY; still < 2; last = scrollY) {
+        await new Promise(requestAnimationFrame);
+        still = scrollY === last ? still + 1 : 0;
+      }
+    })()`);
     const at = await this.eval(`(() => {
       const element = document.querySelector(${JSON.stringify(selector)});
       if (!element) return null;

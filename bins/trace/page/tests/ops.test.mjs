@@ -171,3 +171,66 @@ test("what is written out is what was computed", () => {
     });
   }
 });
+
+/// The value of an operation on leaves.
+function valueOf(op, leaves, out, constants = {}) {
+  const list = [...leaves.map(([shape, value]) => ["variable", shape, value]), [op, leaves.map((_, i) => i), out, constants], ["sum", [leaves.length], []]];
+  return graph(list).values[leaves.length];
+}
+
+const close = (values, expected) => {
+  assert.equal(values.length, expected.length);
+  values.forEach((v, e) => assert.ok(Math.abs(v - expected[e]) < 1e-12, `cell ${e}: ${v} is not ${expected[e]}`));
+};
+
+test("a convolution is the padded picture under the kernel, image by image, as loops over a picture with its border have it", () => {
+  const next = random(11);
+  for (const [[n, c, h, w], [o, kh, kw], [sv, sh], [pv, ph]] of [
+    [[2, 2, 4, 5], [3, 3, 2], [1, 1], [0, 0]], [[1, 1, 4, 4], [2, 2, 2], [1, 2], [0, 1]], [[2, 3, 5, 3], [1, 3, 3], [2, 1], [1, 2]],
+  ]) {
+    const x = several(any)(n * c * h * w, next), kernels = several(any)(o * c * kh * kw, next), bias = several(any)(o, next);
+    const oh = Math.floor((h + 2 * pv - kh) / sv) + 1, ow = Math.floor((w + 2 * ph - kw) / sh) + 1;
+    const padded = (image, channel, i, j) => (i < pv || j < ph || i >= h + pv || j >= w + ph ? 0 : x[image * c * h * w + channel * h * w + (i - pv) * w + (j - ph)]);
+    const expected = [];
+    for (let image = 0; image < n; image++) for (let k = 0; k < o; k++) for (let i = 0; i < oh; i++) for (let j = 0; j < ow; j++) {
+      let sum = bias[k];
+      for (let channel = 0; channel < c; channel++) for (let u = 0; u < kh; u++) for (let v = 0; v < kw; v++) {
+        sum += kernels[k * c * kh * kw + channel * kh * kw + u * kw + v] * padded(image, channel, sv * i + u, sh * j + v);
+      }
+      expected.push(sum);
+    }
+    close(valueOf("conv2d", [[[n, c, h, w], x], [[o, c, kh, kw], kernels], [[o], bias]], [n, o, oh, ow], { stride: [sv, sh], padding: [pv, ph] }), expected);
+  }
+  // Each channel with its own kernel.
+  close(valueOf("conv2d", [[[1, 2, 1, 2], [1, 2, 3, 4]], [[2, 1, 1, 1], [10, 100]]], [1, 2, 1, 2], { groups: 2 }), [10, 20, 300, 400]);
+});
+
+test("pools, broadcasting, sums and transposes have the values that are counted by hand", () => {
+  const picture = [[1, 1, 3, 4], [1, -2, 3, 0, 5, 4, -1, 2, -3, -4, -5, -6]];
+  close(valueOf("max_pool2d", [picture], [1, 1, 2, 3], { size: 2, stride: 1 }), [5, 4, 3, 5, 4, 2]);
+  close(valueOf("max_pool2d", [picture], [1, 1, 1, 4], { size: [1, 1], stride: [3, 1] }), [1, -2, 3, 0]);
+  close(valueOf("max_pool2d", [picture], [1, 1, 3, 2], { size: [1, 3], stride: [1, 2], padding: [0, 1] }), [1, 3, 5, 4, -3, -4]);
+  close(valueOf("relu_max_pool2d", [[[1, 1, 2, 4], [1, -2, -3, -4, 8, 7, -6, -5]]], [1, 1, 1, 2], { size: 2, stride: 2 }), [8, 0]);
+  close(valueOf("avg_pool2d", [[[1, 1, 2, 2], [1, 2, 3, 4]]], [1, 1, 2, 2], { size: 2, stride: 2, padding: 1 }), [0.25, 0.5, 0.75, 1]);
+  close(valueOf("avg_pool2d", [[[1, 1, 2, 2], [1, 2, 3, 4]]], [1, 1, 2, 2], { size: 2, stride: 2, padding: 1, count_padding: false }), [1, 2, 3, 4]);
+  close(valueOf("global_avg_pool", [[[1, 2, 1, 2], [1, 3, 5, 9]]], [1, 2]), [2, 7]);
+  const matrix = [[2, 3], [1, 2, 3, 4, 5, 6]];
+  close(valueOf("add", [matrix, [[3], [10, 20, 30]]], [2, 3]), [11, 22, 33, 14, 25, 36]);
+  close(valueOf("sub", [[[1, 3], [10, 20, 30]], matrix], [2, 3]), [9, 18, 27, 6, 15, 24]);
+  close(valueOf("mul", [matrix, [[2, 1], [10, 100]]], [2, 3]), [10, 20, 30, 400, 500, 600]);
+  close(valueOf("div", [matrix, [[], [2]]], [2, 3]), [0.5, 1, 1.5, 2, 2.5, 3]);
+  close(valueOf("matmul", [matrix, [[3, 1], [1, 10, 100]]], [2, 1]), [321, 654]);
+  close(valueOf("linear", [matrix, [[3, 2], [1, 0, 10, 0, 100, 1]], [[2], [1000, 0.5]]], [2, 2]), [1321, 3.5, 1654, 6.5]);
+  close(valueOf("sum_rows", [matrix], [2, 1]), [6, 15]);
+  close(valueOf("sum_columns", [matrix], [1, 3]), [5, 7, 9]);
+  close(valueOf("mean", [matrix], []), [3.5]);
+  close(valueOf("transpose", [matrix], [3, 2]), [1, 4, 2, 5, 3, 6]);
+});
+
+test("losses have the values of their formulas", () => {
+  const z = [0.3, -1.2, 2], p = z.map((v) => 1 / (1 + Math.exp(-v)));
+  const s = 1 / (1 + Math.exp(-(z[0] - 1)));
+  close(valueOf("fused_loss", [[[1, 3], z]], [], { loss: "hill", labels: [1, 0, null] }),
+    [(1 - s) ** 2 * -Math.log(s) + (1.5 - p[1]) * p[1] ** 2 + (1.5 - p[2]) * p[2] ** 2]);
+  close(valueOf("fused_loss", [[[1, 3], z]], [], { loss: "bce", labels: [1, 0, null], reduction: "mean_known" }), [(-Math.log(p[0]) - Math.log(1 - p[1])) / 2]);
+});

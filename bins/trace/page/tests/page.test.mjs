@@ -12,10 +12,10 @@ if (skip) console.log(skip);
 const WIDER = `(() => {
   const root = document.documentElement, wide = [];
   for (const element of document.body.querySelectorAll("*")) {
-    const box = element.getBoundingClientRect();
+    if (element.getBoundingClientRect().right <= root.clientWidth + 0.5) continue;
     const outer = element.closest(".scroll");
     const scrolls = outer && outer !== element && getComputedStyle(outer).overflowX === "auto";
-    if (box.right > root.clientWidth + 0.5 && !scrolls) wide.push(element.tagName + "." + element.getAttribute("class"));
+    if (!scrolls) wide.push(element.tagName + "." + element.getAttribute("class"));
   }
   if (root.scrollWidth > root.clientWidth) wide.push("the page");
   return wide;
@@ -41,6 +41,42 @@ function computed(name, changes = []) {
   const swept = page.sweep(graph, values, null);
   return { graph, values, swept, grads: swept.grads, table: page.derivatives(graph, values, swept.grads) };
 }
+
+describe("at other widths", { skip }, () => {
+  let browser;
+  before(async () => {
+    browser = await Browser.start();
+  });
+  after(() => browser.close());
+
+  for (const width of [320, 600, 800, 901, 1100, 1600, 2400]) {
+    test(`${width} pixels: nothing is wider than the window, with a node broken and a question open too`, async () => {
+      await browser.open(assembled(fixture()), { width, dark: width % 200 === 0 });
+      for (const name of await browser.eval("trace.examples")) {
+        await browser.eval(`trace.select("${name}")`);
+        assert.deepEqual(await browser.eval(WIDER), [], name);
+        assert.deepEqual(await browser.eval(SPILLED), [], name);
+        await browser.eval("trace.step(-1)");
+        assert.deepEqual(await browser.eval(WIDER), [], name);
+        await browser.eval("document.getElementById('break').click()");
+        assert.deepEqual(await browser.eval(WIDER), [], name);
+        await browser.eval("document.getElementById('quiz-start').click()");
+        assert.deepEqual(await browser.eval(WIDER), [], name);
+      }
+    });
+  }
+
+  test("a window that is made narrower or wider is laid out anew", async () => {
+    await browser.open(assembled(fixture()), { width: 1400 });
+    const size = () => browser.eval("[...document.querySelector('#graph svg').getAttribute('viewBox').split(' ')].map(Number).slice(2)");
+    const [wide, low] = await size();
+    await browser.send("Emulation.setDeviceMetricsOverride", { width: 360, height: 740, deviceScaleFactor: 1, mobile: false });
+    await sleep(200);
+    const [narrow, high] = await size();
+    assert.ok(wide > low && narrow < high && narrow <= 360);
+    assert.deepEqual(await browser.eval(WIDER), []);
+  });
+});
 
 for (const [width, touch] of [[1400, false], [360, true]]) {
   describe(`at ${width} pixels`, { skip }, () => {
@@ -228,9 +264,16 @@ for (const [width, touch] of [[1400, false], [360, true]]) {
         assert.ok(await browser.eval(`document.querySelector("#graph [data-node='${node}']").classList.contains("broken")`));
         const red = await browser.eval("getComputedStyle(document.querySelector('tr.wrong td.tape')).color !== getComputedStyle(document.querySelector('tr.wrong td.dual')).color");
         assert.ok(red);
+        if (kind === "set") {
+          assert.deepEqual(await browser.eval("['text', 'rect'].map((t) => document.querySelector(`[data-edge='0-2-1'] ${t}.tag.broken`)?.textContent ?? null)"), ["2 set", ""]);
+          assert.match(await text(".writes"), /second of 2 uses to write, so it should add, but sets/);
+          assert.match(await text(".backward .kept.bad"), /^set, though it had 4.0857 already: the gradient of x is 5.7146$/);
+          await press("#patterns summary");
+        }
         assert.deepEqual(await browser.eval(WIDER), []);
       }
       await press("#break");
+      assert.equal(await browser.eval("document.getElementById('patterns').open"), true, "what was opened stays open");
       assert.equal(await browser.eval("document.querySelectorAll('#derivatives tr.wrong').length"), 0);
       assert.match(await text("#verdict"), /^All three agree/);
       await browser.choose("#break-node", 5);
@@ -354,6 +397,24 @@ for (const [width, touch] of [[1400, false], [360, true]]) {
       await press("#first");
       await press("#next");
       assert.equal(await text("#where"), "forward 2 of 7");
+      assert.deepEqual(browser.complaints(), []);
+    });
+
+    test("a recorded value that the page does not get is said, and nothing is computed", async () => {
+      const data = fixture();
+      const [seven] = data.examples;
+      seven.nodes[4].value = [1.3];
+      await open({}, assembled({ ...data, examples: [seven] }));
+      assert.match(await text("#said"), /does not get the recorded value of #4 mul/);
+      assert.equal(await browser.eval("document.querySelector(\"#graph [data-node='4'] text.value\").textContent"), "= 1.3");
+      assert.deepEqual(await browser.eval("trace.gradients()"), {});
+      seven.nodes[4].value = [Math.fround(seven.nodes[3].value[0] * 1.5)];
+      await open({}, assembled({ ...data, examples: [seven] }));
+      assert.match(await text("#said"), /^Done/);
+      seven.nodes[2].constants = {};
+      Object.assign(seven.nodes[2], { op: "matmul" });
+      await open({}, assembled({ ...data, examples: [seven] }));
+      assert.match(await text("#said"), /does not get the recorded value of #2 matmul/);
       assert.deepEqual(browser.complaints(), []);
     });
 
