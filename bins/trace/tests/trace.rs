@@ -180,21 +180,48 @@ fn asked(chromium: &Path, folder: &Path, page: &Path) -> Value {
         .unwrap()
 }
 
-/// The page's own tests: every operation against dual numbers and differences, every mistake with its diagnosis, clicks in a browser.
+/// The page and the gradient checks say the same of the same pattern; the page, which knows every part, has one row more.
 #[test]
-fn the_tests_of_the_page_pass() {
+fn diagnoses_are_those_of_the_engine() {
+    let script = include_str!("../page/diagnose.js");
+    let (_, rest) = script.split_once("const DIAGNOSES = ").unwrap();
+    let table = rest[..rest.find("];").unwrap() + 1].replace("],\n]", "]\n]");
+    let rows: Vec<[String; 3]> = serde_json::from_str(&table).unwrap();
+    let of_page: Vec<&[String; 3]> = rows.iter().filter(|row| row[0] != "overwritten").collect();
+    assert_eq!(of_page.len(), lacuna_engine::DIAGNOSES.len());
+    for (page, ours) in of_page.iter().zip(lacuna_engine::DIAGNOSES) {
+        assert_eq!(page.each_ref().map(String::as_str), [ours.key, ours.pattern, ours.meaning]);
+    }
+}
+
+/// Runs tests of the page with Node.js; what it printed.
+fn node_tests(wanted: impl Fn(&str) -> bool) {
     let Some(node) = program(&["node", "nodejs"]) else { return println!("skipped: there is no Node.js") };
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("page/tests");
     let files: Vec<PathBuf> = fs::read_dir(folder)
         .unwrap()
         .map(|entry| entry.unwrap().path())
-        .filter(|path| path.to_string_lossy().ends_with(".test.mjs"))
+        .filter(|path| {
+            path.file_name().unwrap().to_str().is_some_and(|name| name.ends_with(".test.mjs") && wanted(name))
+        })
         .collect();
     assert!(!files.is_empty());
     let output = std::process::Command::new(node).arg("--test").args(files).output().unwrap();
     let text = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{text}");
     let counts: Vec<&str> =
-        text.lines().filter(|line| line.contains(" pass ") || line.contains(" fail ")).collect();
+        text.lines().filter(|line| line.starts_with("# pass") || line.starts_with("# fail")).collect();
     println!("{counts:?}");
+}
+
+/// Every operation of the page against dual numbers and differences, every mistake with its diagnosis, the layout.
+#[test]
+fn the_page_computes_and_diagnoses() {
+    node_tests(|name| name != "page.test.mjs");
+}
+
+/// Clicks, keys and touches at 360 and 1400 pixels and other widths.
+#[test]
+fn the_page_is_clicked_through() {
+    node_tests(|name| name == "page.test.mjs");
 }

@@ -60,7 +60,7 @@ fn tables_are_those_of_the_code() {
     for op in OPS {
         rules += &format!("| `{}` | {} | {} |\n", op.name, cell(op.doc), cell(op.derivative));
     }
-    let mut diagnoses = String::from("| wrong elements | what it says |\n|---|---|\n");
+    let mut diagnoses = String::from("| pattern | what it says |\n|---|---|\n");
     for row in DIAGNOSES {
         diagnoses += &format!("| {} | {} |\n", row.pattern, row.meaning);
     }

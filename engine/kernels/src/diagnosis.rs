@@ -33,38 +33,34 @@ pub enum Diagnosis {
 /// A row of [`DIAGNOSES`].
 #[derive(Clone, Copy, Debug)]
 pub struct DiagnosisInfo {
+    /// Its name in programs.
+    pub key: &'static str,
     /// The pattern, in a few words.
     pub pattern: &'static str,
     /// What it says.
     pub meaning: &'static str,
 }
 
-/// Every diagnosis, in the order in which they are tried.
+/// Every diagnosis. The page of `trace html` has the same table.
 pub const DIAGNOSES: [DiagnosisInfo; 7] = [
     DiagnosisInfo {
-        pattern: "NaN",
-        meaning: "never written: an element of the gradient keeps what its buffer held before",
+        key: "kink",
+        pattern: "dual and tape agree, the difference does not",
+        meaning: "a kink within 2h: the difference steps over it",
     },
-    DiagnosisInfo { pattern: "0", meaning: "not handed on: an input gets no part of g" },
+    DiagnosisInfo { key: "unwritten", pattern: "NaN", meaning: "an element was never written" },
+    DiagnosisInfo { key: "nothing", pattern: "ratio 0", meaning: "the gradient is not handed on" },
+    DiagnosisInfo { key: "sign", pattern: "ratio -1", meaning: "the sign is wrong" },
+    DiagnosisInfo { key: "twice", pattern: "ratio 2", meaning: "counted twice, or a factor 1/2 forgotten" },
     DiagnosisInfo {
-        pattern: "ratio -1",
-        meaning: "sign: every wrong element is the negative of the right one",
-    },
-    DiagnosisInfo {
-        pattern: "ratio 2",
-        meaning: "counted twice: g is added where it should be set, or by two writers",
-    },
-    DiagnosisInfo {
-        pattern: "constant ratio",
-        meaning: "reduction: a factor is missing or too much, such as the number of elements of a mean",
+        key: "reduction",
+        pattern: "one ratio in all cells",
+        meaning: "the reduction: a mean in the place of a sum, or a sum in the place of a mean",
     },
     DiagnosisInfo {
-        pattern: "duals agree, differences do not",
-        meaning: "kink within 2h: the function has a corner there, and the difference reaches across it",
-    },
-    DiagnosisInfo {
-        pattern: "value agrees, slope does not",
-        meaning: "slope: the derivative of the operation is another one",
+        key: "slope",
+        pattern: "the value agrees and the ratio differs from cell to cell",
+        meaning: "the slope is wrong",
     },
 ];
 
@@ -72,12 +68,12 @@ impl Diagnosis {
     /// Its row of the table.
     pub fn info(self) -> DiagnosisInfo {
         DIAGNOSES[match self {
-            Diagnosis::NeverWritten => 0,
-            Diagnosis::NotHandedOn => 1,
-            Diagnosis::Sign => 2,
-            Diagnosis::Twice => 3,
-            Diagnosis::Reduction(_) => 4,
-            Diagnosis::Kink => 5,
+            Diagnosis::Kink => 0,
+            Diagnosis::NeverWritten => 1,
+            Diagnosis::NotHandedOn => 2,
+            Diagnosis::Sign => 3,
+            Diagnosis::Twice => 4,
+            Diagnosis::Reduction(_) => 5,
             Diagnosis::Slope => 6,
         }]
     }
@@ -85,9 +81,9 @@ impl Diagnosis {
 
 impl fmt::Display for Diagnosis {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let DiagnosisInfo { pattern, meaning } = self.info();
+        let DiagnosisInfo { pattern, meaning, .. } = self.info();
         match self {
-            Diagnosis::Reduction(ratio) => write!(f, "{pattern} {ratio:.4}: {meaning}"),
+            Diagnosis::Reduction(ratio) => write!(f, "{pattern}, {ratio:.4}: {meaning}"),
             _ => write!(f, "{pattern}: {meaning}"),
         }
     }
@@ -171,6 +167,6 @@ mod tests {
     #[test]
     fn the_message_has_pattern_and_meaning() {
         let text = Diagnosis::Reduction(1.0 / 3.0).to_string();
-        assert!(text.starts_with("constant ratio 0.3333: reduction"), "{text}");
+        assert!(text.starts_with("one ratio in all cells, 0.3333: the reduction"), "{text}");
     }
 }

@@ -41,7 +41,7 @@ impl Cells<'_> {
     /// assert_eq!(
     ///     cells.wrong(1, &[0.25, 0.5], &[0.25, -0.5]),
     ///     "gradient of row 0, class \"dog\" (z = -2, unknown): got 0.5, expected -0.5\n\
-    ///      ratio -1: sign: every wrong element is the negative of the right one"
+    ///      ratio -1: the sign is wrong"
     /// );
     /// ```
     pub fn wrong(&self, cell: usize, got: &[f64], expected: &[f64]) -> String {

@@ -164,7 +164,7 @@ fn a_message_names_the_cell_and_who_reads_it() {
         ),
         "{message}"
     );
-    assert!(message.contains("constant ratio 3.0000: reduction"), "{message}");
+    assert!(message.contains("one ratio in all cells, 3.0000: the reduction"), "{message}");
 }
 
 /// max(x, 0) near its corner: the tape and dual numbers agree, and the difference reaches across.

@@ -93,7 +93,7 @@ impl Tape {
     /// respect to values that were computed.
     ///
     /// ```
-    /// use lacuna_engine::{Dual, Tape};
+    /// use lacuna_engine::{Dual, Real, Tape};
     /// let mut tape = Tape::new();
     /// tape.seal();
     /// let x = tape.variable([1], &[3.0]);

@@ -208,7 +208,7 @@ fn every_fault_is_found_by_the_rule_for_it() {
     for (info, fault, says) in [
         (&KNOWN_ONLY, Fault::Value, "value: entry 0"),
         (&KNOWN_ONLY, Fault::Slope, "logit matrix 0: gradient of row 0, class 0 (z = "),
-        (&KNOWN_ONLY, Fault::Adds, "NaN: never written"),
+        (&KNOWN_ONLY, Fault::Adds, "NaN: an element was never written"),
         (&KNOWN_ONLY, Fault::ValueWithoutGradient, "whether the gradient is asked for"),
         (&KNOWN_ONLY, Fault::UnknownHasSlope, "an unknown cell has gradient"),
         (&KNOWN_ONLY, Fault::UnknownHasValue, "value"),
