@@ -256,7 +256,7 @@ impl Checkpoint {
             tensors.insert(name, values);
         }
         let checkpoint = Self { tensors, metadata };
-        if checksum != Some(checkpoint.checksum()) {
+        if !cfg!(fuzzing) && checksum != Some(checkpoint.checksum()) {
             return Err(damaged("checksum mismatch: the file is damaged".to_string()).into());
         }
         Ok(checkpoint)

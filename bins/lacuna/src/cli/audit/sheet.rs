@@ -62,7 +62,7 @@ fn write(review: &Review<'_>, path: &Path, outputs: &Outputs, pictures: &Picture
 }
 
 /// The answers of a filled sheet, in the order of the questions. Its lines may be in another order.
-fn read(review: &Review<'_>, path: &Path) -> anyhow::Result<Vec<(crate::certified::Answer, u64)>> {
+pub(super) fn read(review: &Review<'_>, path: &Path) -> anyhow::Result<Vec<(crate::certified::Answer, u64)>> {
     let shown = path.display();
     let records = read_csv_records(path, &Limits::default())?;
     let Some((header, lines)) = records.split_first() else { bail!("{shown}: the sheet is empty") };
