@@ -105,7 +105,7 @@ pub fn labels(data: &[u8]) {
     in_folder(
         |_| {},
         |folder| {
-            let mut wide = |file: &str, layout| {
+            let wide = |file: &str, layout| {
                 let path = folder.join(file);
                 // Names that a format loses are refused.
                 if write_labels_csv(Destination::replacing(&path), sheet, layout).is_ok() {
