@@ -11,7 +11,7 @@ pub fn spec(data: &[u8]) {
     for loss in &spec.losses {
         let _ = spec.training_of(loss);
         let _ = spec.protocol_of(loss);
-        let _ = spec.study.as_ref().map(|study| study.grid_of(loss));
+        let _ = spec.grid_of(loss);
     }
     let _ = spec.on("voc-like");
     spec.variant_names().for_each(|name| drop(spec.variant(name)));
