@@ -5,7 +5,8 @@ use lacuna_formats::Destination;
 use lacuna_labels::{Features, Label, LabelMatrix, ObservedLabels, TrueLabels};
 use lacuna_losses::Options;
 use lacuna_train::{
-    Checkpoint, Data, EvalLabels, EvalRows, EvalSet, Evaluation, LossChoice, Model, Run, TrainSet, Training,
+    Checkpoint, Data, EvalLabels, EvalRows, EvalSet, Evaluation, LossChoice, Model, Run, TrainError,
+    TrainSet, Training,
 };
 
 const ROWS: usize = 8;
@@ -43,10 +44,12 @@ impl Small {
         Training { batch: 4, epochs: 2, lr: 0.01, ema: Some(0.9), ..Training::default() }
     }
 
+    /// A loss with estimates, so that there are rows that optimisers move on their own.
     fn loss(&self) -> LossChoice {
-        LossChoice::new("role", Options::default(), &self.data().train)
-            .or_else(|_| LossChoice::new("an", Options::default(), &self.data().train))
-            .expect("a loss of the table")
+        let mut options = Options::default();
+        options.context.classes = Some(CLASSES);
+        options.context.expected_positives = Some(1.0);
+        LossChoice::new("role", options, &self.data().train).expect("a loss of the table")
     }
 
     /// The state after an epoch, which is the seed.
@@ -57,14 +60,18 @@ impl Small {
         run.checkpoint()
     }
 
-    fn resume(&self, from: &Checkpoint) {
+    /// Goes on from a saved state for an epoch.
+    ///
+    /// # Errors
+    /// A state of another run.
+    pub fn resume(&self, from: &Checkpoint) -> Result<(), TrainError> {
         let (training, evaluation) = (Self::training(), Evaluation::default());
-        let Ok(mut run) = Run::resume(self.data(), &training, &evaluation, self.loss(), 7, from) else {
-            return;
-        };
-        if !run.is_done() && run.epoch().is_ok() {
+        let mut run = Run::resume(self.data(), &training, &evaluation, self.loss(), 7, from)?;
+        if !run.is_done() {
+            run.epoch()?;
             let _ = run.checkpoint();
         }
+        Ok(())
     }
 }
 
@@ -80,7 +87,7 @@ pub fn checkpoint(data: &[u8]) {
             let (path, again) = (folder.join("state.safetensors"), folder.join("again.safetensors"));
             put(&path, data);
             let Ok(state) = Checkpoint::read(&path) else { return };
-            SMALL.with(|small| small.resume(&state));
+            let _ = SMALL.with(|small| small.resume(&state));
             state.write(Destination::replacing(&again)).expect("what was read can be written");
             Checkpoint::read(&again).expect("what was written can be read");
         },

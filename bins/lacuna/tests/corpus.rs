@@ -16,9 +16,9 @@ mod sheets;
 
 use folder::{in_folder, put, two};
 use lacuna::{Fit, Head};
-use lacuna_formats::Destination;
+use lacuna_formats::{Destination, NpyArray, NpyData, SafetensorsFile, write_safetensors};
 use lacuna_harness::{
-    Overrides, Plan, Point, Progress, RunOptions, Spec, Store, StudyRecord, SweepPlan, SweepRun,
+    Overrides, Plan, Point, Progress, RunOptions, Spec, Store, StudyRecord, SweepFolder, SweepPlan, SweepRun,
 };
 use lacuna_train::{Checkpoint, MlpSpec, Model};
 use peak_alloc::PeakAlloc;
@@ -100,6 +100,85 @@ fn answers() {
 #[test]
 fn filled_sheets() {
     replayed("sheet", MIB, sheets::sheet);
+}
+
+/// A plan that somebody changed: its rows were looked up, which ended the program, and its identities are names of files.
+#[test]
+fn a_plan_of_a_sweep_that_does_not_fit_together_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let problem = |points: &str, run: &str| {
+        let plan = format!(
+            "{{\"name\":\"x\",\"data\":\"x\",\"select\":\"map\",\"metrics\":[],\"points\":[{points}],\"runs\":[{run}]}}"
+        );
+        put(&folder.path().join("plan.json"), plan.as_bytes());
+        SweepFolder::open(folder.path()).unwrap().plan().map_err(|error| error.to_string())
+    };
+    let run =
+        |id: &str, point: usize| format!("{{\"id\":\"{id}\",\"point\":{point},\"row\":\"an\",\"seed\":0}}");
+    let two = "{\"training.lr\":\"1\"},{\"training.lr\":\"2\"}";
+    assert_eq!(problem(two, &run("0a", 1)).unwrap().points.len(), 2);
+    assert!(problem(two, &run("0a", 2)).unwrap_err().contains("a point that it does not have"));
+    assert!(problem("", &run("0a", 0)).unwrap_err().contains("a point that it does not have"));
+    assert!(problem("{\"a\":\"1\"},{\"b\":\"1\"}", &run("0a", 1)).unwrap_err().contains("different keys"));
+    assert!(
+        problem(two, &run("../../0a", 1)).unwrap_err().contains("other characters than letters and digits")
+    );
+}
+
+/// The seed with another entry in its metadata, and the checksum that belongs to it.
+fn changed(key: &str, value: &str) -> Checkpoint {
+    let folder = tempfile::tempdir().unwrap();
+    let mut file = SafetensorsFile::open(corpus("checkpoint").join("after-an-epoch.safetensors")).unwrap();
+    let mut metadata = file.metadata().clone();
+    assert!(metadata.insert(key.to_string(), value.to_string()).is_some(), "{key}");
+    metadata.remove("checksum");
+    let names: Vec<String> = file.names().map(String::from).collect();
+    let arrays: BTreeMap<String, NpyArray> =
+        names.into_iter().map(|name| (name.clone(), file.read(&name).unwrap())).collect();
+    let mut hasher = blake3::Hasher::new();
+    let part = |hasher: &mut blake3::Hasher, bytes: &[u8]| {
+        hasher.update(&(bytes.len() as u64).to_le_bytes());
+        hasher.update(bytes);
+    };
+    metadata
+        .iter()
+        .flat_map(|(key, value)| [key, value])
+        .chain(arrays.keys())
+        .for_each(|text| part(&mut hasher, text.as_bytes()));
+    for array in arrays.values() {
+        let bytes: Vec<u8> = match array.clone().into_data() {
+            NpyData::F32(values) => values.iter().flat_map(|x| x.to_le_bytes()).collect(),
+            NpyData::F64(values) => values.iter().flat_map(|x| x.to_le_bytes()).collect(),
+            NpyData::U64(values) => values.iter().flat_map(|x| x.to_le_bytes()).collect(),
+            other => panic!("{other:?}"),
+        };
+        part(&mut hasher, &bytes);
+    }
+    metadata.insert("checksum".to_string(), hasher.finalize().to_hex().to_string());
+    let path = folder.path().join("state.safetensors");
+    let arrays: Vec<(&str, &NpyArray)> = arrays.iter().map(|(name, array)| (name.as_str(), array)).collect();
+    let metadata: Vec<(&str, &str)> =
+        metadata.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
+    write_safetensors(&path, &arrays, &metadata).unwrap();
+    Checkpoint::read(&path).unwrap()
+}
+
+/// A checksum says that a file is as it was written, not by whom: places beyond the run were taken over, and subtracted.
+#[test]
+fn a_saved_state_of_a_place_that_the_run_does_not_have_is_refused() {
+    let small = heads::Small::default();
+    small.resume(&changed("epoch", "1")).unwrap();
+    for (key, value, problem) in [
+        ("phase", "7", "unknown phase 8"),
+        ("phase", "18446744073709551615", "unknown phase"),
+        ("epoch", "2", "beyond the epochs"),
+        ("epoch", "18446744073709551615", "beyond the epochs"),
+        ("step", "18446744073709551615", "beyond the steps"),
+        ("best_epoch", "2", "an epoch that has not been"),
+    ] {
+        let error = small.resume(&changed(key, value)).unwrap_err().to_string();
+        assert!(error.contains(problem), "{key} = {value}: {error}");
+    }
 }
 
 /// What the fuzzer starts from: files that programs of this version write. `LACUNA_WRITE=1` writes them.
