@@ -1,33 +1,41 @@
-//! What every target does: the bytes become a file, and the file is read.
+//! What the targets do: the bytes become a file, and the file is read as programs read it.
 
-use lacuna_formats::{ReadOptions, format};
-use std::cell::RefCell;
-use std::fs;
+mod folder;
+pub mod heads;
+pub mod round_trips;
+pub mod runs;
+pub mod sheets;
+
+pub(crate) use folder::{in_folder, put, two};
+use lacuna_formats::{Limits, ReadOptions, format, read_names};
 use std::path::Path;
 
 /// Files that stand beside the one that is made up, by their names and contents.
 pub type Beside<'a> = &'a [(&'a str, &'a [u8])];
 
-thread_local! {
-    static FOLDER: RefCell<Option<tempfile::TempDir>> = const { RefCell::new(None) };
-}
-
 /// Reads `data` as the file `name` of a data set in a format; `open` is what is opened, empty for the folder. Either
 /// answer is fine; a panic, a hang or too much memory is not.
 pub fn read(format_name: &str, name: &str, open: &str, beside: Beside<'_>, data: &[u8]) {
-    FOLDER.with_borrow_mut(|folder| {
-        let folder = folder.get_or_insert_with(|| {
-            let memory = Path::new("/dev/shm");
-            let folder = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() };
-            let folder = folder.expect("a temporary folder");
-            beside.iter().for_each(|(name, bytes)| fs::write(folder.path().join(name), bytes).expect("a file"));
-            folder
-        });
-        fs::write(folder.path().join(name), data).expect("a file");
-        let path = folder.path().join(open);
+    let make = |folder: &Path| beside.iter().for_each(|(name, bytes)| put(&folder.join(name), bytes));
+    in_folder(make, |folder| {
+        put(&folder.join(name), data);
         let row = format(format_name).expect("a format of the table");
-        if let Ok(content) = row.read(&path, &ReadOptions::default()) {
+        if let Ok(content) = row.read(&folder.join(open), &ReadOptions::default()) {
             assert!(content.train.rows() < 1 << 32);
         }
     });
+}
+
+/// Reads names of rows.
+pub fn names(data: &[u8]) {
+    in_folder(
+        |_| {},
+        |folder| {
+            let path = folder.join("names.txt");
+            put(&path, data);
+            if let Ok(names) = read_names(&path, &Limits::default()) {
+                assert!(!names.is_empty());
+            }
+        },
+    );
 }

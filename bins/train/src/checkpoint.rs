@@ -256,7 +256,7 @@ impl Checkpoint {
             tensors.insert(name, values);
         }
         let checkpoint = Self { tensors, metadata };
-        if checksum != Some(checkpoint.checksum()) {
+        if !cfg!(fuzzing) && checksum != Some(checkpoint.checksum()) {
             return Err(damaged("checksum mismatch: the file is damaged".to_string()).into());
         }
         Ok(checkpoint)
@@ -452,8 +452,34 @@ impl<'a> Run<'a> {
         run.history = from.history()?;
         run.converged = from.number("converged")?;
         run.at = place;
+        fits(&run)?;
         Ok(run)
     }
+}
+
+/// Whether the place of a run that was read and its best epochs are those of such a run. A checksum says that a file is as it was
+/// written, not who wrote it.
+fn fits(run: &Run<'_>) -> Result<(), StateError> {
+    let unfit = |name: &str, problem: &str| {
+        Err(StateError::Unfit { name: name.to_string(), problem: problem.to_string() })
+    };
+    if run.at.epoch > run.phases[run.at.phase].epochs || run.at.epoch > run.history.len() {
+        return unfit("epoch", "is beyond the epochs of the run");
+    }
+    // Numbers of steps are multiplied, and become floats.
+    if run.at.step as u64 >= 1 << 40 {
+        return unfit("step", "is beyond the steps of a run");
+    }
+    let sizes: Vec<usize> = run.current.weights().iter().map(Vec::len).collect();
+    for (name, _, best) in bests(run) {
+        if best.epoch > run.at.epoch {
+            return unfit(name, "is an epoch that has not been");
+        }
+        if best.epoch > 0 && !best.weights.iter().map(Vec::len).eq(sizes.iter().copied()) {
+            return unfit(name, "has weights of another size");
+        }
+    }
+    Ok(())
 }
 
 /// The checkpoints of one run in a folder: the last two are kept.

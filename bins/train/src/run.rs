@@ -87,7 +87,7 @@ impl<'a> Run<'a> {
             name => Some(metric(name)?),
         };
         if phase >= phases.len() {
-            return Err(TrainError::Setting(format!("unknown phase {}", phase + 1)));
+            return Err(TrainError::Setting(format!("unknown phase {}", phase.saturating_add(1))));
         }
         let train_counts = data.train.positives_per_class();
         if let (Some(select), Some(set)) = (select, &data.val) {

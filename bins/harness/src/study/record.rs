@@ -259,7 +259,9 @@ impl StudyRecord {
                 return Err(format!("line {}: a line after the last one", i + 1));
             }
             match (line, &mut record) {
-                (StudyLine::End(end), Some(_)) if end.digest == digest(before) => ended = true,
+                (StudyLine::End(end), Some(_)) if cfg!(fuzzing) || end.digest == digest(before) => {
+                    ended = true
+                }
                 (StudyLine::End(_), Some(_)) => {
                     return Err(
                         "its lines are not those that were written: `repro study` makes it again".to_string()

@@ -45,6 +45,27 @@ pub struct SweepPlan {
     pub runs: Vec<SweepRun>,
 }
 
+impl SweepPlan {
+    /// What is wrong with a plan that this program has not written.
+    fn problem(&self) -> Option<&'static str> {
+        let keys = |point: &Point| point.0.keys().cloned().collect::<Vec<String>>();
+        let first = self.points.first().map(keys).unwrap_or_default();
+        // An identity is the name of files.
+        let plain = |id: &str| {
+            (1..=128).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+        };
+        if self.points.iter().any(|point| keys(point) != first) {
+            Some("its points have different keys")
+        } else if self.runs.iter().any(|run| run.point >= self.points.len()) {
+            Some("it has a run of a point that it does not have")
+        } else if !self.runs.iter().all(|run| plain(&run.id)) {
+            Some("the identity of a run has other characters than letters and digits")
+        } else {
+            None
+        }
+    }
+}
+
 /// One run of a point.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -126,7 +147,15 @@ impl SweepFolder {
     /// # Errors
     /// [`HarnessError::Record`], [`HarnessError::Write`].
     pub fn plan(&self) -> Result<SweepPlan, HarnessError> {
-        self.read(PLAN)
+        let plan: SweepPlan = self.read(PLAN)?;
+        match plan.problem() {
+            None => Ok(plan),
+            Some(problem) => Err(HarnessError::Record {
+                path: self.folder.join(PLAN),
+                line: 1,
+                problem: problem.to_string(),
+            }),
+        }
     }
 
     /// The record of a run, if it has ended.

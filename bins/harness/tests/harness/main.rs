@@ -11,6 +11,7 @@ mod real_data;
 mod records;
 mod store;
 mod study;
+mod unsafe_blocks;
 
 use lacuna_harness::Spec;
 use lacuna_source::DataSource;

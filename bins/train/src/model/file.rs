@@ -159,7 +159,7 @@ pub(super) fn load(folder: &Path) -> Result<Model, ModelError> {
     let wrong = |path: &Path, problem: String| ModelError::File { path: path.display().to_string(), problem };
     let document = read_document(&document_path)?;
     let weights = read_weights(&weights_path)?;
-    if digest(&weights) != document.weights {
+    if !cfg!(fuzzing) && digest(&weights) != document.weights {
         let problem = format!("these are not the weights that {} was written with", document_path.display());
         return Err(wrong(&weights_path, problem));
     }

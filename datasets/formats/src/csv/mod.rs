@@ -16,7 +16,7 @@ use columns::{Columns, Layout};
 use std::io::{BufRead, Seek};
 use std::path::Path;
 
-pub use records::{CsvRecord, read_csv_records};
+pub use records::CsvRecords;
 pub use write::{CsvLayout, write_labels_csv};
 
 /// Reads labels from CSV (comma, semicolon or tab; the first line says which).

@@ -54,6 +54,11 @@ pub fn write_labels_csv<'a>(
         );
         return Err(FormatError::Unwritable { path: path.into(), problem });
     }
+    if let Some(name) = names.iter().chain(classes.iter()).find(|name| name.contains("\r\n")) {
+        let problem =
+            format!("the name `{}` has a line end of two characters, of which CSV loses one", shown(name));
+        return Err(FormatError::Unwritable { path: path.into(), problem });
+    }
     let mut line = String::new();
     let written = write_atomic(destination, |file| {
         line.push_str("id");

@@ -200,59 +200,52 @@ fn each_element(inside: &str, mut each: impl FnMut(Item<'_>) -> Result<(), Strin
 
 /// The text up to a quote and the text after it.
 fn quoted(text: &str, quote: char) -> Option<(Cow<'_, str>, &str)> {
-    let end = text.find([quote, '\\'])?;
-    if text[end..].starts_with(quote) {
-        return Some((text[..end].into(), &text[end + 1..]));
+    let (before, mut rest) = text.split_at(text.find([quote, '\\'])?);
+    if let Some(behind) = rest.strip_prefix(quote) {
+        return Some((before.into(), behind));
     }
-    let mut name = text[..end].to_string();
-    let mut characters = text[end..].char_indices();
-    while let Some((at, character)) = characters.next() {
-        if character == quote {
-            return Some((name.into(), &text[end + at + 1..]));
-        }
-        if character != '\\' {
-            name.push(character);
-            continue;
-        }
-        let mut hex = |digits: usize| -> Option<u32> {
-            let digits: String = characters.by_ref().take(digits).map(|(_, digit)| digit).collect();
-            u32::from_str_radix(&digits, 16).ok()
+    let mut name = before.to_string();
+    loop {
+        let mut characters = rest.chars();
+        let (character, behind) = match characters.next()? {
+            '\\' => escaped(characters.as_str())?,
+            end if end == quote => return Some((name.into(), characters.as_str())),
+            other => (other, characters.as_str()),
         };
-        let escape = hex_digits(&text[end + at + 1..]);
-        match escape {
-            Some(digits) => {
-                hex(1); // The letter is no digit.
-                let mut code = hex(digits)?;
-                if (0xd800..0xdc00).contains(&code) {
-                    // JSON writes two of them for a character.
-                    if hex_digits(&text[end + at + 7..]) != Some(4) {
-                        return None;
-                    }
-                    hex(2);
-                    let low = hex(4)?.checked_sub(0xdc00).filter(|low| *low < 0x400)?;
-                    code = 0x10000 + ((code - 0xd800) << 10) + low;
-                }
-                name.push(char::from_u32(code)?);
-            }
-            None => match characters.next()?.1 {
-                'n' => name.push('\n'),
-                't' => name.push('\t'),
-                'r' => name.push('\r'),
-                other => name.push(other),
-            },
-        }
+        name.push(character);
+        rest = behind;
     }
-    None
 }
 
-/// How many digits follow a letter that announces the number of a character.
-fn hex_digits(escape: &str) -> Option<usize> {
-    match escape.as_bytes().first()? {
-        b'x' => Some(2),
-        b'u' => Some(4),
-        b'U' => Some(8),
-        _ => None,
+/// The character that the text after a backslash stands for, and the text behind it.
+fn escaped(text: &str) -> Option<(char, &str)> {
+    let mut characters = text.chars();
+    let letter = characters.next()?;
+    let rest = characters.as_str();
+    let digits = match letter {
+        'x' => 2,
+        'u' => 4,
+        'U' => 8,
+        'n' => return Some(('\n', rest)),
+        't' => return Some(('\t', rest)),
+        'r' => return Some(('\r', rest)),
+        other => return Some((other, rest)),
+    };
+    let (code, rest) = hexadecimal(rest, digits)?;
+    if !(0xd800..0xdc00).contains(&code) {
+        return Some((char::from_u32(code)?, rest));
     }
+    // JSON writes two of them for a character.
+    let (low, rest) = hexadecimal(rest.strip_prefix("\\u")?, 4)?;
+    let low = low.checked_sub(0xdc00).filter(|low| *low < 0x400)?;
+    Some((char::from_u32(0x10000 + ((code - 0xd800) << 10) + low)?, rest))
+}
+
+/// The number of so many hexadecimal digits, and the text behind them.
+fn hexadecimal(text: &str, digits: usize) -> Option<(u32, &str)> {
+    let (digits, rest) = text.split_at_checked(digits)?;
+    let number = digits.bytes().all(|byte| byte.is_ascii_hexdigit()).then(|| u32::from_str_radix(digits, 16));
+    Some((number?.ok()?, rest))
 }
 
 /// The evidence of the cells of a file about a separator that is not given.
@@ -477,6 +470,21 @@ mod tests {
         assert!(labels("['cat', 1]").unwrap_err().contains("names and numbers"));
         let comma = Split::At(",".into());
         assert_eq!(labels_with("[cat, dog]", &comma, &Default::default()).unwrap().1, ["cat", "dog"]);
+    }
+
+    /// Characters were counted where bytes were cut, which ended the program; and a sign was read as a digit.
+    #[test]
+    fn half_a_surrogate_before_a_character_of_several_bytes_is_an_error() {
+        for broken in [
+            "[\"\\ud83d\u{feff}\\u+dc08\"]",
+            r#"["\ud83dé\udc08"]"#,
+            r#"["\ud83dxudc08"]"#,
+            r#"["\u+0e9"]"#,
+            r#"["\xé"]"#,
+            r#"["\u12"]"#,
+        ] {
+            assert!(labels(broken).unwrap_err().contains("invalid list `"), "{broken}");
+        }
     }
 
     #[test]

@@ -44,6 +44,10 @@ pub fn safetensors_writer<'a>(
         if tensors[..i].iter().any(|(other, _)| other == name) || *name == "__metadata__" {
             return refuse(format!("duplicate tensor name `{}`, or one is __metadata__", shown(name)));
         }
+        // Names are kept as NumPy keeps text, which has no zeros at its end.
+        if name.ends_with('\0') {
+            return refuse(format!("the tensor name `{}` ends with a zero, which is lost", shown(name)));
+        }
         let kind = array.data().kind();
         let Some((code, _)) = TensorKind::ALL.iter().find(|(_, known)| *known == TensorKind::Of(kind)) else {
             return refuse(format!("`{}` is text, which cannot be a tensor", shown(name)));

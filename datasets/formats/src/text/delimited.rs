@@ -2,10 +2,22 @@
 
 use crate::error::Problem;
 use crate::text::lines::Lines;
+use crate::text::strings::push;
 use crate::{FormatError, Limits};
 use std::io::BufRead;
-use std::ops::Range;
 use std::path::Path;
+
+/// Most fields of a record. Eight bytes are kept of each, of which a line of separators alone would take as many times its size.
+pub(crate) const MOST_FIELDS: usize = 1 << 16;
+
+/// A field of a record.
+#[derive(Clone, Copy)]
+struct Field {
+    /// Where its text ends; it starts where the one before it does.
+    end: u32,
+    /// Its column in the line, counted from 1.
+    column: u32,
+}
 
 /// Reads one record after the other. Fields may be in double quotes, which are doubled inside; a quoted field may
 /// go on over several lines. Blank lines are skipped.
@@ -15,7 +27,7 @@ pub(crate) struct Records<'a, R> {
     delimiter: u8,
     /// The fields of the record, unquoted, one after the other.
     text: String,
-    fields: Vec<(Range<usize>, u64)>,
+    fields: Vec<Field>,
     line: u64,
 }
 
@@ -23,8 +35,10 @@ impl<'a, R: BufRead> Records<'a, R> {
     /// The records of a file whose first record has been looked at to find the delimiter: the one of comma, tab and
     /// semicolon that it has most of.
     pub(crate) fn new(reader: R, path: &'a Path, limits: &Limits) -> Self {
-        let lines = Lines::new(reader, path, limits);
-        Self { lines, limit: limits.line, delimiter: 0, text: String::new(), fields: Vec::new(), line: 0 }
+        // Places in a record are numbers of 32 bits, and it is measured after a line was added to it.
+        let limit = limits.line.min(1 << 30);
+        let lines = Lines::new(reader, path, &Limits { line: limit, ..*limits });
+        Self { lines, limit, delimiter: 0, text: String::new(), fields: Vec::new(), line: 0 }
     }
 
     pub(crate) fn path(&self) -> &'a Path {
@@ -46,8 +60,11 @@ impl<'a, R: BufRead> Records<'a, R> {
         self.text.reserve_exact(line.len());
         let mut column = 0;
         'fields: loop {
-            let start = self.text.len();
             let from = column as u64 + 1;
+            if self.fields.len() == MOST_FIELDS {
+                let problem = format!("the record has more than {MOST_FIELDS} fields");
+                return Err(FormatError::text(path, number, from, problem));
+            }
             if line.as_bytes().get(column) == Some(&b'"') {
                 column += 1;
                 loop {
@@ -78,7 +95,7 @@ impl<'a, R: BufRead> Records<'a, R> {
                     self.text.push('"');
                     column += 1;
                 }
-                self.fields.push((start..self.text.len(), from));
+                push(&mut self.fields, Field { end: self.text.len() as u32, column: from as u32 });
                 match line.as_bytes().get(column) {
                     None => break 'fields,
                     Some(&byte) if byte == self.delimiter => column += 1,
@@ -92,7 +109,7 @@ impl<'a, R: BufRead> Records<'a, R> {
                 let rest = &line[column..];
                 let end = rest.bytes().position(|byte| byte == self.delimiter);
                 self.text.push_str(&rest[..end.unwrap_or(rest.len())]);
-                self.fields.push((start..self.text.len(), from));
+                push(&mut self.fields, Field { end: self.text.len() as u32, column: from as u32 });
                 match end {
                     None => break,
                     Some(end) => column += end + 1,
@@ -118,7 +135,8 @@ impl<'a, R: BufRead> Records<'a, R> {
 
     /// A field without blanks around it.
     pub(crate) fn field(&self, i: usize) -> &str {
-        self.text[self.fields[i].0.clone()].trim()
+        let start = if i == 0 { 0 } else { self.fields[i - 1].end };
+        self.text[start as usize..self.fields[i].end as usize].trim()
     }
 
     /// A field that is a name; see [`name`].
@@ -128,7 +146,7 @@ impl<'a, R: BufRead> Records<'a, R> {
 
     /// An error at a field, or at the end of the record where there is no such field.
     pub(crate) fn error(&self, field: usize, problem: impl Into<Problem>) -> FormatError {
-        let column = self.fields.get(field).or(self.fields.last()).map_or(1, |field| field.1);
+        let column = self.fields.get(field).or(self.fields.last()).map_or(1, |field| field.column.into());
         FormatError::text(self.lines.path(), self.line, column, problem)
     }
 }

@@ -4,7 +4,7 @@ use super::*;
 
 /// Reads a file that has to be refused, in less than 64 MiB.
 #[track_caller]
-fn refused(path: &Path) -> String {
+pub(crate) fn refused(path: &Path) -> String {
     let (answer, peak) = measured(|| open_data(path, &ReadOptions::default()).map(drop));
     let name = path.file_name().unwrap().to_string_lossy().into_owned();
     let error = answer.expect_err(&name).to_string();
@@ -126,6 +126,17 @@ fn bombs_are_refused_with_little_memory() {
         file.flush().unwrap();
         drop(file);
         refused(&path(name));
+    }
+
+    // Fields of which a line has as many as bytes: the places of all of them would take many times the file.
+    for (name, start) in [("fields.csv", ""), ("fields.tsv", "id\tcat\nx"), ("quoted.csv", "id,cat\n\"\"")] {
+        let byte = if name.ends_with("tsv") { "\t" } else { "," };
+        let text = format!("{start}{}", byte.repeat(4 * MIB));
+        fs::write(path(name), &text).unwrap();
+        let (answer, peak) = measured(|| open_data(&path(name), &ReadOptions::default()).map(drop));
+        let error = answer.unwrap_err().to_string();
+        assert!(error.contains("the record has more than 65536 fields"), "{error}");
+        assert!(peak <= 4 * text.len() + MIB, "{name}: {peak} bytes");
     }
 
     // Entities of one's own in the list of labels.

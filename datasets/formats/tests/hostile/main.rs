@@ -3,13 +3,22 @@
 //! Tests of this file run one at a time, because they share the counting allocator.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a test says what it skipped and counted")]
 
+mod archives;
 mod bombs;
+#[path = "../../../../fuzz/folder.rs"]
+#[allow(dead_code, reason = "other targets have several files")]
+mod folder;
 mod memory;
+#[path = "../../../../fuzz/round_trips.rs"]
+#[allow(unreachable_pub, reason = "public for the fuzz targets")]
+mod round_trips;
 mod samples;
 
+use folder::in_folder;
+
 use lacuna_formats::{
-    Compression, Destination, FORMATS, Format, MissingFeatures, NpyArray, NpyData, ReadOptions, Truncation,
-    open_data, write_npz,
+    Compression, Destination, FORMATS, Format, Limits, MissingFeatures, NpyArray, NpyData, ReadOptions,
+    Truncation, open_data, read_names, write_npz,
 };
 use peak_alloc::PeakAlloc;
 use samples::{names, sample, write_sample};
@@ -147,6 +156,28 @@ fn the_corpus_of_the_fuzzer_is_replayed() {
                 .unwrap();
         }
     }
+}
+
+/// Names of rows and records of sheets, which no format reads, and arrays and labels that are written and read again.
+#[test]
+fn the_corpus_of_what_is_no_format_is_replayed() {
+    let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(|e| e.into_inner());
+    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/corpus");
+    let replayed = |target: &str, spare: usize, work: &dyn Fn(&Path, &[u8])| {
+        let mut count = 0;
+        for entry in fs::read_dir(corpus.join(target)).unwrap_or_else(|e| panic!("{target}: {e}")) {
+            let path = entry.unwrap().path();
+            let bytes = fs::read(&path).unwrap();
+            let ((), peak) = measured(|| work(&path, &bytes));
+            assert!(peak <= 4 * bytes.len() + spare, "{}: {peak} bytes", path.display());
+            count += 1;
+        }
+        assert!(count > 0, "{target} has an empty corpus");
+    };
+    replayed("names", MIB, &|path, _| drop(read_names(path, &Limits::default())));
+    // They write several files, each through a buffer.
+    replayed("round_trip_arrays", 4 * MIB, &|_, bytes| round_trips::arrays(bytes));
+    replayed("round_trip_labels", 4 * MIB, &|_, bytes| round_trips::labels(bytes));
 }
 
 /// The folder of lists that each have a class, as the file of a format is.

@@ -82,6 +82,13 @@ fn reading_takes_at_most_four_times_the_file_and_a_mebibyte() {
             .unwrap();
         names().take(1_000).for_each(|name| writeln!(file, "{name}{}", ",".repeat(4_000)).unwrap());
     });
+    // A class for each two bytes and a half, as many as a line may have, and nothing else.
+    let header: String = names().take(65_534).map(|name| format!(",{name}")).collect();
+    let text = format!("id{header}\na{}\n", ",".repeat(65_534));
+    fs::write(path("header.csv"), &text).unwrap();
+    let (answer, peak) = measured(|| open_data(&path("header.csv"), &options).map(drop));
+    println!("header.csv: {} bytes, peak {peak}", text.len());
+    assert!(peak <= 4 * text.len() + MIB, "header.csv: {peak} bytes for {}: {answer:?}", text.len());
     within_four_times(&path("long.csv"), &options, |file| {
         writeln!(file, "id,label").unwrap();
         names().take(400_000).for_each(|name| writeln!(file, "{name},x").unwrap());

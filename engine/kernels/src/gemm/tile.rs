@@ -90,13 +90,14 @@ pub(super) const PACKED_ROWS: usize = 24;
 /// Asks for the cache line at `p`, which need not be a valid address.
 #[inline(always)]
 fn prefetch<const HINT: i32>(p: *const f32) {
-    #[cfg(target_arch = "x86_64")]
+    // An interpreter has no caches.
+    #[cfg(all(target_arch = "x86_64", not(miri)))]
     // SAFETY: a prefetch reads nothing and cannot fault, whatever the address.
     unsafe {
         use std::arch::x86_64::_mm_prefetch;
         _mm_prefetch::<HINT>(p.cast());
     }
-    #[cfg(not(target_arch = "x86_64"))]
+    #[cfg(any(not(target_arch = "x86_64"), miri))]
     let _ = p;
 }
 

@@ -10,7 +10,7 @@ mod write;
 pub use write::Layout;
 
 use super::{LabelledInput, Outputs, Watched, screen};
-use crate::certified::{Basis, Certificate, Change, Review, Settings, top_changes};
+use crate::certified::{Answer, Basis, Certificate, Change, Review, Settings, top_changes};
 use crate::listing::{self, Entry, Page, Pictures};
 use crate::{Audit, AuditOptions, Fit, Label};
 use answers::Answers;
@@ -21,6 +21,26 @@ use retrain::Outcome;
 use serde_json::json;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
+
+/// The answers of a file, with their ranks counted from 0: of the settings, and of the audit with this fingerprint.
+///
+/// # Errors
+/// A file of other data or settings, or with a line that cannot be read, or that another program holds.
+pub fn read_answers(
+    path: &Path,
+    settings: &Settings,
+    fingerprint: &str,
+) -> anyhow::Result<Vec<(usize, Answer)>> {
+    Answers::open(path, settings, fingerprint, |_| {}).map(|(_, answers)| answers)
+}
+
+/// The answers of a filled sheet, in the order of the questions.
+///
+/// # Errors
+/// A sheet of other questions, or with a line that is not filled.
+pub fn read_sheet(path: &Path, review: &Review<'_>) -> anyhow::Result<Vec<Answer>> {
+    Ok(sheet::read(review, path)?.into_iter().map(|(answer, _)| answer).collect())
+}
 
 /// Ranks labels that are probably missing; with answers, certifies a list of them
 ///

@@ -5,7 +5,8 @@ use crate::certified::{Review, Round};
 use crate::cli::Outputs;
 use crate::listing::Pictures;
 use anyhow::{Context, bail};
-use lacuna_formats::{Limits, push_name, read_csv_records, write_atomic};
+use lacuna_formats::{CsvRecords, Limits, push_name, write_atomic};
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// The sheet of a round: the name that was given for the pilot, with `-test` for the test.
@@ -62,22 +63,28 @@ fn write(review: &Review<'_>, path: &Path, outputs: &Outputs, pictures: &Picture
 }
 
 /// The answers of a filled sheet, in the order of the questions. Its lines may be in another order.
-fn read(review: &Review<'_>, path: &Path) -> anyhow::Result<Vec<(crate::certified::Answer, u64)>> {
+pub(super) fn read(review: &Review<'_>, path: &Path) -> anyhow::Result<Vec<(crate::certified::Answer, u64)>> {
     let shown = path.display();
-    let records = read_csv_records(path, &Limits::default())?;
-    let Some((header, lines)) = records.split_first() else { bail!("{shown}: the sheet is empty") };
+    let mut records = CsvRecords::open(path, &Limits::default())?;
+    if !records.read()? {
+        bail!("{shown}: the sheet is empty");
+    }
     let column = |name: &str| {
-        let found = header.fields.iter().position(|field| field == name);
-        found.with_context(|| format!("{shown}, line 1: there is no column `{name}`"))
+        records.position(name).with_context(|| format!("{shown}, line 1: there is no column `{name}`"))
     };
     let (rank, row, class, answer) = (column("rank")?, column("row")?, column("class")?, column("answer")?);
-    let mut found = std::collections::BTreeMap::new();
-    for record in lines {
-        let place = || format!("{shown}, line {}", record.line);
-        let field = |i: usize| record.fields.get(i).map_or("", String::as_str);
+    let asked: BTreeSet<usize> = review.questions().map(|(rank, _)| rank).collect();
+    let mut found = BTreeMap::new();
+    while records.read()? {
+        let place = || format!("{shown}, line {}", records.line());
+        let field = |i: usize| records.field(i);
         let Some(rank) = field(rank).parse::<usize>().ok().and_then(|rank| rank.checked_sub(1)) else {
             bail!("{}: `{}` is no rank", place(), lacuna_formats::shown(field(rank)));
         };
+        // Also so that what is kept is no more than what was asked.
+        if !asked.contains(&rank) {
+            bail!("{}: rank {} is not asked: it is not the sheet of these questions", place(), rank + 1);
+        }
         let text = field(answer);
         if text.is_empty() {
             bail!(
@@ -89,7 +96,7 @@ fn read(review: &Review<'_>, path: &Path) -> anyhow::Result<Vec<(crate::certifie
             bail!("{}: invalid answer `{}`: expected y, n or skip", place(), lacuna_formats::shown(text));
         };
         let names = (field(row).to_string(), field(class).to_string());
-        if found.insert(rank, (answer, record.line, names)).is_some() {
+        if found.insert(rank, (answer, records.line(), names)).is_some() {
             bail!("{}: rank {} has an answer already", place(), rank + 1);
         }
     }
@@ -109,13 +116,5 @@ fn read(review: &Review<'_>, path: &Path) -> anyhow::Result<Vec<(crate::certifie
         }
         answers.push((answer, line));
     }
-    match found.into_iter().next() {
-        Some((rank, (_, line, _))) => {
-            bail!(
-                "{shown}, line {line}: rank {} is not asked: it is not the sheet of these questions",
-                rank + 1
-            )
-        }
-        None => Ok(answers),
-    }
+    Ok(answers)
 }
