@@ -3,7 +3,7 @@
 use crate::destination::exists;
 use crate::{Destination, FormatError, operations, temporary};
 use std::collections::BTreeMap;
-use std::fs;
+use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use tempfile::NamedTempFile;
@@ -53,8 +53,9 @@ pub type Contents<'a> = Box<dyn FnOnce(&mut dyn Write) -> io::Result<()> + 'a>;
 /// Writes files that belong together: all of them or none.
 ///
 /// As [`write_atomic`]; all are on the disk before the first gets its name. Files that were there are kept under second names until the
-/// last has its name, and get their own back where that fails. A crash between two of the renames leaves some new files beside old ones, so
-/// readers have to notice that files do not belong together.
+/// last has its name, and get their own back where that fails. The last of several loses its name before the first is replaced: a crash
+/// between two of the renames leaves a set without its last file, which nobody takes for a whole one, and never new files beside all
+/// others of an older set. So the last has to be one that no reader does without.
 ///
 /// ```
 /// use lacuna_formats::{Destination, FormatError, write_atomic_all};
@@ -83,10 +84,14 @@ pub fn write_atomic_all(files: Vec<(Destination<'_>, Contents<'_>)>) -> Result<(
         .rev()
         .map(|file| (folder_of(file.destination.path()).into(), file.destination.path().into()))
         .collect();
-    let mut before = Before(Vec::new());
+    let mut before = Before { files: Vec::new(), hidden: false };
     for file in &staged {
         let path = file.destination.path();
-        before.0.push((path.to_path_buf(), kept(path).map_err(FormatError::writing(path))?));
+        before.files.push((path.to_path_buf(), kept(path).map_err(FormatError::writing(path))?));
+    }
+    if let Err((path, error)) = before.hide_last() {
+        before.restore(0);
+        return Err(FormatError::writing(&path)(error));
     }
     for (i, file) in staged.into_iter().enumerate() {
         let path = file.destination.path();
@@ -101,16 +106,40 @@ pub fn write_atomic_all(files: Vec<(Destination<'_>, Contents<'_>)>) -> Result<(
         .try_for_each(|(folder, path)| operations::sync_folder(folder).map_err(FormatError::io(path)))
 }
 
+/// A second name of a file that is going to be replaced.
+struct Second {
+    name: PathBuf,
+    /// Locked, so that no sweep of temporary files takes it for one of a dead writer.
+    _locked: Option<File>,
+}
+
 /// Files that are going to be replaced, and their second names, which are removed in the end.
-struct Before(Vec<(PathBuf, Option<PathBuf>)>);
+struct Before {
+    files: Vec<(PathBuf, Option<Second>)>,
+    /// The last one has its second name alone.
+    hidden: bool,
+}
 
 impl Before {
-    /// Gives the first `files` files their names back.
-    fn restore(&mut self, files: usize) {
-        for (path, old) in &mut self.0[..files] {
+    /// Takes the name of the last of several files away, and forces that to the disk.
+    fn hide_last(&mut self) -> Result<(), (PathBuf, io::Error)> {
+        let [_, .., (path, Some(_))] = &self.files[..] else { return Ok(()) };
+        let hidden = operations::remove(path);
+        self.hidden = hidden.is_ok();
+        hidden.and_then(|()| operations::sync_folder(folder_of(path))).map_err(|error| (path.clone(), error))
+    }
+
+    /// Gives the first `named` files, and one that was hidden, their names back.
+    fn restore(&mut self, named: usize) {
+        let last = self.files.len() - 1;
+        for (i, (path, old)) in self.files.iter_mut().enumerate() {
+            let hidden = self.hidden && i == last;
+            if i >= named && !hidden {
+                continue;
+            }
             match old.take() {
                 // Where this fails too, the file is left under its second name. The error that came first says more.
-                Some(old) => drop(operations::rename(&old, path)),
+                Some(old) => drop(operations::rename(&old.name, path)),
                 None => drop(fs::remove_file(path)),
             }
         }
@@ -119,12 +148,13 @@ impl Before {
 
 impl Drop for Before {
     fn drop(&mut self) {
-        self.0.iter().filter_map(|(_, old)| old.as_ref()).for_each(|old| drop(fs::remove_file(old)));
+        let names = self.files.iter().filter_map(|(_, old)| Some(&old.as_ref()?.name));
+        names.for_each(|name| drop(fs::remove_file(name)));
     }
 }
 
 /// Another name for a file that is going to be replaced, if there is one.
-fn kept(path: &Path) -> io::Result<Option<PathBuf>> {
+fn kept(path: &Path) -> io::Result<Option<Second>> {
     if fs::symlink_metadata(path).is_err() {
         return Ok(None);
     }
@@ -135,7 +165,9 @@ fn kept(path: &Path) -> io::Result<Option<PathBuf>> {
         // A file system without second names.
         Err(_) => drop(fs::copy(path, &name)?),
     }
-    Ok(Some(name))
+    // Who may not read the file, or has no locks, goes without.
+    let locked = File::open(&name).ok().filter(|file| file.try_lock_shared().is_ok());
+    Ok(Some(Second { name, _locked: locked }))
 }
 
 /// A file that is on the disk and has no name yet. Dropped, it is removed.

@@ -1,5 +1,7 @@
 //! The table as a table, and every row against the rules that all losses keep.
 
+#![allow(clippy::print_stdout, reason = "the campaign prints its figures")]
+
 mod readme;
 mod registered;
 
@@ -8,6 +10,7 @@ use lacuna_losses::{
     Reduction, Statistics, Suggestion, Takes, conformance, find,
 };
 use std::collections::HashSet;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 fn context(classes: usize) -> Options {
     Options::default().within(Context { classes: Some(classes), expected_positives: Some(1.5) })
@@ -44,6 +47,35 @@ fn every_row_conforms_under_every_reduction() {
             conformance::check(&build(false));
         }
     }
+}
+
+/// Cases of each property: 4,096, or what `LACUNA_CASES` says. A million of them are shared by the rows of the table.
+#[test]
+fn every_row_keeps_the_rules_on_random_batches() {
+    let cases: u64 =
+        std::env::var("LACUNA_CASES").map_or(4_096, |cases| cases.parse().expect("LACUNA_CASES is a number"));
+    let each = if cases > 100_000 { cases.div_ceil(LOSSES.len() as u64) } else { cases };
+    let next = AtomicUsize::new(0);
+    std::thread::scope(|scope| {
+        let work = || {
+            while let Some(row) = LOSSES.get(next.fetch_add(1, Ordering::Relaxed)) {
+                let data = Context { classes: None, expected_positives: Some(1.5) };
+                let options = Options::default().within(data);
+                // One that is built from frequencies tells classes apart, unless all are as frequent.
+                for long_tail in [false, true] {
+                    let statistics: Vec<ClassStatistics> =
+                        (0..20).map(|classes| train(classes.max(1), long_tail)).collect();
+                    let build = |classes: usize| row.build_for(&options, &statistics[classes]).unwrap();
+                    let cases = if long_tail { each / 2..each } else { 0..each / 2 };
+                    let accepted = conformance::keeps_the_rules_on_random_batches(&build, cases, !long_tail);
+                    assert!(accepted >= each / 8, "{}: refused all but {accepted} batches", row.info.name);
+                }
+            }
+        };
+        let threads = std::thread::available_parallelism().map_or(1, |n| n.get());
+        (0..threads).for_each(|_| drop(scope.spawn(work)));
+    });
+    println!("{each} random batches for each of {} losses", LOSSES.len());
 }
 
 /// The same training set with its classes in the order of [`conformance::moved`].
