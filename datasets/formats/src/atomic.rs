@@ -4,7 +4,7 @@ use crate::destination::exists;
 use crate::{Destination, FormatError, operations, temporary};
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufRead, BufReader, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use tempfile::NamedTempFile;
 
@@ -55,7 +55,8 @@ pub type Contents<'a> = Box<dyn FnOnce(&mut dyn Write) -> io::Result<()> + 'a>;
 /// As [`write_atomic`]; all are on the disk before the first gets its name. Files that were there are kept under second names until the
 /// last has its name, and get their own back where that fails. The last of several loses its name before the first is replaced: a crash
 /// between two of the renames leaves a set without its last file, which nobody takes for a whole one, and never new files beside all
-/// others of an older set. So the last has to be one that no reader does without.
+/// others of an older set. So the last has to be one that no reader does without. Files that have their new contents already stay as they are:
+/// where one alone changes, a crash leaves the old set or the new one.
 ///
 /// ```
 /// use lacuna_formats::{Destination, FormatError, write_atomic_all};
@@ -78,6 +79,7 @@ pub fn write_atomic_all(files: Vec<(Destination<'_>, Contents<'_>)>) -> Result<(
         let path = destination.path();
         staged.push(Staged::new(destination, write).map_err(FormatError::writing(path))?);
     }
+    staged.retain(|file| !file.is_there_already());
     // A folder is named by one of its files, because the caller named files.
     let folders: BTreeMap<PathBuf, PathBuf> = staged
         .iter()
@@ -199,12 +201,40 @@ impl<'a> Staged<'a> {
         Ok(Self { destination, file })
     }
 
+    /// Whether the file that it would replace has the same bytes.
+    fn is_there_already(&self) -> bool {
+        let Ok(old) = File::open(self.destination.path()) else { return false };
+        let length =
+            |file: &File| file.metadata().ok().filter(|found| found.is_file()).map(|found| found.len());
+        let same = File::open(self.file.path()).and_then(|new| {
+            Ok(length(&old).is_some() && length(&old) == length(&new) && same_bytes(old, new)?)
+        });
+        same.unwrap_or(false)
+    }
+
     fn commit(self) -> io::Result<()> {
         let Self { destination, file } = self;
         match operations::persist(file, destination.path(), destination.replaces()) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(exists()),
             named => named.map(drop),
         }
+    }
+}
+
+/// Whether two files of one length have the same bytes.
+fn same_bytes(one: File, other: File) -> io::Result<bool> {
+    let [mut one, mut other] = [one, other].map(|file| BufReader::with_capacity(1 << 16, file));
+    loop {
+        let (a, b) = (one.fill_buf()?, other.fill_buf()?);
+        let bytes = a.len().min(b.len());
+        if bytes == 0 {
+            return Ok(a.is_empty() && b.is_empty());
+        }
+        if a[..bytes] != b[..bytes] {
+            return Ok(false);
+        }
+        one.consume(bytes);
+        other.consume(bytes);
     }
 }
 
@@ -234,6 +264,31 @@ mod tests {
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
         let error = write_atomic(&folder.path().join("missing/a.txt"), |_| Ok(())).unwrap_err().to_string();
         assert!(error.starts_with("there is no folder") && error.contains("missing: create it"), "{error}");
+    }
+
+    /// Thresholds that were saved in a head replaced its weights by the same ones as well: a crash left neither.
+    #[test]
+    fn files_that_do_not_change_are_left_alone() {
+        use crate::operations::Operation;
+        use crate::operations::faults::{Fault, under};
+        let folder = tempfile::tempdir().unwrap();
+        let paths = ["weights", "document"].map(|name| folder.path().join(name));
+        let save = |document: &'static [u8]| {
+            let file = |i: usize, bytes: &'static [u8]| -> (Destination<'_>, Contents<'_>) {
+                (Destination::replacing(&paths[i]), Box::new(move |file| file.write_all(bytes)))
+            };
+            write_atomic_all(vec![file(0, b"weights"), file(1, document)])
+        };
+        save(b"one").unwrap();
+        let (saved, order) = under(Fault::None, usize::MAX, || save(b"two"));
+        saved.unwrap();
+        let renames = order.iter().filter(|operation| **operation == Operation::Rename).count();
+        assert!(renames == 1 && !order.contains(&Operation::Remove), "{order:?}");
+        let (saved, order) = under(Fault::None, usize::MAX, || save(b"two"));
+        saved.unwrap();
+        assert!(!order.contains(&Operation::Rename), "{order:?}");
+        assert_eq!(fs::read(&paths[1]).unwrap(), b"two");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
     }
 
     #[cfg(unix)]

@@ -138,8 +138,9 @@ fn kill_commands(rounds: usize) {
         let case = &cases[at];
         case.put(&none);
         for _ in 0..=kills.below(3) {
-            if !kills.kill(case, lives[at]) {
-                continue;
+            // One that was faster than the signal leaves nothing to go on with.
+            while !kills.kill(case, lives[at]) {
+                case.put(&none);
             }
             let known = kept(&expected[at]);
             let left = case.files();

@@ -121,6 +121,7 @@ data = { path = "data" }
 [training]
 epochs = 1
 batch = 16
+lr = 1e-3
 seeds = 1
 [[losses]]
 name = "an"
