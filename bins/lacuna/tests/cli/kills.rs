@@ -220,14 +220,14 @@ fn kill_writers(rounds: usize) {
     let writers = writers();
     let prepared: Vec<Prepared<'_>> =
         writers.iter().map(|writer| prepared(&program, folder.path(), writer)).collect();
-    let lives: Vec<_> = prepared.iter().map(|p| life(&p.case, &p.old)).collect();
+    let mut lives: Vec<_> = prepared.iter().map(|p| life(&p.case, &p.old)).collect();
     let mut kills = Kills::new(0x5eed);
     for round in 0..rounds {
         let at = round % prepared.len();
         let Prepared { case, old, .. } = &prepared[at];
         case.put(old);
         // One that was faster than the signal is started again from the old files.
-        while !kills.kill(case, lives[at]) {
+        while !kills.kill(case, &mut lives[at]) {
             case.put(old);
         }
         prepared[at].assert_goes_on(&case.files(), &format!("round {round}"));

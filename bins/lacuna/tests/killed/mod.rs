@@ -53,20 +53,27 @@ impl Kills {
     }
 
     /// Starts the command with the outputs as they are and kills it: every other time at a moment of its whole life, else a moment after
-    /// it has first changed something in its folder. Whether the signal ended it.
-    pub(crate) fn kill(&mut self, case: &Case<'_>, life: Duration) -> bool {
+    /// it has first changed something in its folder. Whether the signal ended it; `life` becomes shorter where it had ended before.
+    pub(crate) fn kill(&mut self, case: &Case<'_>, life: &mut Duration) -> bool {
         let before = seen(case);
         let mut command = Command::new(case.program);
+        let start = Instant::now();
         let mut child = case.started(command.stdout(Stdio::null()).stderr(Stdio::null()));
+        let mut moment = life.mul_f64(self.below(1_100) as f64 / 1_000.0);
         if self.below(2) == 0 {
-            std::thread::sleep(life.mul_f64(self.below(1_100) as f64 / 1_000.0));
-        } else {
             while seen(case) == before && child.try_wait().unwrap().is_none() {
                 std::thread::yield_now();
             }
             // Most writers are at their end by then; what trains has all of its life before it.
             let bound = if self.below(2) == 0 { 2_000 } else { life.as_micros() as u64 };
-            std::thread::sleep(Duration::from_micros(self.below(bound.max(1))));
+            moment = start.elapsed() + Duration::from_micros(self.below(bound.max(1)));
+        }
+        while start.elapsed() < moment {
+            if child.try_wait().unwrap().is_some() {
+                *life = start.elapsed().min(*life);
+                break;
+            }
+            std::thread::sleep((moment - start.elapsed().min(moment)).min(Duration::from_millis(2)));
         }
         let _ = child.kill();
         let killed = child.wait().unwrap().signal() == Some(9);

@@ -131,7 +131,7 @@ fn kill_commands(rounds: usize) {
     });
     let none = Files::new();
     let expected = cases.map(|case| case.undisturbed(&none));
-    let lives = cases.map(|case| life(&case, &none));
+    let mut lives = cases.map(|case| life(&case, &none));
     let mut kills = Kills::new(0x0dd5);
     for round in 0..rounds {
         let at = round % cases.len();
@@ -139,7 +139,7 @@ fn kill_commands(rounds: usize) {
         case.put(&none);
         for _ in 0..=kills.below(3) {
             // One that was faster than the signal leaves nothing to go on with.
-            while !kills.kill(case, lives[at]) {
+            while !kills.kill(case, &mut lives[at]) {
                 case.put(&none);
             }
             let known = kept(&expected[at]);

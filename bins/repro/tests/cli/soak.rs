@@ -106,7 +106,7 @@ fn programs_that_are_killed_and_go_on_leave_nothing_behind() {
     let lacuna = assert_cmd::cargo::cargo_bin("lacuna");
     assert!(lacuna.is_file(), "the program lacuna is not built: cargo test -p lacuna -p lacuna-repro");
     let case = Case { program: &repro, folder: path, args: &RUN, outputs: &["out"], input: "" };
-    let whole = life(&case, &Files::new());
+    let mut whole = life(&case, &Files::new());
     let expected = results(&path.join("out"));
     let mut kills = Kills::new(0x50a4);
     let mut growth = Growth::new("train, kill, resume, report, audit and predict");
@@ -115,7 +115,7 @@ fn programs_that_are_killed_and_go_on_leave_nothing_behind() {
     while growth.seconds() < total {
         case.put(&Files::new());
         for _ in 0..2 {
-            kills.kill(&case, whole);
+            kills.kill(&case, &mut whole);
         }
         let (code, error) = case.ended();
         assert_eq!(code, Some(0), "{error}");
