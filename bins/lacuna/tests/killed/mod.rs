@@ -65,7 +65,7 @@ impl Kills {
                 std::thread::yield_now();
             }
             // Most writers are at their end by then; what trains has all of its life before it.
-            let bound = if self.below(2) == 0 { 2_000 } else { life.as_micros() as u64 };
+            let bound = [50, 500, 5_000, life.as_micros() as u64][self.below(4) as usize];
             moment = start.elapsed() + Duration::from_micros(self.below(bound.max(1)));
         }
         while start.elapsed() < moment {
