@@ -356,6 +356,7 @@ mod tests {
                 left.retain(|name, _| !name.starts_with(".lacuna-"));
                 let whole = left == before || left == all("new");
                 assert!(whole || !left.contains_key(NAMES[2]), "{n} {:?}: {left:?}", order[n]);
+                crate::sweep_temporary_files(folder.path());
             }
         }
     }

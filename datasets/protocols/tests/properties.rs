@@ -45,10 +45,22 @@ struct Marginal {
 }
 
 impl Marginal {
+    /// So many draws that come out with probability p.
     fn add(&mut self, hits: usize, draws: usize, p: f64) {
         self.found += hits as f64;
         self.expected += draws as f64 * p;
         self.variance += draws as f64 * p * (1.0 - p);
+    }
+
+    /// The positives of a row, each of which stays with probability p, and one where none would.
+    fn add_row(&mut self, left: usize, positives: usize, p: f64) {
+        let (k, none) = (positives as f64, (1.0 - p).powi(positives as i32));
+        if positives > 0 {
+            let mean = k * p + none;
+            self.found += left as f64;
+            self.expected += mean;
+            self.variance += k * p * (1.0 - p) + (k * p).powi(2) + none - mean * mean;
+        }
     }
 }
 
@@ -110,8 +122,8 @@ fn hides_or_adds(row: &Protocol, truth: &TrueLabels, outcome: &Outcome, what: &d
         assert!(fine, "{}: {seen:?} for {real:?}", what());
     }
     let keeps = match row.name {
-        "keep-share" | "random-drop" | "instance-drop" | "partial-long-tail" | "biased-positive"
-        | "false-positives" | "long-tail" => true,
+        "keep-share" | "random-drop" | "cell-drop" | "instance-drop" | "partial-long-tail"
+        | "biased-positive" | "false-positives" | "long-tail" => true,
         "propensity-drop" | "single-positive" => false,
         _ => return,
     };
@@ -158,7 +170,7 @@ fn counts(row: &Protocol, values: &[f64], truth: &TrueLabels, outcome: &Outcome,
     }
 }
 
-/// Where every cell, or every positive, is drawn by itself.
+/// How many labels are left, where every cell, or every positive, is drawn by itself.
 fn marginal(
     row: &Protocol,
     values: &[f64],
@@ -166,15 +178,18 @@ fn marginal(
     outcome: &Outcome,
     marginals: &mut BTreeMap<&'static str, Marginal>,
 ) {
-    let cells = || outcome.observed.cells().iter().zip(truth.cells());
-    let known = cells().filter(|(seen, _)| seen.is_known()).count();
-    let [real, left] = [cells().filter(|(_, real)| real.is_positive()).count(), outcome.observed.positives()];
+    let known = outcome.observed.cells().iter().filter(|seen| seen.is_known()).count();
     let at = marginals.entry(row.name);
     match row.name {
         "known-cells" => at.or_default().add(known, truth.cells().len(), values[0]),
         "rps" => at.or_default().add(known, truth.cells().len(), 1.0 - values[0]),
-        "cell-drop" => at.or_default().add(left, real, 1.0 - values[0]),
-        // Each way of keeping one for a row that lost all is another draw: where one positive is all there is, it stays.
+        "cell-drop" | "random-drop" => {
+            let at = at.or_default();
+            let positives = |labels: &[Label]| labels.iter().filter(|label| label.is_positive()).count();
+            for r in 0..truth.rows() {
+                at.add_row(positives(outcome.observed.row(r)), positives(truth.row(r)), 1.0 - values[0]);
+            }
+        }
         _ => {}
     }
 }
