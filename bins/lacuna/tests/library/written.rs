@@ -95,8 +95,13 @@ fn what_is_written_is_read_again() {
 fn is_read_again(set: &Set, path: &Path, ending: &str, case: u64) {
     let what =
         || format!("case {case}, {ending}: {}", String::from_utf8_lossy(&std::fs::read(path).unwrap()));
+    let complete = !set.labels.cells().contains(&Label::Unknown);
+    let codes = !complete && ["npz", "safetensors"].contains(&ending);
+    let spml = codes.then_some(read::LabelConvention::Spml);
+    let options =
+        read::ReadOptions { convention: spml, unlisted: Some(Label::Unknown), ..Default::default() };
     if ["npy", "npz", "safetensors", "libsvm"].contains(&ending) {
-        let found = read::features(path).unwrap_or_else(|error| panic!("{error}: {}", what()));
+        let found = read::features_with(path, &options).unwrap_or_else(|error| panic!("{error}: {}", what()));
         let bits = |x: &Features| x.values().iter().map(|x| x.to_bits()).collect::<Vec<_>>();
         if ending == "libsvm" {
             // Zeros are left out, those at the end of all rows with their columns.
@@ -113,11 +118,6 @@ fn is_read_again(set: &Set, path: &Path, ending: &str, case: u64) {
     if ending == "npy" {
         return;
     }
-    let complete = !set.labels.cells().contains(&Label::Unknown);
-    let codes = !complete && ["npz", "safetensors"].contains(&ending);
-    let spml = codes.then_some(read::LabelConvention::Spml);
-    let options =
-        read::ReadOptions { convention: spml, unlisted: Some(Label::Unknown), ..Default::default() };
     let found = read::labels_with(path, &options).unwrap_or_else(|error| panic!("{error}: {}", what()));
     let named = !["safetensors", "libsvm"].contains(&ending);
     for row in 0..set.labels.rows() {
