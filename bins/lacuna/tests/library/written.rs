@@ -55,13 +55,16 @@ fn memory_or_disk() -> tempfile::TempDir {
 }
 
 /// The label of a cell by the names of its row and class; a class that the file does not name has no known cell in it.
-fn cell(set: &Set, found: &read::LabelFile, row: usize, class: usize) -> Label {
+fn cell(set: &Set, found: &read::LabelFile, ending: &str, row: usize, class: usize) -> Label {
     let labels = found.observed().unwrap();
     let at = |names: &Strings, name: &str| (0..names.len()).find(|i| &names[*i] == name);
     let row =
         found.row_names().map_or(Some(row), |names| names.iter().position(|name| *name == set.names[row]));
     let row = row.expect("every row is in the file");
-    at(found.classes(), &set.classes[class]).map_or(Label::Unknown, |class| labels.get(row, class))
+    // A label list has numbers of classes.
+    let number = class.to_string();
+    let name = if ending == "txt" { &number } else { &set.classes[class] };
+    at(found.classes(), name).map_or(Label::Unknown, |class| labels.get(row, class))
 }
 
 #[test]
@@ -128,7 +131,7 @@ fn is_read_again(set: &Set, path: &Path, ending: &str, case: u64) {
                 (_, label) => label,
             };
             let label = if named {
-                cell(set, &found, row, class)
+                cell(set, &found, ending, row, class)
             } else {
                 // Classes after the last one with a positive are not in the lists.
                 let labels = found.observed().unwrap();

@@ -50,9 +50,9 @@ pub fn keeps_the_rules_on_random_batches(build: Build<'_>, cases: Range<u64>, al
         // Losses that select cells may take either of two that are alike.
         let (of_rows, of_classes) = (draws.order(rows), draws.order(classes));
         if (0.5..10.0).contains(&spread) {
-            commutes_on(build, build, "rows", &batch, &of_rows);
+            commutes_on([build; 2], "rows", &batch, &of_rows, true);
             if alike && !build(2).draws_classes() {
-                commutes_on(build, build, "classes", &batch, &of_classes);
+                commutes_on([build; 2], "classes", &batch, &of_classes, true);
             }
         }
         for z in batch.z.iter_mut().flatten() {
