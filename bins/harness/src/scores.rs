@@ -36,6 +36,11 @@ impl ScoreFolder {
         Self { folder: folder.into() }
     }
 
+    /// Where it is.
+    pub(crate) fn path(&self) -> &Path {
+        &self.folder
+    }
+
     fn file(&self, id: &str, on: ChosenOn) -> PathBuf {
         let suffix = match on {
             ChosenOn::Clean => "",

@@ -159,7 +159,7 @@ impl Store {
 
     /// Looks at what is in the folder and writes the specification.
     fn begin(&mut self, spec: &Spec, force: bool) -> Result<(), HarnessError> {
-        let swept = sweep_temporary_files(&self.folder);
+        let swept = sweep_temporary_files(&self.folder) + sweep_temporary_files(self.scores().path());
         if swept > 0 {
             let folder = self.folder.display();
             self.notes

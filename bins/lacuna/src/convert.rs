@@ -168,6 +168,10 @@ fn named(names: Option<&Strings>, count: usize) -> Strings {
 fn libsvm(destination: Destination<'_>, features: &Features, labels: &LabelMatrix) -> std::io::Result<()> {
     write_atomic(destination, |file| {
         let mut line = Vec::new();
+        // Labels alone in the first line are taken for a header, so there has to be one.
+        if features.rows() > 0 && features.row(0).iter().all(|x| *x == 0.0) {
+            writeln!(file, "{} {} {}", features.rows(), features.columns(), labels.classes())?;
+        }
         for row in 0..features.rows() {
             line.clear();
             let positives = labels.row(row).iter().enumerate().filter(|(_, label)| label.is_positive());
@@ -176,6 +180,10 @@ fn libsvm(destination: Destination<'_>, features: &Features, labels: &LabelMatri
             }
             for (column, x) in features.row(row).iter().enumerate().filter(|(_, x)| **x != 0.0) {
                 write!(line, " {column}:{x}")?;
+            }
+            // A row of zeros without a label: readers refuse an empty line.
+            if line.is_empty() {
+                line.push(b' ');
             }
             line.push(b'\n');
             file.write_all(&line)?;

@@ -34,7 +34,7 @@ use std::time::Duration;
 fn main() {
     lacuna_kernels::cpu::check_or_exit();
     let cli = Cli::parse();
-    if let Err(error) = lacuna::cli::files_beyond_a_limit_are_errors() {
+    if let Err(error) = lacuna::cli::limits_are_errors() {
         exit::finish(Err(error));
     }
     exit::finish(match cli.command {

@@ -4,9 +4,9 @@ use crate::cli::StudyArgs;
 use crate::signals::Signals;
 use crate::{jobs, verdicts, view};
 use anyhow::{Context, bail};
-use lacuna::cli::exit;
 use lacuna::cli::screen::{self, wrapped};
-use lacuna_formats::{Destination, shown, write_atomic};
+use lacuna::cli::{Outputs, exit};
+use lacuna_formats::{shown, write_atomic};
 use lacuna_harness::{Cells, Study, StudyLine, StudyOptions, StudyRecord};
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -63,9 +63,10 @@ pub(crate) fn command(args: &StudyArgs) -> anyhow::Result<i32> {
         return Ok(signals.code());
     };
     let text = record.to_lines();
+    let outputs = Outputs::new(true, Vec::new());
     for path in std::iter::once(folder.join(RECORD)).chain(args.record.clone()) {
         let write = |file: &mut dyn Write| file.write_all(text.as_bytes());
-        write_atomic(Destination::replacing(&path), write).with_context(|| path.display().to_string())?;
+        write_atomic(outputs.to(&path)?, write).with_context(|| path.display().to_string())?;
     }
     if args.json {
         screen::json(&text)?;

@@ -3,8 +3,8 @@
 use crate::destination::exists;
 use crate::{Destination, FormatError, operations, temporary};
 use std::collections::BTreeMap;
-use std::fs;
-use std::io::{self, BufWriter, Write};
+use std::fs::{self, File};
+use std::io::{self, BufRead, BufReader, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use tempfile::NamedTempFile;
 
@@ -53,8 +53,10 @@ pub type Contents<'a> = Box<dyn FnOnce(&mut dyn Write) -> io::Result<()> + 'a>;
 /// Writes files that belong together: all of them or none.
 ///
 /// As [`write_atomic`]; all are on the disk before the first gets its name. Files that were there are kept under second names until the
-/// last has its name, and get their own back where that fails. A crash between two of the renames leaves some new files beside old ones, so
-/// readers have to notice that files do not belong together.
+/// last has its name, and get their own back where that fails. The last of several loses its name before the first is replaced: a crash
+/// between two of the renames leaves a set without its last file, which nobody takes for a whole one, and never new files beside all
+/// others of an older set. So the last has to be one that no reader does without. Files that have their new contents already stay as they are:
+/// where one alone changes, a crash leaves the old set or the new one.
 ///
 /// ```
 /// use lacuna_formats::{Destination, FormatError, write_atomic_all};
@@ -77,16 +79,21 @@ pub fn write_atomic_all(files: Vec<(Destination<'_>, Contents<'_>)>) -> Result<(
         let path = destination.path();
         staged.push(Staged::new(destination, write).map_err(FormatError::writing(path))?);
     }
+    staged.retain(|file| !file.is_there_already());
     // A folder is named by one of its files, because the caller named files.
     let folders: BTreeMap<PathBuf, PathBuf> = staged
         .iter()
         .rev()
         .map(|file| (folder_of(file.destination.path()).into(), file.destination.path().into()))
         .collect();
-    let mut before = Before(Vec::new());
+    let mut before = Before { files: Vec::new(), hidden: false };
     for file in &staged {
         let path = file.destination.path();
-        before.0.push((path.to_path_buf(), kept(path).map_err(FormatError::writing(path))?));
+        before.files.push((path.to_path_buf(), kept(path).map_err(FormatError::writing(path))?));
+    }
+    if let Err((path, error)) = before.hide_last() {
+        before.restore(0);
+        return Err(FormatError::writing(&path)(error));
     }
     for (i, file) in staged.into_iter().enumerate() {
         let path = file.destination.path();
@@ -101,16 +108,40 @@ pub fn write_atomic_all(files: Vec<(Destination<'_>, Contents<'_>)>) -> Result<(
         .try_for_each(|(folder, path)| operations::sync_folder(folder).map_err(FormatError::io(path)))
 }
 
+/// A second name of a file that is going to be replaced.
+struct Second {
+    name: PathBuf,
+    /// Locked, so that no sweep of temporary files takes it for one of a dead writer.
+    _locked: Option<File>,
+}
+
 /// Files that are going to be replaced, and their second names, which are removed in the end.
-struct Before(Vec<(PathBuf, Option<PathBuf>)>);
+struct Before {
+    files: Vec<(PathBuf, Option<Second>)>,
+    /// The last one has its second name alone.
+    hidden: bool,
+}
 
 impl Before {
-    /// Gives the first `files` files their names back.
-    fn restore(&mut self, files: usize) {
-        for (path, old) in &mut self.0[..files] {
+    /// Takes the name of the last of several files away, and forces that to the disk.
+    fn hide_last(&mut self) -> Result<(), (PathBuf, io::Error)> {
+        let [_, .., (path, Some(_))] = &self.files[..] else { return Ok(()) };
+        let hidden = operations::remove(path);
+        self.hidden = hidden.is_ok();
+        hidden.and_then(|()| operations::sync_folder(folder_of(path))).map_err(|error| (path.clone(), error))
+    }
+
+    /// Gives the first `named` files, and one that was hidden, their names back.
+    fn restore(&mut self, named: usize) {
+        let last = self.files.len() - 1;
+        for (i, (path, old)) in self.files.iter_mut().enumerate() {
+            let hidden = self.hidden && i == last;
+            if i >= named && !hidden {
+                continue;
+            }
             match old.take() {
                 // Where this fails too, the file is left under its second name. The error that came first says more.
-                Some(old) => drop(operations::rename(&old, path)),
+                Some(old) => drop(operations::rename(&old.name, path)),
                 None => drop(fs::remove_file(path)),
             }
         }
@@ -119,12 +150,13 @@ impl Before {
 
 impl Drop for Before {
     fn drop(&mut self) {
-        self.0.iter().filter_map(|(_, old)| old.as_ref()).for_each(|old| drop(fs::remove_file(old)));
+        let names = self.files.iter().filter_map(|(_, old)| Some(&old.as_ref()?.name));
+        names.for_each(|name| drop(fs::remove_file(name)));
     }
 }
 
 /// Another name for a file that is going to be replaced, if there is one.
-fn kept(path: &Path) -> io::Result<Option<PathBuf>> {
+fn kept(path: &Path) -> io::Result<Option<Second>> {
     if fs::symlink_metadata(path).is_err() {
         return Ok(None);
     }
@@ -135,7 +167,9 @@ fn kept(path: &Path) -> io::Result<Option<PathBuf>> {
         // A file system without second names.
         Err(_) => drop(fs::copy(path, &name)?),
     }
-    Ok(Some(name))
+    // Who may not read the file, or has no locks, goes without.
+    let locked = File::open(&name).ok().filter(|file| file.try_lock_shared().is_ok());
+    Ok(Some(Second { name, _locked: locked }))
 }
 
 /// A file that is on the disk and has no name yet. Dropped, it is removed.
@@ -167,12 +201,40 @@ impl<'a> Staged<'a> {
         Ok(Self { destination, file })
     }
 
+    /// Whether the file that it would replace has the same bytes.
+    fn is_there_already(&self) -> bool {
+        let Ok(old) = File::open(self.destination.path()) else { return false };
+        let length =
+            |file: &File| file.metadata().ok().filter(|found| found.is_file()).map(|found| found.len());
+        let same = File::open(self.file.path()).and_then(|new| {
+            Ok(length(&old).is_some() && length(&old) == length(&new) && same_bytes(old, new)?)
+        });
+        same.unwrap_or(false)
+    }
+
     fn commit(self) -> io::Result<()> {
         let Self { destination, file } = self;
         match operations::persist(file, destination.path(), destination.replaces()) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(exists()),
             named => named.map(drop),
         }
+    }
+}
+
+/// Whether two files of one length have the same bytes.
+fn same_bytes(one: File, other: File) -> io::Result<bool> {
+    let [mut one, mut other] = [one, other].map(|file| BufReader::with_capacity(1 << 16, file));
+    loop {
+        let (a, b) = (one.fill_buf()?, other.fill_buf()?);
+        let bytes = a.len().min(b.len());
+        if bytes == 0 {
+            return Ok(a.is_empty() && b.is_empty());
+        }
+        if a[..bytes] != b[..bytes] {
+            return Ok(false);
+        }
+        one.consume(bytes);
+        other.consume(bytes);
     }
 }
 
@@ -202,6 +264,31 @@ mod tests {
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
         let error = write_atomic(&folder.path().join("missing/a.txt"), |_| Ok(())).unwrap_err().to_string();
         assert!(error.starts_with("there is no folder") && error.contains("missing: create it"), "{error}");
+    }
+
+    /// Thresholds that were saved in a head replaced its weights by the same ones as well: a crash left neither.
+    #[test]
+    fn files_that_do_not_change_are_left_alone() {
+        use crate::operations::Operation;
+        use crate::operations::faults::{Fault, under};
+        let folder = tempfile::tempdir().unwrap();
+        let paths = ["weights", "document"].map(|name| folder.path().join(name));
+        let save = |document: &'static [u8]| {
+            let file = |i: usize, bytes: &'static [u8]| -> (Destination<'_>, Contents<'_>) {
+                (Destination::replacing(&paths[i]), Box::new(move |file| file.write_all(bytes)))
+            };
+            write_atomic_all(vec![file(0, b"weights"), file(1, document)])
+        };
+        save(b"one").unwrap();
+        let (saved, order) = under(Fault::None, usize::MAX, || save(b"two"));
+        saved.unwrap();
+        let renames = order.iter().filter(|operation| **operation == Operation::Rename).count();
+        assert!(renames == 1 && !order.contains(&Operation::Remove), "{order:?}");
+        let (saved, order) = under(Fault::None, usize::MAX, || save(b"two"));
+        saved.unwrap();
+        assert!(!order.contains(&Operation::Rename), "{order:?}");
+        assert_eq!(fs::read(&paths[1]).unwrap(), b"two");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
     }
 
     #[cfg(unix)]

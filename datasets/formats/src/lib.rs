@@ -65,7 +65,7 @@ pub use arrays::sparse::SparseFeatures;
 pub use atomic::{Contents, write_atomic, write_atomic_all};
 pub use boxes::Annotations;
 pub use content::{Content, FeatureTable, LabelSheet, LabelTable, MissingFeatures, ReadOptions, Table};
-pub use csv::{CsvLayout, CsvRecords, write_labels_csv};
+pub use csv::{CsvLayout, CsvRecords, labels_csv_writer, write_labels_csv};
 pub use destination::Destination;
 pub use error::FormatError;
 pub use hill::write_label_list;

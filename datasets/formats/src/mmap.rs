@@ -9,6 +9,8 @@ use resident::Resident;
 use std::fs::File;
 use std::ops::Range;
 use std::path::Path;
+#[cfg(unix)]
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// The `f32` elements of a file, mapped into memory, a bounded part of which is in memory at a time.
 ///
@@ -16,18 +18,32 @@ use std::path::Path;
 /// mapped. If another program shortens it all the same, the next access ends this one: with a sentence on standard error
 /// and exit code 2 on Unix (see [`bus_error`]). That is why only files from [`Limits::map_from`](crate::Limits::map_from)
 /// bytes on are mapped, and smaller ones are copied.
+///
+/// The rest of the page that a shortened file ends in is no signal but zeros, which would be wrong numbers without a word: whoever reads
+/// the last page looks at the length first, and of other accesses one in [`LOOK_EVERY`] does.
 pub(crate) struct MappedF32 {
     /// Dropped before the map: after it the addresses may belong to something else.
     #[cfg(unix)]
-    _watch: bus_error::Watch,
+    watch: bus_error::Watch,
+    /// Accesses so far.
+    #[cfg(unix)]
+    accesses: AtomicUsize,
     map: Mmap,
     /// Byte at which the elements start; a multiple of 4.
     start: usize,
     count: usize,
     resident: Resident,
     /// Holds the lock.
-    _file: File,
+    #[cfg_attr(not(unix), expect(dead_code, reason = "holds the lock"))]
+    file: File,
 }
+
+/// A look at the length of a file costs as much as reading a thousand numbers.
+#[cfg(unix)]
+const LOOK_EVERY: usize = 256;
+/// No page that files are mapped by is larger, but for those of file systems in memory.
+#[cfg(unix)]
+const PAGE: usize = 1 << 16;
 
 /// Whether the elements of a file can be used where they lie.
 pub(crate) fn can_map(matrix: &MatrixFile) -> bool {
@@ -57,12 +73,14 @@ pub(crate) fn map(matrix: &MatrixFile, path: &Path, limit: u64) -> Result<Mapped
     }
     Ok(MappedF32 {
         #[cfg(unix)]
-        _watch: bus_error::watch(&map, path),
+        watch: bus_error::watch(&map, path),
+        #[cfg(unix)]
+        accesses: AtomicUsize::new(0),
         resident: Resident::new(map.as_ptr_range(), limit),
         map,
         start,
         count,
-        _file: file,
+        file,
     })
 }
 
@@ -82,10 +100,24 @@ impl MappedF32 {
     fn bytes(&self, values: Range<usize>) -> Range<usize> {
         self.start + 4 * values.start..self.start + 4 * values.end
     }
+
+    /// Ends the process where the file is shorter than the map.
+    #[cfg(unix)]
+    fn look_at_the_length(&self, end: usize) {
+        let in_the_last_page = end + PAGE > self.map.len();
+        if in_the_last_page || self.accesses.fetch_add(1, Ordering::Relaxed).is_multiple_of(LOOK_EVERY) {
+            // Where the length cannot be asked for, the signal is all there is.
+            if self.file.metadata().is_ok_and(|found| found.len() < self.map.len() as u64) {
+                self.watch.end();
+            }
+        }
+    }
 }
 
 impl Store for MappedF32 {
     fn reads(&self, values: Range<usize>) {
+        #[cfg(unix)]
+        self.look_at_the_length(self.bytes(values.clone()).end);
         if self.resident.reads(self.bytes(values)) {
             #[cfg(unix)]
             // SAFETY: the map is shared and read-only, so that nothing is lost: whoever holds a slice of it finds the bytes of
@@ -233,6 +265,24 @@ mod bus_error {
     /// Keeps a map in the list while it lives.
     pub(super) struct Watch(&'static Entry);
 
+    impl Watch {
+        /// Ends the process as an access beyond the end of the file does.
+        pub(super) fn end(&self) -> ! {
+            self.0.end()
+        }
+    }
+
+    impl Entry {
+        /// Says the sentence and ends the process. It may be called in a signal handler.
+        fn end(&self) -> ! {
+            // SAFETY: the bytes live forever, and both functions are async-signal-safe.
+            unsafe {
+                libc::write(libc::STDERR_FILENO, self.message.as_ptr().cast(), self.message.len());
+                libc::_exit(2);
+            }
+        }
+    }
+
     impl Drop for Watch {
         fn drop(&mut self) {
             self.0.is_mapped.store(false, Ordering::SeqCst);
@@ -281,12 +331,7 @@ mod bus_error {
         while let Some(entry) = next {
             let contains = is_access && (entry.start..entry.end).contains(&address);
             if contains && entry.is_mapped.load(Ordering::SeqCst) {
-                let message = &entry.message;
-                // SAFETY: the bytes live forever, and both functions are async-signal-safe.
-                unsafe {
-                    libc::write(libc::STDERR_FILENO, message.as_ptr().cast(), message.len());
-                    libc::_exit(2);
-                }
+                entry.end();
             }
             next = entry.next;
         }
@@ -308,17 +353,18 @@ mod bus_error {
 #[cfg(all(test, unix))]
 mod tests {
     use super::*;
-    use crate::{Limits, NpyArray, NpyData, arrays::features::npy_features};
+    use crate::{Destination, Limits, NpyArray, NpyData, arrays::features::npy_features};
     use std::os::unix::process::ExitStatusExt;
     use std::process::{Command, Output};
 
     const CHILD: &str = "LACUNA_TEST_MAPPED_FILE";
+    const LENGTH: &str = "LACUNA_TEST_MAPPED_LENGTH";
     const ROWS: usize = 100_000;
 
-    fn child(test: &str, path: &Path) -> Output {
+    fn child(test: &str, path: &Path, length: u64) -> Output {
         let mut command = Command::new(std::env::current_exe().unwrap());
         command.args(["--exact", &format!("mmap::tests::{test}"), "--nocapture"]);
-        command.env(CHILD, path).output().unwrap()
+        command.env(CHILD, path).env(LENGTH, length.to_string()).output().unwrap()
     }
 
     /// Runs as a child of the next test alone.
@@ -332,8 +378,9 @@ mod tests {
         let whole = npy_features(&path.with_extension("whole.npy"), &limits).unwrap().0;
         let features = npy_features(path, &limits).unwrap().0;
         assert_eq!((features.row(ROWS - 1), whole.row(ROWS - 1)), (&[1.5; 2][..], &[1.5; 2][..]));
-        File::options().write(true).open(path).unwrap().set_len(128).unwrap();
-        println!("sum {}", features.values().iter().sum::<f32>());
+        let length: u64 = std::env::var(LENGTH).unwrap().parse().unwrap();
+        File::options().write(true).open(path).unwrap().set_len(length).unwrap();
+        println!("sum {}", (0..ROWS).map(|row| features.row(row)[0]).sum::<f32>());
     }
 
     #[test]
@@ -343,7 +390,16 @@ mod tests {
         let array = NpyArray::new(vec![ROWS, 2], NpyData::F32(vec![1.5; 2 * ROWS])).unwrap();
         array.save(&path).unwrap();
         array.save(&path.with_extension("whole.npy")).unwrap();
-        let output = child("child_that_reads_a_shortened_file", &path);
+        let whole = std::fs::metadata(&path).unwrap().len();
+        // The last numbers alone are gone: they were read as zeros, because their page is there.
+        for length in [128, whole / 2 + 4, whole - 4096, whole - 4] {
+            array.save(Destination::replacing(&path)).unwrap();
+            assert_ends_with_a_sentence(&path, length);
+        }
+    }
+
+    fn assert_ends_with_a_sentence(path: &Path, length: u64) {
+        let output = child("child_that_reads_a_shortened_file", path, length);
         let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
         assert_eq!(output.status.code(), Some(2), "{out}{err}");
         let expected =
@@ -409,7 +465,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("features.npy");
         NpyArray::new(vec![2, 2], NpyData::F32(vec![1.5; 4])).unwrap().save(&path).unwrap();
-        let output = child("child_that_gets_the_signal", &path);
+        let output = child("child_that_gets_the_signal", &path, 0);
         assert_eq!(output.status.signal(), Some(libc::SIGBUS), "{}", String::from_utf8_lossy(&output.stderr));
     }
 }

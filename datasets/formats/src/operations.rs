@@ -19,6 +19,8 @@ pub(crate) enum Operation {
     Sync,
     /// A name is given, or given to something else.
     Rename,
+    /// A name is taken away.
+    Remove,
     /// The names in a folder are forced to the disk.
     SyncFolder,
 }
@@ -52,6 +54,11 @@ pub(crate) fn persist(file: NamedTempFile, path: &Path, replace: bool) -> io::Re
 pub(crate) fn rename(from: &Path, to: &Path) -> io::Result<()> {
     begin(Operation::Rename)?;
     fs::rename(from, to)
+}
+
+pub(crate) fn remove(path: &Path) -> io::Result<()> {
+    begin(Operation::Remove)?;
+    fs::remove_file(path)
 }
 
 /// A rename is on the disk when the folder is.
@@ -149,7 +156,7 @@ pub(crate) mod faults {
 
 #[cfg(test)]
 mod tests {
-    use super::Operation::{Create, Rename, Sync, SyncFolder, Write};
+    use super::Operation::{Create, Remove, Rename, Sync, SyncFolder, Write};
     use super::faults::{Fault, under};
     use super::*;
     use crate::{
@@ -329,14 +336,27 @@ mod tests {
             let first = order.iter().position(|operation| *operation == Rename).unwrap();
             assert_eq!(order[first..], [Rename, Rename, Rename, SyncFolder]);
             assert_eq!(order[..first].iter().filter(|operation| **operation == Sync).count(), 3);
+            // The last of the old files is away before.
+            let hidden = order[..first].ends_with(&[Remove, SyncFolder]);
+            assert!(hidden == replace && (hidden || !order.contains(&Remove)), "{order:?}");
             for n in 0..order.len() {
                 reset();
                 let before = files(folder.path());
                 let (saved, _) = under(Fault::At(n), usize::MAX, save);
                 let error = saved.expect_err("an operation has failed").to_string();
                 assert!(names_both(&error, folder.path(), order[n]), "{n} {:?}: {error}", order[n]);
-                let expected = if order[n] == SyncFolder { all("new") } else { before };
+                let expected = if n + 1 == order.len() { all("new") } else { before };
                 assert_eq!(files(folder.path()), expected, "{n} {:?} of {order:?}", order[n]);
+                // A disk that answers nothing any more, or a crash: without its last file a set is none.
+                reset();
+                let before = files(folder.path());
+                let (saved, _) = under(Fault::From(n), usize::MAX, save);
+                saved.expect_err("operations have failed");
+                let mut left = files(folder.path());
+                left.retain(|name, _| !name.starts_with(".lacuna-"));
+                let whole = left == before || left == all("new");
+                assert!(whole || !left.contains_key(NAMES[2]), "{n} {:?}: {left:?}", order[n]);
+                crate::sweep_temporary_files(folder.path());
             }
         }
     }

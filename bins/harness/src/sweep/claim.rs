@@ -19,6 +19,10 @@ use std::time::{Duration, SystemTime};
 /// How often a holder touches its claims.
 pub(crate) const HEARTBEAT: Duration = Duration::from_secs(2);
 
+/// How long a claim may say nothing. Its holder writes into it right after it has made it; one that was killed between the two was waited
+/// for as long as one that has stalled.
+const UNSAID: Duration = Duration::from_secs(6);
+
 /// Longest text of a claim that is read.
 const LONGEST: u64 = 4096;
 
@@ -122,7 +126,8 @@ impl Claims {
         let silent = self.now()?.duration_since(modified).unwrap_or_default();
         let holder = Process::parse(&text);
         let ended = holder.as_ref().is_some_and(Process::has_ended);
-        let stalled = ended || silent >= self.stalled_after;
+        let patience = if text.is_empty() { self.stalled_after.min(UNSAID) } else { self.stalled_after };
+        let stalled = ended || silent >= patience;
         let process = holder.map_or_else(|| "unknown process".to_string(), |holder| holder.to_string());
         Ok(Some(Holder { process, silent, stalled, number }))
     }
@@ -284,6 +289,25 @@ mod tests {
         match claimed {
             Claimed::Ours(claim, taken_over) => (claim, taken_over),
             Claimed::Theirs => panic!("another process has it"),
+        }
+    }
+
+    /// A process that was killed between the two steps of its claim was waited for as long as a stalled one, a minute.
+    #[test]
+    fn a_claim_that_says_nothing_is_soon_taken_over() {
+        let folder = tempfile::tempdir().unwrap();
+        let claims = claims(folder.path(), LONG);
+        for (id, text) in [("empty", ""), ("elsewhere", "1 another-machine 2 3 4\n")] {
+            let path = folder.path().join("claims").join(format!("{id}.0"));
+            fs::write(&path, text).unwrap();
+            assert!(
+                matches!(claims.claim(id).unwrap(), Claimed::Theirs),
+                "{id}: it may be about to be written"
+            );
+            let before = SystemTime::now() - UNSAID - HEARTBEAT;
+            File::options().write(true).open(&path).unwrap().set_modified(before).unwrap();
+            let taken = matches!(claims.claim(id).unwrap(), Claimed::Ours(_, true));
+            assert_eq!(taken, text.is_empty(), "{id}");
         }
     }
 

@@ -11,7 +11,7 @@
 //! | `results.jsonl`, `table.md` | by [`collect`](super::collect), derived | all records, and a table of the points |
 
 use crate::{HarnessError, RunRecord, Spec};
-use lacuna_formats::{Destination, write_atomic};
+use lacuna_formats::{Destination, sweep_temporary_files, write_atomic};
 use serde::{Deserialize, Serialize};
 use std::fs;
 use std::io::{self, ErrorKind, Write};
@@ -103,6 +103,8 @@ impl SweepFolder {
         }
         let write = |source| HarnessError::Write { path: path.into(), source };
         fs::create_dir_all(path.join(RESULTS)).map_err(write)?;
+        sweep_temporary_files(path);
+        sweep_temporary_files(&path.join(RESULTS));
         let text = serde_json::to_vec_pretty(plan).expect("names and numbers turn into JSON");
         folder.write_once(PLAN, &text)?;
         let stored = folder.plan()?;
@@ -211,6 +213,7 @@ impl SweepFolder {
 
     /// Replaces a derived file.
     pub(super) fn derive(&self, name: &str, text: &[u8]) -> Result<(), HarnessError> {
+        sweep_temporary_files(&self.folder);
         let path = self.folder.join(name);
         write_atomic(Destination::replacing(&path), |file: &mut dyn Write| file.write_all(text))
             .map_err(|source| HarnessError::Write { path, source })

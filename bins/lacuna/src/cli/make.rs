@@ -95,10 +95,12 @@ fn write(args: &MakeArgs, entry: &SetEntry, size: SetSize) -> anyhow::Result<Str
         outputs.to(&args.out.join(name))?;
     }
     let set = entry.build_sized(args.seed, size);
-    let mut files = of_part(&args.out, "val", &set.test)?;
-    files.extend(of_part(&args.out, "train", &set.train)?);
     let lines = set.train.classes.join("\n") + "\n";
-    files.push((args.out.join(CLASSES), Box::new(move |file| file.write_all(lines.as_bytes()))));
+    let mut files: Vec<(PathBuf, Contents<'_>)> =
+        vec![(args.out.join(CLASSES), Box::new(move |file| file.write_all(lines.as_bytes())))];
+    files.extend(of_part(&args.out, "val", &set.test)?);
+    // The last ones are the labels to train on, without which no reader takes the folder for a set.
+    files.extend(of_part(&args.out, "train", &set.train)?);
     let (paths, contents): (Vec<PathBuf>, Vec<Contents<'_>>) = files.into_iter().unzip();
     let named = paths.iter().zip(contents).map(|(path, contents)| Ok((outputs.to(path)?, contents)));
     write_atomic_all(named.collect::<anyhow::Result<_>>()?)?;

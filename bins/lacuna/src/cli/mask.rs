@@ -283,16 +283,17 @@ fn write(
             let rows = (!all_rows).then(|| outputs.to(&beside)).transpose()?;
             let codes = observed.cells().iter().map(|&label| label as i8).collect();
             let labels = NpyArray::new(vec![observed.rows(), observed.classes()], NpyData::I8(codes))?;
-            let mut files: Vec<(Destination<'_>, Contents<'_>)> =
-                vec![(file, Box::new(|file| labels.write_to(file)))];
+            let mut files: Vec<(Destination<'_>, Contents<'_>)> = Vec::new();
             if let Some(file) = rows {
                 let rows: Vec<i64> = outcome.rows.iter().map(|&row| row as i64).collect();
                 let rows = NpyArray::new(vec![rows.len()], NpyData::I64(rows))?;
                 files.push((file, Box::new(move |file| rows.write_to(file))));
-                write_atomic_all(files)?;
+            }
+            files.push((file, Box::new(|file| labels.write_to(file))));
+            write_atomic_all(files)?;
+            if !all_rows {
                 return Ok(format!("{} and {}", shown(path), shown(&beside)));
             }
-            write_atomic_all(files)?;
         }
         "csv" | "tsv" => write_labels_csv(file, sheet, CsvLayout::Wide)?,
         "jsonl" => write_labels_jsonl(file, sheet)?,

@@ -37,18 +37,3 @@ impl Outputs {
         Ok(if self.force { Destination::replacing(path) } else { Destination::new(path) })
     }
 }
-
-/// Makes a limit on the size of files (`ulimit -f`) an error of the write that meets it, with path and cause. Unheard, the signal that
-/// the system sends as well ends a program without a word and leaves its temporary file.
-///
-/// # Errors
-/// The system's refusal.
-pub fn files_beyond_a_limit_are_errors() -> anyhow::Result<()> {
-    #[cfg(unix)]
-    {
-        // Nobody reads the flag: what counts is that the signal is heard.
-        let heard = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
-        signal_hook::flag::register(signal_hook::consts::SIGXFSZ, heard)?;
-    }
-    Ok(())
-}

@@ -87,9 +87,9 @@ pub fn run(args: &PredictArgs) -> anyhow::Result<()> {
                 if part.is_empty() { out.clone() } else { out.with_extension(format!("{part}.npy")) }
             };
             let paths: Vec<PathBuf> = arrays.iter().map(|(part, _)| path(part)).collect();
-            // All of them or none: files of two predictions do not belong together.
+            // All of them or none: files of two predictions do not belong together. The numbers come last.
             let mut files: Vec<(Destination<'_>, Contents<'_>)> = Vec::new();
-            for ((_, array), path) in arrays.iter().zip(&paths) {
+            for ((_, array), path) in arrays.iter().zip(&paths).rev() {
                 files.push((outputs.to(path)?, Box::new(|file| array.write_to(file))));
             }
             write_atomic_all(files)?;

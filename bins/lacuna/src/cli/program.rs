@@ -94,10 +94,11 @@ struct ManArgs {
 
 /// The program, from its command line to its exit code.
 pub fn main() -> ! {
-    if let Err(error) = super::files_beyond_a_limit_are_errors() {
+    let cli = Cli::parse();
+    if let Err(error) = super::limits_are_errors() {
         exit::finish(Err(error));
     }
-    exit::finish(match Cli::parse().command {
+    exit::finish(match cli.command {
         Commands::Train(args) => train::run(&args).map(|()| exit::DONE),
         Commands::Audit(args) => audit::run(&args).map(|()| exit::DONE),
         Commands::Predict(args) => predict::run(&args).map(|()| exit::DONE),

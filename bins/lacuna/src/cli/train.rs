@@ -105,11 +105,8 @@ pub fn run(args: &TrainArgs) -> anyhow::Result<()> {
     opened.rows.learnable()?;
     let outputs = Outputs::new(args.force, opened.files.clone());
     let held_out = args.out.join(HELD_OUT);
-    for name in ["head.safetensors", "head.json"] {
+    for name in ["head.safetensors", "head.json", HELD_OUT] {
         outputs.to(&args.out.join(name))?;
-    }
-    if args.val > 0.0 {
-        outputs.to(&held_out)?;
     }
     let (train, held) = hold_out(opened.rows.features.rows(), args.val, args.seed);
     let held_names: Vec<String> = held.iter().map(|&row| opened.rows.name(row)).collect();
@@ -133,6 +130,9 @@ pub fn run(args: &TrainArgs) -> anyhow::Result<()> {
     // A head beside the held-out rows of another one would be measured on rows that it was trained on.
     let lines = held_names.join("\n") + "\n";
     let beside: &[(&str, &str)] = if held.is_some() { &[(HELD_OUT, &lines)] } else { &[] };
+    if held.is_none() && std::fs::symlink_metadata(&held_out).is_ok() {
+        std::fs::remove_file(&held_out).with_context(|| held_out.display().to_string())?;
+    }
     model.save_with(&args.out, args.force, beside)?;
     let trained = Trained {
         out: args.out.display().to_string(),

@@ -276,3 +276,23 @@ fn a_damaged_head_is_refused_by_every_command() {
     }
     assert!(!path.join("h.onnx").exists());
 }
+
+/// A head that all rows trained stood beside the held-out rows of the one before it.
+#[test]
+fn held_out_rows_of_an_older_head_are_not_left_beside_a_new_one() {
+    let folder = data();
+    let path = folder.path();
+    let list = path.join("head/held_out.txt");
+    let train = |more: &[&'static str]| with("train", &[&["--complete"], more].concat());
+    assert_eq!(lacuna(path, &train(&["--val", "0.25"])).0, 0);
+    assert!(list.exists());
+    assert_eq!(lacuna(path, &train(&["--force"])).0, 0);
+    assert!(!list.exists());
+    // Without --force it is not removed, and nothing is written beside it.
+    fs::remove_dir_all(path.join("head")).unwrap();
+    fs::create_dir(path.join("head")).unwrap();
+    fs::write(&list, "0\n").unwrap();
+    let (code, _, error) = lacuna(path, &train(&[]));
+    assert!(code == 2 && error.contains("held_out.txt"), "{error}");
+    assert!(list.exists() && !path.join("head/head.json").exists());
+}

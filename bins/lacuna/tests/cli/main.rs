@@ -1,4 +1,5 @@
 //! The program as a user meets it.
+#![allow(clippy::print_stdout, reason = "a test says what it skipped and counted")]
 
 mod asked;
 mod converting;
@@ -6,8 +7,13 @@ mod data_sets;
 mod heads;
 mod help;
 mod hostile_names;
+#[cfg(unix)]
+#[path = "../killed/mod.rs"]
+mod killed;
+mod kills;
+mod limits;
 mod refused;
-#[cfg(target_os = "linux")]
+#[cfg(unix)]
 #[path = "../refused_calls/mod.rs"]
 mod refused_calls;
 

@@ -1,11 +1,10 @@
 //! Disks that are full or broken: for every call of every writer that can be refused, the old output or the new one is there.
 #![cfg(target_os = "linux")]
-#![allow(clippy::print_stdout, reason = "a test says what it skipped and counted")]
 
 use crate::refused_calls::{Case, Files, can_be_refused};
 use crate::{XY, data, lacuna, with};
 
-/// Heads, predictions, converted data, masks, embedded sets, exports and thresholds.
+/// Heads, predictions, converted data, masks, embedded sets, exports, thresholds, calibration, and what an audit writes.
 #[test]
 fn whatever_call_of_a_command_is_refused_the_old_output_or_the_new_one_is_there() {
     if !can_be_refused() {
@@ -28,7 +27,13 @@ fn whatever_call_of_a_command_is_refused_the_old_output_or_the_new_one_is_there(
         [&["mask"][..], &XY, &["--protocol", "single-positive", "--force", "--out", "mask.csv"]].concat();
     let make = ["make", "voc-like", "--train-rows", "100", "--test-rows", "100", "--force", "--out", "made"];
     let onnx = ["export", "--model", "m", "--force", "--onnx", "m.onnx"];
-    let cases: [(Vec<&str>, &[&str]); 8] = [
+    assert_eq!(lacuna(path, &train(&["--out", "t"])).0, 0);
+    let chosen = |command| with(command, &["--complete", "--model", "t"]);
+    let audit = |more: &[&'static str]| {
+        let data = ["audit", "--features", "x.npy", "--labels", "tags.csv", "--names", "names.txt"];
+        [&data[..], &["--unlisted", "unknown", "--top", "9", "--force"], more].concat()
+    };
+    let cases: [(Vec<&str>, &[&str]); 13] = [
         (train(&["--out", "h"]), &["h"]),
         (predict("p.csv"), &["p.csv"]),
         (predict("p.npy"), &["p.npy", "p.rows.npy", "p.classes.npy", "p.predicted.npy"]),
@@ -37,6 +42,12 @@ fn whatever_call_of_a_command_is_refused_the_old_output_or_the_new_one_is_there(
         (mask, &["mask.csv"]),
         (make.to_vec(), &["made"]),
         (onnx.to_vec(), &["m.onnx"]),
+        (chosen("thresholds"), &["t"]),
+        (chosen("calibrate"), &["t"]),
+        (audit(&["--out", "list.html"]), &["list.html"]),
+        // Its files were whole one by one and not together.
+        (audit(&["--apply", "new"]), &["new"]),
+        (audit(&["--retrain", "better"]), &["better"]),
     ];
     let mut counts = Vec::new();
     for &(ref args, outputs) in &cases {
@@ -45,7 +56,7 @@ fn whatever_call_of_a_command_is_refused_the_old_output_or_the_new_one_is_there(
         let here = case.files();
         let new = case.undisturbed(&here);
         let old: Files = match outputs[0] {
-            "h" => here,
+            "h" | "t" => here,
             _ => new.keys().map(|name| (name.clone(), format!("old {name}").into_bytes())).collect(),
         };
         assert_eq!(case.undisturbed(&old), new, "{args:?}");
@@ -106,25 +117,4 @@ fn whatever_call_of_an_audit_is_refused_the_answers_before_it_are_kept() {
     }
     assert!((0..all.len()).all(|lines| kept.contains(&lines)), "{kept:?}");
     println!("refused calls: {}", kept.len());
-}
-
-/// `ulimit -f` ended commands by a signal, without a word, and left the temporary file.
-#[test]
-fn a_limit_on_the_size_of_files_is_an_error_with_path_and_cause() {
-    let folder = data();
-    let path = folder.path();
-    let program = assert_cmd::cargo::cargo_bin("lacuna");
-    std::fs::create_dir(path.join("s")).unwrap();
-    std::fs::write(path.join("s/classes.txt"), "old").unwrap();
-    let command = "ulimit -f 4; exec \"$0\" make voc-like --train-rows 500 --test-rows 100 --force --out s";
-    let output =
-        std::process::Command::new("bash").args(["-c", command]).arg(program).current_dir(path).output();
-    let output = output.unwrap();
-    let error = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert_eq!(output.status.code(), Some(2), "{error}");
-    assert!(error.contains("s/") && error.contains("File too large"), "{error}");
-    let left: Vec<_> =
-        std::fs::read_dir(path.join("s")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
-    assert_eq!(left, ["classes.txt"]);
-    assert_eq!(std::fs::read_to_string(path.join("s/classes.txt")).unwrap(), "old");
 }

@@ -1,12 +1,13 @@
-//! Programs whose system calls are refused: strace lets the n-th call of a kind fail.
+//! Programs whose system calls are refused: strace lets the n-th call of a kind fail, or kills the program at it.
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::Write;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 
 /// The calls that write, and what the system answers.
-const CALLS: [(&str, &str, &str); 9] = [
+pub(crate) const CALLS: [(&str, &str, &str); 9] = [
     ("write", "ENOSPC", "No space left on device"),
     ("fsync", "EIO", "Input/output error"),
     ("fdatasync", "EIO", "Input/output error"),
@@ -18,7 +19,7 @@ const CALLS: [(&str, &str, &str); 9] = [
     ("mkdir", "EROFS", "Read-only file system"),
 ];
 /// More calls of a kind than any of these programs makes in a thread.
-const MOST: usize = 200;
+pub(crate) const MOST: usize = 200;
 
 /// Files below a folder, by their paths in it.
 pub(crate) type Files = BTreeMap<String, Vec<u8>>;
@@ -73,15 +74,22 @@ impl Case<'_> {
         all
     }
 
-    fn refuse(&self, call: &str, code: &str, n: usize) -> Option<Refused> {
+    /// Runs the command with the n-th call of a kind disturbed in every thread: exit code, standard error, lines of the trace.
+    pub(crate) fn injected(&self, call: &str, how: &str, n: usize) -> (Option<i32>, String, Vec<String>) {
         let trace = tempfile::tempdir().unwrap();
         let log = trace.path().join("log");
         let mut command = Command::new("strace");
         command.args(["-f", "-y", "-qq", "-e", "signal=none", "-o"]).arg(&log);
-        command.args(["-e", &format!("trace={call}"), "-e", &format!("inject={call}:error={code}:when={n}")]);
+        command.args(["-e", &format!("trace={call}"), "-e", &format!("inject={call}:{how}:when={n}")]);
         let (code, error) = self.run(command.arg(self.program));
         let log = String::from_utf8_lossy(&fs::read(&log).unwrap()).into_owned();
-        let injected: Vec<&str> = log.lines().filter(|line| line.contains("(INJECTED)")).collect();
+        (code, error, log.lines().map(String::from).collect())
+    }
+
+    fn refuse(&self, call: &str, code: &str, n: usize) -> Option<Refused> {
+        let (code, error, log) = self.injected(call, &format!("error={code}"), n);
+        let injected: Vec<&str> =
+            log.iter().map(String::as_str).filter(|line| line.contains("(INJECTED)")).collect();
         let first = *injected.first()?;
         // Calls on descriptors have their path in <>; names are arguments of the others.
         let printed = |line: &&&str| line.contains("<pipe:") || line.contains("(1<") || line.contains("(2<");
@@ -94,20 +102,29 @@ impl Case<'_> {
     /// Runs the command undisturbed.
     pub(crate) fn undisturbed(&self, before: &Files) -> Files {
         self.put(before);
-        let (code, error) = self.run(&mut Command::new(self.program));
+        let (code, error) = self.ended();
         assert_eq!(code, Some(0), "{:?}: {error}", self.args);
         self.files()
     }
 
+    /// Runs the command to its end: exit code and standard error.
+    pub(crate) fn ended(&self) -> (Option<i32>, String) {
+        self.run(&mut Command::new(self.program))
+    }
+
     fn run(&self, command: &mut Command) -> (Option<i32>, String) {
-        use std::io::Write;
-        command.current_dir(self.folder).args(self.args);
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = command.spawn().unwrap();
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let output = self.started(command).wait_with_output().unwrap();
+        (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+    }
+
+    /// Starts the command, or a program that starts it, and hands it its input.
+    pub(crate) fn started(&self, command: &mut Command) -> Child {
+        let mut child =
+            command.current_dir(self.folder).args(self.args).stdin(Stdio::piped()).spawn().unwrap();
         // A program that ends early reads no more.
         let _ = child.stdin.take().unwrap().write_all(self.input.as_bytes());
-        let output = child.wait_with_output().unwrap();
-        (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+        child
     }
 
     /// The outputs as they are.
@@ -117,7 +134,8 @@ impl Case<'_> {
         found
     }
 
-    fn put(&self, files: &Files) {
+    /// Makes the outputs these files.
+    pub(crate) fn put(&self, files: &Files) {
         for output in self.outputs {
             let path = self.folder.join(output);
             let _ = if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };

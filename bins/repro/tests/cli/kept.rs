@@ -1,6 +1,7 @@
 //! Every run that ended is kept, whatever happens to the program.
 #![cfg(unix)]
 
+use crate::killed::Random;
 use crate::{records, results, write_set};
 use std::fs;
 use std::io::Read;
@@ -61,17 +62,6 @@ fn ended(said: &str) -> Vec<(String, u64)> {
         Some((loss.to_string(), seed.parse().unwrap()))
     };
     said.lines().filter_map(run).collect()
-}
-
-/// Knuth's linear congruential generator of 64 bits.
-pub(crate) struct Random(pub(crate) u64);
-
-impl Random {
-    /// A number below this one.
-    pub(crate) fn below(&mut self, bound: u64) -> u64 {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) % bound
-    }
 }
 
 /// Waits until a random number of the runs have ended, or the process has, and then for a moment within a run.

@@ -7,14 +7,20 @@ mod cases;
 mod class_slices;
 mod data_args;
 mod diffs;
+#[path = "../../../lacuna/tests/soak/growth.rs"]
+mod growth;
 mod kept;
+#[cfg(unix)]
+#[path = "../../../lacuna/tests/killed/mod.rs"]
+mod killed;
+mod kills;
 mod overwriting;
 mod printing;
 #[path = "../../../harness/tests/harness/real_data.rs"]
 mod real_data;
 mod records;
 mod refused;
-#[cfg(target_os = "linux")]
+#[cfg(unix)]
 #[path = "../../../lacuna/tests/refused_calls/mod.rs"]
 mod refused_calls;
 mod report_page;
@@ -23,6 +29,7 @@ mod resume;
 mod runs;
 mod same_bits;
 mod size;
+mod soak;
 mod studies;
 mod sweeps;
 mod tensorboard;

@@ -1,7 +1,8 @@
 //! A run that was broken off goes on from its last checkpoint and ends with the same numbers.
 #![cfg(unix)]
 
-use crate::kept::{Random, SmallDisk, command, signal, wait_for, wait_somewhere};
+use crate::kept::{SmallDisk, command, signal, wait_for, wait_somewhere};
+use crate::killed::Random;
 use crate::{results, write_rows};
 use std::fs;
 use std::os::unix::process::ExitStatusExt;
@@ -11,7 +12,7 @@ use std::time::Duration;
 
 /// A row for every kind of state: moments, running means, averages, masks of dropout, schedules, cycles of a sampler, label
 /// estimates, moving vectors, written labels, pseudo-labels, phases, and the pairs of L-BFGS.
-const SPEC: &str = r#"
+pub(crate) const SPEC: &str = r#"
 name = "resumed"
 title = "Every kind of state"
 source = "none"
@@ -111,8 +112,9 @@ fn assert_tidy(out: &Path) {
     assert_eq!(names, ["data.json", "results.jsonl", "scores", "spec.toml", "table.md"], "{}", out.display());
 }
 
-/// Kills processes at random moments, several times on a folder, and lets the last one run to its end.
-fn kill_again_and_again(loops: u64) {
+/// Processes that are killed between and within runs, several times on a folder, until the last one runs to its end.
+#[test]
+fn killed_runs_go_on_to_the_same_results() {
     let dir = folder();
     let path = dir.path();
     finished(path, &["run", "--spec", "all.toml", "--out", "undisturbed"]);
@@ -120,7 +122,7 @@ fn kill_again_and_again(loops: u64) {
     assert_eq!(expected.len(), RUNS);
     let mut random = Random(0x9e37_79b9_7f4a_7c15);
     let (mut kills, mut inside) = (0, 0);
-    for round in 0..loops {
+    for round in 0..20_u64 {
         let name = format!("out-{round}");
         let out = path.join(&name);
         let jobs = if round % 2 == 0 { "1" } else { "2" };
@@ -138,19 +140,8 @@ fn kill_again_and_again(loops: u64) {
         assert_tidy(&out);
         fs::remove_dir_all(&out).unwrap();
     }
-    println!("{loops} loops, {kills} kills, {inside} of them with a run under way");
+    println!("{kills} kills, {inside} of them with a run under way");
     assert!(inside > 0, "no kill came while a run was under way: nothing was tested");
-}
-
-#[test]
-fn killed_runs_go_on_to_the_same_results() {
-    kill_again_and_again(20);
-}
-
-#[test]
-#[ignore = "takes minutes: CONTRIBUTING.md has the command"]
-fn killed_runs_go_on_to_the_same_results_many_times() {
-    kill_again_and_again(200);
 }
 
 /// Runs of one loss that last so many epochs, one at a time.

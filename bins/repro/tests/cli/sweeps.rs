@@ -1,7 +1,8 @@
 //! Sweeps: several processes, killed ones, tasks.
 #![cfg(unix)]
 
-use crate::kept::{Random, SmallDisk, command, signal, wait_for};
+use crate::kept::{SmallDisk, command, signal, wait_for};
+use crate::killed::Random;
 use crate::real_data::real_data;
 use crate::{done, records, write_set};
 use std::collections::BTreeMap;

@@ -4,7 +4,7 @@ use super::{Input, Model, ModelError, Table, TrainedWith, torch};
 use crate::{Head, Weights};
 use lacuna_formats::{
     Contents, Destination, FormatError, NpyArray, NpyData, SafetensorsFile, safetensors_writer, shown,
-    write_atomic_all,
+    sweep_temporary_files, write_atomic_all,
 };
 use serde::{Deserialize, Serialize};
 use std::fs::{self, File};
@@ -52,6 +52,7 @@ pub(super) fn save(
 ) -> Result<(), ModelError> {
     let made = fs::symlink_metadata(folder).is_err();
     fs::create_dir_all(folder).map_err(|source| FormatError::Io { path: folder.into(), source })?;
+    sweep_temporary_files(folder);
     let paths = [folder.join(WEIGHTS), folder.join(DOCUMENT)];
     if !replace && let Some(path) = paths.iter().find(|path| fs::symlink_metadata(path).is_ok()) {
         return Err(FormatError::Exists { path: path.clone() }.into());
@@ -104,13 +105,12 @@ fn write(
     // One file of two is not a model.
     let tensors = safetensors_writer(weights, &named, &metadata)?;
     let others: Vec<(PathBuf, &str)> = beside.iter().map(|(name, text)| (folder.join(name), *text)).collect();
-    let mut files: Vec<(Destination<'_>, Contents<'_>)> = vec![
-        (to(weights), Box::new(tensors)),
-        (to(document), Box::new(|file| file.write_all(&text).and_then(|()| file.write_all(b"\n")))),
-    ];
+    let mut files: Vec<(Destination<'_>, Contents<'_>)> = vec![(to(weights), Box::new(tensors))];
     for (path, text) in &others {
         files.push((to(path), Box::new(|file| file.write_all(text.as_bytes()))));
     }
+    // Without it there is no head, whatever a crash has left of the others.
+    files.push((to(document), Box::new(|file| file.write_all(&text).and_then(|()| file.write_all(b"\n")))));
     Ok(write_atomic_all(files)?)
 }
 

@@ -17,7 +17,7 @@ use std::io::{BufRead, Seek};
 use std::path::Path;
 
 pub use records::CsvRecords;
-pub use write::{CsvLayout, write_labels_csv};
+pub use write::{CsvLayout, labels_csv_writer, write_labels_csv};
 
 /// Reads labels from CSV (comma, semicolon or tab; the first line says which).
 ///

@@ -3,6 +3,8 @@
 use crate::text::delimited::push_name;
 use crate::{Destination, FormatError, LabelSheet, shown, write_atomic};
 use lacuna_labels::Label;
+use std::io::{self, Write};
+use std::path::Path;
 
 /// How labels are laid out in a CSV file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -41,7 +43,20 @@ pub fn write_labels_csv<'a>(
     layout: CsvLayout,
 ) -> Result<(), FormatError> {
     let destination = destination.into();
-    let path = destination.path();
+    let write = labels_csv_writer(destination.path(), sheet, layout)?;
+    write_atomic(destination, write).map_err(FormatError::writing(destination.path()))
+}
+
+/// What [`write_labels_csv`] writes, for [`write_atomic_all`](crate::write_atomic_all); `path` is the file that an error names, and its
+/// ending says what separates the cells.
+///
+/// # Errors
+/// [`FormatError::Unwritable`].
+pub fn labels_csv_writer<'a>(
+    path: &Path,
+    sheet: LabelSheet<'a>,
+    layout: CsvLayout,
+) -> Result<impl FnOnce(&mut dyn Write) -> io::Result<()> + use<'a>, FormatError> {
     sheet.check(path)?;
     let delimiter = if path.extension().is_some_and(|e| e.eq_ignore_ascii_case("tsv")) { '\t' } else { ',' };
     let LabelSheet { names, classes, labels } = sheet;
@@ -60,7 +75,7 @@ pub fn write_labels_csv<'a>(
         return Err(FormatError::Unwritable { path: path.into(), problem });
     }
     let mut line = String::new();
-    let written = write_atomic(destination, |file| {
+    Ok(move |file: &mut dyn Write| {
         line.push_str("id");
         match layout {
             CsvLayout::Wide => classes.iter().for_each(|class| {
@@ -109,6 +124,5 @@ pub fn write_labels_csv<'a>(
             file.write_all(line.as_bytes())?;
         }
         Ok(())
-    });
-    written.map_err(FormatError::writing(path))
+    })
 }

@@ -1,5 +1,7 @@
 //! The table as a table, and every row against the rules that all losses keep.
 
+#![allow(clippy::print_stdout, reason = "the campaign prints its figures")]
+
 mod readme;
 mod registered;
 
@@ -8,6 +10,7 @@ use lacuna_losses::{
     Options, Reduction, Statistics, Suggestion, Takes, conformance, find,
 };
 use std::collections::HashSet;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 fn context(classes: usize) -> Options {
     Options::default().within(Context { classes: Some(classes), expected_positives: Some(1.5) })
@@ -56,6 +59,34 @@ fn every_row_says_what_it_assumes() {
     for idea in Idea::ALL {
         assert!(LOSSES.iter().any(|row| row.idea().0 == idea), "no loss is of the {idea}");
     }
+}
+
+/// Batches for each row: 4,096, or what `LACUNA_CASES` says.
+#[test]
+fn every_row_keeps_the_rules_on_random_batches() {
+    let cases: u64 =
+        std::env::var("LACUNA_CASES").map_or(4_096, |cases| cases.parse().expect("LACUNA_CASES is a number"));
+    let next = AtomicUsize::new(0);
+    std::thread::scope(|scope| {
+        let work = || {
+            while let Some(row) = LOSSES.get(next.fetch_add(1, Ordering::Relaxed)) {
+                let data = Context { classes: None, expected_positives: Some(1.5) };
+                let options = Options::default().within(data);
+                // One that is built from frequencies tells classes apart, unless all are as frequent.
+                for long_tail in [false, true] {
+                    let statistics: Vec<ClassStatistics> =
+                        (0..20).map(|classes| train(classes.max(1), long_tail)).collect();
+                    let build = |classes: usize| row.build_for(&options, &statistics[classes]).unwrap();
+                    let range = if long_tail { cases / 2..cases } else { 0..cases / 2 };
+                    let accepted = conformance::keeps_the_rules_on_random_batches(&build, range, !long_tail);
+                    assert!(accepted >= cases / 8, "{}: refused all but {accepted} batches", row.info.name);
+                }
+            }
+        };
+        let threads = std::thread::available_parallelism().map_or(1, |n| n.get());
+        (0..threads).for_each(|_| drop(scope.spawn(work)));
+    });
+    println!("{cases} random batches for each of {} losses", LOSSES.len());
 }
 
 /// The same training set with its classes in the order of [`conformance::moved`].

@@ -11,6 +11,32 @@ const OF_LARGEST: f64 = 2e-6;
 /// ... or what rounding in f64 leaves of terms of size 1 that cancel.
 const CANCELLED: f64 = 1e-15;
 
+/// SplitMix64 (Steele, Lea and Flood, OOPSLA 2014).
+#[derive(Clone)]
+pub(super) struct SplitMix(pub(super) u64);
+
+impl SplitMix {
+    pub(super) fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut x = self.0;
+        x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        x ^ (x >> 31)
+    }
+
+    /// A number below this one.
+    pub(super) fn below(&mut self, bound: usize) -> usize {
+        (self.next() % bound as u64) as usize
+    }
+
+    /// The numbers below this one in any order.
+    pub(super) fn order(&mut self, n: usize) -> Vec<usize> {
+        let mut order: Vec<usize> = (0..n).collect();
+        (1..n).rev().for_each(|i| order.swap(i, self.below(i + 1)));
+        order
+    }
+}
+
 /// A batch of its own.
 #[derive(Clone)]
 pub(super) struct Batch {
@@ -28,16 +54,18 @@ pub(super) struct Batch {
 impl Batch {
     /// Logits uniform in +-`spread`, labels of all three kinds; the same numbers for the same shape.
     pub(super) fn random(build: Build<'_>, rows: usize, classes: usize, spread: f32) -> Self {
-        let mut state = ((rows as u64) << 32) ^ classes as u64;
-        // SplitMix64 (Steele, Lea and Flood, OOPSLA 2014).
-        let mut next = || {
-            state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-            let mut x = state;
-            x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-            x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-            x ^ (x >> 31)
-        };
-        let mut unit = || (next() >> 40) as f32 / (1u32 << 24) as f32;
+        let draws = SplitMix(((rows as u64) << 32) ^ classes as u64);
+        Self::drawn(build, [rows, classes], spread, draws)
+    }
+
+    /// The same with other draws.
+    pub(super) fn drawn(
+        build: Build<'_>,
+        [rows, classes]: [usize; 2],
+        spread: f32,
+        mut draws: SplitMix,
+    ) -> Self {
+        let mut unit = || (draws.next() >> 40) as f32 / (1u32 << 24) as f32;
         let n = rows * classes;
         let loss = build(classes);
         let matrices = loss.logit_matrices();

@@ -6,7 +6,8 @@ use crate::cli::labelled::Given;
 use crate::{Label, ObservedLabels};
 use anyhow::{Context, bail};
 use lacuna_formats::{
-    CsvLayout, FormatError, LabelSheet, NpyArray, NpyData, Strings, push_name, write_atomic, write_labels_csv,
+    Contents, CsvLayout, Destination, FormatError, LabelSheet, NpyArray, NpyData, Strings, labels_csv_writer,
+    push_name, write_atomic_all,
 };
 use std::path::{Path, PathBuf};
 
@@ -30,7 +31,7 @@ impl Files {
         [&*self.labels, &self.diff].into_iter().chain(named).try_for_each(|path| outputs.to(path).map(drop))
     }
 
-    /// Writes the labels with the rows and in the order of their file, and every change. Returns what stands where.
+    /// Writes the labels with the rows and in the order of their file, and every change: all files or none. Returns what stands where.
     pub(super) fn write(
         &self,
         outputs: &Outputs,
@@ -38,35 +39,51 @@ impl Files {
         classes: &[String],
         changes: &[Change],
     ) -> anyhow::Result<String> {
-        let folder = self.labels.parent().unwrap_or(Path::new(""));
-        std::fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
         let mut changes = changes.to_vec();
         changes.iter_mut().for_each(|Change { cell, .. }| cell.label_row = given.row_of[cell.row_index]);
         let corrected = corrected(given, &changes)?;
+        let text = diff(given, &changes);
+        let cells = corrected.cells().iter().map(|&label| number(label)).collect();
+        let array = NpyArray::new(vec![corrected.rows(), corrected.classes()], NpyData::I8(cells))?;
+        let classes: Strings = classes.iter().collect();
+        let mut files: Vec<(Destination<'_>, Contents<'_>)> = Vec::new();
         let mut says = "";
         if let (Some([path, table]), Some(names)) = (&self.named, &given.names) {
             // A line is a name.
             let lines: String = names.iter().map(|name| name.replace(['\n', '\r'], " ") + "\n").collect();
-            write_atomic(outputs.to(path)?, |file| file.write_all(lines.as_bytes()))
-                .with_context(|| path.display().to_string())?;
-            let classes: Strings = classes.iter().collect();
+            files.push((outputs.to(path)?, Box::new(move |file| file.write_all(lines.as_bytes()))));
             let sheet = LabelSheet { names, classes: &classes, labels: corrected.matrix() };
-            says = match write_labels_csv(outputs.to(table)?, sheet, CsvLayout::Wide) {
-                Ok(()) => {
+            says = match labels_csv_writer(table, sheet, CsvLayout::Wide) {
+                Ok(write) => {
+                    files.push((outputs.to(table)?, Box::new(write)));
                     "; rows.txt names them, and labels.csv has the labels with the names of rows and classes"
                 }
                 // Names that a table cannot hold, because they begin with blanks or occur twice.
-                Err(FormatError::Unwritable { .. }) => "; rows.txt names them",
+                Err(FormatError::Unwritable { problem, .. }) => {
+                    if std::fs::symlink_metadata(table).is_ok() {
+                        bail!(
+                            "{}: it would be left beside labels that it does not belong to, because it cannot be written anew \
+                             ({problem}): name another folder",
+                            table.display()
+                        );
+                    }
+                    "; rows.txt names them"
+                }
                 Err(error) => return Err(error.into()),
             };
         }
-        let text = diff(given, &changes);
-        write_atomic(outputs.to(&self.diff)?, |file| file.write_all(text.as_bytes()))
-            .with_context(|| self.diff.display().to_string())?;
-        // What says that the folder is whole comes last.
-        let cells = corrected.cells().iter().map(|&label| number(label)).collect();
-        NpyArray::new(vec![corrected.rows(), corrected.classes()], NpyData::I8(cells))?
-            .save(outputs.to(&self.labels)?)?;
+        files.push((outputs.to(&self.diff)?, Box::new(|file| file.write_all(text.as_bytes()))));
+        // Whoever reads the folder reads these, and a crash leaves all files or not the last.
+        files.push((outputs.to(&self.labels)?, Box::new(|file| array.write_to(file))));
+        let folder = self.labels.parent().unwrap_or(Path::new(""));
+        let made = std::fs::symlink_metadata(folder).is_err();
+        std::fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
+        let written = write_atomic_all(files);
+        if written.is_err() && made {
+            // Fails if the folder is not empty.
+            let _ = std::fs::remove_dir(folder);
+        }
+        written?;
         let (rows, without) =
             (given.observed.rows(), given.observed.rows().saturating_sub(given.row_of.len()));
         Ok(format!(
