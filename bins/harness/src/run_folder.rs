@@ -27,7 +27,7 @@ impl RunFolder {
             return Err(none("there is no such folder"));
         }
         if !path.is_dir() {
-            return Err(none("it is no folder: name the one that has this file"));
+            return Err(none("it is not a folder: name the folder of this file"));
         }
         let there = |name: &str| std::fs::symlink_metadata(path.join(name)).is_ok();
         if !there(SPEC) || !there(RESULTS) {

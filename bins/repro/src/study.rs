@@ -95,7 +95,7 @@ fn replaceable(file: &Path, study: &Study) -> anyhow::Result<()> {
             shown(&head.data),
             shown(data)
         ),
-        _ => bail!("{}: it is no record of a study and is not replaced: name another file", within()),
+        _ => bail!("{}: it is not a record of a study, so it is not replaced: name another file", within()),
     }
 }
 

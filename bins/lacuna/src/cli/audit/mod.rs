@@ -49,10 +49,10 @@ pub struct AuditArgs {
     /// Entries of the list [default: 1000, or the certified ones]
     #[arg(long, value_name = "N")]
     top: Option<usize>,
-    /// Lists labelled positives that are probably wrong in place of labels that are missing
+    /// Lists labelled positives that are probably wrong, instead of missing labels
     #[arg(long, conflicts_with_all = ["ask", "apply", "retrain"])]
     wrong: bool,
-    /// Folder with pictures that are called as the rows; the page and the questions link to them
+    /// Folder of pictures that are named like the rows; the page and the questions link to them
     #[arg(long, value_name = "DIR")]
     images: Option<PathBuf>,
     /// Asks about this many cells, 20 to 5000, and certifies a list
@@ -64,7 +64,7 @@ pub struct AuditArgs {
     /// Writes the questions as a CSV sheet and reads it when it is filled [default without a terminal: audit-sheet.csv]
     #[arg(long, value_name = "FILE", requires = "ask", conflicts_with = "stdin")]
     sheet: Option<PathBuf>,
-    /// Reads the answers from standard input, a line each, also where that is no terminal
+    /// Reads the answers from standard input, one a line, even if it is not a terminal
     #[arg(long, requires = "ask")]
     stdin: bool,
     /// Largest share of wrong entries of the list
@@ -122,7 +122,7 @@ pub fn run(args: &AuditArgs) -> anyhow::Result<()> {
         && args.top.is_none()
     {
         bail!(
-            "--{option} needs answers (--ask 200), or --top N for the first N cells, of which nobody knows how many are wrong"
+            "--{option} needs answers (--ask 200), or --top N for the first N cells, whose share of wrong entries is unknown"
         );
     }
     if let Some(folder) = args.images.as_ref().filter(|folder| !folder.is_dir()) {

@@ -76,7 +76,7 @@ fn read(review: &Review<'_>, path: &Path) -> anyhow::Result<Vec<(crate::certifie
         let place = || format!("{shown}, line {}", record.line);
         let field = |i: usize| record.fields.get(i).map_or("", String::as_str);
         let Some(rank) = field(rank).parse::<usize>().ok().and_then(|rank| rank.checked_sub(1)) else {
-            bail!("{}: `{}` is no rank", place(), lacuna_formats::shown(field(rank)));
+            bail!("{}: `{}` is not a rank", place(), lacuna_formats::shown(field(rank)));
         };
         let text = field(answer);
         if text.is_empty() {
