@@ -140,8 +140,8 @@ impl DataArgs {
         if let (None, Some(features)) = (&self.data, &self.features) {
             if std::fs::symlink_metadata(features).is_err() {
                 bail!(
-                    "--features {features}: there is no such file or folder; without DATA it names a file, beside DATA the \
-                     features of its name"
+                    "--features {features}: there is no such file or folder; without DATA the option names a \
+                     file, with DATA the name of its features"
                 );
             }
             let data = Some(PathBuf::from(features));
