@@ -53,8 +53,8 @@ const EXAMPLES: &str = "Examples:
   lacuna train --features x.npz --labels y.csv --head mlp:512 --loss hill
   lacuna train openclipart --out drawings/
 
-Labels that may be incomplete and do not say so are asked about: a file of 1
-and 0 needs --complete or --label-convention, a list --unlisted or --complete.
+Whether labels are complete is never guessed: a file of 1 and 0 needs
+--complete or --label-convention, a list needs --unlisted or --complete.
 No test rows are needed; --test FILE --test-labels FILE measures on some.
 Next: lacuna predict, eval, thresholds, calibrate, export.
 
