@@ -346,31 +346,31 @@ pub(crate) fn page(records: &[(Spec, StudyRecord)]) -> String {
     text
 }
 
+/// Every record with its specification, in the order of the files.
+#[cfg(test)]
+pub(crate) fn kept_records() -> Vec<(Spec, StudyRecord)> {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("records");
+    let mut files: Vec<_> = fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    let of_file = |path: &PathBuf| {
+        let text = fs::read_to_string(path).unwrap();
+        assert!(text.len() < 200_000, "{}: a record is small", path.display());
+        let record = StudyRecord::parse(&text).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+        let name = format!("{}-{}.jsonl", record.head.benchmark, record.head.data);
+        assert_eq!(path.file_name().unwrap().to_str().unwrap(), name);
+        (crate::specs::find(&record.head.benchmark).unwrap(), record)
+    };
+    files.iter().map(of_file).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::specs;
     use std::path::Path;
-
-    /// Every record with its specification, in the order of the files.
-    fn records() -> Vec<(Spec, StudyRecord)> {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("records");
-        let mut files: Vec<_> = fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).collect();
-        files.sort();
-        let of_file = |path: &PathBuf| {
-            let text = fs::read_to_string(path).unwrap();
-            assert!(text.len() < 200_000, "{}: a record is small", path.display());
-            let record = StudyRecord::parse(&text).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
-            let name = format!("{}-{}.jsonl", record.head.benchmark, record.head.data);
-            assert_eq!(path.file_name().unwrap().to_str().unwrap(), name);
-            (specs::find(&record.head.benchmark).unwrap(), record)
-        };
-        files.iter().map(of_file).collect()
-    }
 
     #[test]
     fn every_record_is_of_its_specification_as_it_is_now() {
-        let records = records();
+        let records = kept_records();
         assert!(!records.is_empty());
         for (spec, record) in &records {
             let head = &record.head;
@@ -399,13 +399,13 @@ mod tests {
     #[test]
     fn the_page_and_the_summary_are_those_of_the_records() {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-        compare_or_write(&root.join("docs/verdicts.md"), &page(&records()));
+        compare_or_write(&root.join("docs/verdicts.md"), &page(&kept_records()));
         let readme = root.join("README.md");
         let text = fs::read_to_string(&readme).unwrap();
         let (start, end) =
             ("<!-- verdicts: written by the test verdicts of lacuna-repro -->\n", "<!-- end of verdicts -->");
         let (before, rest) = text.split_once(start).expect("the README has a place for the summary");
         let (_, after) = rest.split_once(end).expect("the place has an end");
-        compare_or_write(&readme, &format!("{before}{start}{}{end}{after}", summary(&records())));
+        compare_or_write(&readme, &format!("{before}{start}{}{end}{after}", summary(&kept_records())));
     }
 }

@@ -9,6 +9,7 @@ use crate::{
     Also, Batch, Checkpoint, Data, EpochRecord, EvalLabels, EvalSet, Evaluation, MetricRow, MetricValue,
     ObservedChoice, Outcome, Scored, Start, TrainError, Training, Weights, metric,
 };
+use lacuna_engine::{Observer, Tape};
 use lacuna_losses::{Label, TrainPass};
 use lacuna_metrics::{ApScratch, MapConvention, MetricError};
 use lacuna_nn::clip_grad_norm;
@@ -164,6 +165,17 @@ impl<'a> Run<'a> {
     /// Steps of an epoch of the present phase.
     pub fn steps_per_epoch(&self) -> usize {
         self.current.steps_per_epoch()
+    }
+
+    /// The tape of the present phase, with the last step as it was recorded.
+    pub fn tape(&self) -> &Tape {
+        &self.current.tape
+    }
+
+    /// Hands every node that the present phase records and differentiates from now on to `observer`; `None` ends it. Returns
+    /// the one before.
+    pub fn observe(&mut self, observer: Option<Box<dyn Observer>>) -> Option<Box<dyn Observer>> {
+        self.current.tape.observe(observer)
     }
 
     /// Trains one epoch and measures it.

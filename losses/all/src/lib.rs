@@ -22,10 +22,12 @@
 //!
 //! `lacuna_loss_api` has the trait that every loss implements. The next crate is `lacuna_train`: the training loop.
 
+mod idea;
 mod options;
 mod table;
 
 // CAP and MIME make labels for other losses, L2B weights of rows; they have no row.
+pub use idea::Idea;
 pub use lacuna_cap as cap;
 pub use lacuna_l2b as l2b;
 pub use lacuna_loss_api::*;

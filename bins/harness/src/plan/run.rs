@@ -279,6 +279,25 @@ impl Plan {
         run.finish().map(Some)
     }
 
+    /// A run of a row at its start, to be driven step by step.
+    ///
+    /// # Errors
+    /// [`HarnessError::Setting`] for a row that the plan does not have; [`HarnessError`] of a run that cannot begin.
+    pub fn begin(&self, row: &str, seed: u64) -> Result<Run<'_>, HarnessError> {
+        let Some(row) = self.rows.iter().find(|planned| planned.name == row) else {
+            let rows = self.row_names().collect::<Vec<_>>().join(", ");
+            return Err(HarnessError::Setting(format!("no row is named {row}; there are {rows}")));
+        };
+        let data = self.arrays.data(self.data(), row.labels, &row.training);
+        let run = self.begun(data, row, &self.spec.evaluation, row.choice.clone(), seed, ("", None), &|_| {});
+        Ok(run?)
+    }
+
+    /// Names of the rows in their order.
+    pub fn row_names(&self) -> impl Iterator<Item = &str> {
+        self.rows.iter().map(|row| row.name.as_str())
+    }
+
     /// A run at its start, or where its newest checkpoint left it.
     #[allow(clippy::too_many_arguments, reason = "everything that a run is made of")]
     pub(super) fn begun<'d>(

@@ -1,5 +1,7 @@
 //! `repro losses`: what every loss says about itself, and what it looks like.
 
+#[cfg(test)]
+mod guide;
 mod plot;
 mod probe;
 mod svg;

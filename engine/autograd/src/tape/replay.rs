@@ -85,18 +85,43 @@ impl Tape {
     ///
     /// `leaf(var, element, value)` gives the leaves their numbers, from their recorded f32 values: shift one
     /// element of an f64 for a difference, or make it a dual variable for a derivative.
-    pub fn replay<R: Real>(&self, mut leaf: impl FnMut(Var, usize, f64) -> R) -> Replay<R> {
+    pub fn replay<R: Real>(&self, leaf: impl FnMut(Var, usize, f64) -> R) -> Replay<R> {
+        self.replay_with(leaf, |_, _| {})
+    }
+
+    /// As [`replay`](Self::replay); `adjust` may change the value of any node before others read it, which gives the derivative with
+    /// respect to values that were computed.
+    ///
+    /// ```
+    /// use lacuna_engine::{Dual, Tape};
+    /// let mut tape = Tape::new();
+    /// tape.seal();
+    /// let x = tape.variable([1], &[3.0]);
+    /// let y = tape.mul(x, x);
+    /// let z = tape.mul(y, y);
+    /// let duals = tape.replay_with(|_, _, x| Dual::new(x, 0.0), |var, value: &mut [Dual]| {
+    ///     if var == y {
+    ///         value[0] = Dual::new(value[0].value(), 1.0);
+    ///     }
+    /// });
+    /// assert_eq!(duals.value(&tape, z)[0].derivative(), 2.0 * 9.0);
+    /// ```
+    pub fn replay_with<R: Real>(
+        &self,
+        mut leaf: impl FnMut(Var, usize, f64) -> R,
+        mut adjust: impl FnMut(Var, &mut [R]),
+    ) -> Replay<R> {
         let mut values: Vec<Vec<R>> = Vec::with_capacity(self.len);
         for index in 0..self.len {
-            let node = &self.nodes[index];
-            let value = if node.op.is_leaf() {
-                let var = self.var_at(index);
+            let (node, var) = (&self.nodes[index], self.var_at(index));
+            let mut value: Vec<R> = if node.op.is_leaf() {
                 let recorded = self.values[index].get();
                 recorded.iter().enumerate().map(|(e, x)| leaf(var, e, f64::from(*x))).collect()
             } else {
                 node.op.reference(&Reference { tape: self, values: &values, index })
             };
             assert_eq!(value.len(), node.shape.len(), "the reference of {} has another size", node.op.name());
+            adjust(var, &mut value);
             values.push(value);
         }
         Replay { values }

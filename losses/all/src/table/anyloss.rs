@@ -2,7 +2,13 @@
 
 use super::{Given, LabelNeeds, LossRow, row};
 use crate::anyloss::{AnyLoss, AnyLossConfig, Metric};
+use crate::idea::{About, Idea, others};
 use crate::{LossError, MultiLabelLoss, Reduction};
+
+pub(super) const ABOUT: &[About] = &[others(
+    Idea::Metric,
+    "The metric of a batch, in a smooth form, is what should be good; unknown cells are negative.",
+)];
 
 pub(super) const ROWS: &[LossRow] = &[
     row(Metric::Accuracy.info(), Reduction::Mean, LabelNeeds::Complete, |given| {

@@ -2,7 +2,16 @@
 
 use super::{Given, LabelNeeds, LossRow, row};
 use crate::asl::{Asl, AslConfig, Setting};
+use crate::idea::{About, Idea, about, others};
 use crate::{LossError, MultiLabelLoss, Reduction};
+
+pub(super) const ABOUT: &[About] = &[
+    about(&["bce-asl"], Idea::Baseline, "Unknown cells are negative."),
+    others(
+        Idea::Reweight,
+        "Easy negatives need less weight than easy positives, and very easy ones none; unknown cells are negative.",
+    ),
+];
 
 pub(super) const ROWS: &[LossRow] = &[
     row(Setting::Asl.info(), Reduction::Sum, LabelNeeds::SinglePositive, |given| asl(Setting::Asl, given)),

@@ -6,6 +6,19 @@ use crate::bce::{
     Bce, MultiLabelLogistic, PartialBce, PartialBceConfig, SoftBootstrap, SoftBootstrapConfig,
     WeakNegativeBce, WeakNegativeConfig,
 };
+use crate::idea::{About, Idea, about, others};
+
+pub(super) const ABOUT: &[About] = &[
+    about(&["bce"], Idea::Baseline, "Known cells alone count; there are known negatives."),
+    about(
+        &["weak-negative-bce"],
+        Idea::Reweight,
+        "Unknown cells are negative, with one small weight for all.",
+    ),
+    about(&["partial-bce"], Idea::Reweight, "Known cells count the more, the fewer of a row are known."),
+    about(&["soft-bootstrap"], Idea::Robust, "The prediction is right in part where the label is wrong."),
+    others(Idea::Baseline, "Known cells alone count; there are known negatives."),
+];
 
 pub(super) const ROWS: &[LossRow] = &[
     row(Bce::INFO, Reduction::Mean, LabelNeeds::SinglePositiveOneNegative, |given| {

@@ -3,6 +3,16 @@
 use super::{LabelNeeds, LossRow, class_row};
 use crate::Reduction;
 use crate::class_balanced::{DropLoss, DropLossConfig, Ldam, LdamConfig, LdamSoftmax};
+use crate::idea::{About, Idea, about, others};
+
+pub(super) const ABOUT: &[About] = &[
+    about(
+        &["drop-loss"],
+        Idea::Imbalance,
+        "Negatives of a rare class are left out where frequent classes of the row suppress it.",
+    ),
+    others(Idea::Imbalance, "A rare class needs a larger margin."),
+];
 
 pub(super) const ROWS: &[LossRow] = &[
     class_row(Ldam::INFO, Reduction::Mean, LabelNeeds::SinglePositive, |given| {

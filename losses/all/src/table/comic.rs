@@ -2,7 +2,21 @@
 
 use super::{Given, LabelNeeds, LossRow, Takes, class_row};
 use crate::comic::{HeadTailBalancer, HtbConfig, Mfm, MfmConfig, PaperConfig, PaperMfm, Rlc, RlcConfig};
+use crate::idea::{About, Idea, about, others};
 use crate::{LossError, Reduction};
+
+pub(super) const ABOUT: &[About] = &[
+    about(&["rlc"], Idea::Relabel, "Confident predictions correct labels, in both directions."),
+    about(
+        &["htb"],
+        Idea::Imbalance,
+        "A head for frequent and one for rare classes share the work, and their gradients are balanced.",
+    ),
+    others(
+        Idea::Imbalance,
+        "Positives and negatives of head, middle and tail classes need different focusing.",
+    ),
+];
 
 pub(super) const ROWS: &[LossRow] = &[
     class_row(PaperMfm::INFO, Reduction::Sum, LabelNeeds::SinglePositive, |given| {

@@ -2,7 +2,21 @@
 
 use super::{Given, LabelNeeds, LossRow, class_row, row};
 use crate::csl::{Csl, CslConfig, Mode, Part};
+use crate::idea::{About, Idea, about, others};
 use crate::{LossError, MultiLabelLoss, Reduction};
+
+pub(super) const ABOUT: &[About] = &[
+    about(&["csl-negative"], Idea::Reweight, "Unknown cells are negative, with a focusing of their own."),
+    about(
+        &["csl-ignore", "csl-normalised"],
+        Idea::Baseline,
+        "Known cells alone count; there are known negatives.",
+    ),
+    others(
+        Idea::Reweight,
+        "An unknown cell of a class that is likely, in the row or in the data, is left out; the others are negative.",
+    ),
+];
 
 pub(super) const ROWS: &[LossRow] = &[
     row(Mode::Negative.info(), Reduction::Sum, LabelNeeds::SinglePositive, |given| {

@@ -4,7 +4,20 @@ use super::{Given, LabelNeeds, LossRow, class_row};
 use crate::distribution_balanced::{
     ClassBalance, Focal, Preset, Resample, ResampleConfig, Reweight, Variant,
 };
+use crate::idea::{About, Idea, about, others};
 use crate::{LossError, MultiLabelLoss, Reduction};
+
+pub(super) const ABOUT: &[About] = &[
+    about(
+        &["rw-inv", "rw-sqrt-inv", "cb", "cb-focal"],
+        Idea::Imbalance,
+        "A class counts the more, the rarer it is; unknown cells are negative.",
+    ),
+    others(
+        Idea::Imbalance,
+        "Rows are drawn by class, so labels of a row that came with another class count less; negatives saturate early.",
+    ),
+];
 
 pub(super) const ROWS: &[LossRow] = &[
     class_row(Variant::RBce.info_for(Preset::Coco), Reduction::Mean, LabelNeeds::SinglePositive, |given| {

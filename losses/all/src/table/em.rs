@@ -2,7 +2,20 @@
 
 use super::{Given, LabelNeeds, LossRow, row};
 use crate::em::{Em, EmApl, EmAplConfig, EmConfig, Preset as EmPreset};
+use crate::idea::{About, Idea, about, others};
 use crate::{LossError, MultiLabelLoss, Reduction};
+
+pub(super) const ABOUT: &[About] = &[
+    about(
+        &["em-apl", "em-apl-coco", "em-apl-nus", "em-apl-cub"],
+        Idea::Relabel,
+        "After a warm-up the most negative unknown cells are negative, and a share of the most positive is positive.",
+    ),
+    others(
+        Idea::Robust,
+        "Nothing is known of an unknown cell: its prediction is held at an entropy as high as possible.",
+    ),
+];
 
 pub(super) const ROWS: &[LossRow] = &[
     row(EmPreset::Voc.em(), Reduction::Mean, LabelNeeds::SinglePositive, |given| em(EmPreset::Voc, given)),

@@ -3,6 +3,10 @@
 use super::{LabelNeeds, LossRow, row};
 use crate::Reduction;
 use crate::focal::{Focal, FocalConfig};
+use crate::idea::{About, Idea, others};
+
+pub(super) const ABOUT: &[About] =
+    &[others(Idea::Reweight, "Cells that are predicted well need less weight; unknown cells are negative.")];
 
 pub(super) const ROWS: &[LossRow] = &[
     row(Focal::INFO, Reduction::Sum, LabelNeeds::SinglePositive, |given| {

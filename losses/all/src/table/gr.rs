@@ -5,7 +5,23 @@ use crate::gr::{
     Confidence, Gpr, GprConfig, GprPreset, Gr, GrConfig, Point, Preset, RepositoryLoss, RepositoryLossConfig,
     Schedule, Simple,
 };
+use crate::idea::{About, Idea, about, others};
 use crate::{LossError, MultiLabelLoss, Reduction};
+
+pub(super) const ABOUT: &[About] = &[
+    about(&["gr-repo-epr"], Idea::Baseline, "Positives alone count."),
+    about(&["gr-repo-hill"], Idea::Robust, "A negative with a high prediction is likely to be a false one."),
+    about(&["gr-repo-weight"], Idea::Reweight, "Unknown cells weigh by a curve over their prediction."),
+    about(
+        &["gpr-voc", "gpr-coco", "gpr-nus", "gpr-cub"],
+        Idea::Relabel,
+        "Predictions tell how likely an unknown cell is positive, and confident ones become pseudo-labels.",
+    ),
+    others(
+        Idea::Robust,
+        "The prediction tells how likely an unknown cell is positive, by a logistic curve that moves over the epochs.",
+    ),
+];
 
 pub(super) const ROWS: &[LossRow] = &[
     row(Preset::Voc.info(), Reduction::Mean, LabelNeeds::SinglePositive, |given| gr(Preset::Voc, given)),

@@ -3,6 +3,25 @@
 use super::{LabelNeeds, LossRow, row};
 use crate::Reduction;
 use crate::hill::{FocalMargin, FocalMarginConfig, Hill, HillConfig, Splc, SplcConfig};
+use crate::idea::{About, Idea, about};
+
+pub(super) const ABOUT: &[About] = &[
+    about(
+        &["hill"],
+        Idea::Robust,
+        "A negative with a high prediction is likely to be a false one: its slope falls as p grows.",
+    ),
+    about(
+        &["focal-margin"],
+        Idea::Reweight,
+        "Positives that are predicted well need no more weight; unknown cells are negative.",
+    ),
+    about(
+        &["splc"],
+        Idea::Relabel,
+        "Unknown cells with a prediction above a threshold are positives, from some epoch on.",
+    ),
+];
 
 pub(super) const ROWS: &[LossRow] = &[
     row(Hill::INFO, Reduction::Sum, LabelNeeds::SinglePositive, |given| {

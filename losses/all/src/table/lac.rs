@@ -1,8 +1,14 @@
 //! Pseudo-labels over two views.
 
 use super::{Given, LabelNeeds, LossRow, row};
+use crate::idea::{About, Idea, others};
 use crate::lac::{Plc, PlcConfig};
 use crate::{LossError, MultiLabelLoss, Reduction, Takes};
+
+pub(super) const ABOUT: &[About] = &[others(
+    Idea::Views,
+    "What a model says of a weak view is right for a strong view of the same row, where it is confident.",
+)];
 
 pub(super) const ROWS: &[LossRow] =
     &[row(Plc::INFO, Reduction::Mean, LabelNeeds::SinglePositive, plc).taking(Takes::Views)];

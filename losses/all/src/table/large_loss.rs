@@ -1,8 +1,21 @@
 //! Large-loss methods.
 
 use super::{Given, LabelNeeds, LossRow, row};
+use crate::idea::{About, Idea, about, others};
 use crate::large_loss::{LargeLoss, LargeLossConfig, Scheme};
 use crate::{LossError, MultiLabelLoss, Reduction};
+
+pub(super) const ABOUT: &[About] = &[
+    about(
+        &["ll-r"],
+        Idea::Reweight,
+        "What is learnt late is wrong: unknown cells with the largest losses are left out, more of them in each epoch.",
+    ),
+    others(
+        Idea::Relabel,
+        "What is learnt late is wrong: unknown cells with the largest losses become positive, more of them in each epoch.",
+    ),
+];
 
 pub(super) const ROWS: &[LossRow] = &[
     row(Scheme::Reject.info(), Reduction::Mean, LabelNeeds::SinglePositive, |given| {

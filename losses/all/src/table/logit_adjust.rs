@@ -1,8 +1,14 @@
 //! Logit adjustment.
 
 use super::{Given, LabelNeeds, LossRow, class_row};
+use crate::idea::{About, Idea, others};
 use crate::logit_adjust::{Form, LogitAdjust, LogitAdjustConfig, LogitAdjustSoftmax};
 use crate::{LossError, MultiLabelLoss, Reduction};
+
+pub(super) const ABOUT: &[About] = &[others(
+    Idea::Imbalance,
+    "Training follows the frequencies of the data and the test does not: logits are moved by the log prior.",
+)];
 
 pub(super) const ROWS: &[LossRow] = &[
     class_row(Form::LogPrior.info(), Reduction::Mean, LabelNeeds::SinglePositive, |given| {

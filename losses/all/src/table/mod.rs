@@ -24,6 +24,7 @@ mod smile;
 mod spml;
 mod two_way;
 
+use crate::idea::{About, Idea};
 use crate::{
     ClassStatistics, Label, LossError, LossInfo, MultiLabelLoss, Options, Reduction, Takes, suggest,
 };
@@ -107,6 +108,9 @@ macro_rules! families {
         }
 
         const FAMILIES: &[&[LossRow]] = &[$($family::ROWS),*];
+
+        /// Idea and assumption of the rows of each family.
+        const ABOUT: &[&[About]] = &[$($family::ABOUT),*];
     };
 }
 
@@ -183,6 +187,17 @@ pub fn find(name: &str) -> Result<&'static LossRow, LossError> {
 }
 
 impl LossRow {
+    /// What the method does about missing labels, and what has to hold for it to be right.
+    pub fn idea(&self) -> (Idea, &'static str) {
+        let name = self.info.name;
+        let family = FAMILIES.iter().position(|rows| rows.iter().any(|row| row.info.name == name));
+        let about = ABOUT[family.expect("a row is of a family")];
+        let named = about.iter().find(|about| about.rows.contains(&name));
+        let about = named.or_else(|| about.iter().find(|about| about.rows.is_empty()));
+        let about = about.expect("a test sees that every row has an idea");
+        (about.idea, about.assumes)
+    }
+
     /// This row, built from the co-occurrence of classes.
     const fn with_co_occurrence(self) -> Self {
         Self { statistics: Statistics::CoOccurrence, ..self }
@@ -294,5 +309,19 @@ impl Given<'_> {
 
     fn reduction(&self) -> Reduction {
         self.options.reduction.unwrap_or(self.row.reduction)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_said_of_a_row_is_said_of_one_that_is_there() {
+        for (rows, about) in FAMILIES.iter().zip(ABOUT) {
+            for name in about.iter().flat_map(|about| about.rows) {
+                assert!(rows.iter().any(|row| row.info.name == *name), "{name} is no row of its file");
+            }
+        }
     }
 }

@@ -1,11 +1,29 @@
 //! Presence-only losses.
 
 use super::{Given, LabelNeeds, LossRow, class_row, row};
+use crate::idea::{About, Idea, about, others};
 use crate::presence::{
     AnFull, AnSlds, AnSsdl, ClassWeighting, FullWeighted, FullWeightedConfig, OtherClass, PresenceConfig,
     class_weights,
 };
 use crate::{LossError, Reduction, Takes};
+
+pub(super) const ABOUT: &[About] = &[
+    about(
+        &["presence-an-slds"],
+        Idea::PresenceOnly,
+        "One other class of the row, drawn at random, is absent.",
+    ),
+    about(
+        &["presence-an-ssdl"],
+        Idea::PresenceOnly,
+        "The class is absent at a background row drawn at random.",
+    ),
+    others(
+        Idea::PresenceOnly,
+        "Classes are absent where they are not observed and at rows of background; presences weigh more.",
+    ),
+];
 
 pub(super) const ROWS: &[LossRow] = &[
     row(AnFull::INFO, Reduction::Mean, LabelNeeds::SinglePositive, |given| {

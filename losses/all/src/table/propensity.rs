@@ -1,8 +1,14 @@
 //! Propensities.
 
 use super::{Given, LabelNeeds, LossRow, class_row};
+use crate::idea::{About, Idea, others};
 use crate::propensity::{Bound, Propensities, Propensity, Surrogate, info_of};
 use crate::{LossError, MultiLabelLoss, Reduction};
+
+pub(super) const ABOUT: &[About] = &[others(
+    Idea::PositiveUnlabelled,
+    "The probability that a positive is observed is known for each class; the loss is unbiased over it.",
+)];
 
 pub(super) const ROWS: &[LossRow] = &[
     class_row(

@@ -1,11 +1,34 @@
 //! Positive-unlabelled risks.
 
 use super::{Given, LabelNeeds, LossRow, class_row, row};
+use crate::idea::{About, Idea, about, others};
 use crate::pu::{
     Alignment, Estimation, LabelDistribution, LabelDistributionConfig, LabelFrequency, LabelFrequencyConfig,
     Pu, PuConfig, Risk, Vpu,
 };
 use crate::{LossError, MultiLabelLoss, Reduction};
+
+pub(super) const ABOUT: &[About] = &[
+    about(
+        &["vpu"],
+        Idea::PositiveUnlabelled,
+        "Some rows of a class are surely positive; no prior is needed.",
+    ),
+    about(
+        &["label-frequency"],
+        Idea::PositiveUnlabelled,
+        "A positive is observed with one probability, whatever its row and class.",
+    ),
+    about(
+        &["crisp", "dist-pu"],
+        Idea::PositiveUnlabelled,
+        "The share of positives of each class can be estimated from predictions, and is that of the unknown cells.",
+    ),
+    others(
+        Idea::PositiveUnlabelled,
+        "The share of positives of each class is known, and which of them are labelled is drawn at random.",
+    ),
+];
 
 pub(super) const ROWS: &[LossRow] = &[
     row(Vpu::INFO, Reduction::Mean, LabelNeeds::SinglePositive, |given| {

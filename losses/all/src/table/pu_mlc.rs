@@ -1,8 +1,21 @@
 //! PU-MLC and its mixup term.
 
 use super::{Given, LabelNeeds, LossRow, Takes, row};
+use crate::idea::{About, Idea, about, others};
 use crate::pu_mlc::{Preset, PuMlc, PuMlcConfig, PuMlcMixup};
 use crate::{LossError, MultiLabelLoss, Reduction};
+
+pub(super) const ABOUT: &[About] = &[
+    about(
+        &["pu-mlc-mixup"],
+        Idea::Views,
+        "Unknown cells are a mixture of positives and negatives, and predictions for mixed rows are mixtures of predictions.",
+    ),
+    others(
+        Idea::PositiveUnlabelled,
+        "Positives are labelled independently of the features, and unknown cells follow the mixture of all rows.",
+    ),
+];
 
 pub(super) const ROWS: &[LossRow] = &[
     row(Preset::Coco.info(), Reduction::Sum, LabelNeeds::SinglePositive, |given| pu_mlc(Preset::Coco, given)),

@@ -1,8 +1,12 @@
 //! The classifier of SMILE.
 
 use super::{Given, LabelNeeds, LossRow, row};
+use crate::idea::{About, Idea, others};
 use crate::smile::{Smile, SmileConfig};
 use crate::{LossError, MultiLabelLoss, Reduction};
+
+pub(super) const ABOUT: &[About] =
+    &[others(Idea::Relabel, "Rows that are near have similar label distributions.")];
 
 pub(super) const ROWS: &[LossRow] = &[row(Smile::INFO, Reduction::Mean, LabelNeeds::SinglePositive, smile)];
 

@@ -1,8 +1,41 @@
 //! Single positives: Cole et al.
 
 use super::{Given, LabelNeeds, LossRow, Takes, row};
+use crate::idea::{About, Idea, about};
 use crate::spml::{Epr, ExpectedPositivesConfig, GuardedBce, GuardedConfig, Kind, PairwiseRank, Role};
 use crate::{LossError, MultiLabelLoss, Reduction};
+
+pub(super) const ABOUT: &[About] = &[
+    about(&["bce-full", "bce-ls-full"], Idea::Baseline, "Labels are complete: a reference to compare with."),
+    about(
+        &["an"],
+        Idea::Baseline,
+        "Every unknown cell is negative; false negatives are few against the true ones.",
+    ),
+    about(
+        &["an-ls"],
+        Idea::Robust,
+        "Every unknown cell is negative, and a share of all labels is wrong: targets keep away from 0 and 1.",
+    ),
+    about(
+        &["wan"],
+        Idea::Reweight,
+        "Every unknown cell is negative, and all of them together weigh as much as one positive.",
+    ),
+    about(&["iu"], Idea::Baseline, "Observed negatives are enough to learn from; unknown cells say nothing."),
+    about(
+        &["iun"],
+        Idea::Baseline,
+        "All true negatives are observed, so an unknown cell is a positive that is left out.",
+    ),
+    about(&["epr"], Idea::PositiveUnlabelled, "The expected number of positives of a row is known."),
+    about(
+        &["role"],
+        Idea::Relabel,
+        "The expected number of positives of a row is known, and estimates of labels can be trained beside the head.",
+    ),
+    about(&["pr"], Idea::Baseline, "A positive ranks above every cell that is not positive."),
+];
 
 pub(super) const ROWS: &[LossRow] = &[
     row(Kind::BceFull.info(), Reduction::Mean, LabelNeeds::FullTruth, |given| guarded(Kind::BceFull, given)),

@@ -4,8 +4,8 @@ mod readme;
 mod registered;
 
 use lacuna_losses::{
-    ClassStatistics, Context, LOSSES, Label, LabelNeeds, LossError, LossGrad, LossInput, LossRow, Options,
-    Reduction, Statistics, Suggestion, Takes, conformance, find,
+    ClassStatistics, Context, Idea, LOSSES, Label, LabelNeeds, LossError, LossGrad, LossInput, LossRow,
+    Options, Reduction, Statistics, Suggestion, Takes, conformance, find,
 };
 use std::collections::HashSet;
 
@@ -43,6 +43,18 @@ fn every_row_conforms_under_every_reduction() {
             conformance::agrees_with_its_formula_far_out(&build(true));
             conformance::check(&build(false));
         }
+    }
+}
+
+/// Every row has an idea and an assumption, every idea some rows, and a name that is given to an idea is that of a row.
+#[test]
+fn every_row_says_what_it_assumes() {
+    for row in LOSSES {
+        let (_, assumes) = row.idea();
+        assert!(assumes.len() > 15 && assumes.ends_with('.'), "{}: {assumes}", row.info.name);
+    }
+    for idea in Idea::ALL {
+        assert!(LOSSES.iter().any(|row| row.idea().0 == idea), "no loss is of the {idea}");
     }
 }
 
