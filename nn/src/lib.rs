@@ -34,6 +34,8 @@
 //! }
 //! panic!("not learned");
 //! ```
+//!
+//! The next crates are `lacuna_losses`, every loss by name, and `lacuna_loss_api`, what a loss is.
 
 pub mod clip;
 mod conv;

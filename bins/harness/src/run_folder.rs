@@ -27,13 +27,13 @@ impl RunFolder {
             return Err(none("there is no such folder"));
         }
         if !path.is_dir() {
-            return Err(none("it is no folder: name the one that has this file"));
+            return Err(none("it is not a folder: name the folder of this file"));
         }
         let there = |name: &str| std::fs::symlink_metadata(path.join(name)).is_ok();
         if !there(SPEC) || !there(RESULTS) {
             return Err(none(match (there("plan.json"), there(SPEC)) {
                 (true, _) => "it is the folder of a sweep, which `repro sweep collect` shows",
-                (false, true) => "no run has finished: `repro run --out` with this folder goes on",
+                (false, true) => "no run has finished: `repro run --out` with this folder continues",
                 (false, false) => {
                     "there is no spec.toml with results.jsonl: expected a folder of `repro run`"
                 }
@@ -50,7 +50,7 @@ impl RunFolder {
         let bytes = read(&results)?;
         let (whole, runs) = parse_records(&results, &bytes, &spec.run_ids()?)?;
         if runs.is_empty() {
-            return Err(none("no run has finished: `repro run --out` with this folder goes on"));
+            return Err(none("no run has finished: `repro run --out` with this folder continues"));
         }
         let cut = (whole < bytes.len()).then(|| format!("{}: {CUT_SHORT}", results.display()));
         let file = path.join(DATA);

@@ -1,5 +1,5 @@
 //! Multi-label learning with missing labels: read features and labels, train a head, predict, find labels that are probably
-//! missing, save the head for PyTorch. No true labels are needed. Start here:
+//! missing, and save the head for PyTorch. No true labels are needed. Start with these lines:
 //!
 //! ```
 //! use lacuna::{Head, Label};
@@ -67,6 +67,8 @@
 //! # The program
 //!
 //! The feature `cli`, on by default, has the program `lacuna` and its commands.
+//!
+//! `lacuna_train` has the procedures and the training loop below this crate; `docs/README.md` lists the guides.
 
 pub mod certified;
 #[cfg(feature = "cli")]

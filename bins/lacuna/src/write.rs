@@ -16,7 +16,7 @@ pub struct PredictionSheet<'a> {
     pub rows: &'a [String],
     /// Only so many classes of each row, those with the largest probabilities.
     pub top: Option<usize>,
-    /// Logits in the place of probabilities.
+    /// Logits instead of probabilities.
     pub logits: bool,
 }
 

@@ -26,7 +26,7 @@ pub(crate) fn train(plan: &Plan, task: ClassTask, args: &RunArgs) -> anyhow::Res
             "a task that trains some of the classes has no metrics",
         ),
         ("--force", args.force, force),
-        ("--resume", args.resume, "a task goes on with what is there in any case: leave the option out"),
+        ("--resume", args.resume, "a task always continues with the existing results: leave the option out"),
     ] {
         anyhow::ensure!(!given, "{option}: {why}");
     }

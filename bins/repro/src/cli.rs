@@ -46,7 +46,7 @@ const EXAMPLES: &str = "Examples:
 pub(crate) enum Command {
     /// Lists benchmarks, losses and embedded data sets
     List,
-    /// Shows what a benchmark is about: its analysis, data, rows, published numbers and claims
+    /// Shows a benchmark: its analysis, data, rows, published numbers and claims
     Show {
         /// Name of the benchmark
         name: String,
@@ -75,8 +75,8 @@ pub(crate) enum Command {
     },
     /// Runs a benchmark and prints its table
     ///
-    /// With --classes I/N, trains a slice of the classes in place of naming columns: that of task I, from 0, of N. It is for linear
-    /// heads and losses whose gradient at a class looks at no other; `repro collect` joins what all tasks have trained. Where an epoch
+    /// With --classes I/N, trains a slice of the classes: that of task I, counted from 0, of N tasks. It is for linear
+    /// heads and losses whose gradient at a class depends on no other; `repro collect` joins what all tasks have trained. Where an epoch
     /// is chosen on validation rows, OUT/classes has the weights of every epoch until you remove it; evaluation.select = "last" keeps
     /// those of the last one.
     Run {
@@ -141,7 +141,7 @@ pub(crate) struct SpecArgs {
     /// given several times
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,
-    /// Number of seeds: the key training.seeds [default: that of the benchmark, as for the next three]
+    /// Number of seeds: the key training.seeds [default: that of the benchmark; also for the next three options]
     #[arg(long, value_name = "N")]
     seeds: Option<u64>,
     /// Learning rate: the key training.lr
@@ -167,11 +167,13 @@ pub(crate) struct WorkArgs {
     /// Saves the head of every run as OUT/models/ID/head.safetensors, which torch.nn loads, and head.json
     #[arg(long)]
     pub(crate) save_models: bool,
-    /// Keeps the scores of the test rows of every run, by which reports compare runs; they are kept up to 64 MiB without being asked
+    /// Keeps the scores of the test rows of every run, by which reports compare runs; up to 64 MiB are kept without this
+    /// option
     #[arg(long)]
     pub(crate) save_scores: bool,
     /// Writes losses, learning rates and metrics as event files for TensorBoard, in a folder of DIR for each run; a resumed run
-    /// adds what is missing. Test metrics are at the step of the epoch whose weights were chosen. Once the runs have begun, events that cannot be written give a note and no other exit code
+    /// adds what is missing. Test metrics are at the step of the epoch whose weights were chosen. Once the runs have
+    /// begun, events that cannot be written give a note and do not change the exit code
     #[arg(long, value_name = "DIR")]
     pub(crate) tensorboard: Option<PathBuf>,
     /// No progress and no settings on standard error, only errors and what changes the meaning of the data
@@ -205,12 +207,13 @@ pub(crate) struct RunArgs {
     /// Prints one JSON line for each loss on standard output instead of the table
     #[arg(long)]
     pub(crate) json: bool,
-    /// Only checks that everything runs: one seed, at most two epochs a phase, nothing is kept, and no number means anything
+    /// Only checks that everything runs: one seed and at most two epochs a phase. Results are not kept, and the numbers mean
+    /// nothing
     #[arg(long, conflicts_with_all = ["out", "force", "resume"])]
     pub(crate) quick: bool,
 }
 
-/// Runs every row of a benchmark with every setting of its grid, on several masks, and gives its claims their verdicts
+/// Runs every row of a benchmark with every setting of its grid, on several masks, and decides each of its claims
 ///
 /// Each row has the same number of settings to choose from, on true labels of the validation rows and, as a second column, on
 /// observed ones. Differences have the interval of a paired bootstrap over test rows, masks and first weights, with Holm's correction over the
@@ -300,7 +303,7 @@ const REPORTS: &str = "Examples:
   repro report runs/a runs/b runs/c-study --out report/
   repro report runs/a --baseline bce-full --out report/";
 
-/// Runs every point of a sweep, or looks at one.
+/// Runs every point of a sweep, or shows its state.
 ///
 /// A sweep is a specification with a table of keys and their values:
 ///
@@ -314,9 +317,9 @@ const REPORTS: &str = "Examples:
 ///     training.lr = { from = 1e-5, to = 1e-1, scale = "log" }
 ///
 /// Any number of processes may work in the same folder, on several machines
-/// that share it too. Each claims runs, goes on with those whose process has
-/// ended or has been silent for too long, and waits until every run has a
-/// record. Runs that have one are skipped.
+/// that share it too. Each claims runs, takes over those whose process has
+/// ended or has written no heartbeat for too long, and waits until every run
+/// has a record. Runs that have one are skipped.
 #[derive(Args)]
 #[command(args_conflicts_with_subcommands = true, after_help = SWEEPS, verbatim_doc_comment)]
 pub(crate) struct SweepArgs {
@@ -327,7 +330,7 @@ pub(crate) struct SweepArgs {
     pub(crate) file: Option<PathBuf>,
     #[command(flatten)]
     changes: SpecArgs,
-    /// Number of this task, from 0: it runs every run whose number leaves I when divided by the number of tasks
+    /// Number of this task, from 0: it does the runs I, I + N, I + 2 N, ... of N tasks
     #[arg(long, value_name = "I", requires = "tasks")]
     task: Option<usize>,
     /// Number of tasks among which the runs are divided
@@ -339,8 +342,8 @@ pub(crate) struct SweepArgs {
     /// Runs everything again. A record stays until its run has ended, and a result that differs is reported
     #[arg(long)]
     pub(crate) fresh: bool,
-    /// Silence of a process, in seconds, after which its runs are taken over; of processes on this machine that have ended,
-    /// they are taken over at once
+    /// Seconds without a heartbeat after which the runs of a process are taken over; runs of processes of this machine
+    /// that have ended are taken over at once
     #[arg(long, value_name = "SECONDS", default_value_t = 60.0, value_parser = silence)]
     pub(crate) stalled: f64,
     #[command(flatten)]
@@ -361,11 +364,11 @@ Files for Slurm arrays and Kubernetes indexed jobs are in bins/repro/examples.";
 
 #[derive(Subcommand)]
 pub(crate) enum SweepCommand {
-    /// Shows how many runs have ended, and which processes are at the others
+    /// Shows how many runs have ended, and which processes run the others
     Status {
         /// Folder of the sweep
         folder: PathBuf,
-        /// Silence, in seconds, after which a process counts as stalled
+        /// Seconds without a heartbeat after which a process counts as stalled
         #[arg(long, value_name = "SECONDS", default_value_t = 60.0, value_parser = silence)]
         stalled: f64,
         /// Prints one JSON object

@@ -96,7 +96,7 @@ fn replaceable(file: &Path, study: &Study) -> anyhow::Result<()> {
             shown(&head.data),
             shown(data)
         ),
-        _ => bail!("{}: it is no record of a study and is not replaced: name another file", within()),
+        _ => bail!("{}: it is not a record of a study, so it is not replaced: name another file", within()),
     }
 }
 
@@ -105,7 +105,7 @@ pub(crate) fn refuse_unfinished(folder: &Path) -> anyhow::Result<()> {
     let of_mask = |entry: std::fs::DirEntry| entry.file_name().to_string_lossy().starts_with("mask-");
     if std::fs::read_dir(folder).is_ok_and(|mut entries| entries.any(|entry| entry.is_ok_and(of_mask))) {
         bail!(
-            "{}: a study that has not ended: the same `repro study` command with this folder goes on",
+            "{}: a study that has not ended: the same `repro study` command with this folder continues it",
             folder.display()
         );
     }

@@ -127,7 +127,7 @@ fn run(file: &Path, args: &SweepArgs) -> anyhow::Result<i32> {
     };
     if outcome.interrupted {
         screen::err(&format!(
-            "interrupted: {} of {} runs were there, {} were run here{took}; the same command goes on",
+            "interrupted: {} of {} runs were there, {} were run here{took}; the same command continues",
             outcome.kept, outcome.runs, outcome.ran
         ));
         return Ok(signals.code());

@@ -4,7 +4,7 @@ use crate::examples::EXAMPLES;
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 
-/// Looks inside the tape: one training step as a table, a graph, a profile, a comparison of gradients, a page to play with.
+/// Shows one training step of the tape: as a table, a graph, a profile, a comparison of gradients, or an interactive page.
 #[derive(Debug, Parser)]
 #[command(name = "trace", version, max_term_width = 100, after_help = examples())]
 pub(crate) struct Cli {
@@ -30,9 +30,9 @@ pub(crate) enum Command {
     Dot(DotArgs),
     /// One real training step as a trace for Perfetto and chrome://tracing
     Profile(ProfileArgs),
-    /// The gradient of each cell three times: by differences, by dual numbers, by the tape
+    /// The gradient of each cell by differences, by dual numbers and by the tape
     Grad(GradArgs),
-    /// One page without network that recomputes, steps forwards and backwards, breaks and asks
+    /// An interactive page that needs no network: change values, step forwards and backwards, break the backward pass, answer questions
     Html(HtmlArgs),
 }
 
@@ -53,7 +53,7 @@ pub(crate) struct WhatArgs {
 pub(crate) struct StepArgs {
     #[command(flatten)]
     pub(crate) what: WhatArgs,
-    /// As JSON
+    /// Prints JSON
     #[arg(long)]
     pub(crate) json: bool,
 }
@@ -65,7 +65,7 @@ pub(crate) struct ProfileArgs {
     /// File to write [default: standard output]
     #[arg(long, value_name = "FILE")]
     pub(crate) out: Option<PathBuf>,
-    /// Replace the file
+    /// Replaces an existing file
     #[arg(long)]
     pub(crate) force: bool,
 }
@@ -80,7 +80,7 @@ pub(crate) struct DotArgs {
     /// File to write; one that ends in .svg is drawn [default: standard output, as DOT]
     #[arg(long, value_name = "FILE")]
     pub(crate) out: Option<PathBuf>,
-    /// Replace the file
+    /// Replaces an existing file
     #[arg(long)]
     pub(crate) force: bool,
 }
@@ -94,7 +94,7 @@ pub(crate) struct GradArgs {
     /// A value of a leaf: `w=0.5`, `w[0,1]=2`
     #[arg(long = "set", value_name = "CELL=VALUE")]
     pub(crate) set: Vec<String>,
-    /// As JSON
+    /// Prints JSON
     #[arg(long)]
     pub(crate) json: bool,
 }
@@ -104,7 +104,7 @@ pub(crate) struct HtmlArgs {
     /// File to write
     #[arg(long, value_name = "FILE")]
     pub(crate) out: PathBuf,
-    /// Replace the file
+    /// Replaces an existing file
     #[arg(long)]
     pub(crate) force: bool,
 }

@@ -1,4 +1,4 @@
-//! Looks inside the tape.
+//! The program `trace`: one training step of the tape, shown in five ways.
 
 mod cell;
 mod cli;

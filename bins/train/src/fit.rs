@@ -374,7 +374,7 @@ impl Fit {
         if whole {
             let factor = self.factor.unwrap_or(1.0 / LOGIT_DEVIATION.powi(2));
             let decay = self.decay.unwrap_or_else(|| factor * mean_square(transformed));
-            notes.push(format!("penalty {decay:.4}/2 |W|^2 beside the sum of the loss over all cells"));
+            notes.push(format!("penalty {decay:.4}/2 |W|^2 is added to the sum of the loss over all cells"));
             let of_mean = decay / observed.cells().len() as f64;
             training.optimizer = training.optimizer.set("weight_decay", of_mean);
         }

@@ -1,10 +1,10 @@
-//! Training: procedures, the one loop, checkpoints and fitted models.
+//! Trains heads: the procedures of the papers, the one training loop, checkpoints and fitted models.
 //!
 //! Start with [`Fit`], which trains on arrays with defaults and gives a [`Model`]; [`audit()`] finds cells that are probably
 //! positive. Below them, for those who reproduce a method or write one:
 //!
-//! A method of a paper is more than its loss: which rows a step sees, which layers, what is mixed, what is written between
-//! epochs. [`Procedure`] is that, [`PROCEDURES`] the table of them, and [`Run`] the only loop.
+//! A method of a paper is more than its loss. It also decides which rows a step sees, which layers the head has, which rows are mixed, and
+//! which labels are written between epochs: that is a [`Procedure`]. [`PROCEDURES`] is the table of them, and [`Run`] the only loop.
 //!
 //! ```
 //! use lacuna_labels::{Features, Label, LabelMatrix, ObservedLabels};
@@ -35,6 +35,8 @@
 //! assert_eq!(outcome.weights[0].name, "weight");
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
+//!
+//! The next crate is `lacuna`: files of features and labels, and the programs.
 
 mod audit;
 mod batch;

@@ -245,7 +245,7 @@ fn nothing_joined(
         advice,
     };
     if let Some(name) = join.ambiguous.iter().next() {
-        let advice = "each name that both have stands for several rows: give every row a name of its own";
+        let advice = "every name that both have belongs to several rows: give every row its own name";
         return error(name, name, advice.to_string());
     }
     for (by, option) in [(NameMatch::FileName, "file-name"), (NameMatch::Stem, "stem")] {
@@ -388,7 +388,7 @@ mod tests {
             "{text}"
         );
         let text = error(&["a", "a"], &["a"]);
-        assert!(text.contains("stands for several rows"), "{text}");
+        assert!(text.contains("belongs to several rows"), "{text}");
     }
 
     #[test]

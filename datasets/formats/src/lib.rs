@@ -1,4 +1,4 @@
-//! Readers and writers of the files people have: features, labels and names as they lie on disk.
+//! Readers and writers of files of features, labels and names, in the formats of the field.
 //!
 //! Start with [`open_data`], which reads any file or folder that [`FORMATS`] lists into a [`Table`]; the readers and writers of
 //! single formats are for those who know what they have.

@@ -1,4 +1,4 @@
-//! The vocabulary every other crate speaks: positive, negative and **unknown** are three
+//! The types of labels and features that all other crates use: positive, negative and **unknown** are three
 //! different things, and a matrix of true labels is not a matrix of observed ones.
 //!
 //! Research code of this field stores labels in one integer whose 0 sometimes means "negative" and

@@ -44,7 +44,7 @@ impl PythonRandom {
     /// # Panics
     /// If `n` is 0.
     pub fn choice(&mut self, n: u32) -> usize {
-        assert!(n > 0, "there is no number below 0");
+        assert!(n > 0, "there is not a number below 0");
         let bits = u32::BITS - n.leading_zeros();
         loop {
             let drawn = self.bits(bits);

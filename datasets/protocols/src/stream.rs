@@ -112,7 +112,7 @@ impl Stream {
     #[inline]
     #[track_caller]
     pub fn below(&mut self, n: usize) -> usize {
-        assert!(n > 0, "there is no number below 0");
+        assert!(n > 0, "there is not a number below 0");
         let n = n as u64;
         loop {
             let product = u128::from(self.next_u64()) * u128::from(n);

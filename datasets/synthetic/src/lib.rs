@@ -1,9 +1,9 @@
 //! Embedded synthetic feature sets with realistic labels, for examples, tests and first runs.
 //!
 //! A set is made from a seed in a fraction of a second, the same on every machine, so a run needs no
-//! download. The labels have the counts and the company of a real benchmark; the features mix the
-//! evidence of every object in the row, so a positive whose label is hidden still shows, which is
-//! what makes missing labels hurt.
+//! download. The labels have the class counts and the co-occurrence of a real benchmark. The features mix the
+//! evidence of every object in the row, so a positive whose label is hidden still shows in them, and training it as a
+//! negative costs accuracy.
 //!
 //! **A synthetic set is not evidence about real data.** It orders some methods differently from real
 //! features; each set says so in its own documentation.

@@ -41,7 +41,9 @@
 //! - `tape/mod.rs`: positions, nodes, recording. `tape/backward.rs`: the walk.
 //! - `ops/mod.rs`: the table of operations; each file of `ops/` has forward, backward and the formula side by side.
 //! - `examples/scalar_tape.rs`: the same ideas on single numbers in about a hundred lines.
-//! - `gradcheck/mod.rs`: how the derivatives are known to be right.
+//! - `gradcheck/mod.rs`: how the derivatives are checked.
+//!
+//! The next crate is `lacuna_nn`: layers and optimisers on this tape.
 
 mod gradcheck;
 mod ops;

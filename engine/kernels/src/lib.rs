@@ -1,8 +1,17 @@
-//! SIMD slice kernels: what the tape's ops and the losses are made of. Start with [`map`] for the shape of a kernel and
-//! [`gemm`] for products.
+//! SIMD kernels over slices, of which the operations of the tape and the losses are made. Start with [`map`] for elementwise
+//! kernels and [`gemm`] for products.
 //!
-//! Everything here works on plain `f32` slices, has no idea of gradients, and is the only crate of
+//! Everything here works on plain `f32` slices and does not know the tape. This is the only crate of
 //! the workspace in which `unsafe` is allowed, beside one module of `lacuna-formats`.
+//!
+//! ```
+//! use lacuna_kernels::{Exec, Write, map};
+//!
+//! let x = [1.0, -2.0, 3.0];
+//! let mut out = [0.0; 3];
+//! map::unary(Exec::Serial, Write::Set, &x, &mut out, |x| x * x); // x is eight lanes; the tail is padded
+//! assert_eq!(out, [1.0, 4.0, 9.0]);
+//! ```
 //!
 //! | module | what |
 //! |---|---|

@@ -19,6 +19,8 @@
 //! assert_eq!(typo.to_string(), "hill has no parameter `gama`; did you mean `gamma`?");
 //! # Ok::<(), lacuna_losses::LossError>(())
 //! ```
+//!
+//! `lacuna_loss_api` has the trait that every loss implements. The next crate is `lacuna_train`: the training loop.
 
 mod idea;
 mod options;

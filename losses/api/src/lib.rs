@@ -1,6 +1,5 @@
-//! What every loss of the project looks like from outside: [`MultiLabelLoss`], its inputs, and the
-//! machinery that is written once for all of them. Start with [`MultiLabelLoss`], and with [`pointwise`] for a loss of your
-//! own.
+//! The interface of every loss: the trait [`MultiLabelLoss`], its inputs, and the code that all losses share. Start with
+//! [`MultiLabelLoss`], and with [`pointwise`] for a loss of your own.
 //!
 //! A loss takes logits `z` `[B, C]` and observed labels and returns a number and its derivative with
 //! respect to `z` in one call. It knows no tape and does no IO. Most losses are *pointwise*: a
@@ -9,7 +8,7 @@
 //!
 //! Every loss also carries its formula a second time, scalar and in dual numbers
 //! ([`MultiLabelLoss::reference`]): [`differentiate`] turns that into an oracle for the fast code, and
-//! [`conformance`] holds any loss against it and against the rules that all losses keep.
+//! [`conformance`] compares any loss with it and checks the rules that all losses keep.
 //!
 //! ```
 //! use lacuna_labels::Label;
@@ -38,6 +37,8 @@
 //! assert!((dz[0] + 0.25).abs() < 1e-6); // (p - 1) / 2
 //! # Ok::<(), lacuna_loss_api::LossError>(())
 //! ```
+//!
+//! `lacuna_losses` has every loss by name. The next crate is `lacuna_train`: the training loop.
 
 pub mod columns;
 pub mod conformance;

@@ -323,13 +323,13 @@ impl MultiLabelLoss for LargeLoss {
         let mut next = 0.0;
         for &cell in cells {
             if !(cell >= next && cell < end && cell.fract() == 0.0) {
-                return Err(bad("one is no cell or out of its order"));
+                return Err(bad("an entry is not a cell or is out of order"));
             }
             next = cell + 1.0;
         }
         let mut corrected = Vec::new();
         let words = cells.last().map_or(0, |&last| capacity(last as usize / 64));
-        corrected.try_reserve_exact(words).map_err(|_| bad("there is no memory for so many"))?;
+        corrected.try_reserve_exact(words).map_err(|_| bad("there is not enough memory for so many"))?;
         corrected.resize(words, 0);
         (self.classes, self.corrected) = (classes, corrected);
         cells.iter().for_each(|&cell| self.set(cell as usize));

@@ -114,7 +114,7 @@ impl Plan {
         resolve_heads(&mut spec, data)?;
         if let (Some(image), false) = (data.image, matches!(spec.training.head, lacuna_train::Head::Cnn(_))) {
             notes.push(format!(
-                "pictures of {image:?} are taken as rows of {columns} numbers: the head is no CNN"
+                "pictures of {image:?} are taken as rows of {columns} numbers: the head is not a CNN"
             ));
         }
         if data.tested_classes().contains(&false)

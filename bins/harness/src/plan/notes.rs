@@ -54,7 +54,7 @@ pub(super) fn of_rows(rows: &[PlannedRow], spec: &Spec) -> Vec<String> {
         notes.push(note.to_string());
     }
     if spec.data.strong.is_some() && !procedures().any(|of| of.uses_strong) {
-        let note = "the file of the strong view has no effect: no row of the table looks at it (procedure semi, or the setting strong \
+        let note = "the file of the strong view has no effect: no row of the table reads it (procedure semi, or the setting strong \
                     of another one)";
         notes.push(note.to_string());
     }

@@ -58,7 +58,10 @@ impl GridPoint {
                 Some(name) => {
                     let number = value.as_float().or_else(|| value.as_integer().map(|n| n as f64));
                     let number = number.ok_or_else(|| {
-                        HarnessError::Setting(format!("grid of {}: {key} = {value} is no number", loss.row()))
+                        HarnessError::Setting(format!(
+                            "grid of {}: {key} = {value} is not a number",
+                            loss.row()
+                        ))
                     })?;
                     row.params.insert(name.to_string(), number);
                 }

@@ -146,7 +146,7 @@ impl Collected {
                 plan.select
             )
         } else {
-            "No point is the best: there is no metric on validation rows, and test numbers choose nothing"
+            "There is no best point: nothing was measured on validation rows, and test numbers choose nothing"
                 .to_string()
         };
         Self {

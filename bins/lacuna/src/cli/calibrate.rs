@@ -22,7 +22,7 @@ pub struct CalibrateArgs {
     /// temperature (one number), platt (a factor and an offset a class) or isotonic (a table a class)
     #[arg(long, value_name = "NAME", default_value = "temperature")]
     method: Calibration,
-    /// Fewest known positives, and negatives, by which a class has a curve of its own
+    /// Fewest known positives, and negatives, for a class to get its own curve
     #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..))]
     least: u32,
     /// Writes the reliability diagram, before and after

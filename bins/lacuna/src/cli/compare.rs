@@ -44,9 +44,10 @@ const EXAMPLES: &str = "Examples:
 
 Every row has the mean over the seeds, the deviation, and the interval of its
 difference to the best row (95 %; resamples of the held-out rows, and seeds),
-with a p corrected for the number of rows (Holm). What the labels cannot serve
-is listed with the reason. The numbers are those of observed labels: where no
-negative is known, they favour losses that take missing labels for negatives.
+with a p corrected for the number of rows (Holm). Losses that the labels
+cannot serve are listed with the reason. The numbers are measured on observed
+labels: where no negative is known, they favour losses that take missing labels
+for negatives.
 
 Exit codes: 0 done, 2 invalid command line, file or data.";
 
@@ -126,7 +127,7 @@ fn text(found: &Comparison, seeds: u64) -> String {
     );
     if found.assuming_negative {
         text += &wrapped(
-            "no negative is known: a missing label counts against whoever finds it, so that small differences say little",
+            "no negative is known: a missing label that a method predicts counts as an error, so small differences mean little",
             2,
         );
     }

@@ -58,8 +58,8 @@ const EXAMPLES: &str = "Examples:
   lacuna convert --labels y.npy --label-convention csl --out y.jsonl
 
 Observed labels are written where the data has some; a folder in SPML layout
-has them beside the true ones, which it needs of every row. What a format
-cannot hold is told. In arrays 1 is positive, 0 unknown and -1 negative where
+has them beside the true ones, which it needs of every row. A note says what
+a format cannot hold. In arrays 1 is positive, 0 unknown and -1 negative where
 some labels are unknown, else 1 and 0. --labels FILE without features converts
 labels alone.
 

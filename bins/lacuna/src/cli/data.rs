@@ -16,7 +16,7 @@ pub struct DataArgs {
     /// Format, if the file name does not determine it (e.g. label-list, coco, libsvm)
     #[arg(long, value_name = "NAME")]
     pub format: Option<String>,
-    /// File or folder of features, in the place of DATA; beside DATA, the name of its features if there are several, e.g.
+    /// File or folder of features, instead of DATA; with DATA, the name of its features if there are several, e.g.
     /// resnet50
     #[arg(long, value_name = "FILE|NAME")]
     pub features: Option<String>,
@@ -140,8 +140,8 @@ impl DataArgs {
         if let (None, Some(features)) = (&self.data, &self.features) {
             if std::fs::symlink_metadata(features).is_err() {
                 bail!(
-                    "--features {features}: there is no such file or folder; without DATA it names a file, beside DATA the \
-                     features of its name"
+                    "--features {features}: there is no such file or folder; without DATA the option names a \
+                     file, with DATA the name of its features"
                 );
             }
             let data = Some(PathBuf::from(features));

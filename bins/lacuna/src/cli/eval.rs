@@ -31,8 +31,8 @@ const EXAMPLES: &str = "Examples:
   lacuna eval --model head --features x.npy --labels y.npy --complete \\
     --rows head/held_out.txt
 
-Unknown cells count in no number. Test rows of the data, where it has some,
-are measured; else its rows. Every number is printed with its convention.
+Unknown cells are not counted. If the data has test rows, these are measured,
+else all of its rows. Every number is printed with its convention.
 
 Exit codes: 0 done, 2 invalid command line, file or data.";
 

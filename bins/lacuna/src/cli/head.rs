@@ -25,7 +25,7 @@ pub struct PrintArgs {
     /// Prints JSON
     #[arg(long)]
     pub json: bool,
-    /// No progress on standard error, and of the notes only those on what was read and what changes the meaning of results
+    /// Prints no progress, and only the notes on what was read and on what changes the meaning of results
     #[arg(long, short)]
     pub quiet: bool,
 }
@@ -33,7 +33,7 @@ pub struct PrintArgs {
 /// Where a changed head goes.
 #[derive(Args, Clone, Debug)]
 pub struct SavedArgs {
-    /// Folder for the head with the change [default: the folder that it was read from]
+    /// Folder for the changed head [default: the folder that it was read from]
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
     /// Replaces a head in the folder of --out

@@ -284,7 +284,7 @@ impl Labelled {
                 others => format!(", and neither are {others} other lines"),
             };
             bail!(
-                "--rows {}: `{}` is no row of the data{others}",
+                "--rows {}: `{}` is not a row of the data{others}",
                 path.display(),
                 lacuna_formats::shown(name)
             );

@@ -24,7 +24,7 @@ pub struct PredictArgs {
     /// Only the K classes of each row with the largest probabilities
     #[arg(long, value_name = "K", value_parser = clap::value_parser!(u32).range(1..))]
     top: Option<u32>,
-    /// Logits in the place of probabilities
+    /// Logits instead of probabilities
     #[arg(long)]
     logits: bool,
     /// Predicts the test rows of the data

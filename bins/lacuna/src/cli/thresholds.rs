@@ -19,7 +19,7 @@ pub struct ThresholdsArgs {
     /// f1, f-beta:B, precision:P, recall:R (shares from 0 to 1) or cardinality (as many predictions as positives)
     #[arg(long, value_name = "GOAL", default_value = "f1")]
     goal: Goal,
-    /// Fewest known positives, and negatives, by which a class has a threshold of its own
+    /// Fewest known positives, and negatives, for a class to get its own threshold
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
     least: u32,
     #[command(flatten)]

@@ -23,10 +23,10 @@ pub struct TrainArgs {
     loss: String,
     #[command(flatten)]
     choices: FitArgs,
-    /// Penalty on the weights of a linear head: k of k/2 |W|^2 beside the sum of the loss [default: chosen]
+    /// Penalty on the weights of a linear head: k/2 |W|^2 is added to the sum of the loss [default: chosen]
     #[arg(long, value_name = "K")]
     weight_decay: Option<f64>,
-    /// Epochs; of a linear head with a smooth loss, most iterations of L-BFGS [default: 50; 500]
+    /// Epochs [default: 50]; for a linear head with a smooth loss, the maximum number of L-BFGS iterations [default: 500]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     epochs: Option<u32>,
     /// Share of the rows that does not train and is measured on; their names go to held_out.txt in the folder of the head
@@ -53,8 +53,8 @@ const EXAMPLES: &str = "Examples:
   lacuna train --features x.npz --labels y.csv --head mlp:512 --loss hill
   lacuna train openclipart --out drawings/
 
-Labels that may be incomplete and do not say so are asked about: a file of 1
-and 0 needs --complete or --label-convention, a list --unlisted or --complete.
+Whether labels are complete is never guessed: a file of 1 and 0 needs
+--complete or --label-convention, a list needs --unlisted or --complete.
 No test rows are needed; --test FILE --test-labels FILE measures on some.
 Next: lacuna predict, eval, thresholds, calibrate, export.
 

@@ -57,7 +57,8 @@ pub fn sentences_of_certificate(session: &Session, certificate: &Certificate) ->
                 .to_string(),
         ),
         Basis::Certain => sentences.push(format!(
-            "{} of {} questions are not answered: the list so far has the confirmed cells, and as many others as may all be wrong",
+            "{} of {} questions are not answered: the list so far has the confirmed cells, and only as many \
+             others that the bound holds even if all of them are wrong",
             session.wanted() - certificate.answers,
             session.wanted()
         )),

@@ -103,7 +103,7 @@ fn what_is_refused_says_what_to_do() {
         ),
         (
             &format!("eval --model cats {named} --labels one.csv --complete"),
-            &["no class of the labels", "named as"],
+            &["have no class in common", "need the names"],
         ),
         ("convert y.npy --labels-only --out z.jsonl", &["--labels FILE"]),
     ] {

@@ -186,7 +186,7 @@ fn rows_of_a_file_are_picked_by_name_and_unknown_ones_are_refused() {
     fs::write(path.join("rows.txt"), "3\n999\nx\n").unwrap();
     let (code, _, error) = lacuna(path, &with("eval", &["--complete", "--rows", "rows.txt"]));
     assert!(
-        code == 2 && error.contains("`999` is no row of the data, and neither are 1 other lines"),
+        code == 2 && error.contains("`999` is not a row of the data, and neither are 1 other lines"),
         "{error}"
     );
 }

@@ -316,7 +316,7 @@ impl<'a> Results<'a> {
             epoch,
             Axis { title: "loss", scale: Scale::Auto },
             &of(&|run| run.epoch_losses.clone()),
-            &format!("{seeds}Each row has a loss of its own: heights of different rows say nothing."),
+            &format!("{seeds}Each row has its own loss: heights of different rows cannot be compared."),
         );
         let val = lines(
             "Validation",
@@ -331,8 +331,8 @@ impl<'a> Results<'a> {
             Axis { title: "recall, percent", scale: Scale::Linear },
             &of(&|run| run.epoch_hidden.iter().map(|share| 100.0 * share).collect()),
             &format!(
-                "{seeds}The share of the hidden positives of the rows that train among as many of their cells without a known \
-                 label, those with the highest scores."
+                "{seeds}Of the N cells of the training rows without a known label that have the highest \
+                 scores, the share that are hidden positives; N is the number of hidden positives."
             ),
         );
         [loss, val, hidden].into_iter().flatten().collect()

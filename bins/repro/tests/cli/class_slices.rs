@@ -140,7 +140,11 @@ fn what_looks_across_classes_is_refused() {
     refused(&plain, &with("evaluation.patience=3"), "evaluation.patience: a task does not know the metric");
     refused(&plain, &losses("smile"), "smile is trained by the procedure smile");
     refused(&plain, &losses("presence-an-full"), "takes the logits of the rows and of background rows");
-    refused(&plain, &run("out", &["--classes", "0/2", "--resume"]), "goes on with what is there in any case");
+    refused(
+        &plain,
+        &run("out", &["--classes", "0/2", "--resume"]),
+        "always continues with the existing results",
+    );
     refused(&plain, &run("out", &["--classes", "2/2"]), "the last of 2 is 1/2");
     refused(&plain, &run("out", &["--classes", "0/9"]), "there are 4 classes, and so at most 4 tasks");
     refused(&plain, &["run", "--spec", "spec.toml", "--classes", "0/2"], "name it with --out");

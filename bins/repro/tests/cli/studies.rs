@@ -96,7 +96,7 @@ fn a_record_replaces_nothing_but_an_older_one_and_is_read_whole_or_not_at_all() 
     };
     fs::write(path("diary.txt"), "not a record").unwrap();
     let (_, error) = text(&study("diary.txt"));
-    assert!(error.contains("it is no record of a study and is not replaced"), "{error}");
+    assert!(error.contains("it is not a record of a study, so it is not replaced"), "{error}");
     assert_eq!(fs::read_to_string(path("diary.txt")).unwrap(), "not a record");
     assert!(!path("s").exists(), "nothing runs before the file is looked at");
     let missing = study("no/such/folder.jsonl");

@@ -203,7 +203,7 @@ fn a_stopped_sweep_gives_its_runs_back_and_goes_on() {
     let output = child.wait_with_output().unwrap();
     let said = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(99), "{said}");
-    assert!(said.contains("the same command goes on"), "{said}");
+    assert!(said.contains("the same command continues"), "{said}");
     assert!(has("checkpoints") && !has("claims"));
     let (status, _) = done(dir.path(), &["sweep", "status", "out"]);
     assert!(status.contains(&format!(" 0 running, 0 stalled, {RUNS} waiting")), "{status}");

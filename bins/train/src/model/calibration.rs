@@ -439,7 +439,7 @@ impl Table {
     pub(super) fn problem(&self) -> Option<&'static str> {
         let ascending = |values: &[f32]| values.windows(2).all(|pair| pair[0] <= pair[1]);
         if self.logits.is_empty() || self.logits.len() != self.probabilities.len() {
-            return Some("it has not one probability for each of at least one logit");
+            return Some("it needs at least one logit, and one probability for each logit");
         }
         if !self.logits.iter().all(|z| z.is_finite()) || self.logits.windows(2).any(|pair| pair[0] >= pair[1])
         {

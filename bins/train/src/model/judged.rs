@@ -67,8 +67,8 @@ impl Model {
         let found = columns.iter().flatten().count();
         if found == 0 {
             return Err(TrainError::Labels(format!(
-                "no class of the labels is one of the model: the first are `{}` and `{}`; measure by labels whose classes are named \
-                 as those that it was trained with",
+                "the labels and the model have no class in common: their first ones are `{}` and `{}`; the classes of \
+                 the labels need the names that the model was trained with",
                 shown(names.first().map_or("", |name| name)),
                 shown(&self.classes[0])
             )));

@@ -177,7 +177,7 @@ impl LabelContrast {
         let embeddings = of("lac.embeddings", self.all.len() - from)?;
         let (classes, next) = (of("lac.classes", queue)?, of("lac.next", 1)?[0]);
         if !(0.0..queue as f64).contains(&next) {
-            let (name, problem) = ("lac.next".to_string(), format!("is no number below {queue}"));
+            let (name, problem) = ("lac.next".to_string(), format!("is not a number below {queue}"));
             return Err(StateError::Unfit { name, problem });
         }
         self.all[from..].iter_mut().zip(embeddings).for_each(|(x, saved)| *x = *saved as f32);

@@ -32,7 +32,7 @@ pub(super) const ROW: ProcedureRow = ProcedureRow {
             "weak",
             0.1,
             Interval::closed(0.0, 0.999),
-            "of a loss that takes two views: the same in place of the weak view",
+            "for losses of two views: the same dropout in place of the weak view",
         ),
         setting(
             "lac",

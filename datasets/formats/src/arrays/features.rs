@@ -16,7 +16,7 @@ pub(crate) fn set_features(table: &mut Table, features: Features, shape: &Featur
     let is_npy = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("npy"));
     let features = FeatureTable::Dense(features);
     if is_copy && is_npy {
-        let why = "it is no array of little-endian 32-bit floats row by row (`<f4` in C order)";
+        let why = "it is not an array of little-endian 32-bit floats row by row (`<f4` in C order)";
         table.notes.push(copied(path, &features, why));
     }
     table.features = Some(features);

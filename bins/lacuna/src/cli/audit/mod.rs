@@ -63,41 +63,42 @@ pub struct AuditArgs {
     /// File for the list: .csv, .jsonl, .html or .json (Label Studio tasks)
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
-    /// What the list is written as [default: by the extension]
+    /// Format of the list [default: by the extension]
     #[arg(long, value_enum, value_name = "LAYOUT", requires = "out")]
     layout: Option<Layout>,
     /// Entries of the list [default: 1000, or the certified ones]
     #[arg(long, value_name = "N")]
     top: Option<usize>,
-    /// Lists labelled positives that are probably wrong in place of labels that are missing
+    /// Lists labelled positives that are probably wrong, instead of missing labels
     #[arg(long, conflicts_with_all = ["ask", "apply", "retrain"])]
     wrong: bool,
-    /// Folder with pictures that are called as the rows; the page and the questions link to them
+    /// Folder of pictures that are named like the rows; the page and the questions link to them
     #[arg(long, value_name = "DIR")]
     images: Option<PathBuf>,
     /// Asks about this many cells, 20 to 5000, and certifies a list
     #[arg(long, value_name = "N")]
     ask: Option<usize>,
-    /// File of the answers: the same command goes on with it [default: audit-answers.jsonl]
+    /// File of the answers, from which the same command continues [default: audit-answers.jsonl]
     #[arg(long, value_name = "FILE", requires = "ask")]
     answers: Option<PathBuf>,
-    /// Writes the questions as a CSV sheet and reads it when it is filled [default without a terminal: audit-sheet.csv]
+    /// Writes the questions as a CSV sheet, and reads the sheet when it is filled in [default without a terminal: audit-sheet.csv]
     #[arg(long, value_name = "FILE", requires = "ask", conflicts_with = "stdin")]
     sheet: Option<PathBuf>,
-    /// Reads the answers from standard input, a line each, also where that is no terminal
+    /// Reads the answers from standard input, one a line, even if it is not a terminal
     #[arg(long, requires = "ask")]
     stdin: bool,
     /// Largest share of wrong entries of the list
     #[arg(long, value_name = "P", default_value_t = 0.1)]
     fdr: f64,
-    /// Confidence that the share is kept to
+    /// Confidence with which that share is not exceeded
     #[arg(long, value_name = "P", default_value_t = 0.95)]
     confidence: f64,
     /// Folder for corrected labels, with the rows of the file of labels in its order (labels.csv with names, labels.npy, rows.txt,
     /// diff.csv); needs all answers, or --top N
     #[arg(long, value_name = "DIR")]
     apply: Option<PathBuf>,
-    /// Folder for a head of the corrected labels, measured on test rows beside one of the given labels; needs all answers, or --top N
+    /// Folder for a head trained on the corrected labels, which is compared on test rows with one trained on the given labels;
+    /// needs all answers, or --top N
     #[arg(long, value_name = "DIR")]
     retrain: Option<PathBuf>,
     /// Prints JSON
@@ -142,7 +143,7 @@ pub fn run(args: &AuditArgs) -> anyhow::Result<()> {
         && args.top.is_none()
     {
         bail!(
-            "--{option} needs answers (--ask 200), or --top N for the first N cells, of which nobody knows how many are wrong"
+            "--{option} needs answers (--ask 200), or --top N for the first N cells, whose share of wrong entries is unknown"
         );
     }
     if let Some(folder) = args.images.as_ref().filter(|folder| !folder.is_dir()) {

@@ -79,7 +79,7 @@ pub(super) fn read(review: &Review<'_>, path: &Path) -> anyhow::Result<Vec<(crat
         let place = || format!("{shown}, line {}", records.line());
         let field = |i: usize| records.field(i);
         let Some(rank) = field(rank).parse::<usize>().ok().and_then(|rank| rank.checked_sub(1)) else {
-            bail!("{}: `{}` is no rank", place(), lacuna_formats::shown(field(rank)));
+            bail!("{}: `{}` is not a rank", place(), lacuna_formats::shown(field(rank)));
         };
         // Also so that what is kept is no more than what was asked.
         if !asked.contains(&rank) {

@@ -193,7 +193,7 @@ impl Procedure for Sampled {
             None => Ok(()),
             Some(entry) => Err(StateError::Unfit {
                 name: entry.name.clone(),
-                problem: format!("is no state of the procedure {}", ROW.name),
+                problem: format!("is not a state of the procedure {}", ROW.name),
             }),
         }
     }
