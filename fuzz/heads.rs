@@ -24,7 +24,8 @@ impl Default for Small {
     fn default() -> Self {
         let values = (0..ROWS * 3).map(|i| ((i * 7) % 11) as f32 / 8.0 - 0.5).collect();
         let features = Features::new(ROWS, 3, values).expect("as many as the shape says");
-        let label = |i: usize| if (i / CLASSES + i) % 3 == 0 { Label::Positive } else { Label::Unknown };
+        let label =
+            |i: usize| if (i / CLASSES + i).is_multiple_of(3) { Label::Positive } else { Label::Unknown };
         let cells = (0..ROWS * CLASSES).map(label).collect();
         let observed = LabelMatrix::new(ROWS, CLASSES, cells).expect("as many as the shape says").into();
         let truth = TrueLabels::from_fn(ROWS, CLASSES, |row, class| (row + class) % 2 == 0);

@@ -27,7 +27,8 @@ pub fn answers(data: &[u8]) {
 /// Sixty rows whose class is the sign of the feature; the labels of every third row were lost.
 pub fn small() -> (Features, ObservedLabels) {
     let x = (0..60).map(|i| if i % 2 == 0 { -1.0 } else { 1.0 } * (1.0 + i as f32 / 60.0)).collect();
-    let cell = |row: usize| if row % 2 == 1 && row % 3 > 0 { Label::Positive } else { Label::Unknown };
+    let cell =
+        |row: usize| if row % 2 == 1 && !row.is_multiple_of(3) { Label::Positive } else { Label::Unknown };
     let labels = LabelMatrix::new(60, 1, (0..60).map(cell).collect()).expect("as many as the shape says");
     (Features::new(60, 1, x).expect("as many as the shape says"), labels.into())
 }

@@ -160,7 +160,7 @@ impl Graph {
             }
             self.evaluate(|var, value| {
                 if var == node.var {
-                    value[element] = value[element] + by;
+                    value[element] += by;
                 }
             })
         };

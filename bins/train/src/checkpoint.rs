@@ -467,7 +467,7 @@ fn fits(run: &Run<'_>) -> Result<(), StateError> {
         return unfit("epoch", "is beyond the epochs of the run");
     }
     // Numbers of steps are multiplied, and become floats.
-    if run.at.step as u64 >= 1 << 40 {
+    if run.at.step >= 1 << 40 {
         return unfit("step", "is beyond the steps of a run");
     }
     let sizes: Vec<usize> = run.current.weights().iter().map(Vec::len).collect();

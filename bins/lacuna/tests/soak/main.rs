@@ -40,7 +40,7 @@ fn once(folder: &Path, seed: u64) {
     let at = |name: &str| folder.join(name);
     let x = read::features(at("x.npy")).unwrap().named(at("names.txt")).unwrap();
     let y = read::labels(at("tags.csv")).unwrap().unlisted(Label::Unknown);
-    let head = if seed % 4 == 0 { Head::Mlp(MlpSpec::plain(vec![16])) } else { Head::Linear };
+    let head = if seed.is_multiple_of(4) { Head::Mlp(MlpSpec::plain(vec![16])) } else { Head::Linear };
     let fit = Fit::new("auto").head(head).epochs(3).seed(seed);
     let model = fit.fit(&x, &y).unwrap();
     let stopped = fit
