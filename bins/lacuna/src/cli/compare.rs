@@ -46,8 +46,8 @@ Every row has the mean over the seeds, the deviation, and the interval of its
 difference to the best row (95 %; resamples of the held-out rows, and seeds),
 with a p corrected for the number of rows (Holm). Losses that the labels
 cannot serve are listed with the reason. The numbers are measured on observed
-labels: where no negative is known, they favour losses that take missing labels
-for negatives.
+labels: where no negative is known, they favour losses that take missing
+labels for negatives.
 
 Exit codes: 0 done, 2 invalid command line, file or data.";
 

@@ -46,8 +46,7 @@ fn drawn(stream: &mut Stream) -> Set {
         features: Features::new(rows, columns, values).unwrap(),
         labels: LabelMatrix::new(rows, classes, cells).unwrap().into(),
         names: (0..rows).map(|i| name(stream, i)).collect(),
-        // A reader of tables takes the separator from the first line, and looks into quoted names too.
-        classes: (0..classes).map(|i| name(stream, 100 + i).replace([',', ';', '\t'], "_")).collect(),
+        classes: (0..classes).map(|i| name(stream, 100 + i)).collect(),
     }
 }
 

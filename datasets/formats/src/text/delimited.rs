@@ -151,16 +151,27 @@ impl<'a, R: BufRead> Records<'a, R> {
     }
 }
 
+/// The separator of a table: the one that occurs most often in its first line, outside of quoted fields, the first of these of equals.
 fn delimiter(header: &str) -> u8 {
-    let count = |wanted: u8| header.bytes().filter(|&byte| byte == wanted).count();
-    // The first of equals wins.
-    let mut best = b',';
-    for other in [b'\t', b';'] {
-        if count(other) > count(best) {
-            best = other;
+    const KNOWN: [u8; 3] = [b',', b'\t', b';'];
+    let mut counts = [0; KNOWN.len()];
+    let mut bytes = header.bytes().peekable();
+    let (mut begins, mut quoted) = (true, false);
+    while let Some(byte) = bytes.next() {
+        let known = KNOWN.iter().position(|known| *known == byte);
+        match (byte, quoted) {
+            (b'"', true) if bytes.peek() == Some(&b'"') => drop(bytes.next()),
+            (b'"', true) => quoted = false,
+            (b'"', false) => quoted = begins,
+            _ => {}
         }
+        if let Some(known) = known.filter(|_| !quoted) {
+            counts[known] += 1;
+        }
+        begins = known.is_some() && !quoted;
     }
-    best
+    let most = counts.iter().copied().max().unwrap_or(0);
+    KNOWN[counts.iter().position(|count| *count == most).unwrap_or(0)]
 }
 
 /// Whether a spreadsheet would read a name as a formula, not counting the `'` in front that keep it from doing so.
@@ -209,6 +220,24 @@ pub(crate) fn push_field(line: &mut String, field: &str, delimiter: char) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Names with separators of other tables in them: `"7;;100"` in a file with commas was taken for one with semicolons.
+    #[test]
+    fn the_separator_is_looked_for_outside_of_quotes() {
+        for (header, separator) in [
+            ("id,a,b", b','),
+            ("id\ta,b\tc", b'\t'),
+            ("id;a;b", b';'),
+            ("id,\"7;;100\"", b','),
+            ("id\t\"0,100,200\"", b'\t'),
+            ("\"a;b \"\";\"\" c;\",d", b','),
+            ("5\" disk,a;b;c", b';'),
+            ("\"one field", b','),
+            ("", b','),
+        ] {
+            assert_eq!(delimiter(header), separator, "{header}");
+        }
+    }
 
     fn read(text: &str) -> Result<Vec<Vec<String>>, String> {
         let mut records = Records::new(text.as_bytes(), Path::new("x.csv"), &Limits::default());

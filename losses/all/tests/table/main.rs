@@ -49,6 +49,24 @@ fn every_row_conforms_under_every_reduction() {
     }
 }
 
+/// A guard inside a logarithm may be 0: kernels then take the form that needs none, and it has to hold at every logit.
+#[test]
+fn every_row_conforms_without_its_guard() {
+    let mut checked = 0;
+    for row in LOSSES {
+        for guard in ["log_epsilon", "eps"] {
+            if !row.info.param(guard).is_some_and(|param| param.range.contains(0.0)) {
+                continue;
+            }
+            let data = Context { classes: None, expected_positives: Some(1.5) };
+            let options = Options::default().within(data).set(guard, 0.0);
+            conformance::check(&|classes| row.build_for(&options, &train(classes, false)).unwrap());
+            checked += 1;
+        }
+    }
+    assert!(checked > 20, "{checked} rows");
+}
+
 /// Every row has an idea and an assumption, every idea some rows, and a name that is given to an idea is that of a row.
 #[test]
 fn every_row_says_what_it_assumes() {
