@@ -51,7 +51,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
 ];
 
 /// The crates that know a command line, and may name any other.
-const PROGRAMS: &[&str] = &["lacuna", "lacuna-repro", "lacuna-benches", "lacuna-perfgate"];
+const PROGRAMS: &[&str] = &["lacuna", "lacuna-repro", "lacuna-trace", "lacuna-benches", "lacuna-perfgate"];
 
 /// What any crate under `losses/` may name beside the interface.
 const LOSS_CRATES: &[&str] = &["lacuna-loss-api"];
