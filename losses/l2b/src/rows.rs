@@ -167,6 +167,19 @@ mod tests {
         assert!(matches!(error, LossError::NonFinite { row: 1, class: 1, .. }));
     }
 
+    /// Whatever the row was called by the loss of one row, it is called by its place in the batch.
+    #[test]
+    fn every_error_of_a_cell_gets_its_place() {
+        let (class, value) = (2, -1.0);
+        let found = placed(LossError::Target { row: 1, class, value }, 3);
+        assert_eq!(found, LossError::Target { row: 4, class, value });
+        let found = placed(LossError::NonFinite { row: 1, class, value }, 3);
+        assert_eq!(found, LossError::NonFinite { row: 4, class, value });
+        let label = |row| LossError::Label { loss: "square", row, class, label: Label::Negative, why: "no" };
+        assert_eq!(placed(label(1), 3), label(4));
+        assert_eq!(placed(LossError::State("no".into()), 3), LossError::State("no".into()));
+    }
+
     #[test]
     fn weights_sum_to_one_or_are_nothing() {
         let mut u = [3.0, -1.0, 1.0, 0.0];

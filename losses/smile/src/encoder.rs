@@ -210,6 +210,60 @@ impl Encoder {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use lacuna_loss_api::Dual;
+
+    /// Value and derivatives are those of the formula in dual numbers, with weights that let every term count.
+    #[test]
+    fn the_objective_is_its_formula() {
+        let number = |i: usize, phase: f64| (i as f64 * 1.3 + phase).sin();
+        let (rows, classes, columns) = (3, 4, 2);
+        let z: Vec<f32> = (0..rows * classes).map(|i| 2.0 * number(i, 0.1) as f32).collect();
+        let y: Vec<f32> = (0..rows * classes).map(|i| 0.5 + 0.45 * number(i, 0.7) as f32).collect();
+        let x: Vec<f32> = (0..rows * columns).map(|i| number(i, 1.1) as f32).collect();
+        let rebuilt: Vec<f32> = (0..rows * columns).map(|i| number(i, 2.3) as f32).collect();
+        let adjacency: Vec<f32> = (0..rows * rows).map(|i| f32::from(u8::from(i % 2 == 1))).collect();
+        let labels: Vec<Label> =
+            (0..z.len()).map(|i| if i % 3 == 0 { Label::Positive } else { Label::Unknown }).collect();
+        let encoder = Encoder { gamma: 0.7, delta: 0.0, ..Encoder::default() };
+        let input = EncoderInput {
+            logits: &z,
+            labels: &labels,
+            features: &x,
+            adjacency: &adjacency,
+            features_rebuilt: &rebuilt,
+            labels_rebuilt: &y,
+            rows,
+        };
+        let mut of = [vec![f32::NAN; z.len()], vec![f32::NAN; x.len()], vec![f32::NAN; y.len()]];
+        let [logits, features, of_labels] = &mut of;
+        let mut grad = EncoderGradients { logits, features, labels: of_labels };
+        let value = encoder.evaluate(&input, Some(&mut grad)).unwrap();
+
+        let wide = |x: &[f32]| x.iter().map(|x| f64::from(*x)).collect::<Vec<f64>>();
+        let (wide_x, wide_adjacency) = (wide(&x), wide(&adjacency));
+        let data = crate::reference::EncoderData {
+            labels: &labels,
+            features: &wide_x,
+            adjacency: &wide_adjacency,
+            gamma: encoder.gamma,
+            delta: 0.0,
+            log_epsilon: encoder.log_epsilon,
+            epsilon: encoder.epsilon,
+        };
+        let all = [wide(&z), wide(&rebuilt), wide(&y)].concat();
+        let at = |moved: usize| {
+            let dual = |(i, x): (usize, &f64)| Dual::new(*x, f64::from(u8::from(i == moved)));
+            let all: Vec<Dual> = all.iter().enumerate().map(dual).collect();
+            let (z, rest) = all.split_at(z.len());
+            let (x, y) = rest.split_at(x.len());
+            crate::reference::encoder(z, x, y, &data)
+        };
+        assert!((f64::from(value) - at(0).value()).abs() < 1e-6, "{value} and {}", at(0).value());
+        for (i, found) in of.concat().into_iter().enumerate() {
+            let expected = at(i).derivative();
+            assert!((f64::from(found) - expected).abs() < 1e-6, "{i}: {found} and {expected}");
+        }
+    }
 
     #[test]
     fn input_is_checked() {
