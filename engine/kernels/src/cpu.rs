@@ -52,9 +52,8 @@ fn widest() -> Level {
 /// Whether 512 bits are computed in two halves: AMD's family 19h, which is Zen 3 and Zen 4.
 #[cfg(all(target_arch = "x86_64", target_feature = "fma"))]
 fn in_halves() -> bool {
-    use std::arch::x86_64::__cpuid;
-    let vendor = __cpuid(0);
-    let signature = __cpuid(1).eax;
+    let vendor = cpuid(0);
+    let signature = cpuid(1).eax;
     let (family, extended) = (signature >> 8 & 0xf, signature >> 20 & 0xff);
     let is_amd = [vendor.ebx, vendor.edx, vendor.ecx].map(u32::to_le_bytes).as_flattened() == b"AuthenticAMD";
     is_amd && family + extended == 0x19
@@ -106,7 +105,7 @@ const WITHOUT_AVX: &CStr = c"this program was built for x86-64-v3 (AVX2, FMA) an
 
 #[cfg(target_arch = "x86_64")]
 fn has_avx() -> bool {
-    let features = std::arch::x86_64::__cpuid(1).ecx;
+    let features = cpuid(1).ecx;
     let (osxsave, avx) = (1 << 27, 1 << 28);
     // In two steps: XGETBV exists where the first bit says so.
     features & osxsave != 0 && features & avx != 0 && xcr0() & 6 == 6
@@ -167,9 +166,8 @@ pub fn check_or_exit() {
 
 #[cfg(target_arch = "x86_64")]
 fn missing() -> Vec<&'static str> {
-    use std::arch::x86_64::{__cpuid, __cpuid_count};
-    let one = __cpuid(1);
-    let seven = if __cpuid(0).eax >= 7 { __cpuid_count(7, 0) } else { one_of_zeros() };
+    let one = cpuid(1);
+    let seven = if cpuid(0).eax >= 7 { cpuid(7) } else { one_of_zeros() };
     // The operating system has to save the upper halves of the registers: OSXSAVE, then XCR0 bits 1 and 2.
     let os_saves_ymm = one.ecx >> 27 & 1 == 1 && xcr0() & 6 == 6;
     let features = [
@@ -184,6 +182,15 @@ fn missing() -> Vec<&'static str> {
         .filter(|(name, needed, present)| *needed && (!present || is_masked(name)))
         .map(|(name, ..)| name)
         .collect()
+}
+
+/// A leaf of CPUID, its first part.
+#[cfg(target_arch = "x86_64")]
+#[inline(always)]
+#[allow(unused_unsafe, reason = "newer compilers call it safe")]
+fn cpuid(leaf: u32) -> std::arch::x86_64::CpuidResult {
+    // SAFETY: every processor of this architecture has CPUID; it reads a table of the processor and touches no memory.
+    unsafe { std::arch::x86_64::__cpuid_count(leaf, 0) }
 }
 
 #[cfg(target_arch = "x86_64")]
