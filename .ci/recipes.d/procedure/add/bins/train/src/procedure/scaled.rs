@@ -13,7 +13,12 @@ pub(super) const ROW: ProcedureRow = ProcedureRow {
     doc: "The loss is that of the logits over a running mean of their size.",
     source: "our own",
     beside: Beside::Nothing,
-    settings: &[setting("memory", 0.9, Interval::closed(0.0, 0.999), "share of the running mean that a step keeps")],
+    settings: &[setting(
+        "memory",
+        0.9,
+        Interval::closed(0.0, 0.999),
+        "share of the running mean that a step keeps",
+    )],
     build: |parts| {
         let memory = parts.values.get("memory");
         Ok(Box::new(OneHead::new(parts, "scaled", |_| Scaled { memory, size: 1.0 })?))
