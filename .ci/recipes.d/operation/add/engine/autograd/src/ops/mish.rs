@@ -65,4 +65,10 @@ impl Operation for Mish {
     fn cases() -> Vec<crate::gradcheck::Case> {
         crate::gradcheck::Case::unary(crate::gradcheck::Domain::Any, |t, x| t.mish(x[0]))
     }
+
+    #[cfg(test)]
+    fn extremes() -> Vec<super::extremes::Row> {
+        use super::extremes::{INF, Row};
+        vec![Row::new("mish", |t, x| t.mish(x), |x| x * x.softplus().tanh(), [(0.0, 0.0), (INF, 1.0)])]
+    }
 }
