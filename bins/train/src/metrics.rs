@@ -242,6 +242,9 @@ fn at(scored: &Scored<'_>, k: usize) -> Result<f64, MetricError> {
 }
 
 #[cfg(test)]
+mod conventions;
+
+#[cfg(test)]
 mod tests {
     use super::*;
     use lacuna_labels::TrueLabels;

@@ -66,6 +66,7 @@ pub fn mean_auroc<'a, S: Score>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::oracle;
     use crate::random_case::RandomCase;
 
     #[test]
@@ -74,24 +75,7 @@ mod tests {
             let case = RandomCase::new(seed);
             let found = auroc(&case.scores, case.judged()).unwrap();
             for (class, found) in found.into_iter().enumerate() {
-                let of = |positive: bool| -> Vec<f64> {
-                    let cells = (0..case.rows).map(|row| case.cell(row, class));
-                    cells.filter(|(_, l)| l.is_known() && l.is_positive() == positive).map(|c| c.0).collect()
-                };
-                let (p, n) = (of(true), of(false));
-                let mut pairs = 0.0;
-                for a in &p {
-                    for b in &n {
-                        pairs += if a > b {
-                            1.0
-                        } else if a == b {
-                            0.5
-                        } else {
-                            0.0
-                        };
-                    }
-                }
-                let expected = (!p.is_empty() && !n.is_empty()).then(|| pairs / (p.len() * n.len()) as f64);
+                let expected = oracle::auroc(&case.of_class(class));
                 match (found, expected) {
                     (Some(found), Some(expected)) => assert!((found - expected).abs() < 1e-12, "{seed}"),
                     (found, expected) => assert_eq!(found, expected),

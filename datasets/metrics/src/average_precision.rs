@@ -245,46 +245,9 @@ fn voc12<S: Score>(ranking: &[S::Bits], positives: usize) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::oracle;
     use lacuna_labels::{Label, LabelMatrix, ObservedLabels, TrueLabels};
     use lacuna_protocols::Stream;
-
-    /// The definitions, without sorting: for each positive, count the scores above it.
-    fn naive(scores: &[f64], positive: &[bool], flavour: ApFlavour) -> f64 {
-        let rows = || 0..scores.len();
-        let positives = positive.iter().filter(|&&p| p).count() as f64;
-        let at_least_as_good = |row: usize, other: usize| match flavour {
-            ApFlavour::Sklearn => scores[other] >= scores[row],
-            ApFlavour::Asl => scores[other] > scores[row] || (scores[other] == scores[row] && other >= row),
-            ApFlavour::Voc07 | ApFlavour::Voc12 => {
-                scores[other] > scores[row] || (scores[other] == scores[row] && other <= row)
-            }
-        };
-        let precision = |row: usize| {
-            let above: Vec<usize> = rows().filter(|&other| at_least_as_good(row, other)).collect();
-            above.iter().filter(|&&other| positive[other]).count() as f64 / above.len() as f64
-        };
-        let best_below = |row: usize| {
-            let below = rows().filter(|&other| at_least_as_good(other, row));
-            below.map(precision).fold(0.0, f64::max)
-        };
-        let at_recall = |level: f64| {
-            let reached = |&row: &usize| {
-                let tp = rows().filter(|&other| at_least_as_good(row, other) && positive[other]).count();
-                tp as f64 * 10.0 >= level * positives
-            };
-            rows().filter(reached).map(precision).fold(0.0, f64::max)
-        };
-        let tp = rows().filter(|&row| positive[row]);
-        let sum: f64 = match flavour {
-            ApFlavour::Voc07 => return (0..=10).map(|level| at_recall(level.into())).sum::<f64>() / 11.0,
-            ApFlavour::Sklearn | ApFlavour::Asl => tp.map(precision).sum(),
-            ApFlavour::Voc12 => tp.map(best_below).sum(),
-        };
-        match flavour {
-            ApFlavour::Sklearn | ApFlavour::Voc07 | ApFlavour::Voc12 => sum / positives,
-            ApFlavour::Asl => sum / (positives + 1e-8),
-        }
-    }
 
     #[test]
     fn random_rankings_with_ties_agree_with_the_definition() {
@@ -305,13 +268,10 @@ mod tests {
                 let fast = scratch.evaluate(&scores, &truth).unwrap();
                 assert_eq!(fast, &mean_average_precision(&wide, &truth, convention).unwrap());
                 for class in 0..classes {
-                    let column: Vec<f64> = wide[class..].iter().step_by(classes).copied().collect();
-                    let positive: Vec<bool> =
-                        (0..rows).map(|row| truth.get(row, class).is_positive()).collect();
-                    let expected = match positive.contains(&true) {
-                        true => naive(&column, &positive, flavour),
-                        false => 0.0,
-                    };
+                    let column = wide[class..].iter().step_by(classes).enumerate();
+                    let cells: Vec<oracle::Cell> =
+                        column.map(|(row, &score)| (score, truth.get(row, class).is_positive())).collect();
+                    let expected = oracle::average_precision(&cells, flavour).unwrap_or(0.0);
                     let error = (fast.per_class[class] - expected).abs();
                     assert!(error < 1e-12, "case {case}, class {class}, {flavour}: {error}");
                 }
@@ -413,12 +373,11 @@ mod tests {
             let convention = MapConvention { flavour, empty_class: EmptyClass::Zero };
             let masked = mean_average_precision(&scores, Judged::known_cells(&observed), convention).unwrap();
             for class in 0..classes {
-                let known: Vec<usize> =
-                    (0..rows).filter(|&row| observed.get(row, class).is_known()).collect();
-                let column: Vec<f64> = known.iter().map(|&row| scores[row * classes + class]).collect();
-                let positive: Vec<bool> =
-                    known.iter().map(|&row| observed.get(row, class).is_positive()).collect();
-                let expected = naive(&column, &positive, flavour);
+                let cell =
+                    |row: usize| (scores[row * classes + class], observed.get(row, class).is_positive());
+                let cells: Vec<oracle::Cell> =
+                    (0..rows).filter(|&row| observed.get(row, class).is_known()).map(cell).collect();
+                let expected = oracle::average_precision(&cells, flavour).unwrap_or(0.0);
                 assert!((masked.per_class[class] - expected).abs() < 1e-12, "{flavour}, class {class}");
             }
         }

@@ -160,6 +160,7 @@ fn check<S: Score>(probabilities: &[S], truth: Judged<'_>) -> Result<(), MetricE
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::oracle;
     use crate::random_case::RandomCase;
     use lacuna_labels::TrueLabels;
 
@@ -168,43 +169,17 @@ mod tests {
         for seed in RandomCase::seeds() {
             let case = RandomCase::new(seed);
             let p: Vec<f64> = case.scores.iter().map(|score| score / 9.0).collect();
-            let error = |of_class: Option<usize>| {
-                let mut sum = 0.0;
-                let known: Vec<_> = case
-                    .cells()
-                    .filter(|&(r, c)| of_class.is_none_or(|k| k == c) && case.cell(r, c).1.is_known())
-                    .collect();
-                for bin in 0..7 {
-                    let (low, high) = (f64::from(bin) / 7.0, f64::from(bin + 1) / 7.0);
-                    let inside: Vec<_> = known
-                        .iter()
-                        .map(|&(r, c)| (p[r * case.classes + c], case.cell(r, c).1.is_positive()))
-                        .filter(|&(p, _)| p >= low && (p < high || (bin == 6 && p <= 1.0)))
-                        .collect();
-                    if !inside.is_empty() {
-                        let n = inside.len() as f64;
-                        let positives = inside.iter().filter(|cell| cell.1).count() as f64 / n;
-                        let mean = inside.iter().map(|cell| cell.0).sum::<f64>() / n;
-                        sum += n / known.len() as f64 * (positives - mean).abs();
-                    }
-                }
-                (sum, known.is_empty())
+            let of = |class: usize| -> Vec<oracle::Cell> {
+                case.of_class(class).into_iter().map(|(score, positive)| (score / 9.0, positive)).collect()
             };
+            let all: Vec<oracle::Cell> = (0..case.classes).flat_map(of).collect();
             let pooled = calibration_error(&p, case.judged(), 7, Pooling::Pooled).unwrap();
-            assert!((pooled - error(None).0).abs() < 1e-12, "{seed}");
-            let classes: Vec<f64> =
-                (0..case.classes).map(|c| error(Some(c))).filter(|e| !e.1).map(|e| e.0).collect();
-            let expected = classes.iter().sum::<f64>() / classes.len() as f64;
+            assert!((pooled - oracle::calibration_error(&all, 7).unwrap()).abs() < 1e-12, "{seed}");
+            let expected =
+                oracle::mean((0..case.classes).map(|class| oracle::calibration_error(&of(class), 7)));
             let found = calibration_error(&p, case.judged(), 7, Pooling::PerClass).unwrap();
             assert!((found - expected).abs() < 1e-12, "{seed}");
-
-            let (mut sum, mut known) = (0.0, 0.0);
-            for (r, c) in case.cells().filter(|&(r, c)| case.cell(r, c).1.is_known()) {
-                let y = if case.cell(r, c).1.is_positive() { 1.0 } else { 0.0 };
-                sum += (p[r * case.classes + c] - y) * (p[r * case.classes + c] - y);
-                known += 1.0;
-            }
-            assert!((brier(&p, case.judged()).unwrap() - sum / known).abs() < 1e-12);
+            assert!((brier(&p, case.judged()).unwrap() - oracle::brier(&all).unwrap()).abs() < 1e-12);
         }
     }
 

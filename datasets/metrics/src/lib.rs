@@ -56,6 +56,7 @@ mod cut;
 mod error;
 mod groups;
 mod judged;
+pub mod oracle;
 mod overall;
 #[cfg(test)]
 mod random_case;

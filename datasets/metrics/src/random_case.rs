@@ -1,6 +1,7 @@
 //! Small random matrices with ties, unknown cells, empty and full rows, for the tests.
 
 use crate::Judged;
+use crate::oracle::Cell;
 use lacuna_labels::{Label, LabelMatrix, ObservedLabels};
 use lacuna_protocols::Stream;
 
@@ -46,5 +47,20 @@ impl RandomCase {
     pub(crate) fn cells(&self) -> impl Iterator<Item = (usize, usize)> + use<> {
         let classes = self.classes;
         (0..self.rows * classes).map(move |i| (i / classes, i % classes))
+    }
+
+    fn known(&self, cells: impl Iterator<Item = (usize, usize)>) -> Vec<Cell> {
+        let cells = cells.map(|(row, class)| self.cell(row, class));
+        cells.filter(|cell| cell.1.is_known()).map(|(score, label)| (score, label.is_positive())).collect()
+    }
+
+    /// The known cells of a class.
+    pub(crate) fn of_class(&self, class: usize) -> Vec<Cell> {
+        self.known(self.cells().filter(|cell| cell.1 == class))
+    }
+
+    /// The known cells of a row.
+    pub(crate) fn of_row(&self, row: usize) -> Vec<Cell> {
+        self.known(self.cells().filter(|cell| cell.0 == row))
     }
 }

@@ -113,36 +113,21 @@ pub(crate) fn rank<S: Score>(scores: &[S], labels: &[Label], ranking: &mut Vec<(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::oracle;
     use crate::random_case::RandomCase;
 
     fn naive(case: &RandomCase, one_sided: OneSidedRows) -> RowRanking {
         let mut values = Vec::new();
         for row in 0..case.rows {
-            let of = |positive: bool| -> Vec<f64> {
-                let cells = (0..case.classes).map(|class| case.cell(row, class));
-                cells.filter(|(_, l)| l.is_known() && l.is_positive() == positive).map(|c| c.0).collect()
-            };
-            let (p, n) = (of(true), of(false));
-            let all = [&p[..], &n[..]].concat();
-            if p.is_empty() || n.is_empty() {
-                if one_sided == OneSidedRows::Perfect {
-                    values.push([0.0, 0.0, if p.is_empty() { 0.0 } else { p.len() as f64 - 1.0 }, 1.0]);
+            let cells = case.of_row(row);
+            let positives = cells.iter().filter(|cell| cell.1).count();
+            match oracle::ranking(&cells) {
+                Some(of_row) => values.push(of_row),
+                None if one_sided == OneSidedRows::Perfect => {
+                    values.push([0.0, 0.0, positives.saturating_sub(1) as f64, 1.0]);
                 }
-                continue;
+                None => {}
             }
-            let wrong = p.iter().flat_map(|a| n.iter().map(move |b| f64::from(b >= a))).sum::<f64>();
-            let rank = |score: f64| all.iter().filter(|&&other| other >= score).count() as f64;
-            let tp = |score: f64| p.iter().filter(|&&other| other >= score).count() as f64;
-            let coverage = p.iter().map(|&score| rank(score)).fold(0.0, f64::max) - 1.0;
-            let precision = p.iter().map(|&s| tp(s) / rank(s)).sum::<f64>() / p.len() as f64;
-            let mut best = (f64::NEG_INFINITY, true);
-            for class in 0..case.classes {
-                let (score, label) = case.cell(row, class);
-                if label.is_known() && score > best.0 {
-                    best = (score, label.is_positive());
-                }
-            }
-            values.push([wrong / (p.len() * n.len()) as f64, f64::from(!best.1), coverage, precision]);
         }
         let rows = values.len();
         let mean = |i: usize| values.iter().map(|v| v[i]).sum::<f64>() / rows as f64;

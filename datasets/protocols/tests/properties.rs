@@ -3,7 +3,7 @@
 
 use lacuna_labels::{Features, Label, LabelMatrix, TrueLabels};
 use lacuna_protocols::{
-    Holdout, MissingnessSummary, Outcome, PROTOCOLS, Protocol, Role, Stratified, Stream, Subject,
+    Holdout, MissingnessSummary, Outcome, PROTOCOLS, Protocol, Role, Setting, Stratified, Stream, Subject,
 };
 use std::collections::BTreeMap;
 
@@ -21,8 +21,8 @@ fn drawn(stream: &mut Stream) -> (TrueLabels, Features) {
 }
 
 /// A value of a setting within its range, the ends among them.
-fn value(name: &str, stream: &mut Stream) -> f64 {
-    match name {
+fn value(setting: &Setting, stream: &mut Stream) -> f64 {
+    match setting.name {
         "positives" | "negatives" | "labels" => stream.below(5) as f64,
         "divisor" => 1.0 + stream.below(5) as f64,
         "max" => 1.0 + stream.below(20) as f64,
@@ -31,6 +31,8 @@ fn value(name: &str, stream: &mut Stream) -> f64 {
         "a" => 0.2 + stream.uniform_f64(),
         "b" => 0.5 + 2.0 * stream.uniform_f64(),
         "exponent" => stream.below(5) as f64 - 2.0,
+        // Counts, as their default says.
+        _ if setting.default > 1.0 => 1.0 + stream.below(2 * setting.default as usize) as f64,
         // Shares.
         _ => [0.0, 1.0, 0.5, stream.uniform_f64(), stream.uniform_f64()][stream.below(5)],
     }
@@ -73,8 +75,7 @@ fn every_protocol_keeps_its_promises_on_random_truths() {
         let (truth, features) = drawn(&mut stream);
         let subject = Subject { truth: &truth, features: Some(&features) };
         for row in PROTOCOLS.iter().filter(|row| row.makes_labels()) {
-            let values: Vec<f64> =
-                row.settings.iter().map(|setting| value(setting.name, &mut stream)).collect();
+            let values: Vec<f64> = row.settings.iter().map(|setting| value(setting, &mut stream)).collect();
             // What cannot be done is refused by a typed error.
             let Ok(outcome) = row.apply(subject, case, &values) else { continue };
             *accepted.entry(row.name).or_insert(0) += 1;

@@ -4,10 +4,11 @@
 use crate::{Dual, Real, Tape, Var};
 
 const FINITE: [f32; 11] = [0.0, 1e-30, -1e-30, 20.0, -20.0, 88.0, -88.0, 104.0, -104.0, 1e4, -1e4];
-const INF: f64 = f64::INFINITY;
+pub(crate) const INF: f64 = f64::INFINITY;
 const NAN: f64 = f64::NAN;
 
-struct Row {
+/// The ends of one operation; an operation may have rows in its own file, by [`Operation::extremes`](super::Operation::extremes).
+pub(crate) struct Row {
     name: &'static str,
     build: fn(&mut Tape, Var) -> Var,
     /// The function in dual numbers: value and slope at finite numbers.
@@ -18,6 +19,18 @@ struct Row {
     at_zero: Option<(f64, f64)>,
     /// Slope at NaN: a constant for the linear ones, which read no x on the way back.
     at_nan: f64,
+}
+
+impl Row {
+    /// How it is recorded, what it is in dual numbers, and its value and slope at -inf and at +inf; NaN at NaN.
+    pub(crate) fn new(
+        name: &'static str,
+        build: fn(&mut Tape, Var) -> Var,
+        exact: fn(Dual) -> Dual,
+        limits: [(f64, f64); 2],
+    ) -> Self {
+        Self { name, build, exact, limits, at_zero: None, at_nan: NAN }
+    }
 }
 
 fn c(x: f64) -> Dual {
@@ -35,7 +48,7 @@ fn gelu_tanh(x: Dual) -> Dual {
 }
 
 fn rows() -> Vec<Row> {
-    let row = |name, build, exact, limits| Row { name, build, exact, limits, at_zero: None, at_nan: NAN };
+    let row = Row::new;
     let mut rows = vec![
         row("neg", |t, x| t.neg(x), |x| -x, [(INF, -1.0), (-INF, -1.0)]),
         row("scale", |t, x| t.scale(x, -0.5), |x| x * c(-0.5), [(INF, -0.5), (-INF, -0.5)]),
@@ -84,6 +97,7 @@ fn rows() -> Vec<Row> {
         at_zero: Some((0.0, INF)),
         ..row("sqrt", |t, x| t.sqrt(x), |x| x.sqrt(), [(NAN, NAN), (INF, 0.0)])
     });
+    rows.extend(crate::OPS.iter().flat_map(|op| (op.extremes)()));
     rows
 }
 
@@ -213,7 +227,7 @@ fn arithmetic_has_its_values_and_slopes_at_every_pair_of_extremes() {
     }
 }
 
-/// Operations whose elements depend on one place of each input: each has to stand in a table above.
+/// Operations whose elements depend on one place of each input: each has to stand in a table above, or to have rows of its own.
 #[test]
 fn no_pointwise_operation_is_left_out() {
     let others = [
@@ -250,6 +264,10 @@ fn no_pointwise_operation_is_left_out() {
             || ["max", "min", "select"].contains(&name)
     };
     for op in crate::OPS {
-        assert!(others.contains(&op.name) != named(op.name), "{}: in no table, or in two", op.name);
+        assert!(
+            others.contains(&op.name) != named(op.name),
+            "{}: one that acts element by element has `extremes` in its file, another is named in ops/extremes.rs",
+            op.name
+        );
     }
 }

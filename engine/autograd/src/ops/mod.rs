@@ -74,6 +74,11 @@ pub(crate) trait Operation: Copy {
     /// Graphs on which the gradient check runs. Compulsory: without cases an operation does not compile.
     #[cfg(test)]
     fn cases() -> Vec<crate::gradcheck::Case>;
+    /// Values and limits at the ends of the numbers, of an operation that acts element by element. A test says where they are missing.
+    #[cfg(test)]
+    fn extremes() -> Vec<extremes::Row> {
+        Vec::new()
+    }
 }
 
 /// Constants of an operation by name.
@@ -136,6 +141,8 @@ pub struct OpInfo {
     pub derivative: &'static str,
     #[cfg(test)]
     pub(crate) cases: fn() -> Vec<crate::gradcheck::Case>,
+    #[cfg(test)]
+    pub(crate) extremes: fn() -> Vec<extremes::Row>,
 }
 
 macro_rules! table {
@@ -151,6 +158,8 @@ macro_rules! table {
             derivative: <$op>::DERIVATIVE,
             #[cfg(test)]
             cases: <$op>::cases,
+            #[cfg(test)]
+            extremes: <$op>::extremes,
         },)*];
 
         impl Op {
