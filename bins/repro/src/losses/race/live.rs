@@ -22,8 +22,11 @@ pub(super) struct Live {
 
 /// Lines that are redrawn.
 struct Lines {
+    all: MultiProgress,
     head: ProgressBar,
     lanes: Vec<ProgressBar>,
+    /// Lines that stay as they are; a line that is dropped is not drawn.
+    _fixed: [ProgressBar; 2],
 }
 
 impl Live {
@@ -37,16 +40,16 @@ impl Live {
             let scale = line();
             scale.set_message(format!("{:NAME$} {}  observed hidden", "", scale_line()));
             let lanes = (0..losses).map(|_| line()).collect();
-            // Below the lanes, so that it stays in sight.
-            line().set_message(KEY);
-            Lines { head, lanes }
+            let key = line();
+            key.set_message(KEY);
+            Lines { head, lanes, _fixed: [scale, key], all: all.clone() }
         });
         Self { lines }
     }
 
     pub(super) fn show(&self, race: &Race, event: &Event) {
         let over = race.over();
-        let Some(Lines { head, lanes }) = &self.lines else {
+        let Some(Lines { head, lanes, .. }) = &self.lines else {
             if matches!(event, Event::Measured) {
                 race.lanes.iter().for_each(|lane| {
                     let text = lane.points.last().map_or_else(String::new, plain);
@@ -76,9 +79,10 @@ impl Live {
         }
     }
 
+    /// Clears the lines: the table has what they had.
     pub(super) fn finish(&self) {
-        if let Some(Lines { head, lanes }) = &self.lines {
-            lanes.iter().chain([head]).for_each(ProgressBar::abandon);
+        if let Some(lines) = &self.lines {
+            let _ = lines.all.clear();
         }
     }
 }
@@ -131,7 +135,7 @@ pub(super) fn table(race: &Race) -> String {
     for (lane, point) in race.lanes.iter().filter_map(|lane| Some((lane, last(lane)?))) {
         let _ = writeln!(out, "{}", lane_line(lane.row.info.name, &point));
     }
-    let _ = writeln!(out, "{:NAME$} {KEY}\n", "");
+    let _ = writeln!(out, "{:4}{KEY}\n", "");
     let groups: Vec<String> =
         NAMES.iter().zip(race.cells).map(|(name, cells)| format!("{name} ({cells} cells)")).collect();
     let _ = writeln!(

@@ -47,11 +47,11 @@ pub(super) fn page(race: &Race) -> anyhow::Result<String> {
     let groups: Vec<Value> = NAMES
         .iter()
         .enumerate()
-        .map(|(i, name)| context! { name, class => CLASSES[i], sample => safe(sample(i)), cells => race.cells[i] })
+        .map(|(i, name)| context! { name => *name, class => CLASSES[i], sample => safe(sample(i)), cells => race.cells[i] })
         .collect();
     let context = context! {
         style => safe(STYLE.to_string()),
-        data => race.data,
+        data => &race.data,
         epochs => race.epochs,
         now => across(race.epochs, race.epochs),
         width => WIDTH, height => HEIGHT, left => LEFT, right => RIGHT,

@@ -120,13 +120,13 @@ fn pictures_have_every_loss_and_group_and_lie_inside() {
     let race = race(&["an", "hill", "splc", "role"], 2, 0);
     let (svg, html) = (picture::picture(&race), page::page(&race).unwrap());
     for text in [&svg, &html] {
-        assert!(!text.contains("NaN") && !text.contains("http:") || text == &svg, "{text}");
+        assert!(!text.contains("NaN"), "{text}");
         for name in ["an", "hill", "splc", "role"].iter().chain(&NAMES) {
             assert!(text.contains(name), "{name}");
         }
         assert!(text.contains("True labels are used for these measurements alone"));
     }
-    assert!(!svg.contains("NaN") && !html.contains("https:"));
+    assert!(!html.contains("http:") && !html.contains("https:"));
     assert_eq!(svg.matches("class=\"h\" d=").count(), 5, "a line for each loss and one in the legend");
     assert!(live::table(&race).lines().all(|line| line.chars().count() <= 80), "{}", live::table(&race));
 }
