@@ -12,9 +12,9 @@ const NAME: &str = "race.html";
 const TEMPLATE: &str = include_str!("../../../templates/race.html");
 
 /// Size of the tracks on which the groups stand at an epoch.
-const TRACK: [f64; 2] = [340.0, 26.0];
-const TRACK_LEFT: f64 = 120.0;
-const TRACK_RIGHT: f64 = 328.0;
+const TRACK: [f64; 2] = [420.0, 24.0];
+const TRACK_LEFT: f64 = 180.0;
+const TRACK_RIGHT: f64 = 408.0;
 
 pub(super) fn page(race: &Race) -> anyhow::Result<String> {
     let mut environment = Environment::new();

@@ -58,7 +58,13 @@ pub(super) fn panel(lane: &Lane, race: &Race) -> String {
     for tick in [0.0, 0.25, 0.5, 0.75, 1.0] {
         grid(&mut svg, of_p(tick), tick);
     }
-    let _ = write!(svg, "<text x=\"{LEFT}\" y=\"{:.0}\">mAP: validation, test (dashes)</text>", MAP[1] - 7.0);
+    let end = lane.points[lane.points.len() - 1].map;
+    let named = [("validation", ""), ("test", " (dashes)")].into_iter().zip(end);
+    let ends: Vec<String> = named
+        .filter(|(_, map)| map.is_finite())
+        .map(|((name, line), map)| format!("{name} {map:.1}{line}"))
+        .collect();
+    let _ = write!(svg, "<text x=\"{LEFT}\" y=\"{:.0}\">mAP, last {}</text>", MAP[1] - 7.0, ends.join(", "));
     for tick in ticks(low, high, 3.0) {
         grid(&mut svg, of_map(tick), tick);
     }

@@ -42,7 +42,8 @@ fn apart(loss: &str, epochs: usize, seed: u64) -> ([f64; 3], [usize; 3], f64) {
     for (id, row) in train.rows.iter().enumerate() {
         train.copy_features(id as u32, &mut x);
         for class in 0..train.classes() {
-            let w = &weight[class * x.len()..(class + 1) * x.len()];
+            // `[features, classes]`.
+            let w = weight.iter().skip(class).step_by(train.classes());
             let z: f64 = x.iter().zip(w).map(|(x, w)| f64::from(*x) * f64::from(*w)).sum();
             let p = 1.0 / (1.0 + (-z - f64::from(bias[class])).exp());
             let positive = set.truth.row(*row as usize)[class].is_positive();
