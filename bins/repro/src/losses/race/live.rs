@@ -8,8 +8,8 @@ use std::fmt::Write as _;
 use std::io::IsTerminal;
 
 /// Columns of the names and of the track from 0 to 1.
-const NAME: usize = 18;
-const TRACK: usize = 41;
+const NAME: usize = 26;
+const TRACK: usize = 35;
 /// Marks of the groups on a track.
 const MARKS: [char; 3] = ['o', 'h', 'n'];
 const KEY: &str = "o observed positives, h hidden positives, n true negatives, * several";
@@ -22,11 +22,10 @@ pub(super) struct Live {
 
 /// Lines that are redrawn.
 struct Lines {
-    all: MultiProgress,
     head: ProgressBar,
     lanes: Vec<ProgressBar>,
     /// Lines that stay as they are; a line that is dropped is not drawn.
-    _fixed: [ProgressBar; 2],
+    fixed: [ProgressBar; 2],
 }
 
 impl Live {
@@ -42,7 +41,7 @@ impl Live {
             let lanes = (0..losses).map(|_| line()).collect();
             let key = line();
             key.set_message(KEY);
-            Lines { head, lanes, _fixed: [scale, key], all: all.clone() }
+            Lines { head, lanes, fixed: [scale, key] }
         });
         Self { lines }
     }
@@ -82,7 +81,12 @@ impl Live {
     /// Clears the lines: the table has what they had.
     pub(super) fn finish(&self) {
         if let Some(lines) = &self.lines {
-            let _ = lines.all.clear();
+            lines
+                .fixed
+                .iter()
+                .chain(&lines.lanes)
+                .chain([&lines.head])
+                .for_each(ProgressBar::finish_and_clear);
         }
     }
 }
@@ -159,5 +163,7 @@ mod tests {
         assert_eq!((track[0], track[TRACK / 2], track[TRACK - 1], track.len()), ('n', 'h', 'o', TRACK));
         assert!(lane_line("an", &Point { p: [0.5; 3], ..point }).contains('*'));
         assert_eq!(scale_line().chars().count(), TRACK);
+        let longest = lacuna_losses::LOSSES.iter().map(|row| row.info.name.len()).max();
+        assert!(longest <= Some(NAME), "{longest:?}");
     }
 }
