@@ -41,9 +41,7 @@ fn main() {
         None => run(Some("spml-linear"), RunArgs::default()),
         Some(Command::List) => list::text().and_then(|text| screen::out(&text)).map(|()| exit::DONE),
         Some(Command::Show { name, variant }) => show::command(&name, variant.as_deref()),
-        Some(Command::Losses(args)) => {
-            losses::text(&args).and_then(|text| screen::out(&text)).map(|()| exit::DONE)
-        }
+        Some(Command::Losses(args)) => losses::command(&args),
         Some(Command::Mask(args)) => lacuna::cli::mask::run(&args).map(|()| exit::DONE),
         Some(Command::Config { command: ConfigCommand::Check { what } }) => check(&what),
         Some(Command::Verify { names, args }) => verify(&names, &args),

@@ -178,6 +178,26 @@ impl<'a> Run<'a> {
         self.current.tape.observe(observer)
     }
 
+    /// Everything that the run looks at.
+    pub fn data(&self) -> &Data<'a> {
+        &self.data
+    }
+
+    /// Logits `[rows, classes]` of the rows that train, in their order, with the weights of the last step. It changes nothing of
+    /// the run, and is taken between epochs.
+    pub fn train_logits(&mut self) -> &[f32] {
+        self.predict_train();
+        &self.logits
+    }
+
+    /// One metric of a set with the weights of the last step, as [`train_logits`](Self::train_logits).
+    ///
+    /// # Errors
+    /// [`TrainError::Metric`].
+    pub fn measured_on(&mut self, metric: &MetricRow, set: &EvalSet<'_>) -> Result<f64, TrainError> {
+        self.measure(metric, set)
+    }
+
     /// Trains one epoch and measures it.
     ///
     /// # Errors

@@ -4,12 +4,13 @@
 mod guide;
 mod plot;
 mod probe;
+mod race;
 mod svg;
 
 use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
-use lacuna::cli::Outputs;
-use lacuna::cli::screen::wrapped;
+use lacuna::cli::screen::{self, wrapped};
+use lacuna::cli::{Outputs, exit};
 use lacuna_formats::write_atomic;
 use lacuna_losses::{LOSSES, LossInfo, LossRow, Options, find};
 use lacuna_train::procedure_for;
@@ -27,6 +28,7 @@ pub(crate) struct LossesArgs {
 enum LossesCommand {
     /// Shows one loss: formula, source, parameters, and a plot of value and slope against the logit
     Show(ShowArgs),
+    Race(race::RaceArgs),
 }
 
 #[derive(Args)]
@@ -47,12 +49,14 @@ struct ShowArgs {
     force: bool,
 }
 
-/// The text that the command prints; writes the picture where one is wanted.
-pub(crate) fn text(args: &LossesArgs) -> anyhow::Result<String> {
-    match &args.command {
-        None => list(),
-        Some(LossesCommand::Show(args)) => show(args),
-    }
+/// Prints what is asked for; writes the pictures that are wanted.
+pub(crate) fn command(args: &LossesArgs) -> anyhow::Result<i32> {
+    let text = match &args.command {
+        None => list()?,
+        Some(LossesCommand::Show(args)) => show(args)?,
+        Some(LossesCommand::Race(args)) => return race::command(args),
+    };
+    screen::out(&text).map(|()| exit::DONE)
 }
 
 fn list() -> anyhow::Result<String> {
@@ -65,7 +69,9 @@ fn list() -> anyhow::Result<String> {
             writeln!(out, "{}", wrapped(&format!("{:<26}   {line}", ""), 31))?;
         }
     }
-    writeln!(out, "\n{} losses; `repro losses show NAME` has formula and plot.", LOSSES.len())?;
+    let more =
+        "`repro losses show NAME` has formula and plot; `repro losses race` trains several side by side.";
+    writeln!(out, "\n{}", wrapped(&format!("{} losses; {more}", LOSSES.len()), 2))?;
     Ok(out)
 }
 

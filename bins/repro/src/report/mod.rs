@@ -8,7 +8,7 @@ mod html;
 mod latex;
 mod load;
 mod markdown;
-mod plots;
+pub(crate) mod plots;
 mod run;
 mod study;
 mod summary;

@@ -68,7 +68,7 @@ pub(super) struct Line {
 }
 
 /// Text inside SVG.
-fn escape(text: &str) -> String {
+pub(crate) fn escape(text: &str) -> String {
     clean(text).replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
@@ -92,7 +92,7 @@ fn fitted(name: &str, width: f64) -> String {
 }
 
 /// Round numbers from `low` to `high`, about `count` of them.
-fn ticks(low: f64, high: f64, count: f64) -> Vec<f64> {
+pub(crate) fn ticks(low: f64, high: f64, count: f64) -> Vec<f64> {
     let raw = (high - low).max(f64::MIN_POSITIVE) / count;
     let power = 10f64.powf(raw.log10().floor());
     let step =
@@ -102,7 +102,7 @@ fn ticks(low: f64, high: f64, count: f64) -> Vec<f64> {
 }
 
 /// A tick's number, without digits that say nothing.
-fn number(x: f64) -> String {
+pub(crate) fn number(x: f64) -> String {
     if x != 0.0 && !(1e-3..1e5).contains(&x.abs()) {
         return format!("{x:.1e}");
     }

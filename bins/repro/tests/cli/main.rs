@@ -16,6 +16,7 @@ mod killed;
 mod kills;
 mod overwriting;
 mod printing;
+mod races;
 #[path = "../../../harness/tests/harness/real_data.rs"]
 mod real_data;
 mod records;
