@@ -41,11 +41,11 @@ fn apart(loss: &str, epochs: usize, seed: u64) -> ([f64; 3], [usize; 3], f64) {
     let mut x = vec![0.0; set.features.columns()];
     for (id, row) in train.rows.iter().enumerate() {
         train.copy_features(id as u32, &mut x);
-        for class in 0..train.classes() {
+        for (class, bias) in bias.iter().enumerate() {
             // `[features, classes]`.
             let w = weight.iter().skip(class).step_by(train.classes());
             let z: f64 = x.iter().zip(w).map(|(x, w)| f64::from(*x) * f64::from(*w)).sum();
-            let p = 1.0 / (1.0 + (-z - f64::from(bias[class])).exp());
+            let p = 1.0 / (1.0 + (-z - f64::from(*bias)).exp());
             let positive = set.truth.row(*row as usize)[class].is_positive();
             let group = match train.labels_of(id as u32)[class] {
                 Label::Positive => 0,
