@@ -7,7 +7,7 @@ use anyhow::Context;
 /// Makes limits on the size of files, on memory and on threads errors, before a command begins.
 ///
 /// # Errors
-/// A limit that leaves no room for the threads, or the system's refusal.
+/// A limit that leaves too little memory for the threads, or the system's refusal.
 pub fn limits_are_errors() -> anyhow::Result<()> {
     #[cfg(unix)]
     {
@@ -23,7 +23,7 @@ pub fn limits_are_errors() -> anyhow::Result<()> {
             Arc::new(AtomicBool::new(true)),
         )?;
     }
-    // Started late they are a panic where there is no room for one.
+    // Started late they are a panic where there is too little memory for one.
     rayon::ThreadPoolBuilder::new().build_global().context(
         "the threads cannot be started: allow more memory or threads (ulimit -v, ulimit -u), or fewer of them (RAYON_NUM_THREADS=1)",
     )?;
