@@ -1,26 +1,30 @@
 //! PU-MLC and its mixup term.
 
-use super::{Given, LabelNeeds, LossRow, Takes, row};
-use crate::idea::{About, Idea, about, others};
-use crate::pu_mlc::{Preset, PuMlc, PuMlcConfig, PuMlcMixup};
-use crate::{LossError, MultiLabelLoss, Reduction};
+use crate::{Preset, PuMlc, PuMlcConfig, PuMlcMixup};
+use lacuna_loss_api::{About, Given, Idea, LabelNeeds, LossError, LossRow, MultiLabelLoss, Reduction, Takes};
 
-pub(super) const ABOUT: &[About] = &[
-    about(
+/// Idea and assumption of the rows.
+pub const ABOUT: &[About] = &[
+    About::of(
         &["pu-mlc-mixup"],
         Idea::Views,
         "Unknown cells are a mixture of positives and negatives, and predictions for mixed rows are mixtures of predictions.",
     ),
-    others(
+    About::others(
         Idea::PositiveUnlabelled,
         "Positives are labelled independently of the features, and unknown cells follow the mixture of all rows.",
     ),
 ];
 
-pub(super) const ROWS: &[LossRow] = &[
-    row(Preset::Coco.info(), Reduction::Sum, LabelNeeds::SinglePositive, |given| pu_mlc(Preset::Coco, given)),
-    row(Preset::Voc.info(), Reduction::Sum, LabelNeeds::SinglePositive, |given| pu_mlc(Preset::Voc, given)),
-    row(PuMlcMixup::INFO, Reduction::Sum, LabelNeeds::SinglePositive, |given| {
+/// The rows of this crate in the table of losses.
+pub const ROWS: &[LossRow] = &[
+    LossRow::new(Preset::Coco.info(), Reduction::Sum, LabelNeeds::SinglePositive, |given| {
+        pu_mlc(Preset::Coco, given)
+    }),
+    LossRow::new(Preset::Voc.info(), Reduction::Sum, LabelNeeds::SinglePositive, |given| {
+        pu_mlc(Preset::Voc, given)
+    }),
+    LossRow::new(PuMlcMixup::INFO, Reduction::Sum, LabelNeeds::SinglePositive, |given| {
         Ok(Box::new(PuMlcMixup::new(PuMlcConfig {
             preset: Preset::Coco,
             alpha: given.get("alpha")?,

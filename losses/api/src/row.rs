@@ -1,35 +1,12 @@
-//! The table of losses. Each crate has a file with its rows.
+//! A row of the table of losses.
 
-mod anyloss;
-mod asl;
-mod bce;
-mod class_balanced;
-mod comic;
-mod csl;
-mod distribution_balanced;
-mod em;
-mod focal;
-mod gr;
-mod hill;
-mod imprecise;
-mod label_set;
-mod lac;
-mod large_loss;
-mod logit_adjust;
-mod presence;
-mod propensity;
-mod pu;
-mod pu_mlc;
-mod smile;
-mod spml;
-mod two_way;
-
-use crate::idea::{About, Idea};
 use crate::{
-    ClassStatistics, Label, LossError, LossInfo, MultiLabelLoss, Options, Reduction, Takes, suggest,
+    About, ClassStatistics, Idea, Label, LossError, LossInfo, MultiLabelLoss, Options, Reduction, Takes,
 };
 
-/// A loss that a command line can name.
+/// A loss that a command line can name: what it is, and how it is built from options.
+///
+/// A crate of losses lists its rows in a constant `ROWS`, which `lacuna_losses` joins to one table.
 #[derive(Clone, Copy, Debug)]
 pub struct LossRow {
     /// Name, source, assumptions and parameters.
@@ -46,27 +23,11 @@ pub struct LossRow {
     /// of the classes each. Labels that the loss writes are then decided within a column as well.
     pub by_column: bool,
     make: Make,
+    about: &'static [About],
 }
 
-type Make = fn(&Given<'_>) -> Result<Box<dyn MultiLabelLoss>, LossError>;
-
-/// A row, as the files of this folder write it.
-const fn row(info: &'static LossInfo, reduction: Reduction, needs: LabelNeeds, make: Make) -> LossRow {
-    LossRow {
-        info,
-        reduction,
-        needs,
-        statistics: Statistics::None,
-        takes: Takes::Logits,
-        by_column: true,
-        make,
-    }
-}
-
-/// A row that is built from the class frequencies of a training set.
-const fn class_row(info: &'static LossInfo, reduction: Reduction, needs: LabelNeeds, make: Make) -> LossRow {
-    LossRow { statistics: Statistics::Counts, ..row(info, reduction, needs, make) }
-}
+/// Builds the loss of a row.
+pub type Make = fn(&Given<'_>) -> Result<Box<dyn MultiLabelLoss>, LossError>;
 
 /// The statistics of a training set that a loss is built from, from the cheapest to the dearest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,122 +60,61 @@ pub enum LabelNeeds {
     FullTruth,
 }
 
-/// A file for each crate, in the order in which its rows are listed, and the crate under a name of its own.
-macro_rules! families {
-    ($($family:ident: $krate:ident,)*) => {
-        /// The crates of the rows.
-        pub(crate) mod crates {
-            $(pub use $krate as $family;)*
-        }
-
-        const FAMILIES: &[&[LossRow]] = &[$($family::ROWS),*];
-
-        /// Idea and assumption of the rows of each family.
-        const ABOUT: &[&[About]] = &[$($family::ABOUT),*];
-    };
-}
-
-families! {
-    spml: lacuna_spml,
-    hill: lacuna_hill,
-    bce: lacuna_bce,
-    focal: lacuna_focal,
-    asl: lacuna_asl,
-    csl: lacuna_csl,
-    em: lacuna_em,
-    large_loss: lacuna_large_loss,
-    gr: lacuna_gr,
-    pu_mlc: lacuna_pu_mlc,
-    pu: lacuna_pu,
-    anyloss: lacuna_anyloss,
-    imprecise: lacuna_imprecise,
-    distribution_balanced: lacuna_distribution_balanced,
-    class_balanced: lacuna_class_balanced,
-    logit_adjust: lacuna_logit_adjust,
-    propensity: lacuna_propensity,
-    comic: lacuna_comic,
-    label_set: lacuna_label_set,
-    two_way: lacuna_two_way,
-    lac: lacuna_lac,
-    smile: lacuna_smile,
-    presence: lacuna_presence,
-}
-
-/// Every loss, in the order in which losses are listed: those of their options alone, those of the statistics of a
-/// training set, those over mixed rows, several heads, background rows or two views; within each, by crate.
-pub static LOSSES: &[LossRow] = &joined::<{ count(FAMILIES) }>(FAMILIES);
-
-const fn count(parts: &[&[LossRow]]) -> usize {
-    let (mut n, mut part) = (0, 0);
-    while part < parts.len() {
-        n += parts[part].len();
-        part += 1;
-    }
-    n
-}
-
-const fn joined<const N: usize>(parts: &[&[LossRow]]) -> [LossRow; N] {
-    let mut all = [parts[0][0]; N];
-    let (mut n, mut group) = (0, 0);
-    while group < 3 {
-        let mut part = 0;
-        while part < parts.len() {
-            let mut i = 0;
-            while i < parts[part].len() {
-                if parts[part][i].group() == group {
-                    all[n] = parts[part][i];
-                    n += 1;
-                }
-                i += 1;
-            }
-            part += 1;
-        }
-        group += 1;
-    }
-    assert!(n == N);
-    all
-}
-
-/// The row of this name.
-///
-/// # Errors
-/// [`LossError::UnknownLoss`] with the names that may be meant; see [`suggest`].
-pub fn find(name: &str) -> Result<&'static LossRow, LossError> {
-    LOSSES.iter().find(|row| row.info.name == name).ok_or_else(|| LossError::UnknownLoss {
-        name: name.to_owned(),
-        suggestion: suggest(name, LOSSES.iter().map(|row| row.info.name)),
-    })
-}
-
 impl LossRow {
+    /// A row that is built from its options alone.
+    pub const fn new(info: &'static LossInfo, reduction: Reduction, needs: LabelNeeds, make: Make) -> Self {
+        let (statistics, takes) = (Statistics::None, Takes::Logits);
+        Self { info, reduction, needs, statistics, takes, by_column: true, make, about: &[] }
+    }
+
+    /// A row that is built from the class frequencies of a training set as well ([`Given::train`]).
+    pub const fn with_frequencies(
+        info: &'static LossInfo,
+        reduction: Reduction,
+        needs: LabelNeeds,
+        make: Make,
+    ) -> Self {
+        Self { statistics: Statistics::Counts, ..Self::new(info, reduction, needs, make) }
+    }
+
+    /// This row, with what its crate says about its rows.
+    #[must_use]
+    pub const fn with_about(self, about: &'static [About]) -> Self {
+        Self { about, ..self }
+    }
+
     /// What the method does about missing labels, and what has to hold for it to be right.
+    ///
+    /// # Panics
+    /// If nothing was said about the row ([`with_about`](Self::with_about)); of the rows of the table, something is.
     pub fn idea(&self) -> (Idea, &'static str) {
-        let name = self.info.name;
-        let family = FAMILIES.iter().position(|rows| rows.iter().any(|row| row.info.name == name));
-        let about = ABOUT[family.expect("a row is of a family")];
-        let named = about.iter().find(|about| about.rows.contains(&name));
-        let about = named.or_else(|| about.iter().find(|about| about.rows.is_empty()));
-        let about = about.expect("a test sees that every row has an idea");
+        let named = self.about.iter().find(|about| about.rows.contains(&self.info.name));
+        let about = named.or_else(|| self.about.iter().find(|about| about.rows.is_empty()));
+        let about =
+            about.unwrap_or_else(|| panic!("ABOUT of its crate says nothing about {}", self.info.name));
         (about.idea, about.assumes)
     }
 
     /// This row, built from the co-occurrence of classes.
-    const fn with_co_occurrence(self) -> Self {
+    #[must_use]
+    pub const fn with_co_occurrence(self) -> Self {
         Self { statistics: Statistics::CoOccurrence, ..self }
     }
 
     /// This row, whose gradient at a cell looks at other columns.
-    const fn across_columns(self) -> Self {
+    #[must_use]
+    pub const fn across_columns(self) -> Self {
         Self { by_column: false, ..self }
     }
 
     /// This row, evaluated on something else than the logits of a batch.
-    const fn taking(self, takes: Takes) -> Self {
+    #[must_use]
+    pub const fn taking(self, takes: Takes) -> Self {
         Self { takes, by_column: false, ..self }
     }
 
     /// Place among the groups in which losses are listed.
-    const fn group(&self) -> usize {
+    pub const fn group(&self) -> usize {
         match (self.takes, self.statistics) {
             (Takes::Logits | Takes::Estimates, Statistics::None) => 0,
             (Takes::Logits | Takes::Estimates, _) => 1,
@@ -224,17 +124,6 @@ impl LossRow {
 
     /// The statistics of observed labels `[rows, classes]` that the row is built from, `None` if it is built from its
     /// options alone.
-    ///
-    /// ```
-    /// use lacuna_losses::{Label, find};
-    ///
-    /// let labels = [Label::Positive, Label::Unknown]; // one row of two classes
-    /// assert_eq!(find("hill")?.statistics_of(&labels, 2)?, None);
-    /// let counts = find("ldam-bce")?.statistics_of(&labels, 2)?.unwrap();
-    /// // The second class has no positive and is counted as the rarest that has some.
-    /// assert_eq!((counts.positives(), counts.co_occurrence()), (&[1.0, 1.0][..], None));
-    /// # Ok::<(), lacuna_losses::LossError>(())
-    /// ```
     ///
     /// # Errors
     /// As for [`ClassStatistics::of`] and [`ClassStatistics::with_pairs`].
@@ -287,19 +176,40 @@ impl LossRow {
     }
 }
 
-/// Options as a row reads them.
-struct Given<'a> {
+/// What was given for a row, as the function that builds it reads it.
+pub struct Given<'a> {
     row: &'static LossRow,
     options: &'a Options,
     train: Option<&'a ClassStatistics>,
 }
 
 impl Given<'_> {
-    fn get(&self, name: &'static str) -> Result<f64, LossError> {
+    /// Name and parameters of the row.
+    pub fn info(&self) -> &'static LossInfo {
+        self.row.info
+    }
+
+    /// Number of classes, where it is known.
+    pub fn classes(&self) -> Option<usize> {
+        self.options.context.classes
+    }
+
+    /// The value of a parameter: as given, else from the data, else its default.
+    ///
+    /// # Errors
+    /// [`LossError::MissingParameter`] where none of them has it.
+    ///
+    /// # Panics
+    /// If the loss has no parameter of this name.
+    pub fn get(&self, name: &'static str) -> Result<f64, LossError> {
         self.options.value(self.row.info, name)
     }
 
-    fn train(&self) -> Result<&ClassStatistics, LossError> {
+    /// The class frequencies of the training set.
+    ///
+    /// # Errors
+    /// [`LossError::MissingParameter`] where they were not given.
+    pub fn train(&self) -> Result<&ClassStatistics, LossError> {
         self.train.ok_or(LossError::MissingParameter {
             loss: self.row.info.name,
             parameter: "class_frequencies",
@@ -307,21 +217,8 @@ impl Given<'_> {
         })
     }
 
-    fn reduction(&self) -> Reduction {
+    /// The reduction: as given, else that of the row.
+    pub fn reduction(&self) -> Reduction {
         self.options.reduction.unwrap_or(self.row.reduction)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_said_of_a_row_is_said_of_one_that_is_there() {
-        for (rows, about) in FAMILIES.iter().zip(ABOUT) {
-            for name in about.iter().flat_map(|about| about.rows) {
-                assert!(rows.iter().any(|row| row.info.name == *name), "{name} is no row of its file");
-            }
-        }
     }
 }

@@ -1,46 +1,46 @@
 //! Presence-only losses.
 
-use super::{Given, LabelNeeds, LossRow, class_row, row};
-use crate::idea::{About, Idea, about, others};
-use crate::presence::{
+use crate::{
     AnFull, AnSlds, AnSsdl, ClassWeighting, FullWeighted, FullWeightedConfig, OtherClass, PresenceConfig,
     class_weights,
 };
-use crate::{LossError, Reduction, Takes};
+use lacuna_loss_api::{About, Given, Idea, LabelNeeds, LossError, LossRow, Reduction, Takes};
 
-pub(super) const ABOUT: &[About] = &[
-    about(
+/// Idea and assumption of the rows.
+pub const ABOUT: &[About] = &[
+    About::of(
         &["presence-an-slds"],
         Idea::PresenceOnly,
         "One other class of the row, drawn at random, is absent.",
     ),
-    about(
+    About::of(
         &["presence-an-ssdl"],
         Idea::PresenceOnly,
         "The class is absent at a background row drawn at random.",
     ),
-    others(
+    About::others(
         Idea::PresenceOnly,
         "Classes are absent where they are not observed and at rows of background; presences weigh more.",
     ),
 ];
 
-pub(super) const ROWS: &[LossRow] = &[
-    row(AnFull::INFO, Reduction::Mean, LabelNeeds::SinglePositive, |given| {
+/// The rows of this crate in the table of losses.
+pub const ROWS: &[LossRow] = &[
+    LossRow::new(AnFull::INFO, Reduction::Mean, LabelNeeds::SinglePositive, |given| {
         let pos_weight = given.get("pos_weight")?;
         Ok(Box::new(AnFull::new(PresenceConfig { pos_weight, ..config(given)? })?))
     })
     .taking(Takes::Background),
-    row(AnSlds::INFO, Reduction::Mean, LabelNeeds::SinglePositive, |given| {
+    LossRow::new(AnSlds::INFO, Reduction::Mean, LabelNeeds::SinglePositive, |given| {
         let seed = given.get("seed")? as u64;
         Ok(Box::new(AnSlds::new(config(given)?, OtherClass::Drawn { seed })?))
     })
     .across_columns(),
-    row(AnSsdl::INFO, Reduction::Mean, LabelNeeds::SinglePositive, |given| {
+    LossRow::new(AnSsdl::INFO, Reduction::Mean, LabelNeeds::SinglePositive, |given| {
         Ok(Box::new(AnSsdl::new(config(given)?)?))
     })
     .taking(Takes::Background),
-    class_row(FullWeighted::INFO, Reduction::Mean, LabelNeeds::SinglePositive, |given| {
+    LossRow::with_frequencies(FullWeighted::INFO, Reduction::Mean, LabelNeeds::SinglePositive, |given| {
         let weighting = ClassWeighting::ALL[given.get("weighting")? as usize];
         let train = given.train()?;
         let config = FullWeightedConfig {

@@ -1,25 +1,25 @@
 //! COMIC.
 
-use super::{Given, LabelNeeds, LossRow, Takes, class_row};
-use crate::comic::{HeadTailBalancer, HtbConfig, Mfm, MfmConfig, PaperConfig, PaperMfm, Rlc, RlcConfig};
-use crate::idea::{About, Idea, about, others};
-use crate::{LossError, Reduction};
+use crate::{HeadTailBalancer, HtbConfig, Mfm, MfmConfig, PaperConfig, PaperMfm, Rlc, RlcConfig};
+use lacuna_loss_api::{About, Given, Idea, LabelNeeds, LossError, LossRow, Reduction, Takes};
 
-pub(super) const ABOUT: &[About] = &[
-    about(&["rlc"], Idea::Relabel, "Confident predictions correct labels, in both directions."),
-    about(
+/// Idea and assumption of the rows.
+pub const ABOUT: &[About] = &[
+    About::of(&["rlc"], Idea::Relabel, "Confident predictions correct labels, in both directions."),
+    About::of(
         &["htb"],
         Idea::Imbalance,
         "A head for frequent and one for rare classes share the work, and their gradients are balanced.",
     ),
-    others(
+    About::others(
         Idea::Imbalance,
         "Positives and negatives of head, middle and tail classes need different focusing.",
     ),
 ];
 
-pub(super) const ROWS: &[LossRow] = &[
-    class_row(PaperMfm::INFO, Reduction::Sum, LabelNeeds::SinglePositive, |given| {
+/// The rows of this crate in the table of losses.
+pub const ROWS: &[LossRow] = &[
+    LossRow::with_frequencies(PaperMfm::INFO, Reduction::Sum, LabelNeeds::SinglePositive, |given| {
         let config = PaperConfig {
             gamma_pos: given.get("gamma_pos")?,
             gamma_neg: given.get("gamma_neg")?,
@@ -30,15 +30,15 @@ pub(super) const ROWS: &[LossRow] = &[
         };
         Ok(Box::new(PaperMfm::new(config, given.train()?)?))
     }),
-    class_row(Mfm::INFO, Reduction::Sum, LabelNeeds::SinglePositive, |given| {
+    LossRow::with_frequencies(Mfm::INFO, Reduction::Sum, LabelNeeds::SinglePositive, |given| {
         Ok(Box::new(Mfm::new(mfm(MfmConfig::with_attention(), given)?, given.train()?)?))
     })
     .with_co_occurrence()
     .across_columns(),
-    class_row(Mfm::INFO_BY_CLASS, Reduction::Sum, LabelNeeds::SinglePositive, |given| {
+    LossRow::with_frequencies(Mfm::INFO_BY_CLASS, Reduction::Sum, LabelNeeds::SinglePositive, |given| {
         Ok(Box::new(Mfm::new(mfm(MfmConfig::by_class(), given)?, given.train()?)?))
     }),
-    class_row(Rlc::INFO, Reduction::Sum, LabelNeeds::SinglePositive, |given| {
+    LossRow::with_frequencies(Rlc::INFO, Reduction::Sum, LabelNeeds::SinglePositive, |given| {
         let config = RlcConfig {
             tau: given.get("tau")?,
             margin: given.get("margin")?,
@@ -49,7 +49,7 @@ pub(super) const ROWS: &[LossRow] = &[
         Ok(Box::new(Rlc::new(config, given.train()?)?))
     })
     .across_columns(),
-    class_row(HeadTailBalancer::INFO, Reduction::Sum, LabelNeeds::SinglePositive, |given| {
+    LossRow::with_frequencies(HeadTailBalancer::INFO, Reduction::Sum, LabelNeeds::SinglePositive, |given| {
         let config = HtbConfig { alpha: given.get("alpha")?, mfm: mfm(MfmConfig::with_attention(), given)? };
         Ok(Box::new(HeadTailBalancer::new(config, given.train()?)?))
     })

@@ -1,35 +1,35 @@
 //! Metrics as losses.
 
-use super::{Given, LabelNeeds, LossRow, row};
-use crate::anyloss::{AnyLoss, AnyLossConfig, Metric};
-use crate::idea::{About, Idea, others};
-use crate::{LossError, MultiLabelLoss, Reduction};
+use crate::{AnyLoss, AnyLossConfig, Metric};
+use lacuna_loss_api::{About, Given, Idea, LabelNeeds, LossError, LossRow, MultiLabelLoss, Reduction};
 
-pub(super) const ABOUT: &[About] = &[others(
+/// Idea and assumption of the rows.
+pub const ABOUT: &[About] = &[About::others(
     Idea::Metric,
     "The metric of a batch, in a smooth form, is what should be good; unknown cells are negative.",
 )];
 
-pub(super) const ROWS: &[LossRow] = &[
-    row(Metric::Accuracy.info(), Reduction::Mean, LabelNeeds::Complete, |given| {
+/// The rows of this crate in the table of losses.
+pub const ROWS: &[LossRow] = &[
+    LossRow::new(Metric::Accuracy.info(), Reduction::Mean, LabelNeeds::Complete, |given| {
         any_loss(Metric::Accuracy, given)
     }),
-    row(Metric::FBeta { beta: 1.0 }.info(), Reduction::Mean, LabelNeeds::Complete, |given| {
+    LossRow::new(Metric::FBeta { beta: 1.0 }.info(), Reduction::Mean, LabelNeeds::Complete, |given| {
         any_loss(Metric::FBeta { beta: given.get("beta")? }, given)
     })
     .across_columns(),
-    row(Metric::GMean { root: true }.info(), Reduction::Mean, LabelNeeds::Complete, |given| {
+    LossRow::new(Metric::GMean { root: true }.info(), Reduction::Mean, LabelNeeds::Complete, |given| {
         any_loss(Metric::GMean { root: given.get("root")? == 1.0 }, given)
     })
     .across_columns(),
-    row(Metric::BalancedAccuracy.info(), Reduction::Mean, LabelNeeds::Complete, |given| {
+    LossRow::new(Metric::BalancedAccuracy.info(), Reduction::Mean, LabelNeeds::Complete, |given| {
         any_loss(Metric::BalancedAccuracy, given)
     })
     .across_columns(),
 ];
 
 fn any_loss(metric: Metric, given: &Given<'_>) -> Result<Box<dyn MultiLabelLoss>, LossError> {
-    let has_eps = given.row.info.param("eps").is_some();
+    let has_eps = given.info().param("eps").is_some();
     Ok(Box::new(AnyLoss::new(AnyLossConfig {
         metric,
         amplification: given.get("amplification")?,

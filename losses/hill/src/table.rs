@@ -1,30 +1,30 @@
 //! Hill and SPLC.
 
-use super::{LabelNeeds, LossRow, row};
-use crate::Reduction;
-use crate::hill::{FocalMargin, FocalMarginConfig, Hill, HillConfig, Splc, SplcConfig};
-use crate::idea::{About, Idea, about};
+use crate::{FocalMargin, FocalMarginConfig, Hill, HillConfig, Splc, SplcConfig};
+use lacuna_loss_api::{About, Idea, LabelNeeds, LossRow, Reduction};
 
-pub(super) const ABOUT: &[About] = &[
-    about(
+/// Idea and assumption of the rows.
+pub const ABOUT: &[About] = &[
+    About::of(
         &["hill"],
         Idea::Robust,
         "A negative with a high prediction is likely to be a false one: its slope falls as p grows.",
     ),
-    about(
+    About::of(
         &["focal-margin"],
         Idea::Reweight,
         "Positives that are predicted well need no more weight; unknown cells are negative.",
     ),
-    about(
+    About::of(
         &["splc"],
         Idea::Relabel,
         "Unknown cells with a prediction above a threshold are positives, from some epoch on.",
     ),
 ];
 
-pub(super) const ROWS: &[LossRow] = &[
-    row(Hill::INFO, Reduction::Sum, LabelNeeds::SinglePositive, |given| {
+/// The rows of this crate in the table of losses.
+pub const ROWS: &[LossRow] = &[
+    LossRow::new(Hill::INFO, Reduction::Sum, LabelNeeds::SinglePositive, |given| {
         Ok(Box::new(Hill::new(HillConfig {
             lambda: given.get("lambda")?,
             margin: given.get("margin")?,
@@ -32,14 +32,14 @@ pub(super) const ROWS: &[LossRow] = &[
             reduction: given.reduction(),
         })?))
     }),
-    row(FocalMargin::INFO, Reduction::Sum, LabelNeeds::SinglePositive, |given| {
+    LossRow::new(FocalMargin::INFO, Reduction::Sum, LabelNeeds::SinglePositive, |given| {
         Ok(Box::new(FocalMargin::new(FocalMarginConfig {
             margin: given.get("margin")?,
             gamma: given.get("gamma")?,
             reduction: given.reduction(),
         })?))
     }),
-    row(Splc::INFO, Reduction::Sum, LabelNeeds::SinglePositive, |given| {
+    LossRow::new(Splc::INFO, Reduction::Sum, LabelNeeds::SinglePositive, |given| {
         Ok(Box::new(Splc::new(SplcConfig {
             tau: given.get("tau")?,
             change_epoch: given.get("change_epoch")? as usize,

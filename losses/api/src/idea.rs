@@ -79,22 +79,25 @@ impl fmt::Display for Idea {
     }
 }
 
-/// Idea and assumption of some rows of a file.
+/// Idea and assumption of some rows of a crate.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct About {
-    /// Names of rows; none for all that are not named elsewhere in the file.
-    pub(crate) rows: &'static [&'static str],
-    pub(crate) idea: Idea,
+pub struct About {
+    /// Names of rows; none for all that are not named elsewhere in the crate.
+    pub rows: &'static [&'static str],
+    /// What the method does about labels.
+    pub idea: Idea,
     /// What has to hold for the method to be right, in one sentence.
-    pub(crate) assumes: &'static str,
+    pub assumes: &'static str,
 }
 
-/// Idea and assumption of the rows of these names.
-pub(crate) const fn about(rows: &'static [&'static str], idea: Idea, assumes: &'static str) -> About {
-    About { rows, idea, assumes }
-}
+impl About {
+    /// Idea and assumption of the rows of these names.
+    pub const fn of(rows: &'static [&'static str], idea: Idea, assumes: &'static str) -> Self {
+        Self { rows, idea, assumes }
+    }
 
-/// Idea and assumption of all other rows of a file.
-pub(crate) const fn others(idea: Idea, assumes: &'static str) -> About {
-    About { rows: &[], idea, assumes }
+    /// Idea and assumption of all rows that are not named.
+    pub const fn others(idea: Idea, assumes: &'static str) -> Self {
+        Self { rows: &[], idea, assumes }
+    }
 }

@@ -22,7 +22,7 @@ pub struct Context {
     /// Number of classes.
     pub classes: Option<usize>,
     /// Expected number of positives of a row, default of the parameter `expected_positives`: counted in true labels, or
-    /// estimated ([`pu::expected_positives`](crate::pu::expected_positives)).
+    /// estimated (`expected_positives` of the crate of positive-unlabelled risks).
     pub expected_positives: Option<f64>,
 }
 

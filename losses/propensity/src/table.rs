@@ -1,32 +1,35 @@
 //! Propensities.
 
-use super::{Given, LabelNeeds, LossRow, class_row};
-use crate::idea::{About, Idea, others};
-use crate::propensity::{Bound, Propensities, Propensity, Surrogate, info_of};
-use crate::{LossError, MultiLabelLoss, Reduction};
+use crate::{Bound, Propensities, Propensity, Surrogate, info_of};
+use lacuna_loss_api::{About, Given, Idea, LabelNeeds, LossError, LossRow, MultiLabelLoss, Reduction};
 
-pub(super) const ABOUT: &[About] = &[others(
+/// Idea and assumption of the rows.
+pub const ABOUT: &[About] = &[About::others(
     Idea::PositiveUnlabelled,
     "The probability that a positive is observed is known for each class; the loss is unbiased over it.",
 )];
 
-pub(super) const ROWS: &[LossRow] = &[
-    class_row(
+/// The rows of this crate in the table of losses.
+pub const ROWS: &[LossRow] = &[
+    LossRow::with_frequencies(
         info_of(Bound::Unbiased, Surrogate::Bce),
         Reduction::Mean,
         LabelNeeds::SinglePositive,
         |given| propensity(Bound::Unbiased, Surrogate::Bce, given),
     ),
-    class_row(
+    LossRow::with_frequencies(
         info_of(Bound::Unbiased, Surrogate::SquaredHinge),
         Reduction::Mean,
         LabelNeeds::SinglePositive,
         |given| propensity(Bound::Unbiased, Surrogate::SquaredHinge, given),
     ),
-    class_row(info_of(Bound::Upper, Surrogate::Bce), Reduction::Mean, LabelNeeds::SinglePositive, |given| {
-        propensity(Bound::Upper, Surrogate::Bce, given)
-    }),
-    class_row(
+    LossRow::with_frequencies(
+        info_of(Bound::Upper, Surrogate::Bce),
+        Reduction::Mean,
+        LabelNeeds::SinglePositive,
+        |given| propensity(Bound::Upper, Surrogate::Bce, given),
+    ),
+    LossRow::with_frequencies(
         info_of(Bound::Upper, Surrogate::SquaredHinge),
         Reduction::Mean,
         LabelNeeds::SinglePositive,

@@ -1,17 +1,17 @@
 //! Label sets with a prior on their size.
 
-use super::{LabelNeeds, LossRow, row};
-use crate::Reduction;
-use crate::idea::{About, Idea, others};
-use crate::imprecise::{Imprecise, ImpreciseConfig};
+use crate::{Imprecise, ImpreciseConfig};
+use lacuna_loss_api::{About, Idea, LabelNeeds, LossRow, Reduction};
 
-pub(super) const ABOUT: &[About] = &[others(
+/// Idea and assumption of the rows.
+pub const ABOUT: &[About] = &[About::others(
     Idea::Relabel,
     "Labels are a random variable with a prior on the number of positives of a row, and are estimated in each step.",
 )];
 
-pub(super) const ROWS: &[LossRow] =
-    &[row(Imprecise::INFO, Reduction::Mean, LabelNeeds::SinglePositive, |given| {
+/// The rows of this crate in the table of losses.
+pub const ROWS: &[LossRow] =
+    &[LossRow::new(Imprecise::INFO, Reduction::Mean, LabelNeeds::SinglePositive, |given| {
         Ok(Box::new(Imprecise::new(ImpreciseConfig {
             expected_positives: given.get("expected_positives")?,
             strength: given.get("strength")?,

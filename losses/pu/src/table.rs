@@ -1,52 +1,61 @@
 //! Positive-unlabelled risks.
 
-use super::{Given, LabelNeeds, LossRow, class_row, row};
-use crate::idea::{About, Idea, about, others};
-use crate::pu::{
+use crate::{
     Alignment, Estimation, LabelDistribution, LabelDistributionConfig, LabelFrequency, LabelFrequencyConfig,
     Pu, PuConfig, Risk, Vpu,
 };
-use crate::{LossError, MultiLabelLoss, Reduction};
+use lacuna_loss_api::{About, Given, Idea, LabelNeeds, LossError, LossRow, MultiLabelLoss, Reduction};
 
-pub(super) const ABOUT: &[About] = &[
-    about(
+/// Idea and assumption of the rows.
+pub const ABOUT: &[About] = &[
+    About::of(
         &["vpu"],
         Idea::PositiveUnlabelled,
         "Some rows of a class are surely positive; no prior is needed.",
     ),
-    about(
+    About::of(
         &["label-frequency"],
         Idea::PositiveUnlabelled,
         "A positive is observed with one probability, whatever its row and class.",
     ),
-    about(
+    About::of(
         &["crisp", "dist-pu"],
         Idea::PositiveUnlabelled,
         "The share of positives of each class can be estimated from predictions, and is that of the unknown cells.",
     ),
-    others(
+    About::others(
         Idea::PositiveUnlabelled,
         "The share of positives of each class is known, and which of them are labelled is drawn at random.",
     ),
 ];
 
-pub(super) const ROWS: &[LossRow] = &[
-    row(Vpu::INFO, Reduction::Mean, LabelNeeds::SinglePositive, |given| {
+/// The rows of this crate in the table of losses.
+pub const ROWS: &[LossRow] = &[
+    LossRow::new(Vpu::INFO, Reduction::Mean, LabelNeeds::SinglePositive, |given| {
         Ok(Box::new(Vpu::new(given.reduction())))
     }),
-    class_row(Risk::Unbiased.info(), Reduction::Mean, LabelNeeds::SinglePositive, |given| {
+    LossRow::with_frequencies(Risk::Unbiased.info(), Reduction::Mean, LabelNeeds::SinglePositive, |given| {
         pu(Risk::Unbiased, given)
     }),
-    class_row(Risk::NonNegative.info(), Reduction::Mean, LabelNeeds::SinglePositive, |given| {
-        pu(Risk::NonNegative, given)
-    }),
-    class_row(Alignment::Crisp.info(), Reduction::Mean, LabelNeeds::SinglePositive, |given| {
-        aligned(Alignment::Crisp, given)
-    }),
-    class_row(Alignment::DistPu.info(), Reduction::Mean, LabelNeeds::SinglePositive, |given| {
-        aligned(Alignment::DistPu, given)
-    }),
-    row(LabelFrequency::INFO, Reduction::Mean, LabelNeeds::SinglePositive, |given| {
+    LossRow::with_frequencies(
+        Risk::NonNegative.info(),
+        Reduction::Mean,
+        LabelNeeds::SinglePositive,
+        |given| pu(Risk::NonNegative, given),
+    ),
+    LossRow::with_frequencies(
+        Alignment::Crisp.info(),
+        Reduction::Mean,
+        LabelNeeds::SinglePositive,
+        |given| aligned(Alignment::Crisp, given),
+    ),
+    LossRow::with_frequencies(
+        Alignment::DistPu.info(),
+        Reduction::Mean,
+        LabelNeeds::SinglePositive,
+        |given| aligned(Alignment::DistPu, given),
+    ),
+    LossRow::new(LabelFrequency::INFO, Reduction::Mean, LabelNeeds::SinglePositive, |given| {
         let config =
             LabelFrequencyConfig { frequency: given.get("frequency")?, reduction: given.reduction() };
         Ok(Box::new(LabelFrequency::new(config)?))
@@ -55,7 +64,7 @@ pub(super) const ROWS: &[LossRow] = &[
 
 /// Observed shares, and what was not kept.
 fn priors(given: &Given<'_>) -> Result<Vec<f64>, LossError> {
-    let (kept, observed) = (given.get("kept")?, given.train()?.priors(given.row.info.name)?);
+    let (kept, observed) = (given.get("kept")?, given.train()?.priors(given.info().name)?);
     Ok(observed.iter().map(|share| share / kept).collect())
 }
 

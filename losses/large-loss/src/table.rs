@@ -1,32 +1,32 @@
 //! Large-loss methods.
 
-use super::{Given, LabelNeeds, LossRow, row};
-use crate::idea::{About, Idea, about, others};
-use crate::large_loss::{LargeLoss, LargeLossConfig, Scheme};
-use crate::{LossError, MultiLabelLoss, Reduction};
+use crate::{LargeLoss, LargeLossConfig, Scheme};
+use lacuna_loss_api::{About, Given, Idea, LabelNeeds, LossError, LossRow, MultiLabelLoss, Reduction};
 
-pub(super) const ABOUT: &[About] = &[
-    about(
+/// Idea and assumption of the rows.
+pub const ABOUT: &[About] = &[
+    About::of(
         &["ll-r"],
         Idea::Reweight,
         "What is learnt late is wrong: unknown cells with the largest losses are left out, more of them in each epoch.",
     ),
-    others(
+    About::others(
         Idea::Relabel,
         "What is learnt late is wrong: unknown cells with the largest losses become positive, more of them in each epoch.",
     ),
 ];
 
-pub(super) const ROWS: &[LossRow] = &[
-    row(Scheme::Reject.info(), Reduction::Mean, LabelNeeds::SinglePositive, |given| {
+/// The rows of this crate in the table of losses.
+pub const ROWS: &[LossRow] = &[
+    LossRow::new(Scheme::Reject.info(), Reduction::Mean, LabelNeeds::SinglePositive, |given| {
         large_loss(Scheme::Reject, given)
     })
     .across_columns(),
-    row(Scheme::Correct.info(), Reduction::Mean, LabelNeeds::SinglePositive, |given| {
+    LossRow::new(Scheme::Correct.info(), Reduction::Mean, LabelNeeds::SinglePositive, |given| {
         large_loss(Scheme::Correct, given)
     })
     .across_columns(),
-    row(Scheme::CorrectForGood.info(), Reduction::Mean, LabelNeeds::SinglePositive, |given| {
+    LossRow::new(Scheme::CorrectForGood.info(), Reduction::Mean, LabelNeeds::SinglePositive, |given| {
         large_loss(Scheme::CorrectForGood, given)
     })
     .across_columns(),

@@ -1,30 +1,30 @@
 //! Margins by class frequency.
 
-use super::{LabelNeeds, LossRow, class_row};
-use crate::Reduction;
-use crate::class_balanced::{DropLoss, DropLossConfig, Ldam, LdamConfig, LdamSoftmax};
-use crate::idea::{About, Idea, about, others};
+use crate::{DropLoss, DropLossConfig, Ldam, LdamConfig, LdamSoftmax};
+use lacuna_loss_api::{About, Idea, LabelNeeds, LossRow, Reduction};
 
-pub(super) const ABOUT: &[About] = &[
-    about(
+/// Idea and assumption of the rows.
+pub const ABOUT: &[About] = &[
+    About::of(
         &["drop-loss"],
         Idea::Imbalance,
         "Negatives of a rare class are left out where frequent classes of the row suppress it.",
     ),
-    others(Idea::Imbalance, "A rare class needs a larger margin."),
+    About::others(Idea::Imbalance, "A rare class needs a larger margin."),
 ];
 
-pub(super) const ROWS: &[LossRow] = &[
-    class_row(Ldam::INFO, Reduction::Mean, LabelNeeds::SinglePositive, |given| {
+/// The rows of this crate in the table of losses.
+pub const ROWS: &[LossRow] = &[
+    LossRow::with_frequencies(Ldam::INFO, Reduction::Mean, LabelNeeds::SinglePositive, |given| {
         let (max_m, s, reduction) = (given.get("max_m")?, given.get("s")?, given.reduction());
         Ok(Box::new(Ldam::new(LdamConfig { max_m, s, reduction }, given.train()?)?))
     }),
-    class_row(LdamSoftmax::INFO, Reduction::Mean, LabelNeeds::SinglePositive, |given| {
+    LossRow::with_frequencies(LdamSoftmax::INFO, Reduction::Mean, LabelNeeds::SinglePositive, |given| {
         let (max_m, s, reduction) = (given.get("max_m")?, given.get("s")?, given.reduction());
         Ok(Box::new(LdamSoftmax::new(LdamConfig { max_m, s, reduction }, given.train()?)?))
     })
     .across_columns(),
-    class_row(DropLoss::INFO, Reduction::Mean, LabelNeeds::SinglePositive, |given| {
+    LossRow::with_frequencies(DropLoss::INFO, Reduction::Mean, LabelNeeds::SinglePositive, |given| {
         let config = DropLossConfig { rare_below: given.get("rare_below")?, reduction: given.reduction() };
         Ok(Box::new(DropLoss::new(config, given.train()?)?))
     })

@@ -1,37 +1,45 @@
 //! Entropy maximisation.
 
-use super::{Given, LabelNeeds, LossRow, row};
-use crate::em::{Em, EmApl, EmAplConfig, EmConfig, Preset as EmPreset};
-use crate::idea::{About, Idea, about, others};
-use crate::{LossError, MultiLabelLoss, Reduction};
+use crate::{Em, EmApl, EmAplConfig, EmConfig, Preset as EmPreset};
+use lacuna_loss_api::{About, Given, Idea, LabelNeeds, LossError, LossRow, MultiLabelLoss, Reduction};
 
-pub(super) const ABOUT: &[About] = &[
-    about(
+/// Idea and assumption of the rows.
+pub const ABOUT: &[About] = &[
+    About::of(
         &["em-apl", "em-apl-coco", "em-apl-nus", "em-apl-cub"],
         Idea::Relabel,
         "After a warm-up the most negative unknown cells are negative, and a share of the most positive is positive.",
     ),
-    others(
+    About::others(
         Idea::Robust,
         "Nothing is known of an unknown cell: its prediction is held at an entropy as high as possible.",
     ),
 ];
 
-pub(super) const ROWS: &[LossRow] = &[
-    row(EmPreset::Voc.em(), Reduction::Mean, LabelNeeds::SinglePositive, |given| em(EmPreset::Voc, given)),
-    row(EmPreset::Coco.em(), Reduction::Mean, LabelNeeds::SinglePositive, |given| em(EmPreset::Coco, given)),
-    row(EmPreset::Nus.em(), Reduction::Mean, LabelNeeds::SinglePositive, |given| em(EmPreset::Nus, given)),
-    row(EmPreset::Cub.em(), Reduction::Mean, LabelNeeds::SinglePositive, |given| em(EmPreset::Cub, given)),
-    row(EmPreset::Voc.em_apl(), Reduction::Mean, LabelNeeds::SinglePositive, |given| {
+/// The rows of this crate in the table of losses.
+pub const ROWS: &[LossRow] = &[
+    LossRow::new(EmPreset::Voc.em(), Reduction::Mean, LabelNeeds::SinglePositive, |given| {
+        em(EmPreset::Voc, given)
+    }),
+    LossRow::new(EmPreset::Coco.em(), Reduction::Mean, LabelNeeds::SinglePositive, |given| {
+        em(EmPreset::Coco, given)
+    }),
+    LossRow::new(EmPreset::Nus.em(), Reduction::Mean, LabelNeeds::SinglePositive, |given| {
+        em(EmPreset::Nus, given)
+    }),
+    LossRow::new(EmPreset::Cub.em(), Reduction::Mean, LabelNeeds::SinglePositive, |given| {
+        em(EmPreset::Cub, given)
+    }),
+    LossRow::new(EmPreset::Voc.em_apl(), Reduction::Mean, LabelNeeds::SinglePositive, |given| {
         em_apl(EmPreset::Voc, given)
     }),
-    row(EmPreset::Coco.em_apl(), Reduction::Mean, LabelNeeds::SinglePositive, |given| {
+    LossRow::new(EmPreset::Coco.em_apl(), Reduction::Mean, LabelNeeds::SinglePositive, |given| {
         em_apl(EmPreset::Coco, given)
     }),
-    row(EmPreset::Nus.em_apl(), Reduction::Mean, LabelNeeds::SinglePositive, |given| {
+    LossRow::new(EmPreset::Nus.em_apl(), Reduction::Mean, LabelNeeds::SinglePositive, |given| {
         em_apl(EmPreset::Nus, given)
     }),
-    row(EmPreset::Cub.em_apl(), Reduction::Mean, LabelNeeds::SinglePositive, |given| {
+    LossRow::new(EmPreset::Cub.em_apl(), Reduction::Mean, LabelNeeds::SinglePositive, |given| {
         em_apl(EmPreset::Cub, given)
     }),
 ];

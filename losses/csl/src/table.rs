@@ -1,46 +1,46 @@
 //! Class-aware selective loss.
 
-use super::{Given, LabelNeeds, LossRow, class_row, row};
-use crate::csl::{Csl, CslConfig, Mode, Part};
-use crate::idea::{About, Idea, about, others};
-use crate::{LossError, MultiLabelLoss, Reduction};
+use crate::{Csl, CslConfig, Mode, Part};
+use lacuna_loss_api::{About, Given, Idea, LabelNeeds, LossError, LossRow, MultiLabelLoss, Reduction};
 
-pub(super) const ABOUT: &[About] = &[
-    about(&["csl-negative"], Idea::Reweight, "Unknown cells are negative, with a focusing of their own."),
-    about(
+/// Idea and assumption of the rows.
+pub const ABOUT: &[About] = &[
+    About::of(&["csl-negative"], Idea::Reweight, "Unknown cells are negative, with a focusing of their own."),
+    About::of(
         &["csl-ignore", "csl-normalised"],
         Idea::Baseline,
         "Known cells alone count; there are known negatives.",
     ),
-    others(
+    About::others(
         Idea::Reweight,
         "An unknown cell of a class that is likely, in the row or in the data, is left out; the others are negative.",
     ),
 ];
 
-pub(super) const ROWS: &[LossRow] = &[
-    row(Mode::Negative.info(), Reduction::Sum, LabelNeeds::SinglePositive, |given| {
+/// The rows of this crate in the table of losses.
+pub const ROWS: &[LossRow] = &[
+    LossRow::new(Mode::Negative.info(), Reduction::Sum, LabelNeeds::SinglePositive, |given| {
         csl(Mode::Negative, given)
     }),
-    row(Mode::Ignore.info(), Reduction::Sum, LabelNeeds::SinglePositiveOneNegative, |given| {
+    LossRow::new(Mode::Ignore.info(), Reduction::Sum, LabelNeeds::SinglePositiveOneNegative, |given| {
         csl(Mode::Ignore, given)
     }),
-    row(Mode::Normalised.info(), Reduction::Sum, LabelNeeds::SinglePositiveOneNegative, |given| {
+    LossRow::new(Mode::Normalised.info(), Reduction::Sum, LabelNeeds::SinglePositiveOneNegative, |given| {
         csl(Mode::Normalised, given)
     })
     .across_columns(),
-    row(Mode::Selective.info(), Reduction::Sum, LabelNeeds::SinglePositive, |given| {
+    LossRow::new(Mode::Selective.info(), Reduction::Sum, LabelNeeds::SinglePositive, |given| {
         csl(Mode::Selective, given)
     })
     .across_columns(),
-    class_row(Mode::SELECTIVE_PRIOR, Reduction::Sum, LabelNeeds::SinglePositive, |given| {
+    LossRow::with_frequencies(Mode::SELECTIVE_PRIOR, Reduction::Sum, LabelNeeds::SinglePositive, |given| {
         csl(Mode::Selective, given)
     })
     .across_columns(),
 ];
 
 fn csl(mode: Mode, given: &Given<'_>) -> Result<Box<dyn MultiLabelLoss>, LossError> {
-    let has = |name| given.row.info.param(name).is_some();
+    let has = |name| given.info().param(name).is_some();
     let published = CslConfig::published(mode);
     let mut config = CslConfig {
         clip: given.get("clip")?,

@@ -1,54 +1,64 @@
 //! Generalised robust loss.
 
-use super::{Given, LabelNeeds, LossRow, row};
-use crate::gr::{
+use crate::{
     Confidence, Gpr, GprConfig, GprPreset, Gr, GrConfig, Point, Preset, RepositoryLoss, RepositoryLossConfig,
     Schedule, Simple,
 };
-use crate::idea::{About, Idea, about, others};
-use crate::{LossError, MultiLabelLoss, Reduction};
+use lacuna_loss_api::{About, Given, Idea, LabelNeeds, LossError, LossRow, MultiLabelLoss, Reduction};
 
-pub(super) const ABOUT: &[About] = &[
-    about(&["gr-repo-epr"], Idea::Baseline, "Positives alone count."),
-    about(&["gr-repo-hill"], Idea::Robust, "A negative with a high prediction is likely to be a false one."),
-    about(&["gr-repo-weight"], Idea::Reweight, "Unknown cells weigh by a curve over their prediction."),
-    about(
+/// Idea and assumption of the rows.
+pub const ABOUT: &[About] = &[
+    About::of(&["gr-repo-epr"], Idea::Baseline, "Positives alone count."),
+    About::of(
+        &["gr-repo-hill"],
+        Idea::Robust,
+        "A negative with a high prediction is likely to be a false one.",
+    ),
+    About::of(&["gr-repo-weight"], Idea::Reweight, "Unknown cells weigh by a curve over their prediction."),
+    About::of(
         &["gpr-voc", "gpr-coco", "gpr-nus", "gpr-cub"],
         Idea::Relabel,
         "Predictions tell how likely an unknown cell is positive, and confident ones become pseudo-labels.",
     ),
-    others(
+    About::others(
         Idea::Robust,
         "The prediction tells how likely an unknown cell is positive, by a logistic curve that moves over the epochs.",
     ),
 ];
 
-pub(super) const ROWS: &[LossRow] = &[
-    row(Preset::Voc.info(), Reduction::Mean, LabelNeeds::SinglePositive, |given| gr(Preset::Voc, given)),
-    row(Preset::Coco.info(), Reduction::Mean, LabelNeeds::SinglePositive, |given| gr(Preset::Coco, given)),
-    row(Preset::Cub.info(), Reduction::Mean, LabelNeeds::SinglePositive, |given| gr(Preset::Cub, given)),
-    row(Simple::Positives.info(), Reduction::Mean, LabelNeeds::SinglePositive, |given| {
+/// The rows of this crate in the table of losses.
+pub const ROWS: &[LossRow] = &[
+    LossRow::new(Preset::Voc.info(), Reduction::Mean, LabelNeeds::SinglePositive, |given| {
+        gr(Preset::Voc, given)
+    }),
+    LossRow::new(Preset::Coco.info(), Reduction::Mean, LabelNeeds::SinglePositive, |given| {
+        gr(Preset::Coco, given)
+    }),
+    LossRow::new(Preset::Cub.info(), Reduction::Mean, LabelNeeds::SinglePositive, |given| {
+        gr(Preset::Cub, given)
+    }),
+    LossRow::new(Simple::Positives.info(), Reduction::Mean, LabelNeeds::SinglePositive, |given| {
         gr_repository(Simple::Positives, given)
     }),
-    row(Simple::Hill.info(), Reduction::Mean, LabelNeeds::SinglePositive, |given| {
+    LossRow::new(Simple::Hill.info(), Reduction::Mean, LabelNeeds::SinglePositive, |given| {
         gr_repository(Simple::Hill, given)
     }),
-    row(Simple::Weight.info(), Reduction::Mean, LabelNeeds::SinglePositive, |given| {
+    LossRow::new(Simple::Weight.info(), Reduction::Mean, LabelNeeds::SinglePositive, |given| {
         gr_repository(Simple::Weight, given)
     }),
-    row(GprPreset::Voc.info(), Reduction::Mean, LabelNeeds::SinglePositive, |given| {
+    LossRow::new(GprPreset::Voc.info(), Reduction::Mean, LabelNeeds::SinglePositive, |given| {
         gpr(GprPreset::Voc, given)
     })
     .across_columns(),
-    row(GprPreset::Coco.info(), Reduction::Mean, LabelNeeds::SinglePositive, |given| {
+    LossRow::new(GprPreset::Coco.info(), Reduction::Mean, LabelNeeds::SinglePositive, |given| {
         gpr(GprPreset::Coco, given)
     })
     .across_columns(),
-    row(GprPreset::Nus.info(), Reduction::Mean, LabelNeeds::SinglePositive, |given| {
+    LossRow::new(GprPreset::Nus.info(), Reduction::Mean, LabelNeeds::SinglePositive, |given| {
         gpr(GprPreset::Nus, given)
     })
     .across_columns(),
-    row(GprPreset::Cub.info(), Reduction::Mean, LabelNeeds::SinglePositive, |given| {
+    LossRow::new(GprPreset::Cub.info(), Reduction::Mean, LabelNeeds::SinglePositive, |given| {
         gpr(GprPreset::Cub, given)
     })
     .across_columns(),
