@@ -75,7 +75,11 @@ fn what_runs_beside_a_run_leaves_its_bits_as_they_are() {
         // As the procedure of a run or of a phase.
         let quoted = format!("{:?}", row.name);
         let has = |case: &Case| format!("{:?}", case.training).contains(&quoted);
-        assert!(cases.iter().any(has), "no case of {}", row.name);
+        assert!(
+            cases.iter().any(has),
+            "the procedure `{}` has no case in bins/train/tests/train/data.rs",
+            row.name
+        );
     }
     let one = all(&cases, 1);
     assert_eq!(one.len(), cases.len());
