@@ -8,7 +8,7 @@ const DIAGNOSES = [
   ["twice", "ratio 2", "counted twice, or a factor 1/2 forgotten"],
   ["overwritten", "one use's part is missing", "= in the place of +=: a later use overwrote an earlier one"],
   ["reduction", "one ratio in all cells", "the reduction: a mean in the place of a sum, or a sum in the place of a mean"],
-  ["slope", "the value agrees and the ratio differs from cell to cell", "the slope is wrong"],
+  ["slope", "the value agrees and the ratio is another number, or differs from cell to cell", "the slope is wrong"],
 ];
 
 /// How far two derivatives may be apart, relative to the largest of 1 and the derivatives.

@@ -76,12 +76,12 @@ impl Compared {
     fn text(&self) -> String {
         let width = self.places.iter().map(|place| place.chars().count()).max().unwrap_or(0).max(4);
         let mut text = format!(
-            "\n{:<width$}  {:>12}  {:>16}  {:>16}  {:>16}  {:>9}\n",
-            "cell", "value", "differences", "dual numbers", "tape", "tape off"
+            "\n{:<width$}  {:>12}  {:>16}  {:>16}  {:>16}  {:>13}\n",
+            "cell", "value", "differences", "dual numbers", "tape", "|tape - dual|"
         );
         for ((place, value), s) in self.places.iter().zip(&self.values).zip(&self.slopes) {
             text += &format!(
-                "{place:<width$}  {value:>12.6}  {:>16.10}  {:>16.10}  {:>16.10}  {:>9.1e}\n",
+                "{place:<width$}  {value:>12.6}  {:>16.10}  {:>16.10}  {:>16.10}  {:>13.1e}\n",
                 s.numeric,
                 s.dual,
                 s.tape,

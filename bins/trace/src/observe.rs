@@ -98,7 +98,7 @@ pub(crate) fn step(args: &WhatArgs) -> anyhow::Result<Step> {
         return of_specification(path, args);
     }
     let example = examples::find(&args.what)
-        .with_context(|| "a specification is a file that ends in .toml; of examples:".to_string())?;
+        .map_err(|why| anyhow::anyhow!("{why}; a specification is a file that ends in .toml"))?;
     // Once without looking, so that code and memory are warm.
     example.graph(&[])?;
     let (observer, events) = observer();

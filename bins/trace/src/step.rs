@@ -81,7 +81,7 @@ fn text(step: &Step) -> String {
             .sum()
     };
     out + &format!(
-        "\nforward {} us, backward {} us; a time is that since the node before, and of parameters there is none\n",
+        "\nforward {} us, backward {} us; the time of a node is that since the node before it, and parameters have none\n",
         us(Some(total(false))),
         us(Some(total(true)))
     )

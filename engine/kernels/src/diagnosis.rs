@@ -59,7 +59,7 @@ pub const DIAGNOSES: [DiagnosisInfo; 7] = [
     },
     DiagnosisInfo {
         key: "slope",
-        pattern: "the value agrees and the ratio differs from cell to cell",
+        pattern: "the value agrees and the ratio is another number, or differs from cell to cell",
         meaning: "the slope is wrong",
     },
 ];
