@@ -193,6 +193,20 @@ fn label_distributions_enter_by_their_share() {
     assert_eq!(report, [("rows with a label distribution", 96.0)]);
 }
 
+/// Pseudo-labels are those of the rows without a known label: 72 of 96 rows, with 5 classes.
+#[test]
+fn semi_writes_labels_of_rows_without_a_known_one() {
+    let mut case = procedures().into_iter().find(|case| case.name == "semi" && case.loss == "bce").unwrap();
+    case.training.procedure = Named::new("semi").set("fixed", 0.5);
+    case.training.epochs = 2;
+    let mut run = Run::new(case.set.data(), &case.training, &case.evaluation(), case.choice(), 0).unwrap();
+    while !run.is_done() {
+        run.epoch().unwrap();
+    }
+    let report = run.finish().unwrap().report;
+    assert_eq!(report.iter().map(|(_, count)| count).sum::<f64>(), 72.0 * 5.0, "{report:?}");
+}
+
 /// The parts of MIME can be left out: beta = 0 takes the divergence off the loss, theta = 1 writes nothing.
 #[test]
 fn the_parts_of_mime_can_be_left_out() {
