@@ -1,7 +1,7 @@
 //! Procedures learn, and start from where they say they start.
 
 use crate::data::procedures;
-use lacuna_train::{Named, Run, Training};
+use lacuna_train::{ClassSlice, Data, Evaluation, Head, LossChoice, MlpSpec, Named, Run, TrainSet, Training};
 
 #[test]
 fn every_procedure_learns() {
@@ -116,6 +116,33 @@ fn what_does_not_fit_is_refused_before_the_first_step() {
     assert!(error(0, &|t| t.optimizer = named("lbfgs")).contains("remove training.clip"));
     assert!(error(4, &|t| t.optimizer = named("lbfgs")).contains("procedure estimator has no loss"));
     assert!(error(0, &|t| t.procedure = named("relabel")).contains("an writes no labels"));
+}
+
+/// A slice of the classes would be trained with other numbers than all of them, without a word.
+#[test]
+fn a_slice_of_the_classes_is_refused_what_looks_at_all_of_them() {
+    let case = procedures().remove(0);
+    let known = [1; 120];
+    let error = |change: &dyn Fn(&mut Training)| {
+        let mut training = Training { ema: None, clip: None, ..case.training.clone() };
+        change(&mut training);
+        let slice = Some(ClassSlice { first: 0, all: 5, known: &known });
+        let data = Data::new(TrainSet { slice, ..case.set.data().train });
+        let choice = LossChoice { cut: Some(0..5), ..case.choice() };
+        let evaluation = Evaluation { metrics: vec![], select: "last".to_string(), ..Evaluation::default() };
+        let run = Run::new(data, &training, &evaluation, choice, 0);
+        run.err().map(|error| error.to_string()).unwrap_or_default()
+    };
+    assert_eq!(error(&|_| {}), "");
+    let starts = |text: String, with: &str| {
+        assert!(text.starts_with(&format!("a slice of the classes: training.{with}")), "{text}");
+    };
+    starts(error(&|t| t.head = Head::Mlp(MlpSpec::plain(vec![8]))), "head: ");
+    starts(error(&|t| t.clip = Some(1.0)), "clip: ");
+    starts(error(&|t| t.optimizer = Named::new("lbfgs")), "optimizer: ");
+    starts(error(&|t| t.sampler = Named::new("class-aware")), "sampler: ");
+    starts(error(&|t| t.rows = lacuna_train::Rows::Labelled), "rows: ");
+    starts(error(&|t| t.procedure = Named::new("mime")), "procedure: ");
 }
 
 #[test]
