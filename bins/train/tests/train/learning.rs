@@ -129,7 +129,7 @@ fn a_slice_of_the_classes_is_refused_what_looks_at_all_of_them() {
         let slice = Some(ClassSlice { first: 0, all: 5, known: &known });
         let data = Data::new(TrainSet { slice, ..case.set.data().train });
         let choice = LossChoice { cut: Some(0..5), ..case.choice() };
-        let evaluation = Evaluation { metrics: vec![], select: "last".to_string(), ..Evaluation::default() };
+        let evaluation = Evaluation { select: "last".to_string(), ..case.evaluation() };
         let run = Run::new(data, &training, &evaluation, choice, 0);
         run.err().map(|error| error.to_string()).unwrap_or_default()
     };
