@@ -5,5 +5,6 @@ mod data;
 mod learning;
 mod on_disk;
 mod resume;
+mod slices;
 mod steps;
 mod unchanged;
