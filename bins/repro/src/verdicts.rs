@@ -297,7 +297,7 @@ is older than the records or a record older than its specification:
 
 ```sh
 cargo run --release --bin repro -- study spml-methods --data features/ --record bins/repro/records/spml-methods-NAME.jsonl
-LACUNA_WRITE=1 cargo test --release -p lacuna-repro verdicts
+.ci/write verdicts losses
 ```
 
 How a comparison is made: each row of a study chooses among the settings of its grid, whose number the table has (rows of one comparison have the same, rows with a \
@@ -390,10 +390,7 @@ mod tests {
         }
         let there = fs::read_to_string(path).unwrap_or_default();
         let path = path.display();
-        assert!(
-            there == text,
-            "{path} is stale; `LACUNA_WRITE=1 cargo test --release -p lacuna-repro verdicts` writes it"
-        );
+        assert!(there == text, "{path} is old: `.ci/write verdicts` writes it");
     }
 
     #[test]
@@ -403,7 +400,7 @@ mod tests {
         let readme = root.join("README.md");
         let text = fs::read_to_string(&readme).unwrap();
         let (start, end) =
-            ("<!-- verdicts: written by the test verdicts of lacuna-repro -->\n", "<!-- end of verdicts -->");
+            ("<!-- verdicts: written by `.ci/write verdicts` -->\n", "<!-- end of verdicts -->");
         let (before, rest) = text.split_once(start).expect("the README has a place for the summary");
         let (_, after) = rest.split_once(end).expect("the place has an end");
         compare_or_write(&readme, &format!("{before}{start}{}{end}{after}", summary(&kept_records())));

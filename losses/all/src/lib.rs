@@ -20,18 +20,27 @@
 //! # Ok::<(), lacuna_losses::LossError>(())
 //! ```
 //!
+//! Some losses are built from the class frequencies of a training set; a row says from which, and counts them:
+//!
+//! ```
+//! use lacuna_losses::{Label, find};
+//!
+//! let labels = [Label::Positive, Label::Unknown]; // one row of two classes
+//! assert_eq!(find("hill")?.statistics_of(&labels, 2)?, None);
+//! let counts = find("ldam-bce")?.statistics_of(&labels, 2)?.unwrap();
+//! // The second class has no positive and is counted as the rarest that has some.
+//! assert_eq!((counts.positives(), counts.co_occurrence()), (&[1.0, 1.0][..], None));
+//! # Ok::<(), lacuna_losses::LossError>(())
+//! ```
+//!
 //! `lacuna_loss_api` has the trait that every loss implements. The next crate is `lacuna_train`: the training loop.
 
-mod idea;
-mod options;
 mod table;
 
 // CAP and MIME make labels for other losses, L2B weights of rows; they have no row.
-pub use idea::Idea;
 pub use lacuna_cap as cap;
 pub use lacuna_l2b as l2b;
 pub use lacuna_loss_api::*;
 pub use lacuna_mime as mime;
-pub use options::{Context, Options};
 pub use table::crates::*;
-pub use table::{LOSSES, LabelNeeds, LossRow, Statistics, find};
+pub use table::{LOSSES, find};

@@ -17,8 +17,10 @@
 
 mod config;
 pub mod reference;
+mod table;
 
 pub use config::{AnyLossConfig, Metric};
+pub use table::{ABOUT, ROWS};
 
 use lacuna_loss_api::columns::{self, ClassSums};
 use lacuna_loss_api::{Dual, LossError, LossGrad, LossInfo, LossInput, MultiLabelLoss, Real, f32x8, math};

@@ -3,7 +3,7 @@
 //!
 //! Every other loss crate has the shape of this one: one file per method with its [`LossInfo`], its checked
 //! configuration and its kernel on eight entries; one `reference.rs` with the formulas as a paper has them,
-//! scalar and over any [`Real`]. To add a loss, copy this folder and put a row into `losses/all`.
+//! scalar and over any [`Real`]; `table.rs` with its rows. To add a loss, copy this folder: CONTRIBUTING.md says how.
 //!
 //! ```
 //! use lacuna_bce::Bce;
@@ -28,10 +28,12 @@ mod bootstrap;
 mod multi_label_logistic;
 mod partial;
 pub mod reference;
+mod table;
 mod weak_negative;
 
 pub use bce::Bce;
 pub use bootstrap::{SoftBootstrap, SoftBootstrapConfig};
 pub use multi_label_logistic::MultiLabelLogistic;
 pub use partial::{PartialBce, PartialBceConfig};
+pub use table::{ABOUT, ROWS};
 pub use weak_negative::{WeakNegativeBce, WeakNegativeConfig};

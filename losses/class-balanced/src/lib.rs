@@ -15,9 +15,11 @@
 mod drop;
 pub mod reference;
 mod softmax;
+mod table;
 
 pub use drop::{DropLoss, DropLossConfig};
 pub use softmax::LdamSoftmax;
+pub use table::{ABOUT, ROWS};
 
 use lacuna_loss_api::pointwise::{self, ByClass, ClassVector, Entry};
 use lacuna_loss_api::{

@@ -28,9 +28,11 @@ mod mfm;
 mod paper;
 pub mod reference;
 mod rlc;
+mod table;
 
 pub use config::{HtbConfig, MfmConfig, PaperConfig, RlcConfig};
 pub use htb::HeadTailBalancer;
 pub use mfm::Mfm;
 pub use paper::PaperMfm;
 pub use rlc::Rlc;
+pub use table::{ABOUT, ROWS};

@@ -17,9 +17,11 @@
 
 mod config;
 pub mod reference;
+mod table;
 mod top;
 
 pub use config::{CslConfig, Mode, Part};
+pub use table::{ABOUT, ROWS};
 
 use lacuna_loss_api::pointwise::{self, Entry, Pointwise};
 use lacuna_loss_api::power::{Any, Power, Whole};

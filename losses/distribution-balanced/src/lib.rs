@@ -25,7 +25,9 @@ mod config;
 pub mod reference;
 mod resample;
 mod sampler;
+mod table;
 
 pub use config::{ClassBalance, Focal, Norm, Preset, ResampleConfig, Reweight, Variant};
 pub use resample::Resample;
 pub use sampler::class_aware_epoch;
+pub use table::{ABOUT, ROWS};

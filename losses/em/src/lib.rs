@@ -22,7 +22,9 @@ mod apl;
 mod em;
 mod preset;
 pub mod reference;
+mod table;
 
 pub use apl::{EmApl, EmAplConfig};
 pub use em::{Em, EmConfig};
 pub use preset::Preset;
+pub use table::{ABOUT, ROWS};

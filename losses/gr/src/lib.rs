@@ -24,11 +24,13 @@ mod gr;
 pub mod reference;
 mod repository;
 mod schedule;
+mod table;
 
 pub use gpr::{Gpr, GprConfig, GprPreset};
 pub use gr::{Confidence, Gr, GrConfig, Preset};
 pub use repository::{RepositoryLoss, RepositoryLossConfig, Simple};
 pub use schedule::{Point, Schedule};
+pub use table::{ABOUT, ROWS};
 
 const PAPER: &str = "Chen, Li, Chen et al., Boosting Single Positive Multi-label Classification with Generalized \
                      Robust Loss, IJCAI";

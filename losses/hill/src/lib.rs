@@ -22,10 +22,12 @@ mod focal_margin;
 mod hill;
 pub mod reference;
 mod splc;
+mod table;
 
 pub use focal_margin::{FocalMargin, FocalMarginConfig};
 pub use hill::{Hill, HillConfig};
 pub use splc::{Splc, SplcConfig};
+pub use table::{ABOUT, ROWS};
 
 use lacuna_loss_api::{Interval, ParamInfo};
 

@@ -17,6 +17,9 @@
 
 mod posterior;
 pub mod reference;
+mod table;
+
+pub use table::{ABOUT, ROWS};
 
 use lacuna_loss_api::{
     Dual, Interval, Label, LabelUse, LossError, LossGrad, LossInfo, LossInput, MultiLabelLoss, ParamInfo,

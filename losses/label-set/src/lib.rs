@@ -11,6 +11,9 @@
 //! ```
 
 pub mod reference;
+mod table;
+
+pub use table::{ABOUT, ROWS};
 
 use lacuna_loss_api::pointwise::{self, Entry, Pointwise};
 use lacuna_loss_api::{

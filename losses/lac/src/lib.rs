@@ -27,6 +27,8 @@
 mod contrastive;
 mod plc;
 pub mod reference;
+mod table;
 
 pub use contrastive::Contrastive;
 pub use plc::{Plc, PlcConfig, pseudo_label};
+pub use table::{ABOUT, ROWS};

@@ -22,7 +22,9 @@
 mod boost;
 mod large_loss;
 pub mod reference;
+mod table;
 mod top;
 
 pub use boost::BoostLu;
 pub use large_loss::{CleanRate, LargeLoss, LargeLossConfig, Scheme};
+pub use table::{ABOUT, ROWS};

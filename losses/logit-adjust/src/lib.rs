@@ -12,8 +12,10 @@
 
 pub mod reference;
 mod softmax;
+mod table;
 
 pub use softmax::LogitAdjustSoftmax;
+pub use table::{ABOUT, ROWS};
 
 use lacuna_loss_api::pointwise::{self, ByClass, ClassVector, Entry};
 use lacuna_loss_api::{

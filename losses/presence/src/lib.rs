@@ -5,10 +5,12 @@
 mod full;
 mod pairs;
 pub mod reference;
+mod table;
 mod weighted;
 
 pub use full::AnFull;
 pub use pairs::{AnSlds, AnSsdl, OtherClass, other_class};
+pub use table::{ABOUT, ROWS};
 pub use weighted::{ClassWeighting, FullWeighted, FullWeightedConfig, class_weights};
 
 use lacuna_loss_api::guarded::BothLogs;

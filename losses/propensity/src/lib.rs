@@ -17,6 +17,9 @@
 //! ```
 
 pub mod reference;
+mod table;
+
+pub use table::{ABOUT, ROWS};
 
 use lacuna_loss_api::pointwise::{self, ByClass, ClassVector, Entry};
 use lacuna_loss_api::{

@@ -16,8 +16,10 @@
 
 mod mixup;
 pub mod reference;
+mod table;
 
 pub use mixup::{MIXUP_ALPHA, MixupTerm, PuMlcMixup, halves};
+pub use table::{ABOUT, ROWS};
 
 use lacuna_loss_api::columns::{self, ClassSums};
 use lacuna_loss_api::pointwise::{self, ClassVector};

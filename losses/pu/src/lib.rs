@@ -22,6 +22,7 @@ mod label_frequency;
 mod priors;
 mod pu;
 pub mod reference;
+mod table;
 mod vpu;
 
 pub use bbe::{BbeConfig, BbePrior, bbe_prior, class_priors, expected_positives};
@@ -29,4 +30,5 @@ pub use distribution::{Alignment, LabelDistribution, LabelDistributionConfig};
 pub use label_frequency::{LabelFrequency, LabelFrequencyConfig};
 pub use priors::Estimation;
 pub use pu::{Pu, PuConfig, Risk, Surrogate};
+pub use table::{ABOUT, ROWS};
 pub use vpu::Vpu;

@@ -29,10 +29,12 @@ mod beta;
 mod classifier;
 mod encoder;
 pub mod reference;
+mod table;
 
 pub use beta::{BetaForm, BetaKl};
 pub use classifier::{Smile, SmileConfig, target};
 pub use encoder::{Encoder, EncoderGradients, EncoderInput};
+pub use table::{ABOUT, ROWS};
 
 /// Paper of every method here.
 const PAPER: &str = "Xu, Qiao, Lv, Geng and Zhang, One Positive Label is Sufficient: Single-Positive Multi-Label Learning \

@@ -32,11 +32,13 @@ mod guarded;
 mod pairwise;
 pub mod reference;
 mod role;
+mod table;
 
 pub use epr::{Epr, ExpectedPositivesConfig};
 pub use guarded::{GuardedBce, GuardedConfig, Kind};
 pub use pairwise::PairwiseRank;
 pub use role::{ESTIMATOR_LR_FACTOR, Role, estimator_init};
+pub use table::{ABOUT, ROWS};
 
 use lacuna_loss_api::{Interval, ParamInfo};
 

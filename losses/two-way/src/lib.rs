@@ -2,6 +2,9 @@
 //! the rows of a batch and once within each row over the classes. See [`TwoWay`].
 
 pub mod reference;
+mod table;
+
+pub use table::{ABOUT, ROWS};
 
 use lacuna_loss_api::columns::{self, ClassSums};
 use lacuna_loss_api::pointwise::{ClassVector, lane_sum, load_targets};

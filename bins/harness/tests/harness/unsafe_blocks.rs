@@ -65,8 +65,7 @@ fn every_use_of_unsafe_is_listed_with_its_reason() {
     }
     files.sort();
     let mut page = String::from(
-        "# Every use of `unsafe`\n\nMade from the sources by `LACUNA_WRITE=1 cargo test --release -p lacuna-harness unsafe`. Blocks \
-         without a reason are refused by clippy\n(`undocumented_unsafe_blocks`); every other crate forbids `unsafe`.\n",
+        "# Every use of `unsafe`\n\nMade from the sources by `.ci/write unsafe`. Blocks without a reason are refused by clippy\n(`undocumented_unsafe_blocks`); every other crate forbids `unsafe`.\n",
     );
     let mut count = 0;
     for file in files {
@@ -109,6 +108,6 @@ fn every_use_of_unsafe_is_listed_with_its_reason() {
     }
     assert!(
         fs::read_to_string(&path).unwrap_or_default() == page,
-        "docs/unsafe.md is stale; `LACUNA_WRITE=1 cargo test --release -p lacuna-harness unsafe` writes it"
+        "docs/unsafe.md is old: `.ci/write unsafe` writes it"
     );
 }

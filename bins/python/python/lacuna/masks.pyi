@@ -1,4 +1,4 @@
-"""Made by tools/stubs.py from the table of protocols; not to be edited."""
+"""Written by `.ci/write protocols` from the table of protocols; not to be edited."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Made by tools/stubs.py from the table of losses; not to be edited."""
+"""Written by `.ci/write losses` from the table of losses; not to be edited."""
 
 from collections.abc import Sequence
 from typing import Any

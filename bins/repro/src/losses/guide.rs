@@ -19,7 +19,7 @@ Every loss of `repro losses`, grouped by what it does about labels that are miss
 the [verdicts](verdicts.md) by
 
 ```sh
-LACUNA_WRITE=1 cargo test --release -p lacuna-repro --bin repro losses_page
+.ci/write losses
 ```
 
 A plot shows value and slope for one cell as its logit moves, once for each label that the loss tells apart. *Assumes* says what has to hold for \
@@ -144,8 +144,8 @@ fn losses_page() {
     if write {
         std::fs::create_dir_all(docs.join("losses")).unwrap();
     }
-    for (path, text) in &pages {
-        let path = docs.join(path);
+    for (name, text) in &pages {
+        let path = docs.join(name);
         // Pictures are drawn with other last bits where there are no fused multiply-adds.
         let picture = path.extension().is_some_and(|extension| extension == "svg");
         if write {
@@ -160,11 +160,7 @@ fn losses_page() {
             true => there != *text,
             false => !picture && plain(&there) != plain(text),
         };
-        assert!(
-            !stale,
-            "{} is old: LACUNA_WRITE=1 cargo test --release -p lacuna-repro --bin repro losses_page writes it",
-            path.display()
-        );
+        assert!(!stale, "docs/{} is old: `.ci/write losses` writes it", name.display());
     }
     let kept = std::fs::read_dir(docs.join("losses")).unwrap().count();
     assert_eq!(kept, LOSSES.len(), "docs/losses has pictures of losses that are gone");

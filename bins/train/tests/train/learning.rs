@@ -1,7 +1,12 @@
 //! Procedures learn, and start from where they say they start.
 
-use crate::data::procedures;
+use crate::data::{Case, procedures};
 use lacuna_train::{ClassSlice, Data, Evaluation, Head, LossChoice, MlpSpec, Named, Run, TrainSet, Training};
+
+/// The first case of a loss.
+fn case_of(loss: &str) -> Case {
+    procedures().into_iter().find(|case| case.loss == loss).expect("the loss has a case")
+}
 
 #[test]
 fn every_procedure_learns() {
@@ -25,7 +30,7 @@ fn every_procedure_learns() {
 
 #[test]
 fn the_second_phase_starts_with_the_logits_of_the_first() {
-    let mut case = procedures().pop().unwrap();
+    let mut case = procedures().into_iter().find(|case| case.name == "two-phase").unwrap();
     case.training.ema = None;
     let mut run = Run::new(case.set.data(), &case.training, &case.evaluation(), case.choice(), 0).unwrap();
     let first: Vec<_> = (0..3).map(|_| run.epoch().unwrap()).collect();
@@ -41,7 +46,7 @@ fn the_second_phase_starts_with_the_logits_of_the_first() {
 
 #[test]
 fn a_phase_ends_early_where_its_metric_does_not_improve() {
-    let mut case = procedures().remove(0);
+    let mut case = case_of("an");
     // A rate of almost nothing: the first epoch is the best one.
     case.training = Training { lr: 1e-12, epochs: 50, ema: None, ..case.training.clone() };
     let evaluation = lacuna_train::Evaluation { patience: Some(3), ..case.evaluation() };
@@ -65,7 +70,7 @@ fn a_phase_ends_early_where_its_metric_does_not_improve() {
 
 #[test]
 fn lbfgs_converges_where_adam_has_not() {
-    let mut case = procedures().remove(0);
+    let mut case = case_of("an");
     case.training = Training {
         optimizer: Named::new("lbfgs").set("weight_decay", 1e-3),
         epochs: 60,
@@ -86,42 +91,44 @@ fn lbfgs_converges_where_adam_has_not() {
 
 #[test]
 fn what_does_not_fit_is_refused_before_the_first_step() {
-    let error = |index: usize, change: &dyn Fn(&mut Training)| {
-        let mut case = procedures().remove(index);
+    let error = |loss: &str, change: &dyn Fn(&mut Training)| {
+        let mut case = case_of(loss);
         change(&mut case.training);
         let run = Run::new(case.set.data(), &case.training, &case.evaluation(), case.choice(), 0);
         run.err().map(|error| error.to_string()).unwrap_or_default()
     };
     let named = |name: &str| Named::new(name);
     assert_eq!(
-        error(0, &|t| t.procedure = named("estimator")),
+        error("an", &|t| t.procedure = named("estimator")),
         "an takes the logits of one head; the procedure estimator gives it the logits of a head and label estimates"
     );
     assert_eq!(
-        error(0, &|t| t.procedure = named("semi")),
+        error("an", &|t| t.procedure = named("semi")),
         "procedure semi: cells between the thresholds are not trained on, and an reads unknown cells (unknown is \
          negative); a loss that leaves them out is needed, such as bce or csl-ignore"
     );
     assert!(
-        error(7, &|t| t.head = Default::default())
+        error("mfm", &|t| t.head = Default::default())
             .starts_with("procedure branches: its classifiers are cosines")
     );
-    assert!(error(0, &|t| t.batch = 97).starts_with("batch = 97: there are only 96 training rows"));
-    assert!(error(0, &|t| t.procedure = named("two-phase")).contains("a second phase with start"));
-    assert!(error(0, &|t| t.procedure = named("plan")).contains("did you mean `plain`?"));
-    assert!(error(1, &|t| t.batch = 1).contains("batch norm needs at least 2 rows in every batch"));
+    assert!(error("an", &|t| t.batch = 97).starts_with("batch = 97: there are only 96 training rows"));
+    assert!(error("an", &|t| t.procedure = named("two-phase")).contains("a second phase with start"));
+    assert!(error("an", &|t| t.procedure = named("plan")).contains("did you mean `plain`?"));
+    assert!(error("splc", &|t| t.batch = 1).contains("batch norm needs at least 2 rows in every batch"));
     let keep = |t: &mut Training| (t.batch, t.last_batch) = (19, lacuna_train::LastBatch::Keep);
-    assert!(error(1, &keep).contains("leaves one of 96 rows with 1; choose another batch, or last_batch"));
-    assert!(error(0, &|t| t.no_decay = vec!["foo".to_string()]).contains("no parameter matches `foo`"));
-    assert!(error(0, &|t| t.optimizer = named("lbfgs")).contains("remove training.clip"));
-    assert!(error(4, &|t| t.optimizer = named("lbfgs")).contains("procedure estimator has no loss"));
-    assert!(error(0, &|t| t.procedure = named("relabel")).contains("an writes no labels"));
+    assert!(
+        error("splc", &keep).contains("leaves one of 96 rows with 1; choose another batch, or last_batch")
+    );
+    assert!(error("an", &|t| t.no_decay = vec!["foo".to_string()]).contains("no parameter matches `foo`"));
+    assert!(error("an", &|t| t.optimizer = named("lbfgs")).contains("remove training.clip"));
+    assert!(error("role", &|t| t.optimizer = named("lbfgs")).contains("procedure estimator has no loss"));
+    assert!(error("an", &|t| t.procedure = named("relabel")).contains("an writes no labels"));
 }
 
 /// A slice of the classes would be trained with other numbers than all of them, without a word.
 #[test]
 fn a_slice_of_the_classes_is_refused_what_looks_at_all_of_them() {
-    let case = procedures().remove(0);
+    let case = case_of("an");
     let known = [1; 120];
     let error = |change: &dyn Fn(&mut Training)| {
         let mut training = Training { ema: None, clip: None, ..case.training.clone() };
@@ -147,7 +154,7 @@ fn a_slice_of_the_classes_is_refused_what_looks_at_all_of_them() {
 
 #[test]
 fn a_metric_by_which_no_epoch_can_be_told_from_another_is_refused() {
-    let case = procedures().remove(0);
+    let case = case_of("an");
     let mut data = case.set.data();
     let refused = |data, select: &str| {
         let evaluation = lacuna_train::Evaluation { select: select.to_string(), ..case.evaluation() };
@@ -167,7 +174,7 @@ fn a_metric_by_which_no_epoch_can_be_told_from_another_is_refused() {
 #[test]
 fn settings_without_effect_and_losses_that_do_not_fit_are_refused() {
     let error = |loss: &str, change: &dyn Fn(&mut Training)| {
-        let mut case = procedures().into_iter().find(|case| case.loss == loss).unwrap();
+        let mut case = case_of(loss);
         change(&mut case.training);
         let run = Run::new(case.set.data(), &case.training, &case.evaluation(), case.choice(), 0);
         run.err().map(|error| error.to_string()).unwrap_or_default()
@@ -270,7 +277,7 @@ fn the_parts_of_mime_can_be_left_out() {
 #[test]
 fn a_sample_of_all_classes_is_plain_training() {
     let train = |training: &str| {
-        let mut case = procedures().remove(0);
+        let mut case = case_of("an");
         case.training = toml::from_str::<Training>(training).unwrap();
         let mut run =
             Run::new(case.set.data(), &case.training, &case.evaluation(), case.choice(), 0).unwrap();

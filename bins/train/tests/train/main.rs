@@ -4,6 +4,7 @@
 mod data;
 mod learning;
 mod on_disk;
+mod page;
 mod resume;
 mod slices;
 mod steps;

@@ -75,7 +75,11 @@ fn what_runs_beside_a_run_leaves_its_bits_as_they_are() {
         // As the procedure of a run or of a phase.
         let quoted = format!("{:?}", row.name);
         let has = |case: &Case| format!("{:?}", case.training).contains(&quoted);
-        assert!(cases.iter().any(has), "no case of {}", row.name);
+        assert!(
+            cases.iter().any(has),
+            "the procedure `{}` has no case in bins/train/tests/train/data.rs",
+            row.name
+        );
     }
     let one = all(&cases, 1);
     assert_eq!(one.len(), cases.len());
@@ -105,7 +109,7 @@ fn every_procedure_has_the_same_bits_in_vectors_of_any_width() {
         };
         let output = command.output().unwrap();
         let text = String::from_utf8(output.stdout).unwrap();
-        // On one core the name of the test stands before it in the same line.
+        // On one core the name of the test stands before it.
         let line = text.lines().find_map(|line| line.split_once("bits: ").map(|(_, bits)| bits.to_owned()));
         line.unwrap_or_else(|| panic!("{text}{}", String::from_utf8_lossy(&output.stderr)))
     };

@@ -1,7 +1,7 @@
 //! Graphs on which an operation is checked.
 
 use super::hash;
-use crate::{Exec, Shape, Tape, Tensor, Var};
+use crate::{Dual, Exec, Real, Shape, Tape, Tensor, Var};
 
 /// Where samples are drawn from, so that no kink lies within a difference.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -168,5 +168,35 @@ impl Case {
             loss = tape.add(loss, term);
         }
         (tape, loss)
+    }
+
+    /// Whether every element of the operation's result depends on the same place of its inputs and on no other; `None` where that cannot be
+    /// told, because shapes differ or a size is 1.
+    pub(crate) fn acts_by_element(&self, operation: &str) -> Option<bool> {
+        let (tape, _) = self.record(Exec::Serial, 1, OtherUse::None);
+        let index = (0..tape.node_count()).find(|index| tape.nodes[*index].op.name() == operation)?;
+        let (node, y) = (&tape.nodes[index], tape.var_at(index));
+        let inputs: Vec<Var> = node.op.inputs().iter().map(|id| tape.var_at(id.index())).collect();
+        let alike = inputs.iter().all(|x| tape.shape(*x) == node.shape);
+        // Along one element a sum is the element itself.
+        let told = node.shape.sizes().iter().all(|size| *size > 1) && (2..50).contains(&node.shape.len());
+        if !alike || !told {
+            return None;
+        }
+        let mut depends = false;
+        for (input, at) in inputs.iter().flat_map(|x| (0..node.shape.len()).map(move |at| (*x, at))) {
+            let seed = |var, value: &mut [Dual]| {
+                if var == input {
+                    value[at] = Dual::new(value[at].value(), 1.0);
+                }
+            };
+            let replay = tape.replay_with(|_, _, x| Dual::of(x), seed);
+            let moved = |e: &usize| replay.value(&tape, y)[*e].derivative() != 0.0;
+            if (0..node.shape.len()).filter(|e| *e != at).any(|e| moved(&e)) {
+                return Some(false);
+            }
+            depends |= moved(&at);
+        }
+        Some(depends)
     }
 }

@@ -66,4 +66,20 @@ impl Operation for LeakyRelu {
     fn cases() -> Vec<crate::gradcheck::Case> {
         crate::gradcheck::Case::unary(crate::gradcheck::Domain::AwayFromZero, |t, x| t.leaky_relu(x[0], 0.01))
     }
+
+    #[cfg(test)]
+    fn extremes() -> Vec<super::extremes::Row> {
+        use super::extremes::{INF, Row};
+        use crate::Dual;
+        let leak = |x: Dual| if x.value() > 0.0 { x } else { x * Dual::of(f64::from(0.01f32)) };
+        vec![
+            Row::new("leaky_relu", |t, x| t.leaky_relu(x, 0.01), leak, [(-INF, 0.01), (INF, 1.0)]),
+            Row::new(
+                "leaky_relu 0",
+                |t, x| t.leaky_relu(x, 0.0),
+                |x| Dual::of(0.0).max(x),
+                [(0.0, 0.0), (INF, 1.0)],
+            ),
+        ]
+    }
 }

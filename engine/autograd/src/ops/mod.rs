@@ -74,7 +74,8 @@ pub(crate) trait Operation: Copy {
     /// Graphs on which the gradient check runs. Compulsory: without cases an operation does not compile.
     #[cfg(test)]
     fn cases() -> Vec<crate::gradcheck::Case>;
-    /// Values and limits at the ends of the numbers, of an operation that acts element by element. A test says where they are missing.
+    /// Values and limits at the ends of the numbers, of an operation that acts element by element: its cases show whether it does, and a
+    /// test says where they are missing.
     #[cfg(test)]
     fn extremes() -> Vec<extremes::Row> {
         Vec::new()

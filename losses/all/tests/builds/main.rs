@@ -1,7 +1,8 @@
 //! Small training runs whose numbers are stored: the build for AVX2 and FMA and the portable one end within a tolerance of them.
 //!
 //! Bits are promised within one build and processor level alone, because fused multiply-adds round once where others round twice. What is
-//! stated across builds is this tolerance. `LACUNA_WRITE=1` writes the file anew, from the build with FMA.
+//! stated across builds is this tolerance. `.ci/write losses` adds the lines of new losses, from the build with FMA; lines that are there
+//! stay as they are, so that a change of numbers is never written by the way. Where it is meant, their lines are deleted first.
 
 use lacuna_engine::{Exec, Tape};
 use lacuna_losses::{
@@ -11,7 +12,6 @@ use lacuna_losses::{
 use lacuna_nn::{Activation, Adam, AdamConfig, Layer, Linear, Mlp, Mode, Optimizer};
 use lacuna_protocols::Stream;
 use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
-use std::fmt::Write as _;
 use std::path::Path;
 
 const ROWS: usize = 20;
@@ -93,15 +93,24 @@ fn every_build_ends_within_the_tolerance_of_the_stored_numbers() {
             found.push((format!("{} {head}", row.info.name), run(row, hidden)));
         }
     }
+    let mut text = std::fs::read_to_string(&path).unwrap();
     if std::env::var_os("LACUNA_WRITE").is_some() {
-        let mut text = String::new();
-        for (name, [loss, sum, sizes]) in &found {
-            writeln!(text, "{name} {loss:e} {sum:e} {sizes:e}").unwrap();
-        }
-        std::fs::write(&path, text).unwrap();
+        let there = |name: &str| text.lines().find(|line| line.starts_with(&format!("{name} ")));
+        let lines = found.iter().map(|(name, [loss, sum, sizes])| {
+            there(name)
+                .map_or_else(|| format!("{name} {loss:e} {sum:e} {sizes:e}\n"), |line| format!("{line}\n"))
+        });
+        text = lines.collect();
+        std::fs::write(&path, &text).unwrap();
     }
-    let text = std::fs::read_to_string(&path).unwrap();
-    assert_eq!(text.lines().count(), found.len(), "LACUNA_WRITE=1 writes the numbers of new losses");
+    let names = |line: &str| line.split(' ').take(2).collect::<Vec<_>>().join(" ");
+    let (stored, there): (Vec<String>, Vec<&String>) =
+        (text.lines().map(names).collect(), found.iter().map(|(name, _)| name).collect());
+    let is_old = stored.iter().ne(there.iter().copied());
+    assert!(
+        !is_old,
+        "losses/all/tests/builds/numbers.txt has other losses than the table: `.ci/write losses` adds the new ones"
+    );
     let mut largest = 0.0_f64;
     for (line, (name, numbers)) in text.lines().zip(&found) {
         let stored = line.strip_prefix(name.as_str()).unwrap_or_else(|| panic!("{name}: {line}"));

@@ -4,6 +4,7 @@
 
 mod readme;
 mod registered;
+mod stubs;
 
 use lacuna_losses::{
     ClassStatistics, Context, Idea, LOSSES, Label, LabelNeeds, LossError, LossGrad, LossInput, LossRow,

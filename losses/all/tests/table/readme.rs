@@ -3,8 +3,7 @@
 use lacuna_losses::{LOSSES, LossRow, Statistics, Takes};
 use std::path::Path;
 
-const BEGIN: &str =
-    "<!-- losses: written by `LACUNA_WRITE=1 cargo test --release -p lacuna-losses --test table` -->\n";
+const BEGIN: &str = "<!-- losses: written by `.ci/write losses` -->\n";
 const END: &str = "<!-- end of losses -->\n";
 
 /// What stands between the marks.
@@ -66,8 +65,5 @@ fn the_readme_has_the_table_of_losses() {
         std::fs::write(&path, [before, BEGIN, &rendered(), END, after].concat()).unwrap();
         return;
     }
-    panic!(
-        "the table in {} is stale; `LACUNA_WRITE=1 cargo test --release -p lacuna-losses --test table` rewrites it",
-        path.display()
-    );
+    panic!("the table in losses/all/README.md is old: `.ci/write losses` writes it");
 }

@@ -16,5 +16,7 @@
 
 pub mod reference;
 mod squared_hinge;
+mod table;
 
 pub use squared_hinge::SquaredHinge;
+pub use table::{ABOUT, ROWS};
