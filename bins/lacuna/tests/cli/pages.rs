@@ -90,7 +90,7 @@ fn the_commands_of_the_readme_work_and_print_what_it_shows() {
 fn the_commands_of_the_page_on_heads_work_in_their_order() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path();
-    assert_eq!(follow("docs/heads.md", path), (13, 1));
+    assert_eq!(follow("docs/heads.md", path), (14, 1));
     let metrics = json(path, &["eval", "test.npz", "--complete"])["metrics"].as_array().unwrap().len();
     let sentence = format!("# {metrics} metrics over known cells");
     assert!(page("docs/heads.md").contains(&sentence), "docs/heads.md does not say: {sentence}");
