@@ -255,7 +255,7 @@ pub(crate) struct StudyArgs {
 }
 
 const STUDIES: &str = "Examples:
-  repro study spml-methods                     on the embedded drawings
+  repro study spml-methods                  on its embedded set
   repro study spml-methods --data features/ --out study/
   repro study db-longtail-study --record long-tail.jsonl
 docs/verdicts.md has the verdicts of the records that come with the program.";
