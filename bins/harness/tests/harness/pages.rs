@@ -305,3 +305,16 @@ fn the_comparison_with_pytorch_has_the_numbers_of_the_specification() {
     let sentence = format!("within {:.1} points", (farthest * 10.0).ceil() / 10.0);
     assert!(readme.contains(&sentence), "README.md does not say: {sentence}");
 }
+
+#[test]
+fn the_page_on_benchmarks_names_every_procedure_and_every_specification() {
+    let page = fs::read_to_string(root().join("docs/repro.md")).unwrap();
+    let specs = fs::read_dir(root().join("bins/repro/specs")).unwrap();
+    let specs = specs.map(|file| file.unwrap().path().file_stem().unwrap().to_str().unwrap().to_string());
+    let names: Vec<String> = PROCEDURES.iter().map(|row| row.name.to_string()).chain(specs).collect();
+    let missing: Vec<&String> = names
+        .iter()
+        .filter(|name| !page.contains(&format!("`{name}`")) && !page.contains(&format!(" {name}")))
+        .collect();
+    assert!(missing.is_empty(), "docs/repro.md does not name {missing:?}");
+}
