@@ -249,7 +249,7 @@ fn numbers_in_sentences_are_those_of_the_code() {
         (
             "datasets/openclipart/README.md",
             format!(
-                "Keywords alone give {:.1} % of the labels, and none at all in {:.1} % of the training rows",
+                "Keywords alone give {:.1} % of the labels of the training rows, and none at all in {:.1} % of these rows",
                 share(seen, positives(&train)),
                 share(unlabelled, rows)
             ),
