@@ -1,7 +1,9 @@
 //! Specifications, run folders, sweeps, records of studies.
 
 use crate::{in_folder, put, two};
-use lacuna_harness::{RunFolder, Spec, StudyRecord, SweepFolder, collect, status};
+use lacuna_harness::{Progress, RunFolder, Spec, StudyRecord, SweepFolder, TensorBoard, collect, status};
+use std::fs;
+use std::path::Path;
 use std::time::Duration;
 
 /// A specification, its rows, variants and points. Written and read again it is the same.
@@ -61,14 +63,22 @@ pub fn study(data: &[u8]) {
     assert_eq!(again.to_lines(), written);
 }
 
-/// The plan of a sweep, then the record of the run `a`.
+/// The plan of a sweep, then the record of the run `a`, then its claim; without a record or a claim, there is no such file.
 pub fn sweep(data: &[u8]) {
     in_folder(
-        |folder| std::fs::create_dir(folder.join("results")).expect("a folder"),
         |folder| {
-            let (plan, record) = two(data);
+            ["results", "claims"].iter().for_each(|name| fs::create_dir(folder.join(name)).expect("a folder"))
+        },
+        |folder| {
+            let (plan, rest) = two(data);
+            let (record, claim) = two(rest);
             put(&folder.join("plan.json"), plan);
-            put(&folder.join("results/a.json"), record);
+            for (name, bytes) in [("results/a.json", record), ("claims/a.0", claim)] {
+                let _ = fs::remove_file(folder.join(name));
+                if !bytes.is_empty() {
+                    put(&folder.join(name), bytes);
+                }
+            }
             let folder = SweepFolder::open(folder).expect("there is a plan");
             let Ok(plan) = folder.plan() else { return };
             let _ = folder.record("a");
@@ -76,6 +86,32 @@ pub fn sweep(data: &[u8]) {
             if let Ok(collected) = collect(&folder) {
                 let _ = collected.cells(&plan);
             }
+        },
+    );
+}
+
+/// The event file of a run that goes on: the next epoch is written beside it, whatever it has.
+pub fn events(data: &[u8]) {
+    let run = |folder: &Path| folder.join("an-seed0");
+    in_folder(
+        |folder| fs::create_dir(run(folder)).expect("a folder"),
+        |folder| {
+            put(&run(folder).join("events.out.tfevents.1.host.1.a"), data);
+            let events = TensorBoard::at(folder).expect("a folder");
+            assert!(events.has("an", 0, None, "a"));
+            let epoch = Progress::Epoch {
+                id: "a".into(),
+                loss: "an".into(),
+                seed: 0,
+                epoch: 2,
+                epoch_of_phase: 2,
+                rows: 1,
+                scalars: vec![("train/loss".into(), 0.5)],
+            };
+            assert_eq!(events.write(None, &epoch), None);
+            fs::read_dir(run(folder)).expect("a folder").for_each(|file| {
+                fs::remove_file(file.expect("a file").path()).expect("a file");
+            });
         },
     );
 }

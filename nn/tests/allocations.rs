@@ -2,7 +2,7 @@
 //!
 //! A program of its own without the test harness: the counter sees the whole process, and the harness's main thread allocates when the
 //! machine lets it run, which may be while a step is counted.
-#![allow(clippy::print_stdout, reason = "in the place of the harness")]
+#![allow(clippy::print_stdout, reason = "in place of the harness")]
 
 use lacuna_engine::{ConvOptions, Exec, Tape, Tensor, Window};
 use lacuna_nn::{

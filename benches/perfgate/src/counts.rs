@@ -56,8 +56,8 @@ Counts are those of the build that runs: start it by cargo after a change.
 Allocations and nodes have to be equal; a training step must not allocate.
 Instructions are counted by `valgrind --tool=callgrind` with LACUNA_SIMD=avx2 on
 one thread, in runs of n and of 2n steps whose difference is taken; they may
-differ by 2 %. Another compiler than that of the committed counters is named, and
-its instructions are no failure.
+differ by 2 %. With another compiler than that of the committed counters, which
+is named, other instructions are no failure.
 
 Exit codes: 0 equal, 2 invalid command line or a run that fails, 3 a counter
 differs, 130 interrupted.";

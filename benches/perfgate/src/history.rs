@@ -43,8 +43,8 @@ commit, its date, processor, compiler, peak, the cost of each benchmark (1e9
 operations that the peak does in its time) and the counters of `perfgate counts`
 as the commit's own build prints them.
 
-Exit codes: 0 the line is appended, 2 invalid command line or a build or run that
-fails, 130 interrupted.";
+Exit codes: 0 the line is appended, 2 invalid command line or a build or run
+that fails, 130 interrupted.";
 
 /// The key benchmarks: executable, and how the name ends.
 const KEY: &[(&str, &str)] = &[

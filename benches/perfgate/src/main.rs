@@ -38,8 +38,8 @@ const HELP: &str = "Examples:
 
 It is run inside the repository, by `cargo run --release --bin perfgate --`.
 
-Exit codes: 0 done, 2 invalid command line or something that fails, 3 a benchmark
-is slower or a counter differs, 130 interrupted.";
+Exit codes: 0 done, 2 invalid command line or something that fails, 3 a
+benchmark is slower or a counter differs, 130 interrupted.";
 
 #[derive(Subcommand)]
 enum Command {

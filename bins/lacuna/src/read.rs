@@ -53,7 +53,7 @@ pub struct LabelFile {
 struct Cells {
     /// Every cell; `None` if the label of unlisted cells is not given.
     decided: Option<ObservedLabels>,
-    /// Every cell with unknown or negative in the place of what is not listed, where that makes a difference.
+    /// Every cell with unknown or negative in place of what is not listed, where that makes a difference.
     unknown: Option<ObservedLabels>,
     negative: Option<ObservedLabels>,
 }

@@ -16,7 +16,7 @@ mod sheets;
 
 use folder::{in_folder, put, two};
 use lacuna::{Fit, Head};
-use lacuna_formats::{Destination, NpyArray, NpyData, SafetensorsFile, write_safetensors};
+use lacuna_formats::{Destination, NpyArray, NpyData, SafetensorsFile, tf_record, write_safetensors};
 use lacuna_harness::{
     Overrides, Plan, Point, Progress, RunOptions, Spec, Store, StudyRecord, SweepFolder, SweepPlan, SweepRun,
 };
@@ -80,6 +80,11 @@ fn studies() {
 #[test]
 fn sweeps() {
     replayed("sweep", MIB, runs::sweep);
+}
+
+#[test]
+fn event_files() {
+    replayed("events", MIB, runs::events);
 }
 
 #[test]
@@ -274,7 +279,18 @@ fn write_seeds() {
         runs: vec![SweepRun { id: "a".into(), point: 0, row: "an".into(), seed: 0 }],
     };
     let record = record.replace(&id, "a");
-    write("sweep", "one-run", &joined(&serde_json::to_vec(&plan).unwrap(), record.as_bytes()));
+    let plan = serde_json::to_vec(&plan).unwrap();
+    write("sweep", "one-run", &joined(&plan, record.as_bytes()));
+    write(
+        "sweep",
+        "one-claim",
+        &joined(&joined(&plan, b""), b"process 17 on node3 0123-4567/4026531836/89\n..."),
+    );
+    // The version, then an epoch.
+    let event = |body: &[u8]| tf_record(&[&[9, 0, 0, 0, 0, 0, 0, 0, 0][..], body].concat());
+    let version = event(b"\x1a\x0dbrain.Event:2");
+    let epoch = event(b"\x10\x01\x2a\x13\x0a\x11\x0a\x0atrain/loss\x15\x00\x00\x00\x3f");
+    write("events", "one-epoch", &[version, epoch].concat());
 
     let records = Path::new(env!("CARGO_MANIFEST_DIR")).join("../repro/records");
     let mut files: Vec<PathBuf> = fs::read_dir(records).unwrap().map(|entry| entry.unwrap().path()).collect();

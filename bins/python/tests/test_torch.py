@@ -37,7 +37,7 @@ def test_values_and_gradients_are_those_of_the_functions_on_arrays(name):
 
 @pytest.mark.parametrize("name", TEN)
 def test_gradients_are_those_of_differences_of_the_formula_in_64_bits(name):
-    """As torch.autograd.gradcheck does, with the formula in 64 bits in the place of the 32-bit kernel."""
+    """As torch.autograd.gradcheck does, with the formula in 64 bits in place of the 32-bit kernel."""
     z = logits(name).astype(np.float64)
     oracle = losses.Loss(name, classes=C, **keywords(name))
     numeric = np.zeros_like(z)

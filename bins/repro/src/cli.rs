@@ -13,7 +13,7 @@ fn version() -> &'static str {
     Box::leak(format!("{} {}", env!("CARGO_PKG_VERSION"), lacuna_kernels::cpu::running()).into_boxed_str())
 }
 
-/// Reproduces the missing-label benchmarks on precomputed features.
+/// Reproduces the missing-label benchmarks on precomputed features
 ///
 /// Without arguments: trains linear heads with eleven losses on the embedded set of real drawings, three seeds
 /// each, and prints a table of test mAP. Takes a few seconds and needs no files.
@@ -33,7 +33,7 @@ const EXAMPLES: &str = "Examples:
   repro run spml-linear --set training.schedule=cosine --set training.epochs=50
   repro config check my-benchmark.toml
   repro sweep learning-rates.toml --data features/ --jobs 8 --out rates/
-  repro run spml-linear --tensorboard events/ --quiet     then: tensorboard --logdir events
+  repro run spml-linear --tensorboard events/ --quiet   for TensorBoard
   repro run spml-linear --data features/ --json > losses.jsonl
   repro run spml-linear --data x.npy --labels y.csv --match row \\
       --test x_test.npy --test-labels y_test.csv --loss an
@@ -255,9 +255,9 @@ pub(crate) struct StudyArgs {
 }
 
 const STUDIES: &str = "Examples:
-  repro study spml-methods                                     on the embedded drawings
+  repro study spml-methods                  on its embedded set
   repro study spml-methods --data features/ --out study/
-  repro study db-longtail-study --record bins/repro/records/db-longtail-study-voc-mlt-like.jsonl
+  repro study db-longtail-study --record long-tail.jsonl
 docs/verdicts.md has the verdicts of the records that come with the program.";
 
 /// Which folders a report is of, and where it goes.
@@ -303,7 +303,7 @@ const REPORTS: &str = "Examples:
   repro report runs/a runs/b runs/c-study --out report/
   repro report runs/a --baseline bce-full --out report/";
 
-/// Runs every point of a sweep, or shows its state.
+/// Runs every point of a sweep, or shows its state
 ///
 /// A sweep is a specification with a table of keys and their values:
 ///

@@ -100,7 +100,7 @@ fn replaceable(file: &Path, study: &Study) -> anyhow::Result<()> {
     }
 }
 
-/// Refuses the folder of a study that has not ended, in the place of one with results.
+/// Refuses the folder of a study that has not ended, in place of one with results.
 pub(crate) fn refuse_unfinished(folder: &Path) -> anyhow::Result<()> {
     let of_mask = |entry: std::fs::DirEntry| entry.file_name().to_string_lossy().starts_with("mask-");
     if std::fs::read_dir(folder).is_ok_and(|mut entries| entries.any(|entry| entry.is_ok_and(of_mask))) {

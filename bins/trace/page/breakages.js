@@ -4,13 +4,13 @@
 //   part(p, n)   what becomes of what it hands on; n is the number of cells of its own value
 
 const BREAKAGES = [
-  { kind: "set", words: "= in the place of +=", sets: true },
+  { kind: "set", words: "= in place of +=", sets: true },
   { kind: "slope", words: "slope forgotten: hands on g alone", slope: () => 1 },
   { kind: "sign", words: "wrong sign", part: (p) => p.map((v) => -v) },
   { kind: "twice", words: "added twice", part: (p) => p.map((v) => 2 * v) },
   { kind: "nothing", words: "not handed on", part: (p) => p.map(() => 0) },
   { kind: "unwritten", words: "last element never written", part: (p) => p.map((v, e) => (e === p.length - 1 ? NaN : v)) },
-  { kind: "mean", words: "mean in the place of the sum", part: (p, n) => p.map((v) => v / Math.max(n, p.length)) },
+  { kind: "mean", words: "mean in place of the sum", part: (p, n) => p.map((v) => v / Math.max(n, p.length)) },
 ];
 
 function breakageOf(kind) {

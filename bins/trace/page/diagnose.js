@@ -6,8 +6,8 @@ const DIAGNOSES = [
   ["nothing", "ratio 0", "the gradient is not handed on"],
   ["sign", "ratio -1", "the sign is wrong"],
   ["twice", "ratio 2", "counted twice, or a factor 1/2 forgotten"],
-  ["overwritten", "one use's part is missing", "= in the place of +=: a later use overwrote an earlier one"],
-  ["reduction", "one ratio in all cells", "the reduction: a mean in the place of a sum, or a sum in the place of a mean"],
+  ["overwritten", "one use's part is missing", "= in place of +=: a later use overwrote an earlier one"],
+  ["reduction", "one ratio in all cells", "the reduction: a mean in place of a sum, or a sum in place of a mean"],
   ["slope", "the value agrees and the ratio is another number, or differs from cell to cell", "the slope is wrong"],
 ];
 

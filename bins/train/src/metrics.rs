@@ -21,7 +21,7 @@ pub struct Scored<'a> {
     pub train_counts: &'a [usize],
     /// Probabilities of the same cells, where they are not those of the logits alone: calibration by a table.
     pub probabilities: Option<&'a [f32]>,
-    /// A threshold of the probability for each class, in the place of 0.5.
+    /// A threshold of the probability for each class, in place of 0.5.
     pub thresholds: Option<&'a [f32]>,
 }
 

@@ -10,7 +10,7 @@
 //! * [`open_data`] reads anything that [`FORMATS`] lists; [`RowJoin`] brings features and labels together by name.
 //! * [`write_labels_csv`], [`write_labels_jsonl`] and [`write_label_list`] write labels.
 //!
-//! Two rules hold for every reader. A file is hostile until proven otherwise: sizes are checked
+//! Two rules hold for every reader. Nothing in a file is trusted: sizes are checked
 //! before anything is allocated, and a truncated or extended file is an error that says how many bytes
 //! were expected. And an error names the file, the row and the column (both **counted from 0**) and
 //! says what to do.

@@ -11,7 +11,11 @@ use arrow_array::types::{Float16Type, Float32Type, Float64Type, Int64Type};
 use arrow_array::{Array, ArrayRef, RecordBatch};
 use arrow_schema::{DataType, Schema};
 use lacuna_labels::{Features, Label};
+use std::cell::Cell;
+use std::fmt::Display;
+use std::panic::{self, AssertUnwindSafe};
 use std::path::Path;
+use std::sync::Once;
 
 /// Rows that are decoded at once.
 const BATCH: usize = 1024;
@@ -28,15 +32,43 @@ pub(crate) fn read(path: &Path, options: &ReadOptions) -> Result<Content, Format
     let broken = |error: String| {
         FormatError::bytes(path, 0, format!("the Parquet file cannot be read: {}", shown(&error)))
     };
-    let builder =
-        ParquetRecordBatchReaderBuilder::try_new(file).map_err(|error| broken(error.to_string()))?;
+    let builder = caught(|| ParquetRecordBatchReaderBuilder::try_new(file)).map_err(broken)?;
     let columns = Columns::of(builder.schema(), path, options)?;
-    let reader = builder.with_batch_size(BATCH).build().map_err(|error| broken(error.to_string()))?;
+    let mut reader = caught(|| builder.with_batch_size(BATCH).build()).map_err(broken)?;
     let mut rows = Rows::new(path, options);
-    for batch in reader {
-        rows.push(&batch.map_err(|error| broken(error.to_string()))?, &columns)?;
+    while let Some(batch) = caught(|| reader.next().transpose()).map_err(broken)? {
+        rows.push(&batch, &columns)?;
     }
     rows.table(columns)
+}
+
+thread_local! {
+    /// Whether a panic of this thread is caught and becomes an error.
+    static CAUGHT: Cell<bool> = const { Cell::new(false) };
+}
+
+/// The answer of the crate `parquet`, which panics on some files that are not well formed: their sizes are negative, for
+/// example. Such a panic is an error, of which nothing else is printed.
+fn caught<T, E: Display>(work: impl FnOnce() -> Result<T, E>) -> Result<T, String> {
+    static QUIET: Once = Once::new();
+    QUIET.call_once(|| {
+        let before = panic::take_hook();
+        panic::set_hook(Box::new(move |panic| {
+            if !CAUGHT.get() {
+                before(panic);
+            }
+        }));
+    });
+    let outer = CAUGHT.replace(true);
+    let answer = panic::catch_unwind(AssertUnwindSafe(work));
+    CAUGHT.set(outer);
+    match answer {
+        Ok(answer) => answer.map_err(|error| error.to_string()),
+        Err(panic) => {
+            let message = panic.downcast_ref::<String>().map(String::as_str);
+            Err(message.or(panic.downcast_ref::<&str>().copied()).unwrap_or("it is not well formed").into())
+        }
+    }
 }
 
 /// Which column is what.
@@ -362,5 +394,23 @@ mod tests {
             2,
         );
         assert!(error(vec![("x", Arc::new(fixed) as ArrayRef)]).contains("feature 1 is missing"));
+    }
+    /// The crate `parquet` panics on sizes below zero, which ended the program. In its numbers the last bit is the sign.
+    #[test]
+    fn a_size_below_zero_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.parquet");
+        write(&path, vec![("x", floats(&[&[0.0, 1.0]]))]);
+        let bytes = std::fs::read(&path).unwrap();
+        let errors: Vec<String> = (0..bytes.len())
+            .filter_map(|at| {
+                let mut changed = bytes.clone();
+                changed[at] ^= 1;
+                std::fs::write(&path, changed).unwrap();
+                Some(read(&path, &ReadOptions::default()).err()?.to_string())
+            })
+            .collect();
+        assert!(errors.iter().any(|error| error.contains("should not be negative")), "{errors:?}");
+        assert!(errors.iter().all(|error| error.contains("x.parquet")));
     }
 }

@@ -184,6 +184,16 @@ mod tests {
     }
 
     #[test]
+    fn a_bin_without_cells_has_no_share() {
+        let truth = TrueLabels::from_fn(4, 1, |row, _| row < 2);
+        let bins = reliability(&[0.8, 0.8, 0.8, 0.1], &truth, 10).unwrap();
+        let shares: Vec<Option<f64>> = bins.iter().map(Reliability::share).collect();
+        let mut expected = [None; 10];
+        (expected[1], expected[8]) = (Some(0.0), Some(2.0 / 3.0));
+        assert_eq!(shares, expected);
+    }
+
+    #[test]
     fn logits_are_refused() {
         let truth = TrueLabels::from_fn(1, 2, |_, _| true);
         let error = brier(&[0.5, 1.5], &truth).unwrap_err().to_string();

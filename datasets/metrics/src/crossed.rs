@@ -114,6 +114,23 @@ mod tests {
         assert_eq!((same.low, same.high, same.p), (2.0, 2.0, 0.0));
     }
 
+    #[test]
+    fn the_variance_of_two_factors_is_that_of_the_mean_squares() {
+        // Means 3 and 7 of the rows, 2, 5 and 8 of the columns: mean squares 24, 18 and, with residuals of 1, -1 and 0 twice, 4 / 2.
+        let found = CrossedMean::of(&[vec![1.0, 2.0, 6.0], vec![3.0, 8.0, 10.0]]);
+        let variance = (24.0 + 18.0 - 2.0) / 6.0;
+        let freedom = variance * variance / (4.0 * 4.0 / 1.0 + 3.0 * 3.0 / 2.0);
+        assert_eq!(found.mean, 5.0);
+        assert!(
+            (found.variance - variance).abs() < 1e-12 && (found.freedom - freedom).abs() < 1e-12,
+            "{found:?}"
+        );
+        // Means 1 and 2 of the rows, 1 and 2 of the columns, residuals of 2: the mean squares of rows and columns, 1 each, are less
+        // than the 16 of the rest.
+        let found = CrossedMean::of(&[vec![2.5, -0.5], vec![-0.5, 4.5]]);
+        assert_eq!((found.mean, found.variance), (1.5, 0.25));
+    }
+
     /// Where nothing differs, whatever varies, at most about one in twenty differences is told from 0.
     #[test]
     fn no_difference_is_seldom_taken_for_one() {

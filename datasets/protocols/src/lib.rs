@@ -116,7 +116,9 @@ pub enum ProtocolError {
         value: f64,
     },
     /// Evidence does not fit the labels.
-    #[error("{cells} cells need a number of evidence each; there are {found}, or one is not a number")]
+    #[error(
+        "{cells} cells need as many values of evidence, all of them numbers; found {found} values, or one that is not a number"
+    )]
     Evidence {
         /// Cells of the labels.
         cells: usize,

@@ -79,3 +79,24 @@ impl PropensityDrop {
         }))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A mask that kept the others would have as many cells where propensities are near one half.
+    #[test]
+    fn classes_keep_the_share_of_their_propensity() {
+        let truth = TrueLabels::from_fn(20_000, 3, |row, class| row % [2, 50, 2000][class] == 0);
+        let drop = PropensityDrop::default();
+        let observed = drop.apply(&truth).unwrap();
+        let of = drop.propensities(&truth).unwrap();
+        assert!(of[0] > 0.8 && of[2] < 0.5, "{of:?}");
+        for (class, p) in of.iter().enumerate() {
+            let n = truth.positives_per_class()[class] as f64;
+            let kept = (0..20_000).filter(|row| observed.get(*row, class).is_positive()).count() as f64;
+            let deviations = (kept - n * p) / (n * p * (1.0 - p)).sqrt();
+            assert!(deviations.abs() < 4.0, "class {class}: {kept} of {n}, expected {p}");
+        }
+    }
+}

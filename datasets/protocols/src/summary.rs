@@ -200,4 +200,30 @@ mod tests {
         let nothing = TrueLabels::from_fn(4, 4, |_, _| false);
         assert_eq!(MissingnessSummary::of(&nothing, &observed).keep_range(), None);
     }
+
+    #[test]
+    fn every_number_is_that_of_a_count_by_hand() {
+        const P: Label = Label::Positive;
+        const N: Label = Label::Negative;
+        const U: Label = Label::Unknown;
+        // Rows with 2, 2, 1, 0 and 2 positives. The first loses one, the second both, the third none; the fourth gains a false one.
+        let truth = [P, P, N, P, P, N, N, P, N, N, N, N, P, N, P];
+        let observed = [P, U, N, U, N, U, U, P, U, N, P, U, P, U, P];
+        let truth = TrueLabels::from_fn(5, 3, |row, class| truth[row * 3 + class].is_positive());
+        let summary = MissingnessSummary::of(&truth, &LabelMatrix::new(5, 3, observed.to_vec()).unwrap());
+        let of = |positives, rows, kept, affected| Cardinality { positives, rows, kept, affected };
+        let expected = MissingnessSummary {
+            rows: 5,
+            rows_affected: 2,
+            rows_emptied: 1,
+            positives: 7,
+            positives_kept: 4,
+            false_positives: 1,
+            negatives: 8,
+            negatives_known: 2,
+            keep_rates: vec![2.0 / 3.0, 1.0 / 3.0, 1.0],
+            by_cardinality: vec![of(0, 1, 0.0, 0), of(1, 1, 1.0, 0), of(2, 3, 1.0, 2)],
+        };
+        assert_eq!(summary, expected);
+    }
 }

@@ -173,7 +173,7 @@ fn match_nominal(train: &Table, test: &mut Table) -> Result<(), String> {
             let mut values = x.values().to_vec();
             for row in values.chunks_exact_mut(x.columns()) {
                 for (column, numbers) in &moved {
-                    // A mean in the place of a missing value is the number of no value.
+                    // A mean in place of a missing value is the number of no value.
                     let value = row[*column];
                     if value.fract() != 0.0 || value < 0.0 || value as usize >= numbers.len() {
                         return Err(format!(

@@ -111,7 +111,7 @@ impl DataSource {
         Err(SourceError::Nothing { name: name.to_string(), known: known_sets() })
     }
 
-    /// This source with what `other` says in the place of what this one says. Data of another kind (an embedded set, a file)
+    /// This source with what `other` says in place of what this one says. Data of another kind (an embedded set, a file)
     /// takes the place of all of it; the fingerprint stays.
     #[must_use]
     pub fn updated(&self, other: &Self) -> Self {

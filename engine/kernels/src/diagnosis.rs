@@ -55,7 +55,7 @@ pub const DIAGNOSES: [DiagnosisInfo; 7] = [
     DiagnosisInfo {
         key: "reduction",
         pattern: "one ratio in all cells",
-        meaning: "the reduction: a mean in the place of a sum, or a sum in the place of a mean",
+        meaning: "the reduction: a mean in place of a sum, or a sum in place of a mean",
     },
     DiagnosisInfo {
         key: "slope",

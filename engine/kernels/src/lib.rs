@@ -2,7 +2,7 @@
 //! kernels and [`gemm`] for products.
 //!
 //! Everything here works on plain `f32` slices and does not know the tape. This is the only crate of
-//! the workspace in which `unsafe` is allowed, beside one module of `lacuna-formats`.
+//! the workspace in which `unsafe` is allowed, beside one module of `lacuna-formats` and the Python package.
 //!
 //! ```
 //! use lacuna_kernels::{Exec, Write, map};
@@ -34,6 +34,8 @@
 //! Three promises hold for all of them: the same binary on the same processor features gives the same
 //! bits for any number of threads; an element's bits do not depend on its neighbours or its position;
 //! nothing is allocated once the scratch of a thread has grown to its largest shape.
+//!
+//! The next crate is `lacuna_engine`: the tape that records these kernels.
 
 mod exec;
 mod real;

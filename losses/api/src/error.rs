@@ -113,7 +113,7 @@ pub enum LossError {
     },
     /// A matrix of classes x classes does not fit into memory.
     #[error(
-        "the {what} of {classes} classes takes {} bytes, which are not to be had; take a loss that does without",
+        "the {what} of {classes} classes takes {} bytes, for which there is not enough memory; choose a loss that does not need it",
         8 * (*classes as u128).pow(2)
     )]
     Memory {

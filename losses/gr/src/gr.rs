@@ -368,5 +368,7 @@ mod tests {
             assert!(matches!(Gr::new(bad), Err(LossError::Parameter { .. })));
         }
         assert!(Gr::new(GrConfig { confidence: schedule(7, 2.0), ..good }).is_ok());
+        let late = Gr::new(GrConfig { confidence: schedule(8, 2.0), ..good }).unwrap_err().to_string();
+        assert!(late.contains("7]"), "the last epoch of eight has the number 7: {late}");
     }
 }

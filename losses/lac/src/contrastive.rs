@@ -255,6 +255,24 @@ mod tests {
     }
 
     #[test]
+    fn what_is_reserved_is_enough() {
+        let (labels, views, dimension) = ([1, 2, 1, 3, 2, 1, 3], 2, 5);
+        let f = features(labels.len() * views * dimension);
+        let mut loss = Contrastive::new(0.3).unwrap();
+        let room = |loss: &Contrastive| {
+            let numbers =
+                [&loss.similarities, &loss.gathered, &loss.both, &loss.derivatives].map(Vec::capacity);
+            (numbers, [&loss.used, &loss.classes, &loss.counts].map(Vec::capacity))
+        };
+        // The last cell is of a queue.
+        let mut grad = vec![0.0; f.len() - views * dimension];
+        loss.reserve(labels.len() * views, grad.len() / dimension, dimension, 3);
+        let before = room(&loss);
+        loss.evaluate(&f, &labels, views, dimension, Some(&mut grad)).unwrap();
+        assert_eq!(room(&loss), before);
+    }
+
+    #[test]
     fn input_is_checked() {
         let mut loss = Contrastive::new(0.5).unwrap();
         assert!(matches!(loss.evaluate(&[0.0; 3], &[1], 2, 2, None), Err(LossError::Shape { .. })));

@@ -22,9 +22,6 @@ impl Top {
             if x > bound {
                 if candidates.len() == capacity {
                     bound = keep(candidates, k);
-                    if x <= bound {
-                        continue;
-                    }
                 }
                 candidates.push(x);
             }
@@ -43,6 +40,19 @@ fn keep(candidates: &mut Vec<f32>, k: usize) -> f32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_number_that_finds_the_list_full_counts() {
+        for k in [1, 2, 5] {
+            let full = (0..2 * k + 64).map(|i| i as f32);
+            for last in [-1.0, 0.5, 1000.0] {
+                let mut sorted: Vec<f32> = full.clone().chain([last]).collect();
+                let found = Top::default().kth_largest(k, sorted.clone().into_iter());
+                sorted.sort_by(|a, b| b.total_cmp(a));
+                assert_eq!(found, Some(sorted[k - 1]), "{k} {last}");
+            }
+        }
+    }
 
     #[test]
     fn agrees_with_sorting() {

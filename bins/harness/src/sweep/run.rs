@@ -46,7 +46,7 @@ pub struct SweepOutcome {
     pub kept: usize,
     /// Those that this process ran to their end, failed ones among them.
     pub ran: usize,
-    /// Those that this process went on with, or started again, in the place of one that had stalled.
+    /// Those that this process went on with, or started again, in place of one that had stalled.
     pub taken_over: usize,
     /// Failed runs of the task, whoever ran them.
     pub failed: usize,

@@ -1,5 +1,6 @@
 //! The benchmark as a whole: same numbers for any number of threads, and the numbers others get.
 
+use crate::pages::compared_with_pytorch;
 use crate::{real_data, spec};
 use lacuna_harness::{Overrides, Plan, Progress, RunOptions, RunRecord, Spec};
 use lacuna_losses::Takes;
@@ -43,6 +44,7 @@ fn real_features_give_the_numbers_others_get() {
     let plan = Plan::new(&spec, &Overrides { data: Some(source), ..Overrides::default() }).unwrap();
     assert!((plan.data().expected_positives - 3.3309).abs() < 1e-4);
     let report = plan.run(RunOptions::jobs(2), &|_| {}).unwrap();
+    let page = compared_with_pytorch();
     let mut compared = 0;
     for p in spec.published.iter().filter(|p| p.data == "ucmerced") {
         let ours = report.losses.iter().find(|l| l.loss == p.loss).unwrap();
@@ -55,6 +57,14 @@ fn real_features_give_the_numbers_others_get() {
             p.value
         );
         assert!((ours.test_map_mean.unwrap() - p.value).abs() <= tolerance, "{}: {}", p.loss, ours.map());
+        let (_, written, _) = page.iter().find(|(loss, ..)| *loss == p.loss).unwrap();
+        let written: f64 = written.split(' ').next().unwrap().parse().unwrap();
+        // Builds for other instructions differ by some hundredths.
+        assert!(
+            (ours.test_map_mean.unwrap() - written).abs() < 0.1,
+            "docs/repro.md has {written} for {}",
+            p.loss
+        );
         compared += 1;
     }
     assert_eq!(compared, 8);

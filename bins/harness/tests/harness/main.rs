@@ -6,6 +6,7 @@ mod benchmark;
 mod folders;
 mod labels;
 mod masks;
+mod pages;
 mod procedures;
 mod real_data;
 mod records;

@@ -12,6 +12,7 @@ mod hostile_names;
 mod killed;
 mod kills;
 mod limits;
+mod pages;
 mod refused;
 #[cfg(unix)]
 #[path = "../refused_calls/mod.rs"]

@@ -145,7 +145,7 @@ class Loss:
         """Value and gradient; for several matrices of logits a list of gradients.
 
         ``epoch`` and ``step`` are counted from 0. ``sample_ids`` are the numbers of the rows in the training set. ``soft`` are target
-        probabilities in the place of labels, for losses that take them.
+        probabilities in place of labels, for losses that take them.
         """
         logits = _matrices(z, self._row, np.float32)
         value, gradients = self._native.evaluate(

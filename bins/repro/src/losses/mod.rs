@@ -1,4 +1,4 @@
-//! `repro losses`: what every loss says about itself, and what it looks like.
+//! `repro losses`: metadata and plots of every loss.
 
 #[cfg(test)]
 mod guide;

@@ -15,6 +15,7 @@ mod kept;
 mod killed;
 mod kills;
 mod overwriting;
+mod pages;
 mod printing;
 mod races;
 #[path = "../../../harness/tests/harness/real_data.rs"]

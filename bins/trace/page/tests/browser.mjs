@@ -136,7 +136,7 @@ export class Browser {
     await this.send("Input.dispatchKeyEvent", { type: "keyUp", ...code });
   }
 
-  /// Types text where the focus is, in the place of what is selected there.
+  /// Types text where the focus is, in place of what is selected there.
   async type(text) {
     await this.eval("document.activeElement.select && document.activeElement.select()");
     await this.send("Input.insertText", { text });

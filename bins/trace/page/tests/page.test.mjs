@@ -253,7 +253,7 @@ for (const [width, touch] of [[1400, false], [360, true]]) {
     test("what is broken turns red, is named, and is mended", async () => {
       await open();
       for (const [kind, words] of [["sign", /^Ratio −1: the sign is wrong/], ["twice", /^Ratio 2: counted twice/], ["nothing", /^Ratio 0: the gradient is not handed on/],
-        ["unwritten", /^NaN: an element was never written/], ["set", /^One use's part is missing: = in the place of \+=/], ["slope", /: the slope is wrong/]]) {
+        ["unwritten", /^NaN: an element was never written/], ["set", /^One use's part is missing: = in place of \+=/], ["slope", /: the slope is wrong/]]) {
         const node = kind === "set" ? 2 : 3;
         await browser.choose("#break-node", node);
         await browser.choose("#break-kind", kind);

@@ -143,7 +143,7 @@ impl LabelContrast {
         Ok(tape.scale(value, self.weight))
     }
 
-    /// Puts the first `count` cells of the step in the place of the oldest ones.
+    /// Puts the first `count` cells of the step in place of the oldest ones.
     fn remember(&mut self, count: usize) {
         let (width, queue) = (VIEWS * self.embedding, self.classes.len() - self.slots);
         for cell in 0..count {

@@ -1,7 +1,7 @@
 //! Procedures learn, and start from where they say they start.
 
 use crate::data::{Case, procedures};
-use lacuna_train::{Named, Run, Training};
+use lacuna_train::{ClassSlice, Data, Evaluation, Head, LossChoice, MlpSpec, Named, Run, TrainSet, Training};
 
 /// The first case of a loss.
 fn case_of(loss: &str) -> Case {
@@ -125,6 +125,33 @@ fn what_does_not_fit_is_refused_before_the_first_step() {
     assert!(error("an", &|t| t.procedure = named("relabel")).contains("an writes no labels"));
 }
 
+/// A slice of the classes would be trained with other numbers than all of them, without a word.
+#[test]
+fn a_slice_of_the_classes_is_refused_what_looks_at_all_of_them() {
+    let case = case_of("an");
+    let known = [1; 120];
+    let error = |change: &dyn Fn(&mut Training)| {
+        let mut training = Training { ema: None, clip: None, ..case.training.clone() };
+        change(&mut training);
+        let slice = Some(ClassSlice { first: 0, all: 5, known: &known });
+        let data = Data::new(TrainSet { slice, ..case.set.data().train });
+        let choice = LossChoice { cut: Some(0..5), ..case.choice() };
+        let evaluation = Evaluation { select: "last".to_string(), ..case.evaluation() };
+        let run = Run::new(data, &training, &evaluation, choice, 0);
+        run.err().map(|error| error.to_string()).unwrap_or_default()
+    };
+    assert_eq!(error(&|_| {}), "");
+    let starts = |text: String, with: &str| {
+        assert!(text.starts_with(&format!("a slice of the classes: training.{with}")), "{text}");
+    };
+    starts(error(&|t| t.head = Head::Mlp(MlpSpec::plain(vec![8]))), "head: ");
+    starts(error(&|t| t.clip = Some(1.0)), "clip: ");
+    starts(error(&|t| t.optimizer = Named::new("lbfgs")), "optimizer: ");
+    starts(error(&|t| t.sampler = Named::new("class-aware")), "sampler: ");
+    starts(error(&|t| t.rows = lacuna_train::Rows::Labelled), "rows: ");
+    starts(error(&|t| t.procedure = Named::new("mime")), "procedure: ");
+}
+
 #[test]
 fn a_metric_by_which_no_epoch_can_be_told_from_another_is_refused() {
     let case = case_of("an");
@@ -198,6 +225,20 @@ fn label_distributions_enter_by_their_share() {
     assert_eq!(one[..2], nine[..2], "the warm-up knows no neighbours");
     assert!(one[2..].iter().zip(&nine[2..]).all(|(a, b)| a != b));
     assert_eq!(report, [("rows with a label distribution", 96.0)]);
+}
+
+/// Pseudo-labels are those of the rows without a known label: 72 of 96 rows, with 5 classes.
+#[test]
+fn semi_writes_labels_of_rows_without_a_known_one() {
+    let mut case = procedures().into_iter().find(|case| case.name == "semi" && case.loss == "bce").unwrap();
+    case.training.procedure = Named::new("semi").set("fixed", 0.5);
+    case.training.epochs = 2;
+    let mut run = Run::new(case.set.data(), &case.training, &case.evaluation(), case.choice(), 0).unwrap();
+    while !run.is_done() {
+        run.epoch().unwrap();
+    }
+    let report = run.finish().unwrap().report;
+    assert_eq!(report.iter().map(|(_, count)| count).sum::<f64>(), 72.0 * 5.0, "{report:?}");
 }
 
 /// The parts of MIME can be left out: beta = 0 takes the divergence off the loss, theta = 1 writes nothing.

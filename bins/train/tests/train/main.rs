@@ -6,5 +6,6 @@ mod learning;
 mod on_disk;
 mod page;
 mod resume;
+mod slices;
 mod steps;
 mod unchanged;

@@ -39,3 +39,37 @@ pub(crate) fn json_problem(error: &serde_json::Error) -> String {
 
 /// Reads over a value whatever it is.
 pub(crate) type Skipped = IgnoredAny;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io;
+    use std::marker::PhantomData;
+
+    /// Bytes, then an error of the disk.
+    struct Torn(&'static [u8]);
+
+    impl Read for Torn {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            match self.0.read(buffer)? {
+                0 => Err(io::Error::from(io::ErrorKind::PermissionDenied)),
+                count => Ok(count),
+            }
+        }
+    }
+
+    #[test]
+    fn an_error_of_the_disk_is_none_of_the_text() {
+        let read = |reader: &mut dyn Read, limits: &Limits| {
+            json(reader, Path::new("f.json"), limits, PhantomData::<Skipped>).unwrap_err()
+        };
+        let limits = Limits::default();
+        let torn = read(&mut Torn(b"[1,\n2"), &limits);
+        assert!(matches!(torn, FormatError::Io { .. }), "{torn}");
+        // What the guard refuses is an error of the text, at the place that it had reached.
+        let long = read(&mut &b"[1,\n22222"[..], &Limits { token: 4, ..limits });
+        assert!(matches!(long, FormatError::Text { line: 2, column: 4, .. }), "{long:?}");
+        let wrong = read(&mut &b"[1,\n]"[..], &Limits::default());
+        assert!(matches!(wrong, FormatError::Text { line: 2, column: 1, .. }), "{wrong:?}");
+    }
+}

@@ -9,7 +9,7 @@ struct Entry {
     name: &'static str,
     /// Sizes; `u32::MAX` where an extra field has them.
     size: u32,
-    /// Where its local header is said to be, in the place of where it is.
+    /// Where its local header is said to be, in place of where it is.
     at: Option<u32>,
     /// Numbers of the 64-bit extra field.
     wide: Vec<u64>,

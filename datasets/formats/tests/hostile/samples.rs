@@ -64,8 +64,34 @@ pub(crate) fn sample(format: &str) -> Vec<(&'static str, Vec<u8>)> {
         "multi-hot" => vec![("x.txt", text("2\ncat dog\na.jpg -1 1\nb.jpg 1 -1\n"))],
         "label-list" => vec![("x.txt", text("a.jpg,3 12\nb.jpg, 0\n"))],
         "libsvm" => vec![("x.svm", text("# made\n2 3 4\n0, 3 0:0.5 2:1 # first\n 1:2\n"))],
+        #[cfg(feature = "parquet")]
+        "parquet" => vec![("x.parquet", parquet())],
         other => panic!("{other} has no sample: add one"),
     }
+}
+
+/// Two rows with names, features and tags.
+#[cfg(feature = "parquet")]
+fn parquet() -> Vec<u8> {
+    use ::parquet::arrow::ArrowWriter;
+    use arrow_array::builder::{Float32Builder, ListBuilder, StringBuilder};
+    use arrow_array::{ArrayRef, RecordBatch, StringArray};
+    use std::sync::Arc;
+    let mut features = ListBuilder::new(Float32Builder::new());
+    [[0.0, 0.5], [1.0, 1.5]].iter().for_each(|row| features.append_value(row.map(Some)));
+    let mut tags = ListBuilder::new(StringBuilder::new());
+    [&["cat", "dog"][..], &[]].iter().for_each(|row| tags.append_value(row.iter().map(Some)));
+    let columns: [(&str, ArrayRef); 3] = [
+        ("id", Arc::new(StringArray::from(vec!["a", "b"]))),
+        ("x", Arc::new(features.finish())),
+        ("tags", Arc::new(tags.finish())),
+    ];
+    let batch = RecordBatch::try_from_iter(columns).unwrap();
+    let mut bytes = Vec::new();
+    let mut writer = ArrowWriter::try_new(&mut bytes, batch.schema(), None).unwrap();
+    writer.write(&batch).unwrap();
+    writer.close().unwrap();
+    bytes
 }
 
 /// One example with its checksums: id a, labels 1 and 0, x = [0.5, 2].

@@ -221,7 +221,7 @@ impl GradCheck {
         }))
     }
 
-    /// What the whole gradient of a leaf says, or one number where it is too large to be had element by element.
+    /// What the whole gradient of a leaf says, or one number where it has too many elements for each to be checked.
     fn diagnose(&self, tape: &Tape, loss: Var, leaf: Leaf<'_>, along: f64, expected: f64) -> Diagnosis {
         let whole = leaf.grad.len() <= self.most_elements;
         let slope = |e: usize| dual(tape, loss, leaf.var, |i| f64::from(u8::from(i == e))).1;

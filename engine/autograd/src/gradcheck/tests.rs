@@ -181,7 +181,7 @@ fn a_kink_is_called_one() {
     assert_eq!(mismatch.diagnosis, Diagnosis::Kink);
 }
 
-/// The sum of squares as a fused loss, with `slope` in the place of 2.
+/// The sum of squares as a fused loss, with `slope` in place of 2.
 fn squares(slope: f32, x: &[&[f32]], dx: &mut [&mut [f32]]) -> Result<f32, String> {
     x[0].iter().zip(&mut *dx[0]).for_each(|(x, dx)| *dx = slope * x);
     Ok(x[0].iter().map(|x| x * x).sum())

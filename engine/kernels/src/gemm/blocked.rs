@@ -15,7 +15,7 @@
 //!
 //! What it brought on a Zen 4 with vectors of sixteen, in percent of the peak: fetching A 1024 x 2048 x 80 86 -> 91 and the weight
 //! gradient 2048 x 1024 x 80 69 -> 85; copied rows 1024 x 2048 x 512 84 -> 91 and 1024^3 82 -> 88 (copying costs two percent where only
-//! 80 columns read each row). Blocks of 96, 264, 384 rows in the place of 192 were within two percent, of 504 slower.
+//! 80 columns read each row). Blocks of 96, 264, 384 rows in place of 192 were within two percent, of 504 slower.
 //!
 //! Packing everything, as general libraries do, was slower on the shapes heads have (64 x 2048 x 80: 87 % of the
 //! peak against 92 %): with 64 rows a panel is used eleven times only. Longer pieces of K (384, 512) lost as well.

@@ -2,6 +2,7 @@
 
 #![allow(clippy::print_stdout, reason = "the campaign prints its figures")]
 
+mod defaults;
 mod readme;
 mod registered;
 mod stubs;

@@ -31,6 +31,7 @@ enum Fault {
     ForgetsState,
     AcceptsState,
     NamesNoRow,
+    RefusesMost,
 }
 
 const fn info(labels: LabelUse) -> LossInfo {
@@ -82,6 +83,9 @@ impl MultiLabelLoss for Test {
         let name = self.info.name;
         if !is(Fault::AcceptsShapes) {
             input.check(name, 1, &grad)?;
+        }
+        if is(Fault::RefusesMost) && (input.classes > 1 || input.rows > 30) {
+            return Err(LossError::Classes { loss: name, found: input.classes, needed: 1 });
         }
         match input.targets.soft {
             Some(_) if is(Fault::IgnoresSoft) => {}
@@ -227,6 +231,7 @@ fn every_fault_is_found_by_the_rule_for_it() {
         (&AS_NEGATIVE, Fault::ForgetsState, "the state changes when it is restored"),
         (&AS_NEGATIVE, Fault::AcceptsState, "accepts a foreign state"),
         (&ONE_POSITIVE, Fault::NamesNoRow, "gives Ok"),
+        (&AS_NEGATIVE, Fault::RefusesMost, "refuses too much to be tested"),
     ] {
         let message = complaint(info, fault).unwrap_or_else(|| panic!("{fault:?} is not found"));
         assert!(message.contains(says), "{fault:?} is found as: {message}");

@@ -53,23 +53,19 @@ pub fn check_by_class(build: Build<'_>) {
 /// # Panics
 /// If a rule is broken.
 pub fn agrees_with_its_formula(build: Build<'_>) {
-    let mut evaluated = 0;
     let small = (1..=40).flat_map(|n| [(1, n), (n, 1)]);
-    for (rows, classes) in small.chain([(3, 7), (5, 13), (16, 9), (4, 40), (20, 24)]) {
-        let batch = Batch::random(build, rows, classes, 3.0);
-        evaluated += usize::from(agrees(build, &batch));
-    }
-    for label in [Label::Negative, Label::Unknown, Label::Positive] {
-        for rows in [1, 3] {
-            let mut batch = Batch::random(build, rows, 11, 3.0);
-            batch.labels.fill(label);
-            evaluated += usize::from(agrees(build, &batch));
-        }
-    }
-    for epoch in [1, 2, 5, 100] {
-        let batch = Batch { epoch, ..Batch::random(build, 4, 9, 2.0) };
-        evaluated += usize::from(agrees(build, &batch));
-    }
+    let sizes = small.chain([(3, 7), (5, 13), (16, 9), (4, 40), (20, 24)]);
+    let sizes = sizes.map(|(rows, classes)| Batch::random(build, rows, classes, 3.0));
+    let kinds = [Label::Negative, Label::Unknown, Label::Positive]
+        .into_iter()
+        .flat_map(|label| [(1, label), (3, label)]);
+    let kinds = kinds.map(|(rows, label)| {
+        let mut batch = Batch::random(build, rows, 11, 3.0);
+        batch.labels.fill(label);
+        batch
+    });
+    let epochs = [1, 2, 5, 100].map(|epoch| Batch { epoch, ..Batch::random(build, 4, 9, 2.0) });
+    let evaluated = sizes.chain(kinds).chain(epochs).filter(|batch| agrees(build, batch)).count();
     assert!(evaluated >= 40, "{}: refuses too much to be tested", build(2).info().name);
 }
 
