@@ -202,8 +202,6 @@ fn numbers_in_sentences_are_those_of_the_code() {
         settings.iter().find(|setting| setting.name == name).unwrap().default.unwrap()
     };
     let blocks = default(blocks.settings(), "blocks");
-    let sampled = PROCEDURES.iter().find(|row| row.name == "sampled-negatives").unwrap();
-    let sampled = grouped(default(sampled.settings(), "sampled") as usize);
     let published = protocol("single-positive").unwrap().seed;
     let (rust, python) =
         (quoted("Cargo.toml", "rust-version"), quoted("bins/python/pyproject.toml", "requires-python"));
@@ -225,7 +223,6 @@ fn numbers_in_sentences_are_those_of_the_code() {
         ("docs/data.md", format!("NumPy's legacy generator, seed {published}")),
         ("docs/data.md", format!("at most {resident} MiB of it are in memory")),
         ("docs/data.md", format!("the rows of {blocks} blocks among each other")),
-        ("docs/repro.md", format!("a sample of the others (`sampled`, {sampled})")),
         ("datasets/openclipart/README.md", format!("{all} drawings of the Open Clip Art Library")),
         (
             "datasets/openclipart/README.md",
