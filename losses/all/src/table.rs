@@ -97,7 +97,7 @@ mod tests {
     fn what_is_said_of_a_row_is_said_of_one_that_is_there() {
         for (rows, about) in FAMILIES.iter().zip(ABOUT) {
             for name in about.iter().flat_map(|about| about.rows) {
-                assert!(rows.iter().any(|row| row.info.name == *name), "{name} is no row of its file");
+                assert!(rows.iter().any(|row| row.info.name == *name), "{name} is no row of its crate");
             }
         }
     }

@@ -87,7 +87,7 @@ impl Contrastive {
     }
 
     /// The loss of embeddings `[labels.len(), views, dimension]`; overwrites `grad` with its derivatives by the first embeddings, as
-    /// many as it has room for: those of a memory queue, which stands at the end, are constants.
+    /// many as its length says: those of a memory queue, which stands at the end, are constants.
     ///
     /// # Errors
     /// [`LossError::Shape`] for sizes that do not fit, [`LossError::NonFinite`] for an embedding that is not finite; its
