@@ -181,3 +181,79 @@ where
     let features = Cow::Borrowed(features);
     Ok(Joined { features, observed, image, rows, label_rows: None, classes, notes })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use lacuna_labels::{Label, LabelMatrix};
+
+    /// Two rows of features and of labels, with everything that a source may know.
+    struct Source {
+        features: Features,
+        labels: ObservedLabels,
+        rows: Strings,
+        classes: Strings,
+        why: Option<&'static str>,
+    }
+
+    fn source(rows: [&str; 2], why: Option<&'static str>) -> Source {
+        let labels = LabelMatrix::new(2, 1, vec![Label::Positive, Label::Unknown]).unwrap().into();
+        let features = Features::new(2, 4, (0..8).map(|i| i as f32).collect()).unwrap();
+        Source {
+            features,
+            labels,
+            rows: rows.into_iter().collect(),
+            classes: ["cat"].into_iter().collect(),
+            why,
+        }
+    }
+
+    impl FeatureSource for Source {
+        fn features(&self) -> &Features {
+            &self.features
+        }
+        fn row_names(&self) -> Option<&Strings> {
+            Some(&self.rows)
+        }
+        fn rearranged(&self) -> Option<&str> {
+            self.why
+        }
+        fn image(&self) -> Option<[usize; 3]> {
+            Some([1, 2, 2])
+        }
+    }
+
+    impl LabelSource for Source {
+        fn observed(&self) -> Result<Cow<'_, ObservedLabels>, TrainError> {
+            Ok(Cow::Borrowed(&self.labels))
+        }
+        fn row_names(&self) -> Option<&Strings> {
+            Some(&self.rows)
+        }
+        fn rearranged(&self) -> Option<&str> {
+            self.why
+        }
+        fn class_names(&self) -> Option<&Strings> {
+            Some(&self.classes)
+        }
+    }
+
+    #[test]
+    fn a_reference_knows_what_its_source_knows() {
+        let (x, y) = (source(["a", "b"], Some("sorted")), source(["b", "a"], Some("grouped")));
+        let (x, y) = (&x, &y);
+        let joined = join(&x, &y).unwrap();
+        assert_eq!(joined.rows.as_deref(), Some(&["a".to_string(), "b".to_string()][..]));
+        assert_eq!(joined.label_rows, Some(vec![1, 0]));
+        assert_eq!((joined.image, joined.classes), (Some([1, 2, 2]), vec!["cat".to_string()]));
+        assert_eq!(joined.observed.cells(), [Label::Unknown, Label::Positive]);
+        assert_eq!(joined.features.row(1), [4.0, 5.0, 6.0, 7.0]);
+        // What was rearranged cannot be joined by position.
+        let (given, plain) = (source(["a", "b"], None), Features::new(2, 1, vec![0.0; 2]).unwrap());
+        assert!(join(&&plain, &&given).is_ok());
+        for why in [join(&&plain, &y).map(drop), join(&x, &&given.labels).map(drop)] {
+            let said = why.unwrap_err().to_string();
+            assert!(said.contains("only be joined by name"), "{said}");
+        }
+    }
+}

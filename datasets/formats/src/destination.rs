@@ -159,9 +159,12 @@ mod tests {
     #[test]
     fn devices_and_links_to_them_are_refused() {
         let folder = tempfile::tempdir().unwrap();
+        // Of the same kind as a device, and no other program needs it if it is lost.
+        let socket = folder.path().join("socket");
+        let _listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
         let link = folder.path().join("link");
-        std::os::unix::fs::symlink("/dev/null", &link).unwrap();
-        for path in [Path::new("/dev/null"), &link] {
+        std::os::unix::fs::symlink(&socket, &link).unwrap();
+        for path in [&socket, &link] {
             let refused = write_atomic(Destination::replacing(path), |_| Ok(())).unwrap_err();
             assert!(refused.to_string().starts_with("the destination is a device"), "{refused}");
         }

@@ -10,6 +10,8 @@ use statrs::distribution::{ContinuousCDF, StudentsT};
 /// ```text
 /// V = (MS_rows + MS_columns - MS_rest) / (M I),   at least the greater of MS_rows / (M I) and MS_columns / (M I)
 /// ```
+/// Where the means of all rows and those of all columns are equal, V is MS_rest / (M I): values vary, and their mean is not known exactly.
+///
 /// [`interval`](Self::interval) is that of Student's t with Satterthwaite's degrees of freedom (Biometrics Bulletin 2, 1946). A bootstrap
 /// over three seeds finds an interval without 0 wherever the three have one sign, which is one case in four under no difference.
 ///
@@ -51,7 +53,12 @@ impl CrossedMean {
             .map(|(m, i)| (runs[m][i] - of_mask[m] - of_init[i] + mean).powi(2))
             .sum();
         let rest_freedom = (masks.max(2) - 1) as f64 * (inits.max(2) - 1) as f64;
-        let v = (by_masks + by_inits - rest / rest_freedom / all).max(by_masks.max(by_inits));
+        let by_rest = rest / rest_freedom / all;
+        let v = (by_masks + by_inits - by_rest).max(by_masks.max(by_inits));
+        // Beside the rest, only rounding.
+        if by_rest > 0.0 && v <= 1e-12 * by_rest {
+            return Self { mean, variance: by_rest, freedom: rest_freedom };
+        }
         let known = |part: f64, count: usize| part * part / (count.max(2) - 1) as f64;
         let spread = known(by_masks, masks) + known(by_inits, inits);
         // Where nothing varies, or there is one run, nothing is estimated.
@@ -129,6 +136,18 @@ mod tests {
         // than the 16 of the rest.
         let found = CrossedMean::of(&[vec![2.5, -0.5], vec![-0.5, 4.5]]);
         assert_eq!((found.mean, found.variance), (1.5, 0.25));
+    }
+
+    /// Runs that vary, and differ from each other in no mean of a row or a column: their mean was taken for certain, with p = 0.
+    #[test]
+    fn what_varies_without_a_difference_of_means_is_not_certain() {
+        // Residuals of 1 everywhere: 4 / 1 degree of freedom / 4 values.
+        let found = CrossedMean::of(&[vec![2.0, 0.0], vec![0.0, 2.0]]);
+        assert_eq!((found.mean, found.variance, found.freedom), (1.0, 1.0, 1.0));
+        assert!(found.interval().p > 0.4);
+        // Means that are equal but for their last bit.
+        let found = CrossedMean::of(&[vec![0.7, 0.1], vec![0.1, 0.7 + 1e-16]]);
+        assert!(found.variance > 0.08 && found.interval().p > 0.1);
     }
 
     /// Where nothing differs, whatever varies, at most about one in twenty differences is told from 0.

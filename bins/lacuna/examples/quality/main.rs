@@ -4,16 +4,19 @@
 //!
 //! ```sh
 //! cargo run --release -p lacuna --example quality -- ../shared/data/ucmerced ../shared/data/scene
+//! cargo run --release -p lacuna --example quality -- --corrected ../shared/data/ucmerced ../shared/data/scene
 //! cargo run --release -p lacuna --example quality -- --files OUT single 1200 ../shared/data/ucmerced
 //! ```
 //!
-//! The second writes one audit as .npy files, which `benches/peers/audit.py` reads.
+//! The second trains again on labels that answers corrected. The third writes one audit as .npy files, which
+//! `benches/peers/audit.py` reads.
 #![allow(clippy::print_stdout, reason = "a program")]
 
+mod corrected;
 mod files;
 mod sets;
 
-use lacuna::{AuditOptions, Fit, ObservedLabels};
+use lacuna::{AuditOptions, Fit, Model, ObservedLabels};
 use lacuna_metrics::{MapConvention, mean_average_precision};
 use lacuna_source::DataSource;
 use sets::{Kind, Rows};
@@ -39,7 +42,17 @@ fn main() -> Result<(), AnyError> {
         println!("{{\"seconds\": {seconds:.3}}}");
         return Ok(());
     }
+    if let ["--corrected", folders @ ..] = &refs[..] {
+        corrected::HEADER.iter().for_each(|line| println!("{line}"));
+        return folders.iter().try_for_each(|folder| corrected::judge(folder));
+    }
     refs.into_iter().try_for_each(judge)
+}
+
+/// Test mAP of a head.
+fn test_map(model: &Model, test: &Rows, convention: MapConvention) -> Result<f64, AnyError> {
+    let z = model.predict(&test.features)?;
+    Ok(mean_average_precision(z.logits(), &test.truth, convention)?.percent())
 }
 
 /// Prints the figures of a set.
@@ -50,9 +63,7 @@ fn judge(folder: &str) -> Result<(), AnyError> {
     println!("{folder}: {count} rows, {features} features, {} classes", train.truth.classes());
     let map = |y: &ObservedLabels| -> Result<(f64, Vec<String>), AnyError> {
         let model = Fit::new("auto").fit(&train.features, y)?;
-        let z = model.predict(&test.features)?;
-        let map = mean_average_precision(z.logits(), &test.truth, MapConvention::SPML)?.percent();
-        Ok((map, model.notes().to_vec()))
+        Ok((test_map(&model, &test, MapConvention::SPML)?, model.notes().to_vec()))
     };
     let start = Instant::now();
     let (full, notes) = map(&ObservedLabels::from(train.truth.clone()))?;

@@ -5,8 +5,8 @@ use crate::certified::{Basis, Certificate, Session};
 
 /// Why a list without answers has no percentage.
 const NO_PERCENTAGE: &str = "How many of these are really missing is not stated, because labels alone do not \
-    tell: estimates from labels alone (Elkan-Noto, best bin) were 24 to 84 percentage points too high on four of six \
-    data sets. A few answers tell:";
+    tell: estimates from them (Elkan-Noto, best bin) assume that chance decides which positives are labelled. A few \
+    answers tell:";
 
 /// A share as a percentage, without zeros at the end.
 fn percent(share: f64) -> String {

@@ -1,5 +1,6 @@
 use super::*;
 use crate::{Fit, MlpSpec, Named};
+use lacuna_formats::{Destination, NpyArray, NpyData, write_safetensors};
 use lacuna_labels::ObservedLabels;
 use std::fs;
 
@@ -242,6 +243,13 @@ fn weights_of_another_model_are_refused() {
     let said = error.to_string();
     assert!(said.contains("head.safetensors: these are not the weights"), "{said}");
     assert!(Model::load(folder.path().join("nowhere")).unwrap_err().to_string().contains("head.json"));
+    // More tensors than any head has are refused before one is read.
+    let array = NpyArray::new(vec![1], NpyData::F32(vec![0.0])).unwrap();
+    let names: Vec<String> = (0..1_002).map(|i| i.to_string()).collect();
+    let many: Vec<(&str, &NpyArray)> = names.iter().map(|name| (name.as_str(), &array)).collect();
+    write_safetensors(Destination::replacing(&one.join("head.safetensors")), &many, &[]).unwrap();
+    let said = Model::load(&one).unwrap_err().to_string();
+    assert!(said.contains("1002 tensors exceed those of a head"), "{said}");
 }
 
 #[test]

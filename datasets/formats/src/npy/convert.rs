@@ -131,6 +131,14 @@ mod tests {
         }
     }
 
+    /// In a matrix with two columns, the fifth number is the first of the third row.
+    #[test]
+    fn the_place_of_a_number_that_does_not_fit_is_named() {
+        let values = NpyData::F64(vec![0.0, 1.0, f64::INFINITY, f64::NAN, 1e39, 1.0]);
+        let error = NpyArray::new(vec![3, 2], values).unwrap().into_f32_matrix().unwrap_err();
+        assert!(matches!(error, NpyError::Range { row: 2, column: 0, value: 1e39 }), "{error}");
+    }
+
     #[test]
     fn the_wrong_rank_or_type_is_named() {
         let list = NpyArray::new(vec![2], NpyData::F32(vec![0.0, 1.0])).unwrap();
