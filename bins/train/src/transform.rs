@@ -336,6 +336,10 @@ mod tests {
         assert!((unit - 1.0).abs() < 1e-4, "{unit}");
         let many = Transform::fit(&Named::new("pca").set("components", 7.0), &x, &rows);
         assert!(many.unwrap_err().to_string().contains("7 directions"));
+        // All that there are: as many as columns, or one less than rows.
+        assert!(Transform::fit(&Named::new("pca").set("components", 6.0), &x, &rows).is_ok());
+        assert!(Transform::fit(&Named::new("pca").set("components", 3.0), &x, &rows[..4]).is_ok());
+        assert!(Transform::fit(&Named::new("pca").set("components", 4.0), &x, &rows[..4]).is_err());
         assert!(Transform::fit(&Named::new("pca"), &x, &rows).is_err());
     }
 

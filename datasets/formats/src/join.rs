@@ -319,6 +319,15 @@ mod tests {
     }
 
     #[test]
+    fn a_note_says_how_much_is_copied_and_why() {
+        let features = FeatureTable::Dense(Features::new(30_000, 500, vec![0.0; 15_000_000]).unwrap());
+        assert_eq!(
+            copied(Path::new("a/x.npy"), &features, "not all of its rows have labels"),
+            "a/x.npy: 0.1 GB of features are copied into memory, because not all of its rows have labels"
+        );
+    }
+
+    #[test]
     fn rows_follow_the_features() {
         let (features, labels) = tables(&["b", "a", "c"], &["a", "b", "d"]);
         let (table, join) = join_tables(features, labels, NameMatch::Exact, &Limits::default()).unwrap();

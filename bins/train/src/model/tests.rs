@@ -231,6 +231,20 @@ fn files_that_exist_are_refused_unless_they_are_to_be_replaced() {
     assert!(!folder.path().join("head.safetensors").exists());
 }
 
+/// The same numbers in another shape are other data.
+#[test]
+fn fingerprints_know_the_sizes() {
+    let features = |rows, columns| Features::new(rows, columns, vec![1.0; 6]).unwrap();
+    let labels = |rows, classes| {
+        ObservedLabels::from(LabelMatrix::new(rows, classes, vec![Label::Positive; 6]).unwrap())
+    };
+    let (one, other) =
+        (Fingerprints::of(&features(2, 3), &labels(2, 3)), Fingerprints::of(&features(3, 2), &labels(3, 2)));
+    assert_ne!(one.features, other.features);
+    assert_ne!(one.labels, other.labels);
+    assert_eq!(one, Fingerprints::of(&features(2, 3), &labels(2, 3)));
+}
+
 #[test]
 fn weights_of_another_model_are_refused() {
     let (x, y) = data(40);
