@@ -21,7 +21,10 @@ pub(crate) fn command(args: &GradArgs) -> anyhow::Result<i32> {
         screen::json(&serde_json::to_string_pretty(&json!({ "loss": graph.value(), "nodes": nodes }))?)?;
     } else {
         let mut text = format!("{}: loss {:.12}\n", args.example, graph.value());
-        compared.iter().for_each(|node| text += &node.text());
+        let places = compared.iter().flat_map(|node| &node.places);
+        let width = places.map(|place| place.chars().count()).max().unwrap_or(0).max(4);
+        text += &heading(width);
+        text += &compared.iter().map(|node| node.text(width)).collect::<Vec<_>>().join("\n");
         screen::out(&text)?;
     }
     Ok(if compared.iter().all(|node| node.wrong.is_none()) { exit::DONE } else { exit::FOUND })
@@ -44,6 +47,14 @@ fn nodes<'a>(graph: &'a Graph, asked: Option<&str>) -> anyhow::Result<Vec<NodeVi
         bail!("{} is data: no gradient is computed for it", graph.name(&node).unwrap_or(asked));
     }
     Ok(vec![node])
+}
+
+/// What stands above the columns.
+fn heading(width: usize) -> String {
+    format!(
+        "\n{:<width$}  {:>12}  {:>16}  {:>16}  {:>16}  {:>13}\n",
+        "cell", "value", "differences", "dual numbers", "tape", "|tape - dual|"
+    )
 }
 
 /// The gradients of a node.
@@ -73,12 +84,9 @@ impl Compared {
         Self { title, places, values: node.value.to_vec(), slopes, wrong }
     }
 
-    fn text(&self) -> String {
-        let width = self.places.iter().map(|place| place.chars().count()).max().unwrap_or(0).max(4);
-        let mut text = format!(
-            "\n{:<width$}  {:>12}  {:>16}  {:>16}  {:>16}  {:>13}\n",
-            "cell", "value", "differences", "dual numbers", "tape", "|tape - dual|"
-        );
+    /// A line for each cell.
+    fn text(&self, width: usize) -> String {
+        let mut text = String::new();
         for ((place, value), s) in self.places.iter().zip(&self.values).zip(&self.slopes) {
             text += &format!(
                 "{place:<width$}  {value:>12.6}  {:>16.10}  {:>16.10}  {:>16.10}  {:>13.1e}\n",

@@ -81,7 +81,8 @@ fn text(step: &Step) -> String {
             .sum()
     };
     out + &format!(
-        "\nforward {} us, backward {} us; the time of a node is that since the node before it, and parameters have none\n",
+        "\nforward {} us, backward {} us; the time of a node is that since the node before it, and parameters have none\n\
+         |gradient|: the root of the sum of the squares of a node's gradient\n",
         us(Some(total(false))),
         us(Some(total(true)))
     )

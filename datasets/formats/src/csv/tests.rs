@@ -1,7 +1,7 @@
 //! What is read from CSV, and what is refused.
 
 use super::{CsvLayout, parse, read, write_labels_csv};
-use crate::{LabelConvention, LabelSheet, ReadOptions, Strings};
+use crate::{CsvRecords, LabelConvention, LabelSheet, Limits, ReadOptions, Strings};
 use Label::{Negative as N, Positive as P, Unknown as U};
 use lacuna_labels::{Label, LabelMatrix};
 use std::io::Cursor;
@@ -66,6 +66,28 @@ fn long_files() {
     );
     let error = read_text("id,label,value\na,cat,1\na,cat,0\n", &options).unwrap_err();
     assert!(error.contains("row `a`, class `cat` has two different labels"), "{error}");
+}
+
+/// Of two columns whose names are those of labels, one is left out or has the names of rows.
+#[test]
+fn a_column_that_is_not_of_labels_is_passed_over() {
+    let ignored = ReadOptions { ignored_columns: vec!["label".into()], ..ReadOptions::default() };
+    let (names, classes, _) = read_text("image,label,category\na.jpg,3,dog\n", &ignored).unwrap();
+    assert_eq!((names, classes), (vec!["a.jpg".to_string()], vec!["dog".to_string()]));
+    let id = ReadOptions { id_column: Some("label".into()), ..ReadOptions::default() };
+    let (names, classes, _) = read_text("label,category\n3,dog\n", &id).unwrap();
+    assert_eq!((names, classes), (vec!["3".to_string()], vec!["dog".to_string()]));
+}
+
+#[test]
+fn records_say_where_they_are() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("x.csv");
+    std::fs::write(&path, "a,b\n1,2\n").unwrap();
+    let mut records = CsvRecords::open(&path, &Limits::default()).unwrap();
+    assert!(records.read().unwrap() && records.read().unwrap());
+    assert_eq!(format!("{records:?}"), "CsvRecords { line: 2, .. }");
+    assert_eq!((records.position("2"), records.position("3")), (Some(1), None));
 }
 
 #[test]
