@@ -13,7 +13,22 @@ use std::path::Path;
 
 /// Counts what is allocated, so that the bound on it needs no sanitizer.
 #[global_allocator]
-pub(crate) static PEAK: PeakAlloc = PeakAlloc;
+static PEAK: PeakAlloc = PeakAlloc;
+
+/// Bytes that one input may take beyond what was there before.
+const BYTES: usize = 64 << 20;
+
+/// Does something with one input.
+///
+/// # Panics
+/// Where that takes more than 64 MiB of memory.
+pub fn counted(work: impl FnOnce()) {
+    let before = PEAK.current_usage();
+    PEAK.reset_peak_usage();
+    work();
+    let peak = PEAK.peak_usage().saturating_sub(before);
+    assert!(peak <= BYTES, "{peak} bytes for one input");
+}
 
 /// Files that stand beside the one that is made up, by their names and contents.
 pub type Beside<'a> = &'a [(&'a str, &'a [u8])];
