@@ -315,3 +315,20 @@ fn the_page_on_benchmarks_names_every_procedure_and_every_specification() {
         .collect();
     assert!(missing.is_empty(), "docs/repro.md does not name {missing:?}");
 }
+
+/// Numbers that a README of losses has from a run are those of the specification beside it, which the README names.
+#[test]
+fn specifications_beside_readmes_are_valid_and_named() {
+    let mut found = 0;
+    for folder in fs::read_dir(root().join("losses")).unwrap().map(|entry| entry.unwrap().path()) {
+        let path = folder.join("measured.toml");
+        let Ok(text) = fs::read_to_string(&path) else { continue };
+        Spec::parse(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        let readme = fs::read_to_string(folder.join("README.md")).unwrap();
+        let name = folder.file_name().unwrap().to_str().unwrap();
+        let command = format!("repro run --spec losses/{name}/measured.toml");
+        assert!(readme.contains(&command), "{}: the README does not say `{command}`", path.display());
+        found += 1;
+    }
+    assert!(found > 3, "{found}");
+}

@@ -186,3 +186,48 @@ impl LabelContrast {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use lacuna_engine::Tensor;
+
+    /// A queue of three cells with embeddings of one number, and steps of two cells.
+    #[test]
+    fn the_oldest_cells_are_overwritten_by_those_of_a_step() {
+        let mut tape = Tape::new();
+        let mut contrast = LabelContrast {
+            weight: 1.0,
+            tau: 0.6,
+            loss: Contrastive::new(0.5).unwrap(),
+            weights: None,
+            projection: tape.param(PROJECTION, Tensor::new([1, 1], vec![0.0])),
+            embedding: 1,
+            slots: 2,
+            all: vec![0.0; (2 + 3) * VIEWS],
+            classes: vec![0; 2 + 3],
+            next: 0,
+            rows: vec![],
+            columns: vec![],
+        };
+        let mut step = |classes: [u32; 2], of_step: [f32; 4]| {
+            contrast.classes[..2].copy_from_slice(&classes);
+            contrast.all[..4].copy_from_slice(&of_step);
+            contrast.remember(classes.iter().filter(|class| **class > 0).count());
+            (contrast.classes[2..].to_vec(), contrast.all[4..].to_vec(), contrast.next)
+        };
+        assert_eq!(
+            step([1, 2], [1.0, 2.0, 3.0, 4.0]),
+            (vec![1, 2, 0], vec![1.0, 2.0, 3.0, 4.0, 0.0, 0.0], 2)
+        );
+        assert_eq!(
+            step([3, 4], [5.0, 6.0, 7.0, 8.0]),
+            (vec![4, 2, 3], vec![7.0, 8.0, 3.0, 4.0, 5.0, 6.0], 1)
+        );
+        // An empty slot is not remembered.
+        assert_eq!(
+            step([5, 0], [9.0, 9.5, 0.0, 0.0]),
+            (vec![4, 5, 3], vec![7.0, 8.0, 9.0, 9.5, 5.0, 6.0], 2)
+        );
+    }
+}
