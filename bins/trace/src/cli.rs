@@ -26,7 +26,7 @@ fn examples() -> String {
 pub(crate) enum Command {
     /// One real training step as a table: node, operation, inputs, shape, bytes, time, size of the gradient
     Step(StepArgs),
-    /// The recorded graph with values and gradients, for Graphviz or as SVG
+    /// The recorded graph, for Graphviz or as SVG: leaves are boxes, g is the gradient, a number at an edge says which input it is
     Dot(DotArgs),
     /// One real training step as a trace for Perfetto and chrome://tracing
     Profile(ProfileArgs),
@@ -44,7 +44,7 @@ pub(crate) struct WhatArgs {
     /// Row of the specification, a loss [default: the first]
     #[arg(long, value_name = "NAME")]
     pub(crate) row: Option<String>,
-    /// Training steps before the one that is shown
+    /// Of a specification: training steps before the one that is shown
     #[arg(long, value_name = "N", default_value_t = 3)]
     pub(crate) after: usize,
 }

@@ -57,8 +57,9 @@ pub(crate) fn dot(graph: &Graph) -> String {
         let shape = if node.inputs.is_empty() { "box" } else { "ellipse" };
         let style = if node.needs_grad { "" } else { ", style=dashed" };
         let _ = writeln!(out, "  n{} [label=\"{}\", shape={shape}{style}];", node.index, label(graph, &node));
-        for input in &node.inputs {
-            let _ = writeln!(out, "  n{input} -> n{};", node.index);
+        for (place, input) in node.inputs.iter().enumerate() {
+            let which = if node.inputs.len() > 1 { format!(" [label=\"{place}\"]") } else { String::new() };
+            let _ = writeln!(out, "  n{input} -> n{}{which};", node.index);
         }
     }
     out + "}\n"

@@ -8,6 +8,10 @@ use lacuna::cli::{exit, screen};
 use lacuna_engine::{NodeView, diagnose};
 use serde_json::json;
 
+/// What the columns are.
+const FOOTNOTE: &str = "\ndifferences and dual numbers in f64, the tape in f32; they agree where they differ by less than 1e-3 of themselves\n\
+                        and 1e-5 of the largest of the node, or of 1\n";
+
 /// The gradient of the tape is computed in f32: relative to itself, and to the largest of its node.
 const TOLERANCE: [f64; 2] = [1e-3, 1e-5];
 
@@ -20,11 +24,12 @@ pub(crate) fn command(args: &GradArgs) -> anyhow::Result<i32> {
         let nodes: Vec<_> = compared.iter().map(Compared::json).collect();
         screen::json(&serde_json::to_string_pretty(&json!({ "loss": graph.value(), "nodes": nodes }))?)?;
     } else {
-        let mut text = format!("{}: loss {:.12}\n", args.example, graph.value());
+        let mut text = format!("{}: loss {:.12} in f64\n", args.example, graph.value());
         let places = compared.iter().flat_map(|node| &node.places);
         let width = places.map(|place| place.chars().count()).max().unwrap_or(0).max(4);
         text += &heading(width);
         text += &compared.iter().map(|node| node.text(width)).collect::<Vec<_>>().join("\n");
+        text += FOOTNOTE;
         screen::out(&text)?;
     }
     Ok(if compared.iter().all(|node| node.wrong.is_none()) { exit::DONE } else { exit::FOUND })

@@ -60,7 +60,7 @@ fn text(step: &Step) -> String {
     let widths: Vec<usize> = (0..header.len())
         .map(|col| table.iter().map(|row| row[col].chars().count()).max().unwrap_or(0))
         .collect();
-    let mut out = format!("{}, loss {}\n\n", step.title, step.loss);
+    let mut out = format!("{}, loss {} in f32\n\n", step.title, step.loss);
     for row in &table {
         let line: Vec<String> = row
             .iter()
@@ -81,8 +81,9 @@ fn text(step: &Step) -> String {
             .sum()
     };
     out + &format!(
-        "\nforward {} us, backward {} us; the time of a node is that since the node before it, and parameters have none\n\
-         |gradient|: the root of the sum of the squares of a node's gradient\n",
+        "\nforward {} us, backward {} us; a node has the time that passed since the node before it, and parameters have none\n\
+         operation: param is trained, variable has a gradient and is not trained, input is data; shape [] is one number\n\
+         size: of the value, in f32; -: no gradient is computed; |gradient|: the root of the sum of its squares\n",
         us(Some(total(false))),
         us(Some(total(true)))
     )

@@ -92,14 +92,16 @@ fn main() {
     let sum = tape.add(left, right);
     let loss = tape.mul(sum, w);
 
-    let (f, slope) = (
+    // f is this times w.
+    let (inner, slope) = (
         value.exp() + value.ln() + value * value + 2.0 * value,
         value.exp() + 1.0 / value + 2.0 * value + 2.0,
     );
-    let expected = f + slope * value;
+    let expected = inner + slope * value;
     // A second sweep over the same tape gives the same numbers: each starts from gradients of 0.
-    for _sweep in 0..2 {
+    for sweep in 1..=2 {
         tape.backward(loss);
+        println!("sweep {sweep}");
         println!("f             {:.12}", tape.values[loss.0]);
         println!("d f / d w     {:.12}  (by hand: {expected:.12})", tape.grads[w.0]);
         assert!((tape.grads[w.0] - expected).abs() < 1e-12);

@@ -75,10 +75,12 @@ impl fmt::Display for Mismatch {
             [] => String::new(),
             readers => format!(", read by {}", readers.join(" and ")),
         };
+        // One cell has no pattern, but its ratio may be known.
+        let ratio = if *dual == 0.0 { String::new() } else { format!(", ratio {:.4}", tape / dual) };
         write!(
             f,
             "gradient of {cell}{}{read_by}: got {tape}, expected {dual} by dual numbers and {difference} by a \
-             difference\n{diagnosis}",
+             difference{ratio}\n{diagnosis}",
             at(self.value),
         )
     }
