@@ -98,7 +98,10 @@ fn a_graph_is_written_and_drawn() {
     let file = folder.path().join("graph.svg");
     let file = file.to_str().unwrap();
     let (_, dot, _) = trace(&["dot", "three-uses"]);
-    assert!(dot.contains("0 w (variable) [1]\\n3.0000\\ng 7.0000") && dot.contains("n0 -> n1 [label=\"1\"];"), "{dot}");
+    assert!(
+        dot.contains("0 w (variable) [1]\\n3.0000\\ng 7.0000") && dot.contains("n0 -> n1 [label=\"1\"];"),
+        "{dot}"
+    );
     assert_eq!(trace(&["dot", "three-uses", "--out", file]).0, 0);
     let svg = fs::read_to_string(file).unwrap();
     assert!(svg.contains("<svg") && svg.contains("7.0000"), "{svg}");
