@@ -177,6 +177,10 @@ fn a_state_that_does_not_fit_is_refused_and_changes_nothing() {
     let unknown = |name: &str| E::UnknownParameter { parameter: name.into() };
     assert_eq!(refuse(&|s| s[0].parameter = "other".into()), unknown("other"));
     assert_eq!(refuse(&|s| s[0].parameter = "bias".into()), E::Duplicate { parameter: "bias".into() });
+    // A saved state with the largest number was taken, and the next step was step 0.
+    for steps in [u64::MAX, 1 << 40] {
+        assert_eq!(refuse(&|s| s[0].steps = steps), E::Steps { parameter: "weight".into(), steps });
+    }
     let error = refuse(&|s| s[0].arrays[1].1.push(0.0));
     assert_eq!(error.to_string(), "optimiser state of `weight`: `v` has 6 elements, the parameter has 5");
     let arrays = refuse(&|s| s[1].arrays.swap(0, 1));

@@ -1,11 +1,13 @@
 //! Replacing a file as a whole or not at all.
 
 use crate::destination::exists;
-use crate::{Destination, FormatError, operations, temporary};
+use crate::temporary::{self, Kind};
+use crate::undo::{Old, folder_of};
+use crate::{Destination, FormatError, operations, restore_files};
 use std::collections::BTreeMap;
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, BufRead, BufReader, BufWriter, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use tempfile::NamedTempFile;
 
 /// Writes a file so that a reader, or the next start after a crash, finds the old file or the new
@@ -52,11 +54,12 @@ pub type Contents<'a> = Box<dyn FnOnce(&mut dyn Write) -> io::Result<()> + 'a>;
 
 /// Writes files that belong together: all of them or none.
 ///
-/// As [`write_atomic`]; all are on the disk before the first gets its name. Files that were there are kept under second names until the
-/// last has its name, and get their own back where that fails. The last of several loses its name before the first is replaced: a crash
-/// between two of the renames leaves a set without its last file, which nobody takes for a whole one, and never new files beside all
-/// others of an older set. So the last has to be one that no reader does without. Files that have their new contents already stay as they are:
-/// where one alone changes, a crash leaves the old set or the new one.
+/// As [`write_atomic`]; all are on the disk before the first gets its name. Files that were there are kept under second names until all
+/// have their names, and get their own back where that fails. After a crash between two of the renames [`restore_files`] does that, which
+/// every writer in the folder calls; until then the set is without its last file, which lost its name before the first was replaced, so
+/// that nobody takes it for a whole one. So the last has to be one that no reader does without. Files that have their new contents
+/// already stay as they are. Of files that are all new, a crash leaves some without the last. Files of several folders are kept as
+/// well, but a crash among them leaves the last missing.
 ///
 /// ```
 /// use lacuna_formats::{Destination, FormatError, write_atomic_all};
@@ -74,6 +77,9 @@ pub type Contents<'a> = Box<dyn FnOnce(&mut dyn Write) -> io::Result<()> + 'a>;
 /// # Errors
 /// [`FormatError::Exists`] where there is a file already, [`FormatError::Io`].
 pub fn write_atomic_all(files: Vec<(Destination<'_>, Contents<'_>)>) -> Result<(), FormatError> {
+    if let Some((last, _)) = files.last() {
+        restore_files(folder_of(last.path()))?;
+    }
     let mut staged = Vec::with_capacity(files.len());
     for (destination, write) in files {
         let path = destination.path();
@@ -86,90 +92,32 @@ pub fn write_atomic_all(files: Vec<(Destination<'_>, Contents<'_>)>) -> Result<(
         .rev()
         .map(|file| (folder_of(file.destination.path()).into(), file.destination.path().into()))
         .collect();
-    let mut before = Before { files: Vec::new(), hidden: false };
-    for file in &staged {
-        let path = file.destination.path();
-        before.files.push((path.to_path_buf(), kept(path).map_err(FormatError::writing(path))?));
+    let new: Vec<_> = staged.iter().map(|file| (file.destination, file.file.path())).collect();
+    let mut old = Old::keep(&new)?;
+    let named = replace(staged, &folders, &mut old);
+    if let Err((replaced, error)) = named {
+        old.restore(replaced);
+        return Err(error);
     }
-    if let Err((path, error)) = before.hide_last() {
-        before.restore(0);
-        return Err(FormatError::writing(&path)(error));
-    }
+    let Some(path) = folders.values().next() else { return Ok(()) };
+    old.forget().map_err(FormatError::writing(path))
+}
+
+/// Gives files their names; an error comes with how many have them.
+fn replace(
+    staged: Vec<Staged<'_>>,
+    folders: &BTreeMap<PathBuf, PathBuf>,
+    old: &mut Old,
+) -> Result<(), (usize, FormatError)> {
+    let files = staged.len();
+    old.hide_last().map_err(|error| (0, error))?;
     for (i, file) in staged.into_iter().enumerate() {
         let path = file.destination.path();
-        if let Err(error) = file.commit() {
-            before.restore(i);
-            return Err(FormatError::writing(path)(error));
-        }
+        file.commit().map_err(|error| (i, FormatError::writing(path)(error)))?;
     }
-    drop(before);
-    folders
-        .iter()
-        .try_for_each(|(folder, path)| operations::sync_folder(folder).map_err(FormatError::io(path)))
-}
-
-/// A second name of a file that is going to be replaced.
-struct Second {
-    name: PathBuf,
-    /// Locked, so that no sweep of temporary files takes it for one of a dead writer.
-    _locked: Option<File>,
-}
-
-/// Files that are going to be replaced, and their second names, which are removed in the end.
-struct Before {
-    files: Vec<(PathBuf, Option<Second>)>,
-    /// The last one has its second name alone.
-    hidden: bool,
-}
-
-impl Before {
-    /// Takes the name of the last of several files away, and forces that to the disk.
-    fn hide_last(&mut self) -> Result<(), (PathBuf, io::Error)> {
-        let [_, .., (path, Some(_))] = &self.files[..] else { return Ok(()) };
-        let hidden = operations::remove(path);
-        self.hidden = hidden.is_ok();
-        hidden.and_then(|()| operations::sync_folder(folder_of(path))).map_err(|error| (path.clone(), error))
-    }
-
-    /// Gives the first `named` files, and one that was hidden, their names back.
-    fn restore(&mut self, named: usize) {
-        let last = self.files.len() - 1;
-        for (i, (path, old)) in self.files.iter_mut().enumerate() {
-            let hidden = self.hidden && i == last;
-            if i >= named && !hidden {
-                continue;
-            }
-            match old.take() {
-                // Where this fails too, the file is left under its second name. The error that came first says more.
-                Some(old) => drop(operations::rename(&old.name, path)),
-                None => drop(fs::remove_file(path)),
-            }
-        }
-    }
-}
-
-impl Drop for Before {
-    fn drop(&mut self) {
-        let names = self.files.iter().filter_map(|(_, old)| Some(&old.as_ref()?.name));
-        names.for_each(|name| drop(fs::remove_file(name)));
-    }
-}
-
-/// Another name for a file that is going to be replaced, if there is one.
-fn kept(path: &Path) -> io::Result<Option<Second>> {
-    if fs::symlink_metadata(path).is_err() {
-        return Ok(None);
-    }
-    // The name of a temporary file that is gone: a second name for the file itself, so nothing is copied.
-    let name = temporary::create(folder_of(path))?.path().to_path_buf();
-    match fs::hard_link(path, &name) {
-        Ok(()) => {}
-        // A file system without second names.
-        Err(_) => drop(fs::copy(path, &name)?),
-    }
-    // Who may not read the file, or has no locks, goes without.
-    let locked = File::open(&name).ok().filter(|file| file.try_lock_shared().is_ok());
-    Ok(Some(Second { name, _locked: locked }))
+    folders.iter().try_for_each(|(folder, path)| {
+        operations::sync_folder(folder).map_err(|error| (files, FormatError::io(path)(error)))
+    })
 }
 
 /// A file that is on the disk and has no name yet. Dropped, it is removed.
@@ -186,7 +134,7 @@ impl<'a> Staged<'a> {
         destination.check()?;
         let folder = folder_of(destination.path());
         // Without the name of the temporary file, which the caller does not know.
-        let mut file = temporary::create(folder).map_err(|error| match error.kind() {
+        let mut file = temporary::create(folder, Kind::File).map_err(|error| match error.kind() {
             io::ErrorKind::NotFound => {
                 let problem = format!("there is no folder {}: create it first", folder.display());
                 io::Error::new(io::ErrorKind::NotFound, problem)
@@ -238,16 +186,10 @@ fn same_bytes(one: File, other: File) -> io::Result<bool> {
     }
 }
 
-fn folder_of(path: &Path) -> &Path {
-    match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
 
     #[test]
     fn nothing_is_left_behind_and_the_old_file_survives_a_failure() {

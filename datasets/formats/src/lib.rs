@@ -60,6 +60,7 @@ mod table;
 mod temporary;
 mod text;
 mod tfrecord;
+mod undo;
 
 pub use arrays::sparse::SparseFeatures;
 pub use atomic::{Contents, write_atomic, write_atomic_all};
@@ -85,3 +86,4 @@ pub use text::delimited::push_name;
 pub use text::shown::shown;
 pub use text::strings::Strings;
 pub use tfrecord::{TfRecord, TfRecords, tf_record};
+pub use undo::restore_files;

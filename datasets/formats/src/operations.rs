@@ -332,20 +332,23 @@ mod tests {
             let (saved, order) = under(Fault::None, usize::MAX, save);
             saved.unwrap();
             assert_eq!(files(folder.path()), all("new"));
-            // Everything is on the disk before the first name is given.
-            let first = order.iter().position(|operation| *operation == Rename).unwrap();
-            assert_eq!(order[first..], [Rename, Rename, Rename, SyncFolder]);
-            assert_eq!(order[..first].iter().filter(|operation| **operation == Sync).count(), 3);
-            // The last of the old files is away before.
-            let hidden = order[..first].ends_with(&[Remove, SyncFolder]);
-            assert!(hidden == replace && (hidden || !order.contains(&Remove)), "{order:?}");
+            // Everything is on the disk before the first name is given, with the record of what it replaces, which goes when all of it is.
+            let staged = [[Create, Write, Sync]; 3].concat();
+            let record = [Create, Create, Create, Create, Write, Sync, SyncFolder, Remove, SyncFolder];
+            let named = [Rename, Rename, Rename, SyncFolder];
+            let expected = if replace {
+                [&staged, &record[..], &named, &[Remove, SyncFolder]].concat()
+            } else {
+                [&staged, &named[..]].concat()
+            };
+            assert_eq!(order, expected);
             for n in 0..order.len() {
                 reset();
                 let before = files(folder.path());
                 let (saved, _) = under(Fault::At(n), usize::MAX, save);
                 let error = saved.expect_err("an operation has failed").to_string();
                 assert!(names_both(&error, folder.path(), order[n]), "{n} {:?}: {error}", order[n]);
-                let expected = if n + 1 == order.len() { all("new") } else { before };
+                let expected = if replace && n + 1 == order.len() { all("new") } else { before };
                 assert_eq!(files(folder.path()), expected, "{n} {:?} of {order:?}", order[n]);
                 // A disk that answers nothing any more, or a crash: without its last file a set is none.
                 reset();
@@ -356,6 +359,13 @@ mod tests {
                 left.retain(|name, _| !name.starts_with(".lacuna-"));
                 let whole = left == before || left == all("new");
                 assert!(whole || !left.contains_key(NAMES[2]), "{n} {:?}: {left:?}", order[n]);
+                // The next program finds the old files again.
+                if replace {
+                    crate::restore_files(folder.path()).unwrap();
+                    crate::sweep_temporary_files(folder.path());
+                    let expected = if n + 1 == order.len() { all("new") } else { before };
+                    assert_eq!(files(folder.path()), expected, "{n} {:?} of {order:?}", order[n]);
+                }
                 crate::sweep_temporary_files(folder.path());
             }
         }

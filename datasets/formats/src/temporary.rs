@@ -1,6 +1,7 @@
 //! Temporary files: locked while they are written, and removed when their writer is dead.
 
 use crate::operations::{self, Operation};
+use crate::undo::{referred, restore_files};
 use std::ffi::OsStr;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
@@ -8,15 +9,32 @@ use std::path::Path;
 use tempfile::NamedTempFile;
 
 const PREFIX: &str = ".lacuna-";
-const SUFFIX: &str = ".tmp";
+
+/// What a temporary file is for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Contents, `.lacuna-*.tmp`.
+    File,
+    /// A record of files that are being replaced, `.lacuna-*.undo`: see `undo.rs`.
+    Undo,
+}
+
+impl Kind {
+    fn suffix(self) -> &'static str {
+        match self {
+            Kind::File => ".tmp",
+            Kind::Undo => ".undo",
+        }
+    }
+}
 
 /// How often a new file is made where a sweep has removed the one before.
 const ATTEMPTS: usize = 16;
 
 /// A temporary file in a folder, locked for its writer.
-pub(crate) fn create(folder: &Path) -> io::Result<NamedTempFile> {
+pub(crate) fn create(folder: &Path, kind: Kind) -> io::Result<NamedTempFile> {
     let mut builder = tempfile::Builder::new();
-    builder.prefix(PREFIX).suffix(SUFFIX);
+    builder.prefix(PREFIX).suffix(kind.suffix());
     // Temporary files are private by default, and the rename would keep that: ask for what creating
     // the file in the ordinary way would have given (the umask still applies).
     #[cfg(unix)]
@@ -35,22 +53,24 @@ pub(crate) fn create(folder: &Path) -> io::Result<NamedTempFile> {
     Err(io::Error::other("the temporary file was repeatedly removed by another program"))
 }
 
+/// Whether a file still has a name.
 #[cfg(unix)]
-fn is_linked(file: &File) -> io::Result<bool> {
+pub(crate) fn is_linked(file: &File) -> io::Result<bool> {
     use std::os::unix::fs::MetadataExt;
     Ok(file.metadata()?.nlink() > 0)
 }
 
 /// Elsewhere a file that is open keeps its name.
 #[cfg(not(unix))]
-fn is_linked(_file: &File) -> io::Result<bool> {
+pub(crate) fn is_linked(_file: &File) -> io::Result<bool> {
     Ok(true)
 }
 
 /// Removes the temporary files in `folder` whose writer is dead; answers how many there were.
 ///
 /// A writer holds a lock on its file, so a file whose lock is free has no writer. Only regular files called
-/// `.lacuna-*.tmp` are looked at, and no link is followed. What cannot be opened, locked or removed is left.
+/// `.lacuna-*.tmp` are looked at, and no link is followed. What cannot be opened, locked or removed is left. Old contents of
+/// files that were being replaced are given back first: see [`restore_files`](crate::restore_files).
 ///
 /// ```
 /// use lacuna_formats::sweep_temporary_files;
@@ -62,26 +82,39 @@ fn is_linked(_file: &File) -> io::Result<bool> {
 /// # Ok::<(), std::io::Error>(())
 /// ```
 pub fn sweep_temporary_files(folder: &Path) -> usize {
+    // What cannot be given back now is left for later, with all that it needs.
+    let _ = restore_files(folder);
+    let Some(needed) = referred(folder) else { return 0 };
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
-    entries.filter(|entry| is_temporary(&entry.file_name()) && sweep(&entry.path()).is_some()).count()
+    let free = |name: &OsStr| is(Kind::File, name) && !needed.iter().any(|needed| name == needed.as_str());
+    entries.filter(|entry| free(&entry.file_name()) && sweep(&entry.path()).is_some()).count()
 }
 
-fn is_temporary(name: &OsStr) -> bool {
+/// Whether a name is one of a temporary file.
+pub(crate) fn is(kind: Kind, name: &OsStr) -> bool {
     name.to_str().is_some_and(|name| {
-        name.len() >= PREFIX.len() + SUFFIX.len() && name.starts_with(PREFIX) && name.ends_with(SUFFIX)
+        let suffix = kind.suffix();
+        name.len() >= PREFIX.len() + suffix.len() && name.starts_with(PREFIX) && name.ends_with(suffix)
     })
 }
 
-/// Removes a file unless its lock is held.
-fn sweep(path: &Path) -> Option<()> {
-    fs::symlink_metadata(path).ok().filter(|found| found.is_file())?;
+/// Opens a regular file, and follows no link.
+pub(crate) fn open(path: &Path) -> io::Result<File> {
+    let irregular = || io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file");
+    if !fs::symlink_metadata(path)?.is_file() {
+        return Err(irregular());
+    }
     let mut options = OpenOptions::new();
     options.read(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, libc::O_NOFOLLOW | libc::O_NONBLOCK);
-    let file = options.open(path).ok()?;
-    file.metadata().ok().filter(|found| found.is_file())?;
-    file.try_lock().ok()?;
+    let file = options.open(path)?;
+    if file.metadata()?.is_file() { Ok(file) } else { Err(irregular()) }
+}
+
+/// Removes a file unless its lock is held.
+fn sweep(path: &Path) -> Option<()> {
+    open(path).ok()?.try_lock().ok()?;
     fs::remove_file(path).ok()
 }
 

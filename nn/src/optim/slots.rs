@@ -172,7 +172,7 @@ impl<F: Formula<N>, const N: usize> Optimizer for SlotOptimizer<F, N> {
             if restored[i].is_some() {
                 return Err(OptimizerStateError::Duplicate { parameter });
             }
-            state.check_arrays(&F::ARRAYS, entry.value.len())?;
+            state.check(&F::ARRAYS, entry.value.len())?;
             restored[i] = Some(Slot {
                 group: self.rates.group_of(entry.name, entry.shape),
                 t: state.steps,

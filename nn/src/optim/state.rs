@@ -17,14 +17,16 @@ pub struct SlotState {
     pub rows: Option<RowsState>,
 }
 
+/// Fewer steps than this: they are counted on, and are powers of 64-bit floats.
+pub(super) const STEPS: u64 = 1 << 40;
+
 impl SlotState {
-    /// Checks the names of the arrays, which come in this order, and their size.
-    pub(super) fn check_arrays(
-        &self,
-        names: &[impl AsRef<str>],
-        len: usize,
-    ) -> Result<(), OptimizerStateError> {
+    /// Checks the number of steps, the names of the arrays, which come in this order, and their size.
+    pub(super) fn check(&self, names: &[impl AsRef<str>], len: usize) -> Result<(), OptimizerStateError> {
         let parameter = || self.parameter.clone();
+        if self.steps >= STEPS {
+            return Err(OptimizerStateError::Steps { parameter: parameter(), steps: self.steps });
+        }
         let expected = names.iter().map(AsRef::as_ref);
         if !expected.clone().eq(self.arrays.iter().map(|(name, _)| name.as_str())) {
             return Err(OptimizerStateError::Arrays {
@@ -73,6 +75,13 @@ pub enum OptimizerStateError {
     Duplicate {
         /// Name of the parameter.
         parameter: String,
+    },
+    /// The state is one after more steps than an optimiser takes, 2^40 or more.
+    Steps {
+        /// Name of the parameter.
+        parameter: String,
+        /// Steps in the state.
+        steps: u64,
     },
     /// The state has other arrays than the optimiser keeps.
     Arrays {
@@ -127,6 +136,9 @@ impl fmt::Display for OptimizerStateError {
             }
             Self::Missing { parameter } => write!(f, "optimiser state of `{parameter}`: missing"),
             Self::Duplicate { parameter } => write!(f, "optimiser state of `{parameter}`: given twice"),
+            Self::Steps { parameter, steps } => {
+                write!(f, "optimiser state of `{parameter}`: {steps} steps, more than an optimiser takes")
+            }
             Self::Arrays { parameter, expected, found } => write!(
                 f,
                 "optimiser state of `{parameter}`: the arrays are [{}], the optimiser keeps [{}]",

@@ -3,8 +3,8 @@
 use super::{Input, Model, ModelError, Table, TrainedWith, torch};
 use crate::{Head, Weights};
 use lacuna_formats::{
-    Contents, Destination, FormatError, NpyArray, NpyData, SafetensorsFile, safetensors_writer, shown,
-    sweep_temporary_files, write_atomic_all,
+    Contents, Destination, FormatError, NpyArray, NpyData, SafetensorsFile, restore_files,
+    safetensors_writer, shown, sweep_temporary_files, write_atomic_all,
 };
 use serde::{Deserialize, Serialize};
 use std::fs::{self, File};
@@ -157,6 +157,8 @@ fn digest(weights: &[Weights]) -> String {
 pub(super) fn load(folder: &Path) -> Result<Model, ModelError> {
     let (weights_path, document_path) = (folder.join(WEIGHTS), folder.join(DOCUMENT));
     let wrong = |path: &Path, problem: String| ModelError::File { path: path.display().to_string(), problem };
+    // A program that was killed while it replaced the head leaves it without its document.
+    restore_files(folder)?;
     let document = read_document(&document_path)?;
     let weights = read_weights(&weights_path)?;
     if !cfg!(fuzzing) && digest(&weights) != document.weights {

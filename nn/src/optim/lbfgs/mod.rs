@@ -4,7 +4,7 @@ mod history;
 mod line_search;
 
 use super::groups::{GroupRates, ParamGroup};
-use super::state::{OptimizerStateError, SlotState};
+use super::state::{OptimizerStateError, STEPS, SlotState};
 use history::{History, dot};
 use lacuna_engine::{EntryKind, Grad, Tape, Var};
 use line_search::{Trial, search};
@@ -304,6 +304,12 @@ impl Lbfgs {
             *self = Self::new(self.config.clone());
             return Ok(());
         }
+        if let Some(slot) = state.slots.first()
+            && state.iterations >= STEPS
+        {
+            let parameter = slot.parameter.clone();
+            return Err(OptimizerStateError::Steps { parameter, steps: state.iterations });
+        }
         let gradients = usize::from(state.value.is_some());
         let arrays = state.slots.first().map_or(0, |slot| slot.arrays.len());
         let pairs = (arrays.saturating_sub(gradients) / 2).min(self.config.history);
@@ -321,7 +327,7 @@ impl Lbfgs {
             if named.next().is_some() {
                 return Err(OptimizerStateError::Duplicate { parameter });
             }
-            slot.check_arrays(&names, entry.value.len())?;
+            slot.check(&names, entry.value.len())?;
             for (flat, (_, values)) in flat.iter_mut().zip(&slot.arrays) {
                 flat.extend_from_slice(values);
             }
