@@ -5,6 +5,7 @@ pub mod heads;
 pub mod round_trips;
 pub mod runs;
 pub mod sheets;
+pub mod undo;
 
 pub(crate) use folder::{in_folder, put, two};
 use lacuna_formats::{Limits, ReadOptions, format, read_names};

@@ -13,6 +13,9 @@ mod runs;
 #[path = "../../../fuzz/sheets.rs"]
 #[allow(unreachable_pub, reason = "public for the fuzz targets")]
 mod sheets;
+#[path = "../../../fuzz/undo.rs"]
+#[allow(unreachable_pub, reason = "public for the fuzz targets")]
+mod undo;
 
 use folder::{in_folder, put, two};
 use lacuna::{Fit, Head};
@@ -105,6 +108,11 @@ fn answers() {
 #[test]
 fn filled_sheets() {
     replayed("sheet", MIB, sheets::sheet);
+}
+
+#[test]
+fn records_of_files_that_were_being_replaced() {
+    replayed("undo", MIB, undo::undo);
 }
 
 /// A plan that somebody changed: its rows were looked up, which ended the program, and its identities are names of files.
@@ -306,4 +314,17 @@ fn write_seeds() {
     write("answers", "three.jsonl", text.as_bytes());
     write("sheet", "filled.csv", sheets::filled().as_bytes());
     write("sheet", "empty.csv", b"rank,row,class,picture,answer\n1,3,0,,\n");
+
+    let entry = |name: &str, old: &str, new: &str| {
+        let new = blake3::hash(new.as_bytes()).to_hex();
+        format!("{{\"name\":\"{name}\",\"old\":{old},\"new\":\"{new}\"}}")
+    };
+    let weights = entry("head.safetensors", "\".lacuna-b.tmp\"", "new weights");
+    let rows = entry("held_out.txt", "null", "new rows");
+    let document = entry("head.json", "\".lacuna-c.tmp\"", "new document");
+    let record =
+        |entries: &[&str]| format!("{{\"format\":\"lacuna undo 1\",\"files\":[{}]}}\n", entries.join(","));
+    write("undo", "head", record(&[&weights, &rows, &document]).as_bytes());
+    write("undo", "of-others", record(&[&entry("notes.txt", "null", "new"), &document]).as_bytes());
+    write("undo", "torn", &record(&[&weights]).as_bytes()[..40]);
 }

@@ -8,7 +8,8 @@ use std::io;
 use std::path::Path;
 use tempfile::NamedTempFile;
 
-const PREFIX: &str = ".lacuna-";
+/// How the names of all temporary files begin.
+pub(crate) const PREFIX: &str = ".lacuna-";
 
 /// What a temporary file is for.
 #[derive(Clone, Copy, PartialEq, Eq)]

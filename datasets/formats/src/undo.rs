@@ -240,7 +240,12 @@ pub fn restore_files(folder: &Path) -> Result<usize, FormatError> {
 pub(crate) fn referred(folder: &Path) -> Option<Vec<String>> {
     let mut names = Vec::new();
     for path in records(folder) {
-        let record = parsed(&bytes(&mut File::open(&path).ok()?).ok()?).ok()?;
+        let mut file = match File::open(&path) {
+            // Its writer is done.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            file => file.ok()?,
+        };
+        let record = parsed(&bytes(&mut file).ok()?).ok()?;
         names.extend(record.into_iter().flat_map(|record| record.files).filter_map(|file| file.old));
     }
     Some(names)
@@ -274,10 +279,13 @@ fn parsed(bytes: &[u8]) -> Result<Option<Record>, &'static str> {
     }
     let record: Record =
         serde_json::from_slice(bytes).map_err(|_| "it is not what this version of the program writes")?;
-    let plain = |name: &str| Path::new(name).file_name() == Some(OsStr::new(name));
+    let plain = |name: &str| Path::new(name).file_name() == Some(OsStr::new(name)) && !name.contains('\0');
+    let temporary = |name: &str| temporary::is(Kind::File, OsStr::new(name));
     let fits = |file: &Entry| {
+        let old = file.old.as_deref();
         plain(&file.name)
-            && file.old.as_deref().is_none_or(|old| plain(old) && temporary::is(Kind::File, OsStr::new(old)))
+            && !file.name.starts_with(temporary::PREFIX)
+            && old.is_none_or(|old| plain(old) && temporary(old))
     };
     if record.format != FORMAT || !record.files.iter().all(fits) {
         return Err("it is not what this version of the program writes");
@@ -352,5 +360,129 @@ pub(crate) fn folder_of(path: &Path) -> &Path {
     match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Contents, sweep_temporary_files, write_atomic_all};
+    use std::collections::BTreeMap;
+
+    const NAMES: [&str; 2] = ["weights", "document"];
+
+    fn contents(folder: &Path) -> BTreeMap<String, String> {
+        let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+        entries
+            .map(|path| {
+                (path.file_name().unwrap().to_str().unwrap().into(), fs::read_to_string(path).unwrap())
+            })
+            .collect()
+    }
+
+    fn text(names: &[(&str, &str)]) -> BTreeMap<String, String> {
+        names.iter().map(|(name, text)| (name.to_string(), text.to_string())).collect()
+    }
+
+    /// A folder in which a writer was stopped when the first of two files had its name.
+    fn stopped() -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        let new = NAMES.map(|name| path(&format!("new-{name}")));
+        for (name, new) in NAMES.iter().zip(&new) {
+            fs::write(path(name), format!("old {name}")).unwrap();
+            fs::write(new, format!("new {name}")).unwrap();
+        }
+        let paths = NAMES.map(path);
+        let files: Vec<_> =
+            paths.iter().zip(&new).map(|(path, new)| (Destination::replacing(path), &**new)).collect();
+        let mut old = Old::keep(&files).unwrap();
+        old.hide_last().unwrap();
+        fs::rename(&new[0], &paths[0]).unwrap();
+        fs::remove_file(&new[1]).unwrap();
+        // As the system closes files of a dead process, and removes none.
+        old.needed = true;
+        drop(old);
+        folder
+    }
+
+    #[test]
+    fn readers_and_writers_find_the_old_files_of_a_stopped_writer() {
+        let old = text(&[("weights", "old weights"), ("document", "old document")]);
+        let folder = stopped();
+        assert_eq!((restore_files(folder.path()).unwrap(), contents(folder.path())), (1, old.clone()));
+        assert_eq!(restore_files(folder.path()).unwrap(), 0);
+        let folder = stopped();
+        sweep_temporary_files(folder.path());
+        assert_eq!(contents(folder.path()), old);
+        // A writer of the same files that fails leaves what was there before both.
+        let folder = stopped();
+        let paths = NAMES.map(|name| folder.path().join(name));
+        let fails = |path| -> (Destination<'_>, Contents<'_>) {
+            (Destination::replacing(path), Box::new(|_| Err(io::Error::other("no"))))
+        };
+        write_atomic_all(paths.iter().map(|path| fails(path)).collect()).unwrap_err();
+        assert_eq!(contents(folder.path()), old);
+    }
+
+    #[test]
+    fn a_file_that_somebody_else_has_put_there_stays() {
+        let folder = stopped();
+        fs::write(folder.path().join("document"), "by hand").unwrap();
+        assert_eq!(restore_files(folder.path()).unwrap(), 1);
+        assert_eq!(contents(folder.path()), text(&[("weights", "old weights"), ("document", "by hand")]));
+    }
+
+    /// The record comes back after a power cut, and the second names do not.
+    #[test]
+    fn files_of_a_writer_that_was_done_stay() {
+        let folder = stopped();
+        fs::write(folder.path().join("document"), "new document").unwrap();
+        for entry in fs::read_dir(folder.path()).unwrap() {
+            let entry = entry.unwrap();
+            if temporary::is(Kind::File, &entry.file_name()) {
+                fs::remove_file(entry.path()).unwrap();
+            }
+        }
+        assert_eq!(restore_files(folder.path()).unwrap(), 0);
+        assert_eq!(
+            contents(folder.path()),
+            text(&[("weights", "new weights"), ("document", "new document")])
+        );
+    }
+
+    #[test]
+    fn a_writer_at_work_is_left_alone_and_its_second_names_are() {
+        let folder = stopped();
+        let record = records(folder.path()).remove(0);
+        let at_work = File::open(&record).unwrap();
+        at_work.try_lock().unwrap();
+        let before = contents(folder.path());
+        assert_eq!(restore_files(folder.path()).unwrap(), 0);
+        assert_eq!(sweep_temporary_files(folder.path()), 0);
+        assert_eq!(contents(folder.path()), before);
+        drop(at_work);
+        assert_eq!(restore_files(folder.path()).unwrap(), 1);
+    }
+
+    #[test]
+    fn a_record_that_is_not_whole_is_removed_and_one_of_another_version_is_refused() {
+        let folder = stopped();
+        let record = records(folder.path()).remove(0);
+        let whole = fs::read(&record).unwrap();
+        let other = String::from_utf8(whole.clone()).unwrap().replace(FORMAT, "lacuna undo 2");
+        fs::write(&record, &other).unwrap();
+        let before = contents(folder.path());
+        let error = restore_files(folder.path()).unwrap_err().to_string();
+        assert!(error.contains(record.to_str().unwrap()) && error.contains("this version"), "{error}");
+        assert_eq!(sweep_temporary_files(folder.path()), 0);
+        assert_eq!(contents(folder.path()), before);
+        // Names lead nowhere else.
+        let elsewhere = String::from_utf8(whole.clone()).unwrap().replace("\"weights\"", "\"../weights\"");
+        fs::write(&record, elsewhere).unwrap();
+        restore_files(folder.path()).unwrap_err();
+        fs::write(&record, &whole[..whole.len() - 1]).unwrap();
+        assert_eq!(restore_files(folder.path()).unwrap(), 0);
+        assert!(records(folder.path()).is_empty());
     }
 }
