@@ -1,6 +1,8 @@
 //! Parquet with a row for each row: lists of floats are features, lists of strings or integers labels (cargo feature
 //! `parquet`).
 
+mod footer;
+
 use crate::labels::names::{Classes, numbered_classes, unique};
 use crate::{
     Content, FeatureTable, FormatError, LabelLists, LabelTable, ReadOptions, Strings, Table, input, shown,
@@ -28,10 +30,11 @@ const NAMES: &[&str] = &["id", "name", "path", "file_name", "filename", "image",
 /// [`ReadOptions::label_array`], else the only list of strings or integers; names the first column of text with a usual
 /// name. What is not listed is unknown unless [`ReadOptions::unlisted`] says otherwise.
 pub(crate) fn read(path: &Path, options: &ReadOptions) -> Result<Content, FormatError> {
-    let file = input::open_ordinary(path).map_err(FormatError::io(path))?;
+    let mut file = input::open_ordinary(path).map_err(FormatError::io(path))?;
     let broken = |error: String| {
         FormatError::bytes(path, 0, format!("the Parquet file cannot be read: {}", shown(&error)))
     };
+    footer::check(&mut file).map_err(FormatError::io(path))?.map_err(broken)?;
     let builder = caught(|| ParquetRecordBatchReaderBuilder::try_new(file)).map_err(broken)?;
     let columns = Columns::of(builder.schema(), path, options)?;
     let mut reader = caught(|| builder.with_batch_size(BATCH).build()).map_err(broken)?;
