@@ -345,3 +345,33 @@ pub(crate) fn schedule(named: &Named, length: Length) -> Result<Box<dyn Schedule
     let (row, values) = named.find(SCHEDULES)?;
     Ok((row.build)(&values, length))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The rates of a schedule, of five steps an epoch, at these steps.
+    fn rates(named: &Named, steps: &[u64]) -> Vec<f64> {
+        let schedule = schedule(named, Length { lr: 1.0, steps_per_epoch: 5, epochs: 4 }).unwrap();
+        steps.iter().map(|&step| schedule.learning_rate(step)).collect()
+    }
+
+    fn named(name: &str, settings: &[(&str, &[f64])]) -> Named {
+        let settings = settings.iter().map(|(name, values)| (name.to_string(), values.to_vec())).collect();
+        Named { name: name.to_string(), settings }
+    }
+
+    /// Settings are in epochs, and schedules count steps.
+    #[test]
+    fn epochs_of_schedules_become_steps() {
+        let milestones =
+            named("warmup-step", &[("warmup_steps", &[0.0]), ("milestones", &[1.0, 3.0]), ("gamma", &[0.5])]);
+        assert_eq!(rates(&milestones, &[4, 5, 14, 15]), [1.0, 0.5, 0.5, 0.25]);
+        let decay = named("step", &[("every", &[2.0]), ("gamma", &[0.5])]);
+        assert_eq!(rates(&decay, &[9, 10]), [1.0, 0.5]);
+        // The warm-up ends with its second epoch, and half of the others are over at step 15.
+        let cosine = named("cosine", &[("warmup", &[2.0])]);
+        let found = rates(&cosine, &[10, 15]);
+        assert!(found[0] == 1.0 && (found[1] - 0.5).abs() < 1e-12, "{found:?}");
+    }
+}
