@@ -296,6 +296,18 @@ mod tests {
         Features::new(rows, columns, values).unwrap()
     }
 
+    /// What is applied when is only seen in time and memory: the numbers are the same.
+    #[test]
+    fn a_large_matrix_is_transformed_row_by_row_and_a_small_one_at_once() {
+        let (small, rows): (_, Vec<u32>) = (features(20, 5), (0..20).collect());
+        let columns = 1024;
+        let large = Features::new(LARGE / 4 / columns, columns, vec![0.5; LARGE / 4]).unwrap();
+        let l2 = Transform::fit(&Named::new("l2"), &small, &rows).unwrap();
+        assert!(l2.is_applied_when_read(&large) && !l2.is_applied_when_read(&small));
+        let projected = Transform::fit(&Named::new("pca").set("components", 2.0), &small, &rows).unwrap();
+        assert!(!projected.is_applied_when_read(&large));
+    }
+
     #[test]
     fn standardised_features_have_mean_0_and_deviation_1() {
         let (x, rows): (_, Vec<u32>) = (features(200, 5), (0..150).collect());
