@@ -86,14 +86,14 @@ def precisions(order, wrong):
     return [100 * wrong[order[:k]].mean() for k in (n // 4, n // 2, n)], n
 
 
-def rankings(folder, adds):
-    """Orders of the candidates, the most suspicious first, by the name of the method; and whether each is wrong."""
+def rankings(folder, adds, ours):
+    """Orders of the candidates, the most suspicious first, by the name of the method (`ours`: of lacuna alone); and whether each is wrong."""
     x, truth, given, folds, ranks = (np.load(f"{folder}/{name}.npy") for name in ("x", "truth", "given", "folds", "ranks"))
     y = (given == 1).astype(int)
     cells = np.flatnonzero(y == 1 if adds else y == 0)
     wrong = (truth != y).ravel()[cells]
     orders = {"lacuna": np.argsort(ranks.ravel()[cells], kind="stable")}
-    for how in "l2", "standardise":
+    for how in () if ours else ("l2", "standardise"):
         start = time.perf_counter()
         p = probabilities(transformed(x, how), y, folds)
         seconds = time.perf_counter() - start
@@ -108,6 +108,7 @@ def rankings(folder, adds):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--kinds", nargs="+", default=["single", "half"])
+    parser.add_argument("--ours", action="store_true", help="lacuna alone, without the regressions")
     parser.add_argument("--out", help="file for the figures, JSON")
     parser.add_argument("folders", nargs="+")
     args = parser.parse_args()
@@ -122,7 +123,7 @@ def main():
                     command = [root / "target/release/examples/quality", "--files", out, kind, str(mask), folder]
                     printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout
                     seconds.append(json.loads(printed)["seconds"])
-                    orders, wrong = rankings(out, kind in ("added", "candidates"))
+                    orders, wrong = rankings(out, kind in ("added", "candidates"), args.ours)
                 for name, order in orders.items():
                     values, n = precisions(order, wrong)
                     found.setdefault(name, []).append(values)

@@ -61,22 +61,30 @@ fn a_quadratic_is_minimised() {
     assert!(4 * evaluations <= 5 * all.len(), "{evaluations} evaluations in {} iterations", all.len());
 }
 
-/// (1 - x)^2 + 100 (y - x^2)^2, whose minimum is at (1, 1), from (-1.2, 1).
+/// (1 - x)^2 + 100 (y - x^2)^2, whose minimum is at (1, 1).
+fn rosenbrock(tape: &mut Tape, [x, y]: [Var; 2]) -> Var {
+    let from_one = tape.shift(x, -1.0);
+    let a = tape.mul(from_one, from_one);
+    let square = tape.mul(x, x);
+    let b = tape.sub(y, square);
+    let b = tape.mul(b, b);
+    let b = tape.scale(b, 100.0);
+    tape.add(a, b)
+}
+
+/// The usual start of the Rosenbrock function, (-1.2, 1).
+fn at_the_usual_start(tape: &mut Tape) -> [Var; 2] {
+    let start = [tape.param("x", Tensor::filled([1], -1.2)), tape.param("y", Tensor::filled([1], 1.0))];
+    tape.seal();
+    start
+}
+
 #[test]
 fn the_rosenbrock_function_is_minimised() {
     let mut tape = Tape::new();
-    let (x, y) = (tape.param("x", Tensor::filled([1], -1.2)), tape.param("y", Tensor::filled([1], 1.0)));
-    tape.seal();
+    let start = at_the_usual_start(&mut tape);
     let mut lbfgs = Lbfgs::new(LbfgsConfig::default());
-    let all = minimise(&mut lbfgs, &mut tape, 100, |tape| {
-        let from_one = tape.shift(x, -1.0);
-        let a = tape.mul(from_one, from_one);
-        let square = tape.mul(x, x);
-        let b = tape.sub(y, square);
-        let b = tape.mul(b, b);
-        let b = tape.scale(b, 100.0);
-        tape.add(a, b)
-    });
+    let all = minimise(&mut lbfgs, &mut tape, 100, |tape| rosenbrock(tape, start));
     let last = all.last().unwrap();
     println!("Rosenbrock: {} iterations, {last:?}, at {:?}", all.len(), values(&tape));
     assert!(last.converged && last.value < 1e-8, "{last:?} after {}", all.len());
@@ -336,4 +344,24 @@ fn a_search_without_result_leaves_the_parameters() {
     assert!(all.iter().all(|p| p.evaluations <= 8), "{all:?}");
     assert_eq!(values(&tape), before);
     assert!(lbfgs.state().slots[0].arrays.iter().all(|(name, _)| name == "gradient"));
+}
+
+/// Where the best trial was not the last one, the loss is evaluated there once more: one evaluation is kept for that. At the kink of
+/// |x| no trial has a slope that a search would end with, so that each goes on to its limit.
+#[test]
+fn no_iteration_takes_more_evaluations_than_it_may() {
+    let mut at_the_limit = 0;
+    for max_evaluations in 3..12 {
+        let mut tape = Tape::new();
+        let [x, y] = at_the_usual_start(&mut tape);
+        let mut lbfgs = Lbfgs::new(LbfgsConfig { max_evaluations, ..LbfgsConfig::default() });
+        let all = minimise(&mut lbfgs, &mut tape, 20, |tape| {
+            let (x, y) = (tape.abs(x), tape.abs(y));
+            let y = tape.scale(y, 3.0);
+            tape.add(x, y)
+        });
+        assert!(all.iter().all(|p| p.evaluations <= max_evaluations), "{max_evaluations}: {all:?}");
+        at_the_limit += all.iter().filter(|p| p.evaluations == max_evaluations).count();
+    }
+    assert!(at_the_limit > 9, "searches that met their limit: {at_the_limit}");
 }

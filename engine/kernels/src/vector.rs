@@ -16,6 +16,10 @@ use crate::f32x8;
 /// Implementations read and write exactly `LANES` floats at the pointers they get.
 pub(crate) unsafe trait Vector: Copy {
     /// Floats of a vector.
+    #[cfg_attr(
+        not(target_arch = "x86_64"),
+        allow(dead_code, reason = "products of other processors are not blocked here")
+    )]
     const LANES: usize;
 
     /// The same number in all lanes.

@@ -1,7 +1,6 @@
 //! Limits that the system sets to a process (`ulimit`): what lies beyond one is an error with exit code 2, and neither a signal without a
 //! word nor a panic.
 
-use super::exit;
 use anyhow::Context;
 
 /// Makes limits on the size of files, on memory and on threads errors, before a command begins.
@@ -11,6 +10,7 @@ use anyhow::Context;
 pub fn limits_are_errors() -> anyhow::Result<()> {
     #[cfg(unix)]
     {
+        use super::exit;
         use signal_hook::consts::{SIGABRT, SIGXFSZ};
         use std::sync::{Arc, atomic::AtomicBool};
         // `ulimit -f`: heard, the signal is an error of the write that meets the limit, with path and cause; unheard it ends a program
