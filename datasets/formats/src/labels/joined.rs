@@ -436,7 +436,7 @@ mod tests {
             labels(r#"['it\'s', "a\"b\\", '\u00e9\x41', '\ud83d\udc08']"#).unwrap().1,
             ["it's", "a\"b\\", "éA", "🐈"]
         );
-        for empty in ["[]", "()", "{}", "set()", "[ ]"] {
+        for empty in ["[]", "()", "{}", "set()", "list()", "tuple()", "[ ]"] {
             assert_eq!(labels(empty).unwrap(), (Cell::EmptyList, vec![]), "{empty}");
         }
         for missing in ["nan", "NaN", "None", "null", "N/A"] {

@@ -130,7 +130,12 @@ fn what_is_no_matrix_is_named_and_what_is_broken_refused() {
     assert!(error(&hdf5).contains("HDF5") && error(&hdf5).contains("savemat"));
     let whole = file(&[x()]);
     for length in 129..whole.len() {
-        assert!(read_bytes(&whole[..length]).is_err(), "{length} of {} bytes", whole.len());
+        let error = error(&whole[..length]);
+        assert!(
+            error.contains("truncated file: it ends inside a variable"),
+            "{length} of {} bytes: {error}",
+            whole.len()
+        );
     }
     // A matrix that claims more than it has, and one that is there twice.
     let huge = variable(6, &[1 << 30, 1 << 30], "X", &[doubles(&[1.0])]);
