@@ -123,4 +123,20 @@ fn archives_that_lie_are_refused_with_little_memory() {
         bytes[locator + 8..locator + 16].copy_from_slice(&at.to_le_bytes());
         found(&bytes, "the 64-bit end record is misplaced");
     }
+    // Each field of the record on its own: signature, size, disk, first disk, entries here, entries in all.
+    let locator = sound.len() - 22 - 20;
+    let record = locator - 56;
+    for place in [0, 4, 16, 20, 24, 32] {
+        let mut bytes = sound.clone();
+        bytes[record + place] ^= 0x40;
+        fs::write(&path, &bytes).unwrap();
+        let error = refused(&path);
+        assert!(error.contains("invalid 64-bit end record"), "byte {place}: {error}");
+    }
+    // The disk of the locator, and how many there are.
+    for (place, value) in [(4, 1), (16, 2)] {
+        let mut bytes = sound.clone();
+        bytes[locator + place] = value;
+        found(&bytes, "the 64-bit end record is misplaced");
+    }
 }
