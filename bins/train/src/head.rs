@@ -380,6 +380,19 @@ mod tests {
         }
     }
 
+    /// Without the biases.
+    #[test]
+    fn weights_are_those_of_all_layers() {
+        let count = |head: &str| head.parse::<Head>().unwrap().weights(10, 4);
+        assert_eq!(
+            [count("linear"), count("cosine"), count("mlp:8,6")],
+            [40.0, 40.0, 10.0 * 8.0 + 8.0 * 6.0 + 6.0 * 4.0]
+        );
+        // Two convolutions of 3 x 3, and halves of both sides after each: 2 channels become 8 and 5 of 3 x 6.
+        let cnn = Head::Cnn(CnnSpec { image: Some([2, 12, 24]), channels: vec![8, 5] });
+        assert_eq!(cnn.weights(2 * 12 * 24, 4), 9.0 * (2.0 * 8.0 + 8.0 * 5.0) + 5.0 * 3.0 * 6.0 * 4.0);
+    }
+
     #[test]
     fn a_perceptron_with_an_empty_layer_is_refused() {
         for hidden in [vec![], vec![0], vec![4, 0], vec![0, 4]] {
