@@ -6,9 +6,10 @@ const DIAGNOSES = [
   ["nothing", "ratio 0", "the gradient is not handed on"],
   ["sign", "ratio -1", "the sign is wrong"],
   ["twice", "ratio 2", "counted twice, or a factor 1/2 forgotten"],
+  ["half", "ratio 1/2", "a factor 2 forgotten, a mean of two, or one of two uses not counted"],
   ["overwritten", "one use's part is missing", "= in place of +=: a later use overwrote an earlier one"],
   ["reduction", "one ratio in all cells", "the reduction: a mean in place of a sum, or a sum in place of a mean"],
-  ["slope", "the value agrees and the ratio is another number, or differs from cell to cell", "the slope is wrong"],
+  ["slope", "any other ratio, or one that differs from cell to cell", "the slope is wrong, or one of several uses overwrites another"],
 ];
 
 /// How far two derivatives may be apart, relative to the largest of 1 and the derivatives.
@@ -36,7 +37,7 @@ function diagnose({ numeric, dual, tape, parts }) {
   const ratios = some.map((e) => tape[e] / dual[e]);
   const ratio = ratios[0];
   if (!ratios.every((r) => Math.abs(r - ratio) <= 1e-6 * Math.max(1, Math.abs(ratio)))) return { key: "slope" };
-  const known = [[0, "nothing"], [-1, "sign"], [2, "twice"]].find(([r]) => Math.abs(r - ratio) <= 1e-6);
+  const known = [[0, "nothing"], [-1, "sign"], [2, "twice"], [0.5, "half"]].find(([r]) => Math.abs(r - ratio) <= 1e-6);
   if (known) return { key: known[1], ratio };
   return { key: some.length > 1 ? "reduction" : "slope", ratio };
 }

@@ -10,7 +10,7 @@ use serde_json::json;
 
 /// What the columns are.
 const FOOTNOTE: &str = "\ndifferences and dual numbers in f64, the tape in f32; they agree where they differ by less than 1e-3 of themselves\n\
-                        plus 1e-5 of the largest of the node, or of 1\n";
+                        plus 1e-5 of the largest of the node, or plus 1e-5 where all are below 1\n";
 
 /// The gradient of the tape is computed in f32: relative to itself, and to the largest of its node.
 const TOLERANCE: [f64; 2] = [1e-3, 1e-5];

@@ -22,11 +22,13 @@ pub enum Diagnosis {
     Sign,
     /// Twice what is expected.
     Twice,
+    /// Half of what is expected.
+    Half,
     /// The same multiple of what is expected in several places.
     Reduction(f64),
     /// Dual numbers agree with the gradient, differences do not.
     Kink,
-    /// Nothing of this: the value is right and its slope is not.
+    /// Nothing of this: the slope is wrong.
     Slope,
 }
 
@@ -41,8 +43,8 @@ pub struct DiagnosisInfo {
     pub meaning: &'static str,
 }
 
-/// Every diagnosis. The page of `trace html` has the same table.
-pub const DIAGNOSES: [DiagnosisInfo; 7] = [
+/// Every diagnosis; a ratio is what was got over what was expected. The page of `trace html` has the same table.
+pub const DIAGNOSES: [DiagnosisInfo; 8] = [
     DiagnosisInfo {
         key: "kink",
         pattern: "dual and tape agree, the difference does not",
@@ -53,14 +55,19 @@ pub const DIAGNOSES: [DiagnosisInfo; 7] = [
     DiagnosisInfo { key: "sign", pattern: "ratio -1", meaning: "the sign is wrong" },
     DiagnosisInfo { key: "twice", pattern: "ratio 2", meaning: "counted twice, or a factor 1/2 forgotten" },
     DiagnosisInfo {
+        key: "half",
+        pattern: "ratio 1/2",
+        meaning: "a factor 2 forgotten, a mean of two, or one of two uses not counted",
+    },
+    DiagnosisInfo {
         key: "reduction",
         pattern: "one ratio in all cells",
         meaning: "the reduction: a mean in place of a sum, or a sum in place of a mean",
     },
     DiagnosisInfo {
         key: "slope",
-        pattern: "the value agrees and the ratio is another number, or differs from cell to cell",
-        meaning: "the slope is wrong",
+        pattern: "any other ratio, or one that differs from cell to cell",
+        meaning: "the slope is wrong, or one of several uses overwrites another",
     },
 ];
 
@@ -73,8 +80,9 @@ impl Diagnosis {
             Diagnosis::NotHandedOn => 2,
             Diagnosis::Sign => 3,
             Diagnosis::Twice => 4,
-            Diagnosis::Reduction(_) => 5,
-            Diagnosis::Slope => 6,
+            Diagnosis::Half => 5,
+            Diagnosis::Reduction(_) => 6,
+            Diagnosis::Slope => 7,
         }]
     }
 }
@@ -97,7 +105,7 @@ impl fmt::Display for Diagnosis {
 /// use lacuna_kernels::diagnosis::{Diagnosis, diagnose};
 ///
 /// assert_eq!(diagnose(&[2.0, -6.0], &[2.0, 6.0]), Some(Diagnosis::Sign));
-/// assert_eq!(diagnose(&[1.0, 3.0], &[2.0, 6.0]), Some(Diagnosis::Reduction(0.5)));
+/// assert_eq!(diagnose(&[1.0, 3.0], &[3.0, 9.0]), Some(Diagnosis::Reduction(1.0 / 3.0)));
 /// assert_eq!(diagnose(&[2.0, 6.0], &[2.0, 6.0]), None);
 /// ```
 ///
@@ -130,6 +138,7 @@ pub fn diagnose(got: &[f64], expected: &[f64]) -> Option<Diagnosis> {
     Some(match constant {
         true if near(-1.0) => Diagnosis::Sign,
         true if near(2.0) => Diagnosis::Twice,
+        true if near(0.5) => Diagnosis::Half,
         true if wrong.len() > 1 => Diagnosis::Reduction(ratio),
         _ => Diagnosis::Slope,
     })
@@ -150,6 +159,8 @@ mod tests {
             (times(-1.0), Some(Diagnosis::Sign)),
             ([0.5, 2.0, 3.0], Some(Diagnosis::Sign)),
             (times(2.0), Some(Diagnosis::Twice)),
+            (times(0.5), Some(Diagnosis::Half)),
+            ([0.5, -1.0, 3.0], Some(Diagnosis::Half)),
             (times(3.0), Some(Diagnosis::Reduction(3.0))),
             ([0.5, -2.0, 9.0], Some(Diagnosis::Slope)),
             ([0.6, -2.5, 3.9], Some(Diagnosis::Slope)),

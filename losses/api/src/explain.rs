@@ -40,17 +40,15 @@ impl Cells<'_> {
     /// let cells = Cells { logits: &[0.5, -2.0], labels: &labels, classes: 2, names: Some(&["cat", "dog"]) };
     /// assert_eq!(
     ///     cells.wrong(1, &[0.25, 0.5], &[0.25, -0.5]),
-    ///     "gradient of row 0, class \"dog\" (z = -2, unknown): got 0.5, expected -0.5\n\
+    ///     "gradient of row 0, class \"dog\" (z = -2, unknown): got 0.5, expected -0.5, ratio -1.0000\n\
     ///      ratio -1: the sign is wrong"
     /// );
     /// ```
     pub fn wrong(&self, cell: usize, got: &[f64], expected: &[f64]) -> String {
         let diagnosis = diagnose(got, expected).unwrap_or(Diagnosis::Slope);
-        format!(
-            "gradient of {}: got {}, expected {}\n{diagnosis}",
-            self.name(cell),
-            got[cell],
-            expected[cell]
-        )
+        let (got, expected) = (got[cell], expected[cell]);
+        // One cell has no pattern, but its ratio may be known.
+        let ratio = if expected == 0.0 { String::new() } else { format!(", ratio {:.4}", got / expected) };
+        format!("gradient of {}: got {got}, expected {expected}{ratio}\n{diagnosis}", self.name(cell))
     }
 }

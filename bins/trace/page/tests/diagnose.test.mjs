@@ -23,6 +23,7 @@ function expected(kind, broken, right) {
     case "mean": {
       const n = Math.max(broken.g, right.part.length);
       if (n === 1 || !moving) return null;
+      if (n === 2) return "half";
       return several ? "reduction" : "slope";
     }
     case "set": return right.how === "add" ? "overwritten" : null;
@@ -114,8 +115,12 @@ test("columns alone tell the pattern", () => {
   assert.equal(say([0.25, -1, 0.3], { parts: [[0.75, -1, 0.2], [0.25, -1, 0.3]] }), "overwritten");
 });
 
+test("half of a gradient is told, in one cell as well", () => {
+  assert.equal(page.diagnose({ numeric: [2], dual: [2], tape: [1] }).key, "half");
+});
+
 test("every diagnosis of the table can be made, and has words", () => {
-  const keys = ["kink", "unwritten", "nothing", "sign", "twice", "overwritten", "reduction", "slope"];
+  const keys = ["kink", "unwritten", "nothing", "sign", "twice", "half", "overwritten", "reduction", "slope"];
   assert.deepEqual(page.DIAGNOSES.map((row) => row[0]), keys);
   for (const row of page.DIAGNOSES) assert.ok(row.length === 3 && row.every((text) => text.length > 2));
 });

@@ -1,4 +1,4 @@
-//! Exercise: three backward passes, each with one bug. Find out from the check what kind it is before you read the code.
+//! Exercise: three backward passes, each with one bug. The check says which cells are wrong, and of one bug what kind it is.
 
 /// z = x + b, where every row of x gets the row b: dx = g, db = the sum of the rows of g.
 pub(crate) fn add_row(g: &[f64], cols: usize, dx: &mut [f64], db: &mut [f64]) {

@@ -54,8 +54,11 @@ pub(crate) type Fused = fn(&[&[f32]], &mut [&mut [f32]]) -> f32;
 /// was recorded before adds to those of the operation.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum OtherUse {
+    /// No other use.
     None,
+    /// Before the operation.
     Before,
+    /// After the operation.
     After,
 }
 

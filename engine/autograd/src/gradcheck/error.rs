@@ -120,5 +120,5 @@ impl fmt::Display for FusedMismatch {
 }
 
 fn at(value: Option<f64>) -> String {
-    value.map_or_else(String::new, |value| format!(" = {value}"))
+    value.map_or_else(String::new, |value| format!(" at the value {value}"))
 }

@@ -118,7 +118,7 @@ impl GradCheck {
     /// };
     /// assert!(check(2.0).is_ok());
     /// let error = check(-2.0).unwrap_err().to_string();
-    /// assert!(error.contains("fused_loss (node 1): gradient of input 0, variable (node 0)[0] = 3: got -6, expected 6"));
+    /// assert!(error.contains("fused_loss (node 1): gradient of input 0, variable (node 0)[0] at the value 3: got -6, expected 6"));
     /// assert!(error.ends_with("ratio -1: the sign is wrong"));
     /// ```
     ///

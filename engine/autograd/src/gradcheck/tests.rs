@@ -28,8 +28,10 @@ fn every_operation_passes_with_at_least_4096_draws() {
                     None => check.run(&mut tape, loss),
                 };
                 if let Err(error) = checked {
+                    // What is behind the operation makes one number of its result: a sum with random weights.
                     panic!(
-                        "{}, case {c}, draw {draw}, other use {other:?}: {error}\n{}",
+                        "{}, shapes {c}, random numbers {draw}, its inputs used once more: {other:?}: {error}\n\
+                         the tape, where a sum with random weights follows the operation:\n{}",
                         op.name,
                         tape.table()
                     );
@@ -138,7 +140,8 @@ fn a_wrong_gradient_is_found() {
         assert!((mismatch.dual - 2f64.exp()).abs() < 1e-12);
         let message = mismatch.to_string();
         assert!(
-            message.starts_with("gradient of variable (node 0)[1] = 2, read by exp (node 1): got "),
+            message
+                .starts_with("gradient of variable (node 0)[1] at the value 2, read by exp (node 1): got "),
             "{message}"
         );
         assert!(message.ends_with(diagnosis.info().meaning), "{message}");
@@ -160,7 +163,7 @@ fn a_message_names_the_cell_and_who_reads_it() {
     let message = mismatch.to_string();
     assert!(
         message.starts_with(
-            "gradient of w[2,3] = 0.5, read by clamp(low -1, high 1) (node 1): got 3, expected 1 by"
+            "gradient of w[2,3] at the value 0.5, read by clamp(low -1, high 1) (node 1): got 3, expected 1 by"
         ),
         "{message}"
     );

@@ -144,7 +144,7 @@ impl BatchNorm {
 impl Operation for BatchNorm {
     const NAME: &'static str = "batch_norm";
     const DOC: &'static str = "channels with mean 0 and variance 1, then w x + b";
-    const DERIVATIVE: &'static str = "dx = w (g - mean g - x^ mean(g x^)) / sigma, dw = sum g x^, db = sum g; running statistics: dx = g w / sigma";
+    const DERIVATIVE: &'static str = "dx = w (g - mean g - x^ mean(g x^)) / s, dw = sum g x^, db = sum g; running statistics: dx = g w / s";
 
     fn inputs(&self) -> Inputs {
         let rest = self.affine.into_iter().chain(self.running).flatten();

@@ -46,7 +46,7 @@ impl Operation for LayerNorm {
     const NAME: &'static str = "layer_norm";
     const DOC: &'static str = "rows with mean 0 and variance 1, then w x + b";
     const DERIVATIVE: &'static str =
-        "dx = (w g - mean(w g) - x^ mean(w g x^)) / sigma by row, dw = sum g x^, db = sum g";
+        "dx = (w g - mean(w g) - x^ mean(w g x^)) / s by row, dw = sum g x^, db = sum g";
 
     fn inputs(&self) -> Inputs {
         match self.affine {
