@@ -2,8 +2,8 @@
 
 use lacuna_engine::{Tape, Tensor, Var};
 use lacuna_nn::{
-    Adam, AdamConfig, Cosine, Layer, Lbfgs, LbfgsConfig, LbfgsProgress, Linear, Matches, Mode, Optimizer,
-    OptimizerStateError, ParamGroup, Schedule,
+    Adam, AdamConfig, Cosine, Layer, Lbfgs, LbfgsConfig, LbfgsProgress, LbfgsState, Linear, Matches, Mode,
+    Optimizer, OptimizerStateError, ParamGroup, Schedule,
 };
 use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
 use std::convert::Infallible;
@@ -244,6 +244,10 @@ fn a_state_that_does_not_fit_is_refused() {
     let mut lbfgs = Lbfgs::new(LbfgsConfig::default());
     minimise(&mut lbfgs, &mut problem.tape, 3, |tape| Logistic::loss(head, tape));
     let good = lbfgs.state();
+    // Iterations are counted on.
+    let state = LbfgsState { iterations: u64::MAX, ..good.clone() };
+    let steps = u64::MAX;
+    assert_eq!(lbfgs.restore(&state, &problem.tape), Err(E::Steps { parameter: "weight".into(), steps }));
     let mut state = good.clone();
     state.slots.pop();
     assert_eq!(lbfgs.restore(&state, &problem.tape), Err(E::Missing { parameter: "bias".into() }));

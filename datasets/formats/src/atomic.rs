@@ -1,8 +1,8 @@
 //! Replacing a file as a whole or not at all.
 
-use crate::destination::exists;
+use crate::destination::{exists, folder_of};
 use crate::temporary::{self, Kind};
-use crate::undo::{Old, folder_of};
+use crate::undo::Old;
 use crate::{Destination, FormatError, operations, restore_files};
 use std::collections::BTreeMap;
 use std::fs::File;

@@ -80,6 +80,14 @@ impl<'a> Destination<'a> {
     }
 }
 
+/// The folder of a path.
+pub(crate) fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    }
+}
+
 /// The error of a file that exists and must not be overwritten.
 pub(crate) fn exists() -> io::Error {
     io::Error::new(io::ErrorKind::AlreadyExists, "the file exists and is not overwritten")

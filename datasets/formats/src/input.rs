@@ -1,5 +1,6 @@
 //! Files that are read: only ordinary ones are opened, and small ones are read as a whole within a bound.
 
+use crate::destination::folder_of;
 use crate::memory::reserved;
 use crate::text::lines::Lines;
 use crate::{FormatError, Limits, NpyArray, Strings};
@@ -134,10 +135,7 @@ pub fn files_read(path: &Path, format: Option<&str>) -> Vec<PathBuf> {
     }
     let mut files = vec![path.to_path_buf()];
     if format == Some("mulan") || (format.is_none() && has(path, "arff")) {
-        let folder = match path.parent() {
-            Some(folder) if !folder.as_os_str().is_empty() => folder,
-            _ => Path::new("."),
-        };
+        let folder = folder_of(path);
         files.extend(files_of(folder).into_iter().filter(|file| has(file, "xml")));
     }
     files

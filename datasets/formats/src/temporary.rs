@@ -21,7 +21,8 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    fn suffix(self) -> &'static str {
+    /// How their names end.
+    pub(crate) fn suffix(self) -> &'static str {
         match self {
             Kind::File => ".tmp",
             Kind::Undo => ".undo",

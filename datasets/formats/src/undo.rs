@@ -11,6 +11,7 @@
 //!
 //! A record that is left names files of a writer that was stopped between 3 and 6, and [`restore_files`] gives the old contents back.
 
+use crate::destination::folder_of;
 use crate::operations;
 use crate::temporary::{self, Kind};
 use crate::{Destination, FormatError};
@@ -315,52 +316,42 @@ fn restore(path: &Path) -> io::Result<bool> {
     let folder = folder_of(path);
     let record =
         parsed(&bytes(&mut file)?).map_err(|problem| io::Error::new(io::ErrorKind::InvalidData, problem))?;
-    let mut seconds = Vec::new();
-    let mut replaced = false;
-    if let Some(Record { files, .. }) = record {
-        let files: Vec<(PathBuf, Option<PathBuf>, String)> = files
-            .into_iter()
-            .map(|file| (folder.join(file.name), file.old.map(|old| folder.join(old)), file.new))
-            .collect();
-        let is_new = |path: &Path, new: &str| match digest(path) {
-            Ok(found) => Ok(found == new),
-            // It is missing, or it is a folder or a link, which is of somebody else.
-            Err(error) if [io::ErrorKind::NotFound, io::ErrorKind::InvalidInput].contains(&error.kind()) => {
-                Ok(false)
-            }
-            Err(error) => Err(error),
-        };
-        let is_there = |path: &Path| fs::symlink_metadata(path).is_ok();
-        let mut entries = Vec::new();
-        let mut counts = false;
-        for (path, second, new) in &files {
-            let new = is_new(path, new)?;
-            let gone = second.as_ref().is_some_and(|second| !is_there(second));
-            // Second names go after the record: this one is back after a power cut, and the new files count.
-            counts |= new && gone;
-            if new || !is_there(path) {
-                entries.push((&**path, second.as_deref()));
-            }
-        }
-        replaced = !counts && !entries.is_empty();
-        if replaced {
-            give_back(&entries)?;
-        }
-        seconds.extend(files.into_iter().filter_map(|(_, second, _)| second));
-    }
+    let files = record.map_or_else(Vec::new, |record| record.files);
+    let replaced = undo(folder, &files)?;
     operations::remove(path)?;
     operations::sync_folder(folder)?;
     // Those of files that had not been replaced.
-    seconds.iter().for_each(|second| drop(fs::remove_file(second)));
+    let seconds = files.iter().filter_map(|file| file.old.as_ref());
+    seconds.for_each(|second| drop(fs::remove_file(folder.join(second))));
     Ok(replaced)
 }
 
-/// The folder of a path.
-pub(crate) fn folder_of(path: &Path) -> &Path {
-    match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
+/// Gives the files of a record that have their new contents, or no name, their old contents back; whether there were any.
+fn undo(folder: &Path, files: &[Entry]) -> io::Result<bool> {
+    let is_there = |path: &Path| fs::symlink_metadata(path).is_ok();
+    let mut replaced: Vec<(PathBuf, Option<PathBuf>)> = Vec::new();
+    for file in files {
+        let (path, second) = (folder.join(&file.name), file.old.as_ref().map(|old| folder.join(old)));
+        let is_new = match digest(&path) {
+            Ok(found) => found == file.new,
+            // It is missing, or it is a folder or a link, which is of somebody else.
+            Err(error) if [io::ErrorKind::NotFound, io::ErrorKind::InvalidInput].contains(&error.kind()) => {
+                false
+            }
+            Err(error) => return Err(error),
+        };
+        if is_new && second.as_ref().is_some_and(|second| !is_there(second)) {
+            // Second names go after the record: this one is back after a power cut, and the new files count.
+            return Ok(false);
+        }
+        if is_new || !is_there(&path) {
+            replaced.push((path, second));
+        }
     }
+    let entries: Vec<(&Path, Option<&Path>)> =
+        replaced.iter().map(|(path, second)| (&**path, second.as_deref())).collect();
+    give_back(&entries)?;
+    Ok(!entries.is_empty())
 }
 
 #[cfg(test)]

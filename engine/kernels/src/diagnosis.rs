@@ -97,6 +97,18 @@ impl fmt::Display for Diagnosis {
     }
 }
 
+/// The ratio of a wrong gradient as the end of a message: one cell has no pattern, but its ratio may be known. Empty where the expected
+/// gradient is 0.
+///
+/// ```
+/// use lacuna_kernels::diagnosis::ratio;
+///
+/// assert_eq!((ratio(3.0, 2.0), ratio(3.0, 0.0)), (", ratio 1.5000".to_string(), String::new()));
+/// ```
+pub fn ratio(got: f64, expected: f64) -> String {
+    if expected == 0.0 { String::new() } else { format!(", ratio {:.4}", got / expected) }
+}
+
 /// Why `got` is not `expected`; `None` where it is.
 ///
 /// Both are the gradient of one array. Elements that agree are not looked at.

@@ -2,7 +2,7 @@
 //! cells means.
 
 use crate::Label;
-use lacuna_kernels::diagnosis::{Diagnosis, diagnose};
+use lacuna_kernels::diagnosis::{Diagnosis, diagnose, ratio};
 
 /// The cells that a gradient belongs to, row by row.
 #[derive(Clone, Copy, Debug)]
@@ -47,8 +47,7 @@ impl Cells<'_> {
     pub fn wrong(&self, cell: usize, got: &[f64], expected: &[f64]) -> String {
         let diagnosis = diagnose(got, expected).unwrap_or(Diagnosis::Slope);
         let (got, expected) = (got[cell], expected[cell]);
-        // One cell has no pattern, but its ratio may be known.
-        let ratio = if expected == 0.0 { String::new() } else { format!(", ratio {:.4}", got / expected) };
-        format!("gradient of {}: got {got}, expected {expected}{ratio}\n{diagnosis}", self.name(cell))
+        let (cell, ratio) = (self.name(cell), ratio(got, expected));
+        format!("gradient of {cell}: got {got}, expected {expected}{ratio}\n{diagnosis}")
     }
 }

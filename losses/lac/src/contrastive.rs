@@ -259,7 +259,7 @@ mod tests {
         let (labels, views, dimension) = ([1, 2, 1, 3, 2, 1, 3], 2, 5);
         let f = features(labels.len() * views * dimension);
         let mut loss = Contrastive::new(0.3).unwrap();
-        let room = |loss: &Contrastive| {
+        let capacities = |loss: &Contrastive| {
             let numbers =
                 [&loss.similarities, &loss.gathered, &loss.both, &loss.derivatives].map(Vec::capacity);
             (numbers, [&loss.used, &loss.classes, &loss.counts].map(Vec::capacity))
@@ -267,9 +267,9 @@ mod tests {
         // The last cell is of a queue.
         let mut grad = vec![0.0; f.len() - views * dimension];
         loss.reserve(labels.len() * views, grad.len() / dimension, dimension, 3);
-        let before = room(&loss);
+        let before = capacities(&loss);
         loss.evaluate(&f, &labels, views, dimension, Some(&mut grad)).unwrap();
-        assert_eq!(room(&loss), before);
+        assert_eq!(capacities(&loss), before);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use super::{stem, with_extension};
 use crate::FormatError;
+use crate::destination::folder_of;
 use std::path::{Path, PathBuf};
 
 /// The XML file beside an ARFF file.
@@ -20,10 +21,7 @@ pub(super) enum Beside {
 /// Chooses by name: the same stem, else the longest stem that the ARFF file's begins with (`emotions.xml` for
 /// `emotions-train.arff`), else the most words in common at the start, else the only file there is.
 pub(super) fn find(path: &Path) -> Result<Beside, FormatError> {
-    let folder = match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
+    let folder = folder_of(path);
     let mut files = with_extension(folder, "xml")?;
     if let Some(i) = files.iter().position(|file| file.file_stem() == path.file_stem()) {
         return Ok(Beside::Named(files.swap_remove(i)));

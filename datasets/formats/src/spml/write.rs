@@ -1,7 +1,9 @@
 //! A folder in the SPML layout, written as a whole or not at all.
 
 use super::{CLASSES, Part, SpmlSets};
+use crate::destination::folder_of;
 use crate::operations::{self, Operation};
+use crate::temporary::{self, Kind};
 use crate::{Destination, FormatError, NpyArray, NpyData, shown, write_atomic};
 use lacuna_labels::FeatureSet;
 use std::collections::HashSet;
@@ -47,12 +49,9 @@ impl SpmlSets {
         let path = destination.path();
         self.check(path, features)?;
         let old = replaced(destination)?;
-        let parent = match path.parent() {
-            Some(parent) if !parent.as_os_str().is_empty() => parent,
-            _ => Path::new("."),
-        };
+        let parent = folder_of(path);
         let mut builder = tempfile::Builder::new();
-        builder.prefix(".lacuna-").suffix(".tmp");
+        builder.prefix(temporary::PREFIX).suffix(Kind::File.suffix());
         // As for a folder that is made in the ordinary way.
         #[cfg(unix)]
         builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o777));

@@ -1,6 +1,6 @@
 //! What a gradient check finds.
 
-use lacuna_kernels::diagnosis::Diagnosis;
+use lacuna_kernels::diagnosis::{Diagnosis, ratio};
 use std::fmt;
 
 /// A gradient check that did not pass.
@@ -75,13 +75,12 @@ impl fmt::Display for Mismatch {
             [] => String::new(),
             readers => format!(", read by {}", readers.join(" and ")),
         };
-        // One cell has no pattern, but its ratio may be known.
-        let ratio = if *dual == 0.0 { String::new() } else { format!(", ratio {:.4}", tape / dual) };
         write!(
             f,
             "gradient of {cell}{}{read_by}: got {tape}, expected {dual} by dual numbers and {difference} by a \
-             difference{ratio}\n{diagnosis}",
+             difference{}\n{diagnosis}",
             at(self.value),
+            ratio(*tape, *dual),
         )
     }
 }
@@ -113,8 +112,9 @@ impl fmt::Display for FusedMismatch {
         write!(
             f,
             "{op}: gradient of input {input}, {cell}{}: got {got}, expected {expected} by a difference of its \
-             value\n{diagnosis}",
+             value{}\n{diagnosis}",
             at(self.value),
+            ratio(*got, *expected),
         )
     }
 }
