@@ -47,6 +47,7 @@ fn described<'py>(py: Python<'py>, row: &LossRow) -> PyResult<Bound<'py, PyDict>
         Takes::Views => "views",
     };
     entry.set_item("takes", takes)?;
+    entry.set_item("soft_targets", row.soft_targets)?;
     let statistics = match row.statistics {
         Statistics::None => "none",
         Statistics::Counts => "counts",

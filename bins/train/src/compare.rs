@@ -1,5 +1,6 @@
 //! Losses and procedures side by side on a user's data.
 
+use crate::fit::adam;
 use crate::model::{ModelParts, TrainedWith};
 use crate::sources::{Joined, join};
 use crate::{
@@ -311,16 +312,7 @@ impl<'a> Split<'a> {
         let rows: Vec<u32> = (0..self.train.rows() as u32).collect();
         let transform = Transform::fit(&Named::new("l2"), &self.train, &rows)?;
         let features = transform.try_apply(&self.train)?;
-        let training = Training {
-            procedure: procedure.clone(),
-            lr: 1e-2,
-            schedule: Named::new("one-cycle"),
-            optimizer: Named::new("adamw").set("weight_decay", 1e-4),
-            batch: 32.min(self.train.rows()),
-            epochs: 50,
-            no_decay: vec!["bias".to_string()],
-            ..Training::default()
-        };
+        let training = Training { procedure: procedure.clone(), ..adam(&Head::Linear, self.train.rows()) };
         let train = TrainSet::new(&features, &self.observed, &rows);
         let mut options = Options::default();
         options.context.classes = Some(self.observed.classes());
@@ -413,6 +405,16 @@ mod tests {
         let again = compare(&x, &y, &[Contestant::loss("an")], &options, |_, _| {}).unwrap();
         let an = found.rows.iter().find(|row| row.contestant.loss == "an").unwrap();
         assert_eq!(again.rows[0].values, an.values);
+    }
+
+    #[test]
+    fn a_procedure_trains_as_a_fit_that_holds_no_rows_out() {
+        let (x, y) = data();
+        let joined = join(&x, &y).unwrap();
+        let split = Split::new(&joined, 0.2, 3, false).unwrap();
+        let through = split.through(&Named::new("plain"), "hill", 3).unwrap();
+        let fit = Fit::new("hill").seed(3).validation(0.0).fit(&split.train, &split.observed).unwrap();
+        assert_eq!(through.weights(), fit.weights());
     }
 
     #[test]

@@ -56,6 +56,21 @@ const EPOCHS: usize = 50;
 /// Rows of a batch.
 const BATCH: usize = 32;
 
+/// How a head on so many rows is trained where L-BFGS does not minimise its loss: Adam with a one-cycle schedule.
+pub(crate) fn adam(head: &Head, rows: usize) -> Training {
+    Training {
+        head: head.clone(),
+        lr: if *head == Head::Linear { 1e-2 } else { 1e-3 },
+        schedule: Named::new("one-cycle"),
+        optimizer: Named::new("adamw").set("weight_decay", 1e-4),
+        batch: BATCH.min(rows),
+        last_batch: LastBatch::Drop,
+        epochs: EPOCHS,
+        no_decay: vec!["bias".to_string()],
+        ..Training::default()
+    }
+}
+
 /// Training on arrays with defaults that fit them; unknown cells are the normal case, and no true labels are needed.
 ///
 /// With a linear head and a smooth loss, L-BFGS minimises
@@ -506,16 +521,12 @@ impl Fit {
         let training = if whole {
             search::linear(&self.head, 0.0, self.epochs.unwrap_or(ITERATIONS), TOLERANCE)
         } else {
+            let default = adam(&self.head, observed.rows());
             Training {
-                head: self.head.clone(),
-                lr: self.lr.unwrap_or(if self.head == Head::Linear { 1e-2 } else { 1e-3 }),
-                schedule: Named::new("one-cycle"),
-                optimizer: Named::new("adamw").set("weight_decay", 1e-4),
+                lr: self.lr.unwrap_or(default.lr),
                 batch: self.batch.min(observed.rows()),
-                last_batch: LastBatch::Drop,
-                epochs: self.epochs.unwrap_or(EPOCHS),
-                no_decay: vec!["bias".to_string()],
-                ..Training::default()
+                epochs: self.epochs.unwrap_or(default.epochs),
+                ..default
             }
         };
         Ok(Plan { loss, transform, training, whole, notes })

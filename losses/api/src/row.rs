@@ -22,6 +22,8 @@ pub struct LossRow {
     /// Whether the gradient at (row, class) looks at no other column of logits and labels, so that tasks may train a slice
     /// of the classes each. Labels that the loss writes are then decided within a column as well.
     pub by_column: bool,
+    /// Whether it takes target probabilities ([`Targets::soft`](crate::Targets::soft)); the others refuse them.
+    pub soft_targets: bool,
     make: Make,
     about: &'static [About],
 }
@@ -64,7 +66,8 @@ impl LossRow {
     /// A row that is built from its options alone.
     pub const fn new(info: &'static LossInfo, reduction: Reduction, needs: LabelNeeds, make: Make) -> Self {
         let (statistics, takes) = (Statistics::None, Takes::Logits);
-        Self { info, reduction, needs, statistics, takes, by_column: true, make, about: &[] }
+        let (by_column, soft_targets) = (true, false);
+        Self { info, reduction, needs, statistics, takes, by_column, soft_targets, make, about: &[] }
     }
 
     /// A row that is built from the class frequencies of a training set as well ([`Given::train`]).
@@ -105,6 +108,12 @@ impl LossRow {
     #[must_use]
     pub const fn across_columns(self) -> Self {
         Self { by_column: false, ..self }
+    }
+
+    /// This row, which takes target probabilities.
+    #[must_use]
+    pub const fn with_soft_targets(self) -> Self {
+        Self { soft_targets: true, ..self }
     }
 
     /// This row, evaluated on something else than the logits of a batch.

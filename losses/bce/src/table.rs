@@ -23,7 +23,8 @@ pub const ABOUT: &[About] = &[
 pub const ROWS: &[LossRow] = &[
     LossRow::new(Bce::INFO, Reduction::Mean, LabelNeeds::SinglePositiveOneNegative, |given| {
         Ok(Box::new(Bce::new(given.reduction())))
-    }),
+    })
+    .with_soft_targets(),
     LossRow::new(WeakNegativeBce::INFO, Reduction::Mean, LabelNeeds::SinglePositive, |given| {
         Ok(Box::new(WeakNegativeBce::new(WeakNegativeConfig {
             negative_weight: given.get("negative_weight")?,

@@ -8,7 +8,8 @@ pub const ABOUT: &[About] =
     &[About::others(Idea::Relabel, "Rows that are near have similar label distributions.")];
 
 /// The rows of this crate in the table of losses.
-pub const ROWS: &[LossRow] = &[LossRow::new(Smile::INFO, Reduction::Mean, LabelNeeds::SinglePositive, smile)];
+pub const ROWS: &[LossRow] =
+    &[LossRow::new(Smile::INFO, Reduction::Mean, LabelNeeds::SinglePositive, smile).with_soft_targets()];
 
 fn smile(given: &Given<'_>) -> Result<Box<dyn MultiLabelLoss>, LossError> {
     let bias = given.get("bias")? == 1.0;

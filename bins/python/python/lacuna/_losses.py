@@ -252,13 +252,21 @@ def describe(row: Row, *, tensors: bool = False) -> str:
         lines += ["rows, class_counts : rows of the training set, and positives of each class in it; see `class_statistics`"]
     if row["statistics"] == "co-occurrence":
         lines += ["co_occurrence : in how many rows two classes are positive together, classes x classes"]
-    lines += [
-        f"reduction : 'sum', 'mean' or 'mean_known', default '{row['reduction']}'",
-        "epoch, step, sample_ids, soft : see `Loss.__call__`",
-    ]
+    of_call = ", ".join(name for name, _ in _of_call(row))
+    lines += [f"reduction : 'sum', 'mean' or 'mean_known', default '{row['reduction']}'", f"{of_call} : see `Loss.__call__`"]
     of = "list of gradients" if row["matrices"] > 1 else "gradient"
     lines += ["", "Returns", "-------", "loss : tensor of one number" if tensors else f"value : float\ngradient : {of}, float32"]
     return "\n".join(lines)
+
+
+def _of_call(row: Row) -> list[tuple[str, Any]]:
+    """Keywords of :meth:`Loss.__call__` that mean something for a row, with their defaults."""
+    found: list[tuple[str, Any]] = [("epoch", 0), ("step", 0), ("sample_ids", None)]
+    if row["soft_targets"]:
+        found += [("soft", None)]
+    if row["takes"] == "mixed-rows":
+        found += [("mix", None)]
+    return found
 
 
 def parameters(row: Row) -> list[tuple[str, Any]]:
@@ -266,10 +274,7 @@ def parameters(row: Row) -> list[tuple[str, Any]]:
     found = [(python_name(param["name"]), param["default"]) for param in row["params"]]
     if row["statistics"] != "none":
         found += [("rows", None), ("class_counts", None), ("co_occurrence", None)]
-    found += [("reduction", None), ("unknown", np.nan), ("epoch", 0), ("step", 0), ("sample_ids", None), ("soft", None)]
-    if row["takes"] == "mixed-rows":
-        found += [("mix", None)]
-    return found
+    return [*found, ("reduction", None), ("unknown", np.nan), *_of_call(row)]
 
 
 _OF_CALL = ("epoch", "step", "sample_ids", "soft", "mix")

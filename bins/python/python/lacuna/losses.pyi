@@ -126,7 +126,6 @@ def bce_full(
     epoch: int = ...,
     step: int = ...,
     sample_ids: ArrayLike | None = ...,
-    soft: ArrayLike | None = ...,
 ) -> tuple[float, _Gradient]: ...
 def bce_ls_full(
     z: Any,
@@ -139,7 +138,6 @@ def bce_ls_full(
     epoch: int = ...,
     step: int = ...,
     sample_ids: ArrayLike | None = ...,
-    soft: ArrayLike | None = ...,
 ) -> tuple[float, _Gradient]: ...
 def an(
     z: Any,
@@ -151,7 +149,6 @@ def an(
     epoch: int = ...,
     step: int = ...,
     sample_ids: ArrayLike | None = ...,
-    soft: ArrayLike | None = ...,
 ) -> tuple[float, _Gradient]: ...
 def an_ls(
     z: Any,
@@ -164,7 +161,6 @@ def an_ls(
     epoch: int = ...,
     step: int = ...,
     sample_ids: ArrayLike | None = ...,
-    soft: ArrayLike | None = ...,
 ) -> tuple[float, _Gradient]: ...
 def wan(
     z: Any,
@@ -176,7 +172,6 @@ def wan(
     epoch: int = ...,
     step: int = ...,
     sample_ids: ArrayLike | None = ...,
-    soft: ArrayLike | None = ...,
 ) -> tuple[float, _Gradient]: ...
 def iu(
     z: Any,
@@ -188,7 +183,6 @@ def iu(
     epoch: int = ...,
     step: int = ...,
     sample_ids: ArrayLike | None = ...,
-    soft: ArrayLike | None = ...,
 ) -> tuple[float, _Gradient]: ...
 def iun(
     z: Any,
@@ -200,7 +194,6 @@ def iun(
     epoch: int = ...,
     step: int = ...,
     sample_ids: ArrayLike | None = ...,
-    soft: ArrayLike | None = ...,
 ) -> tuple[float, _Gradient]: ...
 def epr(
     z: Any,
@@ -213,7 +206,6 @@ def epr(
     epoch: int = ...,
     step: int = ...,
     sample_ids: ArrayLike | None = ...,
-    soft: ArrayLike | None = ...,
 ) -> tuple[float, _Gradient]: ...
 def pr(
     z: Any,
@@ -224,7 +216,6 @@ def pr(
     epoch: int = ...,
     step: int = ...,
     sample_ids: ArrayLike | None = ...,
-    soft: ArrayLike | None = ...,
 ) -> tuple[float, _Gradient]: ...
 def role(
     z: Sequence[Any],
@@ -237,7 +228,6 @@ def role(
     epoch: int = ...,
     step: int = ...,
     sample_ids: ArrayLike | None = ...,
-    soft: ArrayLike | None = ...,
 ) -> tuple[float, list[_Gradient]]: ...
 def hill(
     z: Any,
@@ -251,7 +241,6 @@ def hill(
     epoch: int = ...,
     step: int = ...,
     sample_ids: ArrayLike | None = ...,
-    soft: ArrayLike | None = ...,
 ) -> tuple[float, _Gradient]: ...
 def focal_margin(
     z: Any,
@@ -264,7 +253,6 @@ def focal_margin(
     epoch: int = ...,
     step: int = ...,
     sample_ids: ArrayLike | None = ...,
-    soft: ArrayLike | None = ...,
 ) -> tuple[float, _Gradient]: ...
 def splc(
     z: Any,
@@ -279,7 +267,6 @@ def splc(
     epoch: int = ...,
     step: int = ...,
     sample_ids: ArrayLike | None = ...,
-    soft: ArrayLike | None = ...,
 ) -> tuple[float, _Gradient]: ...
 def bce(
     z: Any,
@@ -302,7 +289,6 @@ def weak_negative_bce(
     epoch: int = ...,
     step: int = ...,
     sample_ids: ArrayLike | None = ...,
-    soft: ArrayLike | None = ...,
 ) -> tuple[float, _Gradient]: ...
 def partial_bce(
     z: Any,
@@ -316,7 +302,6 @@ def partial_bce(
     epoch: int = ...,
     step: int = ...,
     sample_ids: ArrayLike | None = ...,
-    soft: ArrayLike | None = ...,
 ) -> tuple[float, _Gradient]: ...
 def soft_bootstrap(
     z: Any,
@@ -328,7 +313,6 @@ def soft_bootstrap(
     epoch: int = ...,
     step: int = ...,
     sample_ids: ArrayLike | None = ...,
-    soft: ArrayLike | None = ...,
 ) -> tuple[float, _Gradient]: ...
 def multi_label_logistic(
     z: Any,
@@ -339,7 +323,6 @@ def multi_label_logistic(
     epoch: int = ...,
     step: int = ...,
     sample_ids: ArrayLike | None = ...,
-    soft: ArrayLike | None = ...,
 ) -> tuple[float, _Gradient]: ...
 def focal(
     z: Any,
@@ -352,7 +335,6 @@ def focal(
     epoch: int = ...,
     step: int = ...,
     sample_ids: ArrayLike | None = ...,
-    soft: ArrayLike | None = ...,
 ) -> tuple[float, _Gradient]: ...
 def focal_alpha(
     z: Any,
@@ -365,7 +347,6 @@ def focal_alpha(
     epoch: int = ...,
     step: int = ...,
     sample_ids: ArrayLike | None = ...,
-    soft: ArrayLike | None = ...,
 ) -> tuple[float, _Gradient]: ...
 def asl(
     z: Any,
@@ -380,7 +361,6 @@ def asl(
     epoch: int = ...,
     step: int = ...,
     sample_ids: ArrayLike | None = ...,
-    soft: ArrayLike | None = ...,
 ) -> tuple[float, _Gradient]: ...
 def asl_paper(
     z: Any,
@@ -395,7 +375,6 @@ def asl_paper(
     epoch: int = ...,
     step: int = ...,
     sample_ids: ArrayLike | None = ...,
-    soft: ArrayLike | None = ...,
 ) -> tuple[float, _Gradient]: ...
 def asl_full_grad(
     z: Any,
@@ -410,7 +389,6 @@ def asl_full_grad(
     epoch: int = ...,
     step: int = ...,
     sample_ids: ArrayLike | None = ...,
-    soft: ArrayLike | None = ...,
 ) -> tuple[float, _Gradient]: ...
 def focal_asl(
     z: Any,
@@ -425,7 +403,6 @@ def focal_asl(
     epoch: int = ...,
     step: int = ...,
     sample_ids: ArrayLike | None = ...,
-    soft: ArrayLike | None = ...,
 ) -> tuple[float, _Gradient]: ...
 def bce_asl(
     z: Any,
@@ -440,7 +417,6 @@ def bce_asl(
     epoch: int = ...,
     step: int = ...,
     sample_ids: ArrayLike | None = ...,
-    soft: ArrayLike | None = ...,
 ) -> tuple[float, _Gradient]: ...
 def csl_negative(
     z: Any,
@@ -459,7 +435,6 @@ def csl_negative(
     epoch: int = ...,
     step: int = ...,
     sample_ids: ArrayLike | None = ...,
-    soft: ArrayLike | None = ...,
 ) -> tuple[float, _Gradient]: ...
 def csl_ignore(
     z: Any,
@@ -476,7 +451,6 @@ def csl_ignore(
     epoch: int = ...,
     step: int = ...,
     sample_ids: ArrayLike | None = ...,
-    soft: ArrayLike | None = ...,
 ) -> tuple[float, _Gradient]: ...
 def csl_normalised(
     z: Any,
@@ -493,7 +467,6 @@ def csl_normalised(
     epoch: int = ...,
     step: int = ...,
     sample_ids: ArrayLike | None = ...,
-    soft: ArrayLike | None = ...,
 ) -> tuple[float, _Gradient]: ...
 def csl_selective(
     z: Any,
@@ -513,7 +486,6 @@ def csl_selective(
     epoch: int = ...,
     step: int = ...,
     sample_ids: ArrayLike | None = ...,
-    soft: ArrayLike | None = ...,
 ) -> tuple[float, _Gradient]: ...
 def em(
     z: Any,
@@ -526,7 +498,6 @@ def em(
     epoch: int = ...,
     step: int = ...,
     sample_ids: ArrayLike | None = ...,
-    soft: ArrayLike | None = ...,
 ) -> tuple[float, _Gradient]: ...
 def em_coco(
     z: Any,
@@ -539,7 +510,6 @@ def em_coco(
     epoch: int = ...,
     step: int = ...,
     sample_ids: ArrayLike | None = ...,
-    soft: ArrayLike | None = ...,
 ) -> tuple[float, _Gradient]: ...
 def em_nus(
     z: Any,
@@ -552,7 +522,6 @@ def em_nus(
     epoch: int = ...,
     step: int = ...,
     sample_ids: ArrayLike | None = ...,
-    soft: ArrayLike | None = ...,
 ) -> tuple[float, _Gradient]: ...
 def em_cub(
     z: Any,
@@ -565,7 +534,6 @@ def em_cub(
     epoch: int = ...,
     step: int = ...,
     sample_ids: ArrayLike | None = ...,
-    soft: ArrayLike | None = ...,
 ) -> tuple[float, _Gradient]: ...
 def em_apl(
     z: Any,
@@ -582,7 +550,6 @@ def em_apl(
     epoch: int = ...,
     step: int = ...,
     sample_ids: ArrayLike | None = ...,
-    soft: ArrayLike | None = ...,
 ) -> tuple[float, _Gradient]: ...
 def em_apl_coco(
     z: Any,
@@ -599,7 +566,6 @@ def em_apl_coco(
     epoch: int = ...,
     step: int = ...,
     sample_ids: ArrayLike | None = ...,
-    soft: ArrayLike | None = ...,
 ) -> tuple[float, _Gradient]: ...
 def em_apl_nus(
     z: Any,
@@ -616,7 +582,6 @@ def em_apl_nus(
     epoch: int = ...,
     step: int = ...,
     sample_ids: ArrayLike | None = ...,
-    soft: ArrayLike | None = ...,
 ) -> tuple[float, _Gradient]: ...
 def em_apl_cub(
     z: Any,
@@ -633,7 +598,6 @@ def em_apl_cub(
     epoch: int = ...,
     step: int = ...,
     sample_ids: ArrayLike | None = ...,
-    soft: ArrayLike | None = ...,
 ) -> tuple[float, _Gradient]: ...
 def ll_r(
     z: Any,
@@ -645,7 +609,6 @@ def ll_r(
     epoch: int = ...,
     step: int = ...,
     sample_ids: ArrayLike | None = ...,
-    soft: ArrayLike | None = ...,
 ) -> tuple[float, _Gradient]: ...
 def ll_ct(
     z: Any,
@@ -657,7 +620,6 @@ def ll_ct(
     epoch: int = ...,
     step: int = ...,
     sample_ids: ArrayLike | None = ...,
-    soft: ArrayLike | None = ...,
 ) -> tuple[float, _Gradient]: ...
 def ll_cp(
     z: Any,
@@ -669,7 +631,6 @@ def ll_cp(
     epoch: int = ...,
     step: int = ...,
     sample_ids: ArrayLike | None = ...,
-    soft: ArrayLike | None = ...,
 ) -> tuple[float, _Gradient]: ...
 def gr_voc(
     z: Any,
@@ -693,7 +654,6 @@ def gr_voc(
     epoch: int = ...,
     step: int = ...,
     sample_ids: ArrayLike | None = ...,
-    soft: ArrayLike | None = ...,
 ) -> tuple[float, _Gradient]: ...
 def gr_coco(
     z: Any,
@@ -717,7 +677,6 @@ def gr_coco(
     epoch: int = ...,
     step: int = ...,
     sample_ids: ArrayLike | None = ...,
-    soft: ArrayLike | None = ...,
 ) -> tuple[float, _Gradient]: ...
 def gr_cub(
     z: Any,
@@ -741,7 +700,6 @@ def gr_cub(
     epoch: int = ...,
     step: int = ...,
     sample_ids: ArrayLike | None = ...,
-    soft: ArrayLike | None = ...,
 ) -> tuple[float, _Gradient]: ...
 def gr_repo_epr(
     z: Any,
@@ -753,7 +711,6 @@ def gr_repo_epr(
     epoch: int = ...,
     step: int = ...,
     sample_ids: ArrayLike | None = ...,
-    soft: ArrayLike | None = ...,
 ) -> tuple[float, _Gradient]: ...
 def gr_repo_hill(
     z: Any,
@@ -765,7 +722,6 @@ def gr_repo_hill(
     epoch: int = ...,
     step: int = ...,
     sample_ids: ArrayLike | None = ...,
-    soft: ArrayLike | None = ...,
 ) -> tuple[float, _Gradient]: ...
 def gr_repo_weight(
     z: Any,
@@ -777,7 +733,6 @@ def gr_repo_weight(
     epoch: int = ...,
     step: int = ...,
     sample_ids: ArrayLike | None = ...,
-    soft: ArrayLike | None = ...,
 ) -> tuple[float, _Gradient]: ...
 def gpr_voc(
     z: Any,
@@ -807,7 +762,6 @@ def gpr_voc(
     epoch: int = ...,
     step: int = ...,
     sample_ids: ArrayLike | None = ...,
-    soft: ArrayLike | None = ...,
 ) -> tuple[float, _Gradient]: ...
 def gpr_coco(
     z: Any,
@@ -837,7 +791,6 @@ def gpr_coco(
     epoch: int = ...,
     step: int = ...,
     sample_ids: ArrayLike | None = ...,
-    soft: ArrayLike | None = ...,
 ) -> tuple[float, _Gradient]: ...
 def gpr_nus(
     z: Any,
@@ -867,7 +820,6 @@ def gpr_nus(
     epoch: int = ...,
     step: int = ...,
     sample_ids: ArrayLike | None = ...,
-    soft: ArrayLike | None = ...,
 ) -> tuple[float, _Gradient]: ...
 def gpr_cub(
     z: Any,
@@ -897,7 +849,6 @@ def gpr_cub(
     epoch: int = ...,
     step: int = ...,
     sample_ids: ArrayLike | None = ...,
-    soft: ArrayLike | None = ...,
 ) -> tuple[float, _Gradient]: ...
 def pu_mlc(
     z: Any,
@@ -911,7 +862,6 @@ def pu_mlc(
     epoch: int = ...,
     step: int = ...,
     sample_ids: ArrayLike | None = ...,
-    soft: ArrayLike | None = ...,
 ) -> tuple[float, _Gradient]: ...
 def pu_mlc_voc(
     z: Any,
@@ -925,7 +875,6 @@ def pu_mlc_voc(
     epoch: int = ...,
     step: int = ...,
     sample_ids: ArrayLike | None = ...,
-    soft: ArrayLike | None = ...,
 ) -> tuple[float, _Gradient]: ...
 def vpu(
     z: Any,
@@ -936,7 +885,6 @@ def vpu(
     epoch: int = ...,
     step: int = ...,
     sample_ids: ArrayLike | None = ...,
-    soft: ArrayLike | None = ...,
 ) -> tuple[float, _Gradient]: ...
 def label_frequency(
     z: Any,
@@ -948,7 +896,6 @@ def label_frequency(
     epoch: int = ...,
     step: int = ...,
     sample_ids: ArrayLike | None = ...,
-    soft: ArrayLike | None = ...,
 ) -> tuple[float, _Gradient]: ...
 def anyloss_accuracy(
     z: Any,
@@ -962,7 +909,6 @@ def anyloss_accuracy(
     epoch: int = ...,
     step: int = ...,
     sample_ids: ArrayLike | None = ...,
-    soft: ArrayLike | None = ...,
 ) -> tuple[float, _Gradient]: ...
 def anyloss_fbeta(
     z: Any,
@@ -978,7 +924,6 @@ def anyloss_fbeta(
     epoch: int = ...,
     step: int = ...,
     sample_ids: ArrayLike | None = ...,
-    soft: ArrayLike | None = ...,
 ) -> tuple[float, _Gradient]: ...
 def anyloss_gmean(
     z: Any,
@@ -994,7 +939,6 @@ def anyloss_gmean(
     epoch: int = ...,
     step: int = ...,
     sample_ids: ArrayLike | None = ...,
-    soft: ArrayLike | None = ...,
 ) -> tuple[float, _Gradient]: ...
 def anyloss_balanced_accuracy(
     z: Any,
@@ -1009,7 +953,6 @@ def anyloss_balanced_accuracy(
     epoch: int = ...,
     step: int = ...,
     sample_ids: ArrayLike | None = ...,
-    soft: ArrayLike | None = ...,
 ) -> tuple[float, _Gradient]: ...
 def imprecise(
     z: Any,
@@ -1022,7 +965,6 @@ def imprecise(
     epoch: int = ...,
     step: int = ...,
     sample_ids: ArrayLike | None = ...,
-    soft: ArrayLike | None = ...,
 ) -> tuple[float, _Gradient]: ...
 def two_way(
     z: Any,
@@ -1035,7 +977,6 @@ def two_way(
     epoch: int = ...,
     step: int = ...,
     sample_ids: ArrayLike | None = ...,
-    soft: ArrayLike | None = ...,
 ) -> tuple[float, _Gradient]: ...
 def smile(
     z: Any,
@@ -1066,7 +1007,6 @@ def presence_an_slds(
     epoch: int = ...,
     step: int = ...,
     sample_ids: ArrayLike | None = ...,
-    soft: ArrayLike | None = ...,
 ) -> tuple[float, _Gradient]: ...
 def csl_selective_prior(
     z: Any,
@@ -1090,7 +1030,6 @@ def csl_selective_prior(
     epoch: int = ...,
     step: int = ...,
     sample_ids: ArrayLike | None = ...,
-    soft: ArrayLike | None = ...,
 ) -> tuple[float, _Gradient]: ...
 def upu(
     z: Any,
@@ -1105,7 +1044,6 @@ def upu(
     epoch: int = ...,
     step: int = ...,
     sample_ids: ArrayLike | None = ...,
-    soft: ArrayLike | None = ...,
 ) -> tuple[float, _Gradient]: ...
 def nnpu(
     z: Any,
@@ -1122,7 +1060,6 @@ def nnpu(
     epoch: int = ...,
     step: int = ...,
     sample_ids: ArrayLike | None = ...,
-    soft: ArrayLike | None = ...,
 ) -> tuple[float, _Gradient]: ...
 def crisp(
     z: Any,
@@ -1139,7 +1076,6 @@ def crisp(
     epoch: int = ...,
     step: int = ...,
     sample_ids: ArrayLike | None = ...,
-    soft: ArrayLike | None = ...,
 ) -> tuple[float, _Gradient]: ...
 def dist_pu(
     z: Any,
@@ -1158,7 +1094,6 @@ def dist_pu(
     epoch: int = ...,
     step: int = ...,
     sample_ids: ArrayLike | None = ...,
-    soft: ArrayLike | None = ...,
 ) -> tuple[float, _Gradient]: ...
 def r_bce(
     z: Any,
@@ -1175,7 +1110,6 @@ def r_bce(
     epoch: int = ...,
     step: int = ...,
     sample_ids: ArrayLike | None = ...,
-    soft: ArrayLike | None = ...,
 ) -> tuple[float, _Gradient]: ...
 def r_bce_voc(
     z: Any,
@@ -1192,7 +1126,6 @@ def r_bce_voc(
     epoch: int = ...,
     step: int = ...,
     sample_ids: ArrayLike | None = ...,
-    soft: ArrayLike | None = ...,
 ) -> tuple[float, _Gradient]: ...
 def r_bce_focal(
     z: Any,
@@ -1211,7 +1144,6 @@ def r_bce_focal(
     epoch: int = ...,
     step: int = ...,
     sample_ids: ArrayLike | None = ...,
-    soft: ArrayLike | None = ...,
 ) -> tuple[float, _Gradient]: ...
 def r_bce_focal_voc(
     z: Any,
@@ -1230,7 +1162,6 @@ def r_bce_focal_voc(
     epoch: int = ...,
     step: int = ...,
     sample_ids: ArrayLike | None = ...,
-    soft: ArrayLike | None = ...,
 ) -> tuple[float, _Gradient]: ...
 def db(
     z: Any,
@@ -1249,7 +1180,6 @@ def db(
     epoch: int = ...,
     step: int = ...,
     sample_ids: ArrayLike | None = ...,
-    soft: ArrayLike | None = ...,
 ) -> tuple[float, _Gradient]: ...
 def db_voc(
     z: Any,
@@ -1268,7 +1198,6 @@ def db_voc(
     epoch: int = ...,
     step: int = ...,
     sample_ids: ArrayLike | None = ...,
-    soft: ArrayLike | None = ...,
 ) -> tuple[float, _Gradient]: ...
 def db_focal(
     z: Any,
@@ -1289,7 +1218,6 @@ def db_focal(
     epoch: int = ...,
     step: int = ...,
     sample_ids: ArrayLike | None = ...,
-    soft: ArrayLike | None = ...,
 ) -> tuple[float, _Gradient]: ...
 def db_focal_voc(
     z: Any,
@@ -1310,7 +1238,6 @@ def db_focal_voc(
     epoch: int = ...,
     step: int = ...,
     sample_ids: ArrayLike | None = ...,
-    soft: ArrayLike | None = ...,
 ) -> tuple[float, _Gradient]: ...
 def rw_inv(
     z: Any,
@@ -1324,7 +1251,6 @@ def rw_inv(
     epoch: int = ...,
     step: int = ...,
     sample_ids: ArrayLike | None = ...,
-    soft: ArrayLike | None = ...,
 ) -> tuple[float, _Gradient]: ...
 def rw_sqrt_inv(
     z: Any,
@@ -1338,7 +1264,6 @@ def rw_sqrt_inv(
     epoch: int = ...,
     step: int = ...,
     sample_ids: ArrayLike | None = ...,
-    soft: ArrayLike | None = ...,
 ) -> tuple[float, _Gradient]: ...
 def cb(
     z: Any,
@@ -1353,7 +1278,6 @@ def cb(
     epoch: int = ...,
     step: int = ...,
     sample_ids: ArrayLike | None = ...,
-    soft: ArrayLike | None = ...,
 ) -> tuple[float, _Gradient]: ...
 def cb_focal(
     z: Any,
@@ -1370,7 +1294,6 @@ def cb_focal(
     epoch: int = ...,
     step: int = ...,
     sample_ids: ArrayLike | None = ...,
-    soft: ArrayLike | None = ...,
 ) -> tuple[float, _Gradient]: ...
 def ldam_bce(
     z: Any,
@@ -1386,7 +1309,6 @@ def ldam_bce(
     epoch: int = ...,
     step: int = ...,
     sample_ids: ArrayLike | None = ...,
-    soft: ArrayLike | None = ...,
 ) -> tuple[float, _Gradient]: ...
 def ldam_softmax(
     z: Any,
@@ -1402,7 +1324,6 @@ def ldam_softmax(
     epoch: int = ...,
     step: int = ...,
     sample_ids: ArrayLike | None = ...,
-    soft: ArrayLike | None = ...,
 ) -> tuple[float, _Gradient]: ...
 def drop_loss(
     z: Any,
@@ -1417,7 +1338,6 @@ def drop_loss(
     epoch: int = ...,
     step: int = ...,
     sample_ids: ArrayLike | None = ...,
-    soft: ArrayLike | None = ...,
 ) -> tuple[float, _Gradient]: ...
 def logit_adjust(
     z: Any,
@@ -1432,7 +1352,6 @@ def logit_adjust(
     epoch: int = ...,
     step: int = ...,
     sample_ids: ArrayLike | None = ...,
-    soft: ArrayLike | None = ...,
 ) -> tuple[float, _Gradient]: ...
 def logit_adjust_odds(
     z: Any,
@@ -1447,7 +1366,6 @@ def logit_adjust_odds(
     epoch: int = ...,
     step: int = ...,
     sample_ids: ArrayLike | None = ...,
-    soft: ArrayLike | None = ...,
 ) -> tuple[float, _Gradient]: ...
 def logit_adjust_softmax(
     z: Any,
@@ -1462,7 +1380,6 @@ def logit_adjust_softmax(
     epoch: int = ...,
     step: int = ...,
     sample_ids: ArrayLike | None = ...,
-    soft: ArrayLike | None = ...,
 ) -> tuple[float, _Gradient]: ...
 def unbiased_bce(
     z: Any,
@@ -1478,7 +1395,6 @@ def unbiased_bce(
     epoch: int = ...,
     step: int = ...,
     sample_ids: ArrayLike | None = ...,
-    soft: ArrayLike | None = ...,
 ) -> tuple[float, _Gradient]: ...
 def unbiased_hinge(
     z: Any,
@@ -1494,7 +1410,6 @@ def unbiased_hinge(
     epoch: int = ...,
     step: int = ...,
     sample_ids: ArrayLike | None = ...,
-    soft: ArrayLike | None = ...,
 ) -> tuple[float, _Gradient]: ...
 def upper_bce(
     z: Any,
@@ -1510,7 +1425,6 @@ def upper_bce(
     epoch: int = ...,
     step: int = ...,
     sample_ids: ArrayLike | None = ...,
-    soft: ArrayLike | None = ...,
 ) -> tuple[float, _Gradient]: ...
 def upper_hinge(
     z: Any,
@@ -1526,7 +1440,6 @@ def upper_hinge(
     epoch: int = ...,
     step: int = ...,
     sample_ids: ArrayLike | None = ...,
-    soft: ArrayLike | None = ...,
 ) -> tuple[float, _Gradient]: ...
 def mfm_paper(
     z: Any,
@@ -1545,7 +1458,6 @@ def mfm_paper(
     epoch: int = ...,
     step: int = ...,
     sample_ids: ArrayLike | None = ...,
-    soft: ArrayLike | None = ...,
 ) -> tuple[float, _Gradient]: ...
 def mfm(
     z: Any,
@@ -1565,7 +1477,6 @@ def mfm(
     epoch: int = ...,
     step: int = ...,
     sample_ids: ArrayLike | None = ...,
-    soft: ArrayLike | None = ...,
 ) -> tuple[float, _Gradient]: ...
 def mfm_class(
     z: Any,
@@ -1584,7 +1495,6 @@ def mfm_class(
     epoch: int = ...,
     step: int = ...,
     sample_ids: ArrayLike | None = ...,
-    soft: ArrayLike | None = ...,
 ) -> tuple[float, _Gradient]: ...
 def rlc(
     z: Any,
@@ -1607,7 +1517,6 @@ def rlc(
     epoch: int = ...,
     step: int = ...,
     sample_ids: ArrayLike | None = ...,
-    soft: ArrayLike | None = ...,
 ) -> tuple[float, _Gradient]: ...
 def pu_mlc_mixup(
     z: Sequence[Any],
@@ -1621,7 +1530,6 @@ def pu_mlc_mixup(
     epoch: int = ...,
     step: int = ...,
     sample_ids: ArrayLike | None = ...,
-    soft: ArrayLike | None = ...,
     mix: tuple[Any, Any, float] | None = ...,
 ) -> tuple[float, list[_Gradient]]: ...
 def htb(
@@ -1643,7 +1551,6 @@ def htb(
     epoch: int = ...,
     step: int = ...,
     sample_ids: ArrayLike | None = ...,
-    soft: ArrayLike | None = ...,
 ) -> tuple[float, list[_Gradient]]: ...
 def label_set_mixup(
     z: Sequence[Any],
@@ -1655,7 +1562,6 @@ def label_set_mixup(
     epoch: int = ...,
     step: int = ...,
     sample_ids: ArrayLike | None = ...,
-    soft: ArrayLike | None = ...,
     mix: tuple[Any, Any, float] | None = ...,
 ) -> tuple[float, list[_Gradient]]: ...
 def plc(
@@ -1669,7 +1575,6 @@ def plc(
     epoch: int = ...,
     step: int = ...,
     sample_ids: ArrayLike | None = ...,
-    soft: ArrayLike | None = ...,
 ) -> tuple[float, list[_Gradient]]: ...
 def presence_an_full(
     z: Sequence[Any],
@@ -1683,7 +1588,6 @@ def presence_an_full(
     epoch: int = ...,
     step: int = ...,
     sample_ids: ArrayLike | None = ...,
-    soft: ArrayLike | None = ...,
 ) -> tuple[float, list[_Gradient]]: ...
 def presence_an_ssdl(
     z: Sequence[Any],
@@ -1696,7 +1600,6 @@ def presence_an_ssdl(
     epoch: int = ...,
     step: int = ...,
     sample_ids: ArrayLike | None = ...,
-    soft: ArrayLike | None = ...,
 ) -> tuple[float, list[_Gradient]]: ...
 def presence_full_weighted(
     z: Sequence[Any],
@@ -1714,5 +1617,4 @@ def presence_full_weighted(
     epoch: int = ...,
     step: int = ...,
     sample_ids: ArrayLike | None = ...,
-    soft: ArrayLike | None = ...,
 ) -> tuple[float, list[_Gradient]]: ...

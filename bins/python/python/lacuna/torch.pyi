@@ -122,7 +122,6 @@ def bce_full(
     epoch: int = ...,
     step: int = ...,
     sample_ids: ArrayLike | None = ...,
-    soft: ArrayLike | None = ...,
 ) -> Tensor: ...
 def bce_ls_full(
     z: Any,
@@ -135,7 +134,6 @@ def bce_ls_full(
     epoch: int = ...,
     step: int = ...,
     sample_ids: ArrayLike | None = ...,
-    soft: ArrayLike | None = ...,
 ) -> Tensor: ...
 def an(
     z: Any,
@@ -147,7 +145,6 @@ def an(
     epoch: int = ...,
     step: int = ...,
     sample_ids: ArrayLike | None = ...,
-    soft: ArrayLike | None = ...,
 ) -> Tensor: ...
 def an_ls(
     z: Any,
@@ -160,7 +157,6 @@ def an_ls(
     epoch: int = ...,
     step: int = ...,
     sample_ids: ArrayLike | None = ...,
-    soft: ArrayLike | None = ...,
 ) -> Tensor: ...
 def wan(
     z: Any,
@@ -172,7 +168,6 @@ def wan(
     epoch: int = ...,
     step: int = ...,
     sample_ids: ArrayLike | None = ...,
-    soft: ArrayLike | None = ...,
 ) -> Tensor: ...
 def iu(
     z: Any,
@@ -184,7 +179,6 @@ def iu(
     epoch: int = ...,
     step: int = ...,
     sample_ids: ArrayLike | None = ...,
-    soft: ArrayLike | None = ...,
 ) -> Tensor: ...
 def iun(
     z: Any,
@@ -196,7 +190,6 @@ def iun(
     epoch: int = ...,
     step: int = ...,
     sample_ids: ArrayLike | None = ...,
-    soft: ArrayLike | None = ...,
 ) -> Tensor: ...
 def epr(
     z: Any,
@@ -209,7 +202,6 @@ def epr(
     epoch: int = ...,
     step: int = ...,
     sample_ids: ArrayLike | None = ...,
-    soft: ArrayLike | None = ...,
 ) -> Tensor: ...
 def pr(
     z: Any,
@@ -220,7 +212,6 @@ def pr(
     epoch: int = ...,
     step: int = ...,
     sample_ids: ArrayLike | None = ...,
-    soft: ArrayLike | None = ...,
 ) -> Tensor: ...
 def role(
     z: Sequence[Any],
@@ -233,7 +224,6 @@ def role(
     epoch: int = ...,
     step: int = ...,
     sample_ids: ArrayLike | None = ...,
-    soft: ArrayLike | None = ...,
 ) -> Tensor: ...
 def hill(
     z: Any,
@@ -247,7 +237,6 @@ def hill(
     epoch: int = ...,
     step: int = ...,
     sample_ids: ArrayLike | None = ...,
-    soft: ArrayLike | None = ...,
 ) -> Tensor: ...
 def focal_margin(
     z: Any,
@@ -260,7 +249,6 @@ def focal_margin(
     epoch: int = ...,
     step: int = ...,
     sample_ids: ArrayLike | None = ...,
-    soft: ArrayLike | None = ...,
 ) -> Tensor: ...
 def splc(
     z: Any,
@@ -275,7 +263,6 @@ def splc(
     epoch: int = ...,
     step: int = ...,
     sample_ids: ArrayLike | None = ...,
-    soft: ArrayLike | None = ...,
 ) -> Tensor: ...
 def bce(
     z: Any,
@@ -298,7 +285,6 @@ def weak_negative_bce(
     epoch: int = ...,
     step: int = ...,
     sample_ids: ArrayLike | None = ...,
-    soft: ArrayLike | None = ...,
 ) -> Tensor: ...
 def partial_bce(
     z: Any,
@@ -312,7 +298,6 @@ def partial_bce(
     epoch: int = ...,
     step: int = ...,
     sample_ids: ArrayLike | None = ...,
-    soft: ArrayLike | None = ...,
 ) -> Tensor: ...
 def soft_bootstrap(
     z: Any,
@@ -324,7 +309,6 @@ def soft_bootstrap(
     epoch: int = ...,
     step: int = ...,
     sample_ids: ArrayLike | None = ...,
-    soft: ArrayLike | None = ...,
 ) -> Tensor: ...
 def multi_label_logistic(
     z: Any,
@@ -335,7 +319,6 @@ def multi_label_logistic(
     epoch: int = ...,
     step: int = ...,
     sample_ids: ArrayLike | None = ...,
-    soft: ArrayLike | None = ...,
 ) -> Tensor: ...
 def focal(
     z: Any,
@@ -348,7 +331,6 @@ def focal(
     epoch: int = ...,
     step: int = ...,
     sample_ids: ArrayLike | None = ...,
-    soft: ArrayLike | None = ...,
 ) -> Tensor: ...
 def focal_alpha(
     z: Any,
@@ -361,7 +343,6 @@ def focal_alpha(
     epoch: int = ...,
     step: int = ...,
     sample_ids: ArrayLike | None = ...,
-    soft: ArrayLike | None = ...,
 ) -> Tensor: ...
 def asl(
     z: Any,
@@ -376,7 +357,6 @@ def asl(
     epoch: int = ...,
     step: int = ...,
     sample_ids: ArrayLike | None = ...,
-    soft: ArrayLike | None = ...,
 ) -> Tensor: ...
 def asl_paper(
     z: Any,
@@ -391,7 +371,6 @@ def asl_paper(
     epoch: int = ...,
     step: int = ...,
     sample_ids: ArrayLike | None = ...,
-    soft: ArrayLike | None = ...,
 ) -> Tensor: ...
 def asl_full_grad(
     z: Any,
@@ -406,7 +385,6 @@ def asl_full_grad(
     epoch: int = ...,
     step: int = ...,
     sample_ids: ArrayLike | None = ...,
-    soft: ArrayLike | None = ...,
 ) -> Tensor: ...
 def focal_asl(
     z: Any,
@@ -421,7 +399,6 @@ def focal_asl(
     epoch: int = ...,
     step: int = ...,
     sample_ids: ArrayLike | None = ...,
-    soft: ArrayLike | None = ...,
 ) -> Tensor: ...
 def bce_asl(
     z: Any,
@@ -436,7 +413,6 @@ def bce_asl(
     epoch: int = ...,
     step: int = ...,
     sample_ids: ArrayLike | None = ...,
-    soft: ArrayLike | None = ...,
 ) -> Tensor: ...
 def csl_negative(
     z: Any,
@@ -455,7 +431,6 @@ def csl_negative(
     epoch: int = ...,
     step: int = ...,
     sample_ids: ArrayLike | None = ...,
-    soft: ArrayLike | None = ...,
 ) -> Tensor: ...
 def csl_ignore(
     z: Any,
@@ -472,7 +447,6 @@ def csl_ignore(
     epoch: int = ...,
     step: int = ...,
     sample_ids: ArrayLike | None = ...,
-    soft: ArrayLike | None = ...,
 ) -> Tensor: ...
 def csl_normalised(
     z: Any,
@@ -489,7 +463,6 @@ def csl_normalised(
     epoch: int = ...,
     step: int = ...,
     sample_ids: ArrayLike | None = ...,
-    soft: ArrayLike | None = ...,
 ) -> Tensor: ...
 def csl_selective(
     z: Any,
@@ -509,7 +482,6 @@ def csl_selective(
     epoch: int = ...,
     step: int = ...,
     sample_ids: ArrayLike | None = ...,
-    soft: ArrayLike | None = ...,
 ) -> Tensor: ...
 def em(
     z: Any,
@@ -522,7 +494,6 @@ def em(
     epoch: int = ...,
     step: int = ...,
     sample_ids: ArrayLike | None = ...,
-    soft: ArrayLike | None = ...,
 ) -> Tensor: ...
 def em_coco(
     z: Any,
@@ -535,7 +506,6 @@ def em_coco(
     epoch: int = ...,
     step: int = ...,
     sample_ids: ArrayLike | None = ...,
-    soft: ArrayLike | None = ...,
 ) -> Tensor: ...
 def em_nus(
     z: Any,
@@ -548,7 +518,6 @@ def em_nus(
     epoch: int = ...,
     step: int = ...,
     sample_ids: ArrayLike | None = ...,
-    soft: ArrayLike | None = ...,
 ) -> Tensor: ...
 def em_cub(
     z: Any,
@@ -561,7 +530,6 @@ def em_cub(
     epoch: int = ...,
     step: int = ...,
     sample_ids: ArrayLike | None = ...,
-    soft: ArrayLike | None = ...,
 ) -> Tensor: ...
 def em_apl(
     z: Any,
@@ -578,7 +546,6 @@ def em_apl(
     epoch: int = ...,
     step: int = ...,
     sample_ids: ArrayLike | None = ...,
-    soft: ArrayLike | None = ...,
 ) -> Tensor: ...
 def em_apl_coco(
     z: Any,
@@ -595,7 +562,6 @@ def em_apl_coco(
     epoch: int = ...,
     step: int = ...,
     sample_ids: ArrayLike | None = ...,
-    soft: ArrayLike | None = ...,
 ) -> Tensor: ...
 def em_apl_nus(
     z: Any,
@@ -612,7 +578,6 @@ def em_apl_nus(
     epoch: int = ...,
     step: int = ...,
     sample_ids: ArrayLike | None = ...,
-    soft: ArrayLike | None = ...,
 ) -> Tensor: ...
 def em_apl_cub(
     z: Any,
@@ -629,7 +594,6 @@ def em_apl_cub(
     epoch: int = ...,
     step: int = ...,
     sample_ids: ArrayLike | None = ...,
-    soft: ArrayLike | None = ...,
 ) -> Tensor: ...
 def ll_r(
     z: Any,
@@ -641,7 +605,6 @@ def ll_r(
     epoch: int = ...,
     step: int = ...,
     sample_ids: ArrayLike | None = ...,
-    soft: ArrayLike | None = ...,
 ) -> Tensor: ...
 def ll_ct(
     z: Any,
@@ -653,7 +616,6 @@ def ll_ct(
     epoch: int = ...,
     step: int = ...,
     sample_ids: ArrayLike | None = ...,
-    soft: ArrayLike | None = ...,
 ) -> Tensor: ...
 def ll_cp(
     z: Any,
@@ -665,7 +627,6 @@ def ll_cp(
     epoch: int = ...,
     step: int = ...,
     sample_ids: ArrayLike | None = ...,
-    soft: ArrayLike | None = ...,
 ) -> Tensor: ...
 def gr_voc(
     z: Any,
@@ -689,7 +650,6 @@ def gr_voc(
     epoch: int = ...,
     step: int = ...,
     sample_ids: ArrayLike | None = ...,
-    soft: ArrayLike | None = ...,
 ) -> Tensor: ...
 def gr_coco(
     z: Any,
@@ -713,7 +673,6 @@ def gr_coco(
     epoch: int = ...,
     step: int = ...,
     sample_ids: ArrayLike | None = ...,
-    soft: ArrayLike | None = ...,
 ) -> Tensor: ...
 def gr_cub(
     z: Any,
@@ -737,7 +696,6 @@ def gr_cub(
     epoch: int = ...,
     step: int = ...,
     sample_ids: ArrayLike | None = ...,
-    soft: ArrayLike | None = ...,
 ) -> Tensor: ...
 def gr_repo_epr(
     z: Any,
@@ -749,7 +707,6 @@ def gr_repo_epr(
     epoch: int = ...,
     step: int = ...,
     sample_ids: ArrayLike | None = ...,
-    soft: ArrayLike | None = ...,
 ) -> Tensor: ...
 def gr_repo_hill(
     z: Any,
@@ -761,7 +718,6 @@ def gr_repo_hill(
     epoch: int = ...,
     step: int = ...,
     sample_ids: ArrayLike | None = ...,
-    soft: ArrayLike | None = ...,
 ) -> Tensor: ...
 def gr_repo_weight(
     z: Any,
@@ -773,7 +729,6 @@ def gr_repo_weight(
     epoch: int = ...,
     step: int = ...,
     sample_ids: ArrayLike | None = ...,
-    soft: ArrayLike | None = ...,
 ) -> Tensor: ...
 def gpr_voc(
     z: Any,
@@ -803,7 +758,6 @@ def gpr_voc(
     epoch: int = ...,
     step: int = ...,
     sample_ids: ArrayLike | None = ...,
-    soft: ArrayLike | None = ...,
 ) -> Tensor: ...
 def gpr_coco(
     z: Any,
@@ -833,7 +787,6 @@ def gpr_coco(
     epoch: int = ...,
     step: int = ...,
     sample_ids: ArrayLike | None = ...,
-    soft: ArrayLike | None = ...,
 ) -> Tensor: ...
 def gpr_nus(
     z: Any,
@@ -863,7 +816,6 @@ def gpr_nus(
     epoch: int = ...,
     step: int = ...,
     sample_ids: ArrayLike | None = ...,
-    soft: ArrayLike | None = ...,
 ) -> Tensor: ...
 def gpr_cub(
     z: Any,
@@ -893,7 +845,6 @@ def gpr_cub(
     epoch: int = ...,
     step: int = ...,
     sample_ids: ArrayLike | None = ...,
-    soft: ArrayLike | None = ...,
 ) -> Tensor: ...
 def pu_mlc(
     z: Any,
@@ -907,7 +858,6 @@ def pu_mlc(
     epoch: int = ...,
     step: int = ...,
     sample_ids: ArrayLike | None = ...,
-    soft: ArrayLike | None = ...,
 ) -> Tensor: ...
 def pu_mlc_voc(
     z: Any,
@@ -921,7 +871,6 @@ def pu_mlc_voc(
     epoch: int = ...,
     step: int = ...,
     sample_ids: ArrayLike | None = ...,
-    soft: ArrayLike | None = ...,
 ) -> Tensor: ...
 def vpu(
     z: Any,
@@ -932,7 +881,6 @@ def vpu(
     epoch: int = ...,
     step: int = ...,
     sample_ids: ArrayLike | None = ...,
-    soft: ArrayLike | None = ...,
 ) -> Tensor: ...
 def label_frequency(
     z: Any,
@@ -944,7 +892,6 @@ def label_frequency(
     epoch: int = ...,
     step: int = ...,
     sample_ids: ArrayLike | None = ...,
-    soft: ArrayLike | None = ...,
 ) -> Tensor: ...
 def anyloss_accuracy(
     z: Any,
@@ -958,7 +905,6 @@ def anyloss_accuracy(
     epoch: int = ...,
     step: int = ...,
     sample_ids: ArrayLike | None = ...,
-    soft: ArrayLike | None = ...,
 ) -> Tensor: ...
 def anyloss_fbeta(
     z: Any,
@@ -974,7 +920,6 @@ def anyloss_fbeta(
     epoch: int = ...,
     step: int = ...,
     sample_ids: ArrayLike | None = ...,
-    soft: ArrayLike | None = ...,
 ) -> Tensor: ...
 def anyloss_gmean(
     z: Any,
@@ -990,7 +935,6 @@ def anyloss_gmean(
     epoch: int = ...,
     step: int = ...,
     sample_ids: ArrayLike | None = ...,
-    soft: ArrayLike | None = ...,
 ) -> Tensor: ...
 def anyloss_balanced_accuracy(
     z: Any,
@@ -1005,7 +949,6 @@ def anyloss_balanced_accuracy(
     epoch: int = ...,
     step: int = ...,
     sample_ids: ArrayLike | None = ...,
-    soft: ArrayLike | None = ...,
 ) -> Tensor: ...
 def imprecise(
     z: Any,
@@ -1018,7 +961,6 @@ def imprecise(
     epoch: int = ...,
     step: int = ...,
     sample_ids: ArrayLike | None = ...,
-    soft: ArrayLike | None = ...,
 ) -> Tensor: ...
 def two_way(
     z: Any,
@@ -1031,7 +973,6 @@ def two_way(
     epoch: int = ...,
     step: int = ...,
     sample_ids: ArrayLike | None = ...,
-    soft: ArrayLike | None = ...,
 ) -> Tensor: ...
 def smile(
     z: Any,
@@ -1062,7 +1003,6 @@ def presence_an_slds(
     epoch: int = ...,
     step: int = ...,
     sample_ids: ArrayLike | None = ...,
-    soft: ArrayLike | None = ...,
 ) -> Tensor: ...
 def csl_selective_prior(
     z: Any,
@@ -1086,7 +1026,6 @@ def csl_selective_prior(
     epoch: int = ...,
     step: int = ...,
     sample_ids: ArrayLike | None = ...,
-    soft: ArrayLike | None = ...,
 ) -> Tensor: ...
 def upu(
     z: Any,
@@ -1101,7 +1040,6 @@ def upu(
     epoch: int = ...,
     step: int = ...,
     sample_ids: ArrayLike | None = ...,
-    soft: ArrayLike | None = ...,
 ) -> Tensor: ...
 def nnpu(
     z: Any,
@@ -1118,7 +1056,6 @@ def nnpu(
     epoch: int = ...,
     step: int = ...,
     sample_ids: ArrayLike | None = ...,
-    soft: ArrayLike | None = ...,
 ) -> Tensor: ...
 def crisp(
     z: Any,
@@ -1135,7 +1072,6 @@ def crisp(
     epoch: int = ...,
     step: int = ...,
     sample_ids: ArrayLike | None = ...,
-    soft: ArrayLike | None = ...,
 ) -> Tensor: ...
 def dist_pu(
     z: Any,
@@ -1154,7 +1090,6 @@ def dist_pu(
     epoch: int = ...,
     step: int = ...,
     sample_ids: ArrayLike | None = ...,
-    soft: ArrayLike | None = ...,
 ) -> Tensor: ...
 def r_bce(
     z: Any,
@@ -1171,7 +1106,6 @@ def r_bce(
     epoch: int = ...,
     step: int = ...,
     sample_ids: ArrayLike | None = ...,
-    soft: ArrayLike | None = ...,
 ) -> Tensor: ...
 def r_bce_voc(
     z: Any,
@@ -1188,7 +1122,6 @@ def r_bce_voc(
     epoch: int = ...,
     step: int = ...,
     sample_ids: ArrayLike | None = ...,
-    soft: ArrayLike | None = ...,
 ) -> Tensor: ...
 def r_bce_focal(
     z: Any,
@@ -1207,7 +1140,6 @@ def r_bce_focal(
     epoch: int = ...,
     step: int = ...,
     sample_ids: ArrayLike | None = ...,
-    soft: ArrayLike | None = ...,
 ) -> Tensor: ...
 def r_bce_focal_voc(
     z: Any,
@@ -1226,7 +1158,6 @@ def r_bce_focal_voc(
     epoch: int = ...,
     step: int = ...,
     sample_ids: ArrayLike | None = ...,
-    soft: ArrayLike | None = ...,
 ) -> Tensor: ...
 def db(
     z: Any,
@@ -1245,7 +1176,6 @@ def db(
     epoch: int = ...,
     step: int = ...,
     sample_ids: ArrayLike | None = ...,
-    soft: ArrayLike | None = ...,
 ) -> Tensor: ...
 def db_voc(
     z: Any,
@@ -1264,7 +1194,6 @@ def db_voc(
     epoch: int = ...,
     step: int = ...,
     sample_ids: ArrayLike | None = ...,
-    soft: ArrayLike | None = ...,
 ) -> Tensor: ...
 def db_focal(
     z: Any,
@@ -1285,7 +1214,6 @@ def db_focal(
     epoch: int = ...,
     step: int = ...,
     sample_ids: ArrayLike | None = ...,
-    soft: ArrayLike | None = ...,
 ) -> Tensor: ...
 def db_focal_voc(
     z: Any,
@@ -1306,7 +1234,6 @@ def db_focal_voc(
     epoch: int = ...,
     step: int = ...,
     sample_ids: ArrayLike | None = ...,
-    soft: ArrayLike | None = ...,
 ) -> Tensor: ...
 def rw_inv(
     z: Any,
@@ -1320,7 +1247,6 @@ def rw_inv(
     epoch: int = ...,
     step: int = ...,
     sample_ids: ArrayLike | None = ...,
-    soft: ArrayLike | None = ...,
 ) -> Tensor: ...
 def rw_sqrt_inv(
     z: Any,
@@ -1334,7 +1260,6 @@ def rw_sqrt_inv(
     epoch: int = ...,
     step: int = ...,
     sample_ids: ArrayLike | None = ...,
-    soft: ArrayLike | None = ...,
 ) -> Tensor: ...
 def cb(
     z: Any,
@@ -1349,7 +1274,6 @@ def cb(
     epoch: int = ...,
     step: int = ...,
     sample_ids: ArrayLike | None = ...,
-    soft: ArrayLike | None = ...,
 ) -> Tensor: ...
 def cb_focal(
     z: Any,
@@ -1366,7 +1290,6 @@ def cb_focal(
     epoch: int = ...,
     step: int = ...,
     sample_ids: ArrayLike | None = ...,
-    soft: ArrayLike | None = ...,
 ) -> Tensor: ...
 def ldam_bce(
     z: Any,
@@ -1382,7 +1305,6 @@ def ldam_bce(
     epoch: int = ...,
     step: int = ...,
     sample_ids: ArrayLike | None = ...,
-    soft: ArrayLike | None = ...,
 ) -> Tensor: ...
 def ldam_softmax(
     z: Any,
@@ -1398,7 +1320,6 @@ def ldam_softmax(
     epoch: int = ...,
     step: int = ...,
     sample_ids: ArrayLike | None = ...,
-    soft: ArrayLike | None = ...,
 ) -> Tensor: ...
 def drop_loss(
     z: Any,
@@ -1413,7 +1334,6 @@ def drop_loss(
     epoch: int = ...,
     step: int = ...,
     sample_ids: ArrayLike | None = ...,
-    soft: ArrayLike | None = ...,
 ) -> Tensor: ...
 def logit_adjust(
     z: Any,
@@ -1428,7 +1348,6 @@ def logit_adjust(
     epoch: int = ...,
     step: int = ...,
     sample_ids: ArrayLike | None = ...,
-    soft: ArrayLike | None = ...,
 ) -> Tensor: ...
 def logit_adjust_odds(
     z: Any,
@@ -1443,7 +1362,6 @@ def logit_adjust_odds(
     epoch: int = ...,
     step: int = ...,
     sample_ids: ArrayLike | None = ...,
-    soft: ArrayLike | None = ...,
 ) -> Tensor: ...
 def logit_adjust_softmax(
     z: Any,
@@ -1458,7 +1376,6 @@ def logit_adjust_softmax(
     epoch: int = ...,
     step: int = ...,
     sample_ids: ArrayLike | None = ...,
-    soft: ArrayLike | None = ...,
 ) -> Tensor: ...
 def unbiased_bce(
     z: Any,
@@ -1474,7 +1391,6 @@ def unbiased_bce(
     epoch: int = ...,
     step: int = ...,
     sample_ids: ArrayLike | None = ...,
-    soft: ArrayLike | None = ...,
 ) -> Tensor: ...
 def unbiased_hinge(
     z: Any,
@@ -1490,7 +1406,6 @@ def unbiased_hinge(
     epoch: int = ...,
     step: int = ...,
     sample_ids: ArrayLike | None = ...,
-    soft: ArrayLike | None = ...,
 ) -> Tensor: ...
 def upper_bce(
     z: Any,
@@ -1506,7 +1421,6 @@ def upper_bce(
     epoch: int = ...,
     step: int = ...,
     sample_ids: ArrayLike | None = ...,
-    soft: ArrayLike | None = ...,
 ) -> Tensor: ...
 def upper_hinge(
     z: Any,
@@ -1522,7 +1436,6 @@ def upper_hinge(
     epoch: int = ...,
     step: int = ...,
     sample_ids: ArrayLike | None = ...,
-    soft: ArrayLike | None = ...,
 ) -> Tensor: ...
 def mfm_paper(
     z: Any,
@@ -1541,7 +1454,6 @@ def mfm_paper(
     epoch: int = ...,
     step: int = ...,
     sample_ids: ArrayLike | None = ...,
-    soft: ArrayLike | None = ...,
 ) -> Tensor: ...
 def mfm(
     z: Any,
@@ -1561,7 +1473,6 @@ def mfm(
     epoch: int = ...,
     step: int = ...,
     sample_ids: ArrayLike | None = ...,
-    soft: ArrayLike | None = ...,
 ) -> Tensor: ...
 def mfm_class(
     z: Any,
@@ -1580,7 +1491,6 @@ def mfm_class(
     epoch: int = ...,
     step: int = ...,
     sample_ids: ArrayLike | None = ...,
-    soft: ArrayLike | None = ...,
 ) -> Tensor: ...
 def rlc(
     z: Any,
@@ -1603,7 +1513,6 @@ def rlc(
     epoch: int = ...,
     step: int = ...,
     sample_ids: ArrayLike | None = ...,
-    soft: ArrayLike | None = ...,
 ) -> Tensor: ...
 def pu_mlc_mixup(
     z: Sequence[Any],
@@ -1617,7 +1526,6 @@ def pu_mlc_mixup(
     epoch: int = ...,
     step: int = ...,
     sample_ids: ArrayLike | None = ...,
-    soft: ArrayLike | None = ...,
     mix: tuple[Any, Any, float] | None = ...,
 ) -> Tensor: ...
 def htb(
@@ -1639,7 +1547,6 @@ def htb(
     epoch: int = ...,
     step: int = ...,
     sample_ids: ArrayLike | None = ...,
-    soft: ArrayLike | None = ...,
 ) -> Tensor: ...
 def label_set_mixup(
     z: Sequence[Any],
@@ -1651,7 +1558,6 @@ def label_set_mixup(
     epoch: int = ...,
     step: int = ...,
     sample_ids: ArrayLike | None = ...,
-    soft: ArrayLike | None = ...,
     mix: tuple[Any, Any, float] | None = ...,
 ) -> Tensor: ...
 def plc(
@@ -1665,7 +1571,6 @@ def plc(
     epoch: int = ...,
     step: int = ...,
     sample_ids: ArrayLike | None = ...,
-    soft: ArrayLike | None = ...,
 ) -> Tensor: ...
 def presence_an_full(
     z: Sequence[Any],
@@ -1679,7 +1584,6 @@ def presence_an_full(
     epoch: int = ...,
     step: int = ...,
     sample_ids: ArrayLike | None = ...,
-    soft: ArrayLike | None = ...,
 ) -> Tensor: ...
 def presence_an_ssdl(
     z: Sequence[Any],
@@ -1692,7 +1596,6 @@ def presence_an_ssdl(
     epoch: int = ...,
     step: int = ...,
     sample_ids: ArrayLike | None = ...,
-    soft: ArrayLike | None = ...,
 ) -> Tensor: ...
 def presence_full_weighted(
     z: Sequence[Any],
@@ -1710,5 +1613,4 @@ def presence_full_weighted(
     epoch: int = ...,
     step: int = ...,
     sample_ids: ArrayLike | None = ...,
-    soft: ArrayLike | None = ...,
 ) -> Tensor: ...

@@ -97,6 +97,34 @@ fn heads_other_than_linear_take_the_best_epoch_on_held_out_rows() {
     }
 }
 
+/// The settings once more, as the documentation of [`Fit`] and of its methods has them.
+#[test]
+fn adam_runs_with_the_settings_that_the_documentation_states() {
+    let (x, y) = data(90, positives_only);
+    let fit = Fit::new("hill").seed(4).validation(0.0).fit(&x, &y).unwrap();
+
+    let rows: Vec<u32> = (0..90).collect();
+    let unit = Transform::fit(&Named::new("l2"), &x, &rows).unwrap().apply(&x);
+    let train = TrainSet::new(&unit, &y, &rows);
+    let training = Training {
+        lr: 1e-2,
+        schedule: Named::new("one-cycle"),
+        optimizer: Named::new("adamw").set("weight_decay", 1e-4),
+        batch: 32,
+        last_batch: LastBatch::Drop,
+        epochs: 50,
+        no_decay: vec!["bias".to_string()],
+        ..Training::default()
+    };
+    let evaluation = Evaluation { select: "last".to_string(), ..Evaluation::default() };
+    let loss = LossChoice::new("hill", Options::default(), &train).unwrap();
+    let mut run = Run::new(Data::new(train), &training, &evaluation, loss, 4).unwrap();
+    while !run.is_done() {
+        run.epoch().unwrap();
+    }
+    assert_eq!(fit.weights(), run.finish().unwrap().weights);
+}
+
 #[test]
 fn labels_without_anything_to_learn_are_refused_and_lonely_classes_are_named() {
     let (x, _) = data(20, |_, _, _| U);

@@ -14,7 +14,8 @@ pub(crate) fn squared_hinge(z: &[f32], y: &[f32], dz: &mut [f32]) -> f32 {
 
 /// The same from operations of the tape; `known` is the number of known cells.
 pub(crate) fn composed(tape: &mut Tape, z: Var, y: Var, known: usize) -> Var {
-    // Write it here. `relu`, `mul`, `scale`, `shift`, `sum` are all it takes, and y y is 1 where a cell is known.
+    // Write it here. `tape.mul(a, b)`, `tape.neg(x)`, `tape.shift(x, by)`, `tape.relu(x)`, `tape.sum(x)` and `tape.scale(x, by)` are all it
+    // takes, and y y is 1 where a cell is known.
     let _ = (y, known);
     tape.sum(z)
 }

@@ -200,6 +200,26 @@ fn every_row_takes_what_its_loss_takes() {
     assert_eq!(with(Takes::Views), ["plc"]);
 }
 
+/// Target probabilities are taken by the rows that say so, and refused by all others.
+#[test]
+fn soft_targets_are_taken_where_the_row_says_so_and_refused_elsewhere() {
+    let (rows, classes) = (2, 20);
+    let labels = vec![Label::Unknown; rows * classes];
+    let (z, soft) = (vec![0.5; rows * classes], vec![0.25; rows * classes]);
+    for row in LOSSES {
+        let mut loss = row.build_for(&context(classes), &train(classes, true)).unwrap();
+        let logits = vec![&z[..]; loss.logit_matrices()];
+        let mut input = LossInput::new(&logits, rows, classes, &labels);
+        input.targets.soft = Some(&soft);
+        let done = loss.evaluate(&input, LossGrad::Unneeded);
+        if row.soft_targets {
+            assert!(done.is_ok(), "{}: {done:?}", row.info.name);
+        } else {
+            assert!(matches!(done, Err(LossError::Unsupported(_))), "{}: {done:?}", row.info.name);
+        }
+    }
+}
+
 /// Rows that need every label: the references are trained on the truth, the others on whatever labels are complete.
 #[test]
 fn only_the_references_need_the_truth_itself() {

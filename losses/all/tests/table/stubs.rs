@@ -58,12 +58,13 @@ fn keywords(row: &LossRow) -> Vec<(String, &'static str)> {
         ("epoch", "int"),
         ("step", "int"),
         ("sample_ids", "ArrayLike | None"),
-        ("soft", "ArrayLike | None"),
     ];
+    let soft = Some(("soft", "ArrayLike | None")).filter(|_| row.soft_targets);
     let mix = ("mix", "tuple[Any, Any, float] | None");
     let statistics = statistics.into_iter().filter(|_| row.statistics != Statistics::None);
     let mix = Some(mix).filter(|_| row.takes == Takes::MixedRows);
-    own.chain(statistics.chain(call).chain(mix).map(|(name, kind)| (name.to_owned(), kind))).collect()
+    own.chain(statistics.chain(call).chain(soft).chain(mix).map(|(name, kind)| (name.to_owned(), kind)))
+        .collect()
 }
 
 /// The signature of each function; `result` says what it returns, from the type of its gradients.
