@@ -19,6 +19,8 @@ pub(crate) enum Operation {
     Sync,
     /// A name is given, or given to something else.
     Rename,
+    /// Two names change places.
+    Exchange,
     /// A name is taken away.
     Remove,
     /// The names in a folder are forced to the disk.
@@ -54,6 +56,26 @@ pub(crate) fn persist(file: NamedTempFile, path: &Path, replace: bool) -> io::Re
 pub(crate) fn rename(from: &Path, to: &Path) -> io::Result<()> {
     begin(Operation::Rename)?;
     fs::rename(from, to)
+}
+
+/// Gives each of two folders the name of the other, in one step; [`io::ErrorKind::Unsupported`] where the system or the file system cannot.
+pub(crate) fn exchange(one: &Path, other: &Path) -> io::Result<()> {
+    begin(Operation::Exchange)?;
+    #[cfg(any(target_os = "linux", target_os = "macos"))]
+    {
+        use rustix::fs::{CWD, RenameFlags, renameat_with};
+        use rustix::io::Errno;
+        renameat_with(CWD, one, CWD, other, RenameFlags::EXCHANGE).map_err(|error| match error {
+            // The answer of a file system to flags that it does not know.
+            Errno::INVAL => io::ErrorKind::Unsupported.into(),
+            error => io::Error::from(error),
+        })
+    }
+    #[cfg(not(any(target_os = "linux", target_os = "macos")))]
+    {
+        let _ = (one, other);
+        Err(io::ErrorKind::Unsupported.into())
+    }
 }
 
 pub(crate) fn remove(path: &Path) -> io::Result<()> {
@@ -108,6 +130,10 @@ pub(crate) mod faults {
         From(usize),
         /// A signal interrupts it, if it is a write.
         Interrupted(usize),
+        /// Names are not exchanged, and the operation of this number fails.
+        NoExchange(usize),
+        /// Names are not exchanged, and the operation of this number and all that follow it fail.
+        NoExchangeFrom(usize),
     }
 
     struct State {
@@ -143,6 +169,11 @@ pub(crate) mod faults {
                     return Err(io::Error::from_raw_os_error(libc::EINTR));
                 }
                 Fault::Interrupted(_) => false,
+                Fault::NoExchange(_) | Fault::NoExchangeFrom(_) if operation == Operation::Exchange => {
+                    return Err(io::ErrorKind::Unsupported.into());
+                }
+                Fault::NoExchange(n) => number == n,
+                Fault::NoExchangeFrom(n) => number >= n,
             };
             let code = if operation == Operation::Write { libc::ENOSPC } else { libc::EIO };
             if fails { Err(io::Error::from_raw_os_error(code)) } else { Ok(()) }
@@ -156,7 +187,7 @@ pub(crate) mod faults {
 
 #[cfg(test)]
 mod tests {
-    use super::Operation::{Create, Remove, Rename, Sync, SyncFolder, Write};
+    use super::Operation::{Create, Exchange, Remove, Rename, Sync, SyncFolder, Write};
     use super::faults::{Fault, under};
     use super::*;
     use crate::{
@@ -281,24 +312,45 @@ mod tests {
         let (saved, order) = under(Fault::None, usize::MAX, save);
         saved.unwrap();
         assert_eq!(files(folder.path()), new);
-        assert!(order.ends_with(&[Rename, Rename, SyncFolder]), "{order:?}");
+        assert!(order.ends_with(&[Exchange, SyncFolder]), "{order:?}");
+        let (saved, without) = under(Fault::NoExchange(usize::MAX), usize::MAX, save);
+        saved.unwrap();
+        assert!(without.ends_with(&[Exchange, Create, Rename, Rename, SyncFolder]), "{without:?}");
+        assert_eq!(files(folder.path()), new);
+        for n in order.len() - 1..without.len() {
+            let folder = fresh(3);
+            let path = folder.path().join("set");
+            let save = || sets(5).save(Destination::replacing(&path), "clip");
+            let (saved, _) = under(Fault::NoExchange(n), usize::MAX, save);
+            let error = saved.expect_err("an operation has failed").to_string();
+            assert!(names_both(&error, &path, without[n]), "{:?}: {error}", without[n]);
+            let expected = if n + 1 == without.len() { &new } else { &old };
+            assert_eq!(&files(folder.path()), expected, "{n}: {:?}", without[n]);
+            // A disk that answers nothing any more: the old files are there under some name.
+            let folder = fresh(3);
+            let path = folder.path().join("set");
+            let save = || sets(5).save(Destination::replacing(&path), "clip");
+            let (saved, _) = under(Fault::NoExchangeFrom(n), usize::MAX, save);
+            saved.expect_err("operations have failed");
+            let left = files(folder.path());
+            assert!(left == *expected || inside(&left) == inside(&old), "{n}: {:?}", left.keys());
+        }
         for n in 0..order.len() {
             let folder = fresh(3);
             let path = folder.path().join("set");
             let save = || sets(5).save(Destination::replacing(&path), "clip");
             let (saved, _) = under(Fault::At(n), usize::MAX, save);
             let error = saved.expect_err("an operation has failed").to_string();
-            assert!(names_both(&error, &path, order[n]) || error.contains(".npy"), "{:?}: {error}", order[n]);
+            assert!(names_both(&error, &path, order[n]), "{:?}: {error}", order[n]);
             let expected = if n + 1 == order.len() { &new } else { &old };
             assert_eq!(&files(folder.path()), expected, "{n}: {:?}", order[n]);
-            // A disk that answers nothing any more: the old files are there under some name.
+            // A disk that answers nothing any more.
             let folder = fresh(3);
             let path = folder.path().join("set");
             let save = || sets(5).save(Destination::replacing(&path), "clip");
             let (saved, _) = under(Fault::From(n), usize::MAX, save);
             saved.expect_err("operations have failed");
-            let left = files(folder.path());
-            assert!(left == *expected || inside(&left) == inside(&old), "{n}: {:?}", left.keys());
+            assert_eq!(&files(folder.path()), expected, "{n}: {:?}", order[n]);
         }
     }
 

@@ -6,7 +6,7 @@ use std::ffi::OsStr;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
 use std::path::Path;
-use tempfile::NamedTempFile;
+use tempfile::{NamedTempFile, TempDir};
 
 /// How the names of all temporary files begin.
 pub(crate) const PREFIX: &str = ".lacuna-";
@@ -18,6 +18,11 @@ pub(crate) enum Kind {
     File,
     /// A record of files that are being replaced, `.lacuna-*.undo`: see `undo.rs`.
     Undo,
+    /// A folder that is being written, or whose place another one has taken, `.lacuna-*.folder`.
+    Folder,
+    /// A folder that makes room for another one where two cannot change places, `.lacuna-*.old`. It may be all that there is of it, so
+    /// nothing removes it but its writer.
+    Old,
 }
 
 impl Kind {
@@ -26,6 +31,8 @@ impl Kind {
         match self {
             Kind::File => ".tmp",
             Kind::Undo => ".undo",
+            Kind::Folder => ".folder",
+            Kind::Old => ".old",
         }
     }
 }
@@ -55,6 +62,47 @@ pub(crate) fn create(folder: &Path, kind: Kind) -> io::Result<NamedTempFile> {
     Err(io::Error::other("the temporary file was repeatedly removed by another program"))
 }
 
+/// A temporary folder in another one, locked for its writer where folders have locks. Dropped, it is removed with what is in it.
+pub(crate) struct Folder {
+    folder: TempDir,
+    _lock: Option<File>,
+}
+
+impl Folder {
+    pub(crate) fn create(parent: &Path, kind: Kind) -> io::Result<Self> {
+        let mut builder = tempfile::Builder::new();
+        builder.prefix(PREFIX).suffix(kind.suffix());
+        // As for a folder that is made in the ordinary way.
+        #[cfg(unix)]
+        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o777));
+        for _ in 0..ATTEMPTS {
+            operations::begin(Operation::Create)?;
+            // Without the name of the folder, which the caller does not know.
+            let folder = builder.tempdir_in(parent).map_err(|error| io::Error::from(error.kind()))?;
+            let lock = held(folder.path());
+            // Between its creation and its lock a sweep took the folder for one of a dead writer.
+            if folder.path().is_dir() {
+                return Ok(Self { folder, _lock: lock });
+            }
+        }
+        Err(io::Error::other("the temporary folder was repeatedly removed by another program"))
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Leaves the folder, or nothing where it has got another name.
+    pub(crate) fn keep(self) {
+        let _ = self.folder.keep();
+    }
+}
+
+/// A folder that no sweep removes as long as this lives; none where folders have no locks.
+pub(crate) fn held(folder: &Path) -> Option<File> {
+    File::open(folder).ok().filter(|folder| folder.try_lock().is_ok())
+}
+
 /// Whether a file still has a name.
 #[cfg(unix)]
 pub(crate) fn is_linked(file: &File) -> io::Result<bool> {
@@ -71,8 +119,8 @@ pub(crate) fn is_linked(_file: &File) -> io::Result<bool> {
 /// Removes the temporary files in `folder` whose writer is dead; answers how many there were.
 ///
 /// A writer holds a lock on its file, so a file whose lock is free has no writer. Only regular files called
-/// `.lacuna-*.tmp` are looked at, and no link is followed. What cannot be opened, locked or removed is left. Old contents of
-/// files that were being replaced are given back first: see [`restore_files`](crate::restore_files).
+/// `.lacuna-*.tmp` and folders called `.lacuna-*.folder` are looked at, and no link is followed. What cannot be opened, locked or removed is
+/// left. Old contents of files that were being replaced are given back first: see [`restore_files`](crate::restore_files).
 ///
 /// ```
 /// use lacuna_formats::sweep_temporary_files;
@@ -89,7 +137,11 @@ pub fn sweep_temporary_files(folder: &Path) -> usize {
     let Some(needed) = referred(folder) else { return 0 };
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
     let free = |name: &OsStr| is(Kind::File, name) && !needed.iter().any(|needed| name == needed.as_str());
-    entries.filter(|entry| free(&entry.file_name()) && sweep(&entry.path()).is_some()).count()
+    let swept = |entry: fs::DirEntry| {
+        let (name, path) = (entry.file_name(), entry.path());
+        (free(&name) && sweep(&path).is_some()) || (is(Kind::Folder, &name) && sweep_folder(&path).is_some())
+    };
+    entries.filter_map(|entry| swept(entry).then_some(())).count()
 }
 
 /// Whether a name is one of a temporary file.
@@ -118,6 +170,13 @@ pub(crate) fn open(path: &Path) -> io::Result<File> {
 fn sweep(path: &Path) -> Option<()> {
     open(path).ok()?.try_lock().ok()?;
     fs::remove_file(path).ok()
+}
+
+/// Removes a folder and what is in it unless its lock is held.
+fn sweep_folder(path: &Path) -> Option<()> {
+    fs::symlink_metadata(path).ok().filter(|found| found.is_dir())?;
+    let _lock = held(path)?;
+    fs::remove_dir_all(path).ok()
 }
 
 #[cfg(test)]
@@ -156,6 +215,29 @@ mod tests {
         }
         assert_eq!(left, expected);
         assert_eq!(sweep_temporary_files(&path("missing")), 0);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_folder_without_a_writer_is_removed_and_one_that_is_written_or_moved_away_stays() {
+        let parent = tempfile::tempdir().unwrap();
+        let left = parent.path().join(".lacuna-left.folder");
+        fs::create_dir(&left).unwrap();
+        fs::write(left.join("labels.npy"), "half").unwrap();
+        let outside = tempfile::tempdir().unwrap();
+        std::os::unix::fs::symlink(outside.path(), parent.path().join(".lacuna-link.folder")).unwrap();
+        fs::write(parent.path().join(".lacuna-file.folder"), "of somebody else").unwrap();
+        let written = Folder::create(parent.path(), Kind::Folder).unwrap();
+        let away = Folder::create(parent.path(), Kind::Old).unwrap();
+        assert_eq!(sweep_temporary_files(parent.path()), 1);
+        assert!(!left.exists() && outside.path().is_dir() && written.path().is_dir() && away.path().is_dir());
+        let path = away.path().to_path_buf();
+        away.keep();
+        assert_eq!(sweep_temporary_files(parent.path()), 0);
+        assert!(path.is_dir());
+        drop(written);
+        let count = fs::read_dir(parent.path()).unwrap().count();
+        assert_eq!(count, 3, "the link, the file and what was moved away");
     }
 
     /// Runs as a child of the next test alone: writes until it is killed.

@@ -67,6 +67,11 @@ fn writers() -> Vec<Writer> {
             make(&["--out", "made", "--force", "--seed", "9"]),
         ),
         over(
+            vec!["convert", "spml", "--out", "set/", "--force"],
+            &["set"],
+            vec!["convert", "voc", "--out", "set/", "--force"],
+        ),
+        over(
             vec!["export", "--model", "m", "--onnx", "m.onnx", "--force"],
             &["m.onnx"],
             vec!["export", "--model", "h5", "--onnx", "m.onnx", "--force"],
@@ -115,6 +120,12 @@ fn folder() -> tempfile::TempDir {
         lacuna(path, &with("train", &["--complete", "--out", "h5", "--seed", "5", "--val", "0.3"])).0,
         0
     );
+    // Folders that are written as others are renamed.
+    for (set, seed) in [("spml", "1"), ("voc", "2")] {
+        let make =
+            ["make", "voc-like", "--train-rows", "100", "--test-rows", "100", "--seed", seed, "--out", set];
+        assert_eq!(lacuna(path, &make).0, 0);
+    }
     folder
 }
 
@@ -276,7 +287,7 @@ fn whatever_call_a_writer_is_killed_at_the_old_files_or_the_new_ones_are_there()
     // Several files that belong together, over older ones; files that are alone are tested where their n-th operation fails.
     let several = |writer: &&Writer| {
         let [first, ..] = writer.outputs else { return false };
-        ["h", "p.npy", "made", "new", "t"].contains(first) && writer.old.is_some()
+        ["h", "p.npy", "made", "set", "new", "t"].contains(first) && writer.old.is_some()
     };
     for writer in writers().iter().filter(several) {
         let prepared = prepared(&program, folder.path(), writer);

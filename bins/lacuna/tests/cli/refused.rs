@@ -33,7 +33,7 @@ fn whatever_call_of_a_command_is_refused_the_old_output_or_the_new_one_is_there(
         let data = ["audit", "--features", "x.npy", "--labels", "tags.csv", "--names", "names.txt"];
         [&data[..], &["--unlisted", "unknown", "--top", "9", "--force"], more].concat()
     };
-    let cases: [(Vec<&str>, &[&str]); 13] = [
+    let cases: [(Vec<&str>, &[&str]); 14] = [
         (train(&["--out", "h"]), &["h"]),
         (predict("p.csv"), &["p.csv"]),
         (predict("p.npy"), &["p.npy", "p.rows.npy", "p.classes.npy", "p.predicted.npy"]),
@@ -41,6 +41,8 @@ fn whatever_call_of_a_command_is_refused_the_old_output_or_the_new_one_is_there(
         (convert("all.safetensors"), &["all.safetensors"]),
         (mask, &["mask.csv"]),
         (make.to_vec(), &["made"]),
+        // A folder that changes places with the old one.
+        (vec!["convert", "made", "--force", "--out", "set/"], &["set"]),
         (onnx.to_vec(), &["m.onnx"]),
         (chosen("thresholds"), &["t"]),
         (chosen("calibrate"), &["t"]),
@@ -73,7 +75,10 @@ fn whatever_call_of_a_command_is_refused_the_old_output_or_the_new_one_is_there(
         assert!(files >= 4, "{args:?}: {files} calls");
         counts.push((outputs[0], files));
         let left: Vec<_> = std::fs::read_dir(path).unwrap().map(|entry| entry.unwrap().file_name()).collect();
-        assert!(left.iter().all(|name| !name.to_string_lossy().ends_with(".tmp")), "{args:?}: {left:?}");
+        assert!(
+            left.iter().all(|name| !name.to_string_lossy().starts_with(".lacuna-")),
+            "{args:?}: {left:?}"
+        );
         // What was refused once is done when the same command is given again.
         assert_eq!(case.undisturbed(&old), new, "{args:?}");
     }

@@ -2,9 +2,9 @@
 
 use super::{CLASSES, Part, SpmlSets};
 use crate::destination::folder_of;
-use crate::operations::{self, Operation};
-use crate::temporary::{self, Kind};
-use crate::{Destination, FormatError, NpyArray, NpyData, shown, write_atomic};
+use crate::operations;
+use crate::temporary::{Folder, Kind, held};
+use crate::{Destination, FormatError, NpyArray, NpyData, shown, sweep_temporary_files, write_atomic};
 use lacuna_labels::FeatureSet;
 use std::collections::HashSet;
 use std::fs;
@@ -15,8 +15,9 @@ impl SpmlSets {
     ///
     /// `features` is the name of the features in the names of the files. Rows without names get their numbers. An empty folder at the
     /// destination is replaced; one that has files of this layout alone only where the destination
-    /// [replaces](Destination::replacing), and it is moved away before the new one has its name, so that a crash between the two
-    /// moves leaves both, one of them as `.lacuna-*.tmp`.
+    /// [replaces](Destination::replacing). The two change places in one step, so that a crash leaves the old folder or the new one; where
+    /// the system or the file system cannot do that (Windows, some network file systems), the old one is moved away before the new one has
+    /// its name, and a crash between the two moves leaves it as `.lacuna-*.old`.
     ///
     /// ```
     /// use lacuna_formats::{NpyArray, NpyData, SpmlFolder, SpmlSets};
@@ -50,38 +51,35 @@ impl SpmlSets {
         self.check(path, features)?;
         let old = replaced(destination)?;
         let parent = folder_of(path);
-        let mut builder = tempfile::Builder::new();
-        builder.prefix(temporary::PREFIX).suffix(Kind::File.suffix());
-        // As for a folder that is made in the ordinary way.
-        #[cfg(unix)]
-        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o777));
-        // Without the name of the temporary folder, which the caller does not know.
-        let nameless =
-            |error: std::io::Error| FormatError::Io { path: path.into(), source: error.kind().into() };
-        let made = temporary_folder(&builder, parent).map_err(nameless)?;
+        sweep_temporary_files(parent);
+        let made = Folder::create(parent, Kind::Folder).map_err(FormatError::io(path))?;
         // Every file is forced to the disk, and the folder's entries with it.
-        self.write_part(Part::Test, &self.test, made.path(), features)?;
-        self.write_part(Part::Train, &self.train, made.path(), features)?;
+        // Errors have the name that a file was to have in the end.
+        let named = |error| match error {
+            FormatError::Io { path: file, source } => {
+                let name = file.file_name().unwrap_or_default();
+                FormatError::Io { path: path.join(name), source }
+            }
+            error => error,
+        };
+        self.write_part(Part::Test, &self.test, made.path(), features).map_err(named)?;
+        self.write_part(Part::Train, &self.train, made.path(), features).map_err(named)?;
         let lines = self.train.classes.iter().map(|class| format!("{class}\n")).collect::<String>();
         write_atomic(&made.path().join(CLASSES), |file| file.write_all(lines.as_bytes()))
             .map_err(FormatError::io(path))?;
-        if old {
-            let away = temporary_folder(&builder, parent).map_err(nameless)?;
-            // A folder takes the place of an empty one.
-            operations::rename(path, away.path()).map_err(FormatError::io(path))?;
-            if let Err(error) = operations::rename(made.path(), path) {
-                if operations::rename(away.path(), path).is_err() {
-                    // The old files are in there.
-                    let _ = away.keep();
-                }
-                return Err(FormatError::io(path)(error));
-            }
-        } else {
+        if !old {
+            // A folder takes the place of an empty one, and nothing is left under its own name.
             operations::rename(made.path(), path).map_err(FormatError::io(path))?;
+            made.keep();
+            return operations::sync_folder(parent).map_err(FormatError::io(path));
         }
-        // There is nothing left to remove under its name.
-        let _ = made.keep();
-        operations::sync_folder(parent).map_err(FormatError::io(path))
+        // The old folder is removed by us, and not before its new name is on the disk.
+        let _old = held(path);
+        match operations::exchange(made.path(), path) {
+            Ok(()) => operations::sync_folder(parent).map_err(FormatError::io(path)),
+            Err(error) if error.kind() == std::io::ErrorKind::Unsupported => move_away(made, path, parent),
+            Err(error) => Err(FormatError::io(path)(error)),
+        }
     }
 
     fn check(&self, path: &Path, features: &str) -> Result<(), FormatError> {
@@ -149,12 +147,20 @@ impl SpmlSets {
     }
 }
 
-fn temporary_folder(
-    builder: &tempfile::Builder<'_, '_>,
-    parent: &Path,
-) -> std::io::Result<tempfile::TempDir> {
-    operations::begin(Operation::Create)?;
-    builder.tempdir_in(parent)
+/// Moves the folder at `path` away, and gives its name to the one that was made.
+fn move_away(made: Folder, path: &Path, parent: &Path) -> Result<(), FormatError> {
+    let away = Folder::create(parent, Kind::Old).map_err(FormatError::io(path))?;
+    // A folder takes the place of an empty one.
+    operations::rename(path, away.path()).map_err(FormatError::io(path))?;
+    if let Err(error) = operations::rename(made.path(), path) {
+        if operations::rename(away.path(), path).is_err() {
+            // The old files are in there.
+            away.keep();
+        }
+        return Err(FormatError::io(path)(error));
+    }
+    made.keep();
+    operations::sync_folder(parent).map_err(FormatError::io(path))
 }
 
 /// Whether a folder is in the way that may be replaced.
