@@ -8,18 +8,85 @@ use std::io::{self, Read, Seek, SeekFrom};
 
 /// How deep structures lie in each other at most; those of `FileMetaData` do not reach ten.
 const DEPTH: usize = 32;
-/// Field of `FileMetaData`: the elements of the schema.
-const SCHEMA: i64 = 2;
-/// Field of `SchemaElement`: how many of the next elements are its children.
-const CHILDREN: i64 = 5;
 const END: &str = "its description ends too early";
 
-/// Refuses a description with a list that is longer than the description, or with an element of more children than there are elements.
+/// What stands at a number of a structure. The crate takes it for this whatever type the file says it has, so another type is refused:
+/// from there on the two would read different things.
+enum Shape {
+    Flag,
+    Byte,
+    Integer,
+    Bytes,
+    /// How many of the next elements of the schema are children of this one.
+    Children,
+    Structure(&'static [(i64, Shape)]),
+    List(&'static [(i64, Shape)]),
+}
+
+/// `FileMetaData` up to its schema, behind which everything is bounded by what is left of the description.
+const FILE_META_DATA: &[(i64, Shape)] = &[
+    (1, Shape::Integer),
+    (2, Shape::List(SCHEMA_ELEMENT)),
+    (3, Shape::Integer),
+    (5, Shape::List(&[(1, Shape::Bytes), (2, Shape::Bytes)])),
+    (6, Shape::Bytes),
+    (7, Shape::List(&[(1, EMPTY)])),
+];
+const SCHEMA_ELEMENT: &[(i64, Shape)] = &[
+    (1, Shape::Integer),
+    (2, Shape::Integer),
+    (3, Shape::Integer),
+    (4, Shape::Bytes),
+    (5, Shape::Children),
+    (6, Shape::Integer),
+    (7, Shape::Integer),
+    (8, Shape::Integer),
+    (9, Shape::Integer),
+    (10, Shape::Structure(LOGICAL_TYPE)),
+];
+const LOGICAL_TYPE: &[(i64, Shape)] = &[
+    (1, EMPTY),
+    (2, EMPTY),
+    (3, EMPTY),
+    (4, EMPTY),
+    (5, Shape::Structure(&[(1, Shape::Integer), (2, Shape::Integer)])),
+    (6, EMPTY),
+    (7, TIME),
+    (8, TIME),
+    (10, Shape::Structure(&[(1, Shape::Byte), (2, Shape::Flag)])),
+    (11, EMPTY),
+    (12, EMPTY),
+    (13, EMPTY),
+    (14, EMPTY),
+    (15, EMPTY),
+    (16, Shape::Structure(&[(1, Shape::Byte)])),
+    (17, Shape::Structure(&[(1, Shape::Bytes)])),
+    (18, Shape::Structure(&[(1, Shape::Bytes), (2, Shape::Integer)])),
+];
+const TIME: Shape = Shape::Structure(&[(1, Shape::Flag), (2, UNIT)]);
+const UNIT: Shape = Shape::Structure(&[(1, EMPTY), (2, EMPTY), (3, EMPTY)]);
+const EMPTY: Shape = Shape::Structure(&[]);
+
+impl Shape {
+    fn is(&self, of: u8) -> bool {
+        match self {
+            Self::Flag => kind::BOOLEAN.contains(&of),
+            Self::Byte => of == kind::BYTE,
+            Self::Integer | Self::Children => kind::INTEGER.contains(&of),
+            Self::Bytes => of == kind::BINARY,
+            Self::Structure(_) => of == kind::STRUCT,
+            Self::List(_) => kind::LIST.contains(&of),
+        }
+    }
+}
+
+/// Refuses a description with a list that is longer than the description, with an element of more children than there are elements, or with
+/// another type than its fields have.
 /// What is no Parquet file is left to the reader. The place in the file is its begin afterwards.
 pub(super) fn check(file: &mut (impl Read + Seek)) -> io::Result<Result<(), String>> {
     let bytes = description(file)?;
     file.seek(SeekFrom::Start(0))?;
-    Ok(bytes.map_or(Ok(()), |bytes| Thrift { bytes: &bytes }.file_meta_data()))
+    Ok(bytes.map_or(Ok(()), |bytes| Thrift { bytes: &bytes }.structure(FILE_META_DATA, 0)))
 }
 
 /// The bytes of the description: before its length in four bytes and the letters `PAR1`.
@@ -59,32 +126,34 @@ mod kind {
 }
 
 impl<'a> Thrift<'a> {
-    fn file_meta_data(mut self) -> Result<(), String> {
+    /// A structure with these fields, one of `elements` of a list; others are skipped.
+    fn structure(&mut self, shapes: &'static [(i64, Shape)], elements: u64) -> Result<(), String> {
         self.fields(|this, field, of| {
-            if field != SCHEMA || !kind::LIST.contains(&of) {
+            let Some((_, shape)) = shapes.iter().find(|(number, _)| *number == field) else {
                 return this.skip(of, 0);
+            };
+            if !shape.is(of) {
+                return Err(format!("field {field} of a structure of its description has the type {of}"));
             }
-            let (elements, of) = this.list()?;
-            for _ in 0..elements {
-                if of == kind::STRUCT {
-                    this.schema_element(elements)?;
-                } else {
-                    this.skip_element(of, 0)?;
+            match shape {
+                Shape::Structure(shapes) => this.structure(shapes, elements),
+                Shape::List(shapes) => {
+                    let (elements, of) = this.list()?;
+                    if elements > 0 && of != kind::STRUCT {
+                        return Err(format!("a list of structures in its description has the type {of}"));
+                    }
+                    (0..elements).try_for_each(|_| this.structure(shapes, elements))
                 }
-            }
-            Ok(())
-        })
-    }
-
-    fn schema_element(&mut self, elements: u64) -> Result<(), String> {
-        self.fields(|this, field, of| {
-            if field != CHILDREN || !kind::INTEGER.contains(&of) {
-                return this.skip(of, 1);
-            }
-            let children = zigzag(this.varint()?);
-            match u64::try_from(children) {
-                Ok(children) if children < elements => Ok(()),
-                _ => Err(format!("an element of its schema has {children} children of {elements} elements")),
+                Shape::Children => {
+                    let children = zigzag(this.varint()?);
+                    match u64::try_from(children) {
+                        Ok(children) if children < elements => Ok(()),
+                        _ => Err(format!(
+                            "an element of its schema has {children} children of {elements} elements"
+                        )),
+                    }
+                }
+                _ => this.skip(of, 0),
             }
         })
     }
@@ -104,6 +173,10 @@ impl<'a> Thrift<'a> {
                 0 => zigzag(self.varint()?),
                 more => field.wrapping_add(more.into()),
             };
+            // The numbers of fields have 16 bits, and the crate drops the others.
+            if i16::try_from(field).is_err() {
+                return Err(format!("its description has a field of the number {field}"));
+            }
             with(self, field, byte & 15)?;
         }
     }
@@ -220,11 +293,25 @@ mod tests {
         );
         assert!(said(&element(&[0xff; 10])).contains("ten bytes"));
         assert_eq!(said(&element(&[0])[..9]), END);
-        assert!(said(&[0x1d, 0]).contains("unknown type 13"));
-        assert!(said(&[0x19].repeat(80)).contains("too deep"));
+        assert!(said(&[0x8d, 0]).contains("unknown type 13"));
+        assert!(said(&[&[0x89][..], &[0x19].repeat(80)].concat()).contains("too deep"));
+        // The crate reads the number of children whatever its type is: as a byte, as 241 million.
+        let of_byte = [&[0x15, 2, 0x19, 0x1c, 0x48, 1, b'x', 0x13][..], &[2, 0, 0]].concat();
+        assert!(said(&of_byte).contains("field 5 of a structure of its description has the type 3"));
+        assert!(said(&[0x19, 0x15, 2]).contains("field 1 of a structure"));
+        assert!(
+            said(&[0x15, 2, 0x19, 0x15, 2])
+                .contains("a list of structures in its description has the type 5")
+        );
+        // Field 5 by its number and 65536.
+        assert!(said(&[0x05, 0x8a, 0x80, 0x08, 2, 0]).contains("a field of the number 65541"));
+        // A logical type whose flag is a number.
+        let logical =
+            [&[0x15, 2, 0x19, 0x1c, 0x48, 1, b'x', 0x6c][..], &[0xac, 0x13, 8, 0x15, 2, 0, 0, 0, 0]].concat();
+        assert!(said(&logical).contains("field 2 of a structure"), "{}", said(&logical));
         // A structure in a structure, a map of booleans, a double, a byte: all of it is skipped.
         let others =
-            [0x1c, 0x1c, 0, 0, 0x1b, 1, 0x11, 1, 2, 0x17, 1, 2, 3, 4, 5, 6, 7, 8, 0x13, 9, 0x11, 0x12, 0];
+            [0xac, 0x1c, 0, 0, 0x1b, 1, 0x11, 1, 2, 0x17, 1, 2, 3, 4, 5, 6, 7, 8, 0x13, 9, 0x11, 0x12, 0];
         assert_eq!(said(&others), "");
         // What is none, and what is too short, is for the reader to refuse.
         assert_eq!(check(&mut io::Cursor::new(b"PAR1".to_vec())).unwrap(), Ok(()));
