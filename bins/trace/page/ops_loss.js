@@ -9,7 +9,8 @@ LOSSES.set("bce", {
     return label === 1 ? R.softplus(R.neg(z)) : R.softplus(z);
   },
   slope: (z, label) => (label === null ? 0 : label === 1 ? -F64.sigmoid(-z) : F64.sigmoid(z)),
-  rule: "p − y; 0 where nobody looked",
+  formula: "−ln p on positives, −ln(1 − p) on negatives, 0 on unknown cells (?); p = σ(z)",
+  rule: "p − y; 0 on unknown cells",
   say(z, label) {
     if (label === null) return "unknown: nobody looked, slope 0";
     return label === 1 ? "p − 1 = " + fmt(F64.sigmoid(z)) + " − 1" : "p = σ(" + fmt(z) + ")";
@@ -39,12 +40,13 @@ LOSSES.set("hill", {
     const p = F64.sigmoid(z);
     return p * p * F64.sigmoid(-z) * (2 * lambda - 3 * p);
   },
-  rule: "−r^γ (γ q lp + r) on positives, p² n (2λ − 3p) on the rest",
+  formula: "r^γ lp on positives, (λ − p) p² on negatives and unknown cells (?) alike; p = σ(z), n = 1 − p, r = σ(m − z), q = 1 − r, lp = −ln(1 − r), m the margin",
+  rule: "−r^γ (γ q lp + r) on positives, p² n (2λ − 3p) on the others",
   say(z, label, c) {
     const { lambda, margin, gamma } = hillConstants(c);
     if (label === 1) {
       const q = F64.sigmoid(z - margin), r = F64.sigmoid(margin - z), lp = F64.softplus(margin - z);
-      return "−" + fmt(r) + "^" + fmt(gamma) + " × (" + [fmt(gamma), fmt(q), fmt(lp)].join(" × ") + " + " + fmt(r) + ")";
+      return "−(" + fmt(r) + "^" + fmt(gamma) + ") × (" + [fmt(gamma), fmt(q), fmt(lp)].join(" × ") + " + " + fmt(r) + ")";
     }
     const p = F64.sigmoid(z);
     return fmt(p) + "² × " + fmt(F64.sigmoid(-z)) + " × (2 × " + fmt(lambda) + " − 3 × " + fmt(p) + ")";

@@ -9,11 +9,13 @@ function panelHead(model, node) {
   const source = node.source;
   const constants = Object.entries(node.constants).filter(([name]) => name !== "labels");
   const line = (what, at) => at && el("li", { class: now === what ? "now" : "" },
-    el("b", { text: what }), " ", el("span", { class: "place", text: visible(source.file) + ":" + visible(at.line) }), el("code", { text: visible(at.text) }));
+    el("b", { text: what }), " ", el("span", { class: "place", text: visible(source.file) + ":" + visible(at.line) }), el("code", { text: visibleLines(at.text) }));
   return [
     el("h2", {}, el("span", { class: "id", text: "#" + node.id }), " " + titleOf(node, Infinity), " ", el("small", { text: facts })),
     el("p", { class: "doc" }, node.doc ? [el("span", { text: visible(node.doc) }), node.derivative ? "; " : ""] : null,
       node.derivative ? el("span", { class: "grad", text: visible(node.derivative) }) : op ? el("span", { class: "grad", text: op.rule }) : null),
+    LOSSES.has(node.constants.loss) ? el("p", { class: "doc" }, LOSSES.get(node.constants.loss).formula + "; ",
+      el("span", { class: "grad", text: "slope: " + LOSSES.get(node.constants.loss).rule })) : null,
     constants.length > 0 ? el("p", { class: "small", text: "constants: " + constants.map(([name, value]) => visible(name) + " = " + visible(Array.isArray(value) ? value.join(" × ") : value)).join(", ") }) : null,
     source ? el("ul", { class: "source" }, line("forward", source.forward), line("backward", source.backward)) : null,
     graph.refusals[node.id] ? el("p", { class: "refusal", text: graph.refusals[node.id] + " Its recorded value is shown, and nothing of this example can be changed." }) : null,
@@ -184,7 +186,7 @@ function panelGradient(model, node) {
       const done = known.written.includes(write);
       const user = graph.nodes[write.node];
       return el("li", { class: done ? "done" : "waits" }, el("span", { class: "chip " + (!done ? "later" : overwrites(write) ? "bad" : write.how), text: done ? write.how : "later" }), " ",
-        ordinal(i) + ": #" + write.node + " " + titleOf(user) + ", where it is " + inputName(user, write.k) + " ",
+        ordinal(i) + ": #" + write.node + " " + titleOf(user) + ", whose input " + inputName(user, write.k) + " it is, ",
         done ? formula(["hands on ", { where: "part", text: fmt(write.part[e]) }]) : "has not been reached");
     }));
     const done = all.filter((write) => known.written.includes(write));

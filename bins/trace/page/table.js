@@ -1,9 +1,9 @@
 // Three derivatives of every parameter and variable, side by side.
 
 const COLUMNS = [
-  ["numeric", "four points, h = 3e−4"],
-  ["dual", "forward mode"],
-  ["tape", "reverse mode"],
+  ["numeric", "differences", "four points, h = 3e−4"],
+  ["dual", "dual", "forward mode"],
+  ["tape", "tape", "reverse mode"],
 ];
 
 /// The line under the table: what the pattern says.
@@ -22,7 +22,7 @@ function verdict(model) {
   }
   if (fault) return ["calm", "Broken, and nothing shows. " + harmless(graph, model.swept, fault)];
   const most = Math.max(0, ...Object.values(table).flatMap(({ numeric, dual, tape }) => dual.map((d, e) => spreadOf(numeric[e], d, tape[e]))));
-  return ["good", "All three agree; the largest difference is " + tiny(most) + "."];
+  return ["good", "All three agree; they are at most " + tiny(most) + " apart."];
 }
 
 function spreadOf(...numbers) {
@@ -54,7 +54,7 @@ function drawTable(model, box, choose) {
   replaceKeepingFocus(box, head,
     el("p", { id: "verdict", class: "verdict " + kind, role: "status", text: words }),
     el("div", { class: "scroll table" }, el("table", {},
-      el("thead", {}, el("tr", {}, el("th", { scope: "col", text: "d loss / d" }), COLUMNS.map(([name, what]) => el("th", { scope: "col", class: name, title: what }, name, el("small", { text: what }))), el("th", { scope: "col" }, "diff", el("span", { class: "wide", text: "erence" })))),
+      el("thead", {}, el("tr", {}, el("th", { scope: "col", text: "d loss / d" }), COLUMNS.map(([key, name, what]) => el("th", { scope: "col", class: key, title: what }, name, el("small", { text: what }))), el("th", { scope: "col", text: "apart" }))),
       el("tbody", {}, rows))),
     foldable(model.folds, "patterns", false, { id: "patterns" }, "What a pattern says",
       el("dl", {}, DIAGNOSES.map(([, pattern, words]) => [el("dt", { text: pattern.replace("-", "−") }), el("dd", { text: words })]))));

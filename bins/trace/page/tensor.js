@@ -21,7 +21,7 @@ function cellText(shape, e) {
 }
 
 function shapeText(shape) {
-  return shape.length === 0 ? "scalar" : shape.join(" × ");
+  return "[" + shape.join(" × ") + "]";
 }
 
 /// Rows and columns of a matrix.
@@ -85,6 +85,11 @@ function tiny(x) {
 function parseNumber(text) {
   const plain = text.trim().replace("−", "-").replace(",", ".");
   return /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(plain) ? Number(plain) : NaN;
+}
+
+/// Lines of a file.
+function visibleLines(text) {
+  return String(text).split("\n").map(visible).join("\n");
 }
 
 /// Text of files, with what would act on the direction or the lines of the text as an escape.

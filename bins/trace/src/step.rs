@@ -81,7 +81,7 @@ fn text(step: &Step) -> String {
             .sum()
     };
     out + &format!(
-        "\nforward {} us, backward {} us; a node has the time that passed since the node before it, and parameters have none\n\
+        "\nforward {} us, backward {} us; a node has the time that passed since the node before it, and parameters of a specification have none\n\
          operation: param is trained, variable has a gradient and is not trained, input is data; shape [] is one number\n\
          size: of the value, in f32; -: no gradient is computed; |gradient|: the root of the sum of its squares\n",
         us(Some(total(false))),

@@ -7,7 +7,7 @@ use lacuna_engine::Var;
 pub(super) const EXAMPLE: Example = Example {
     name: "xor",
     title: "XOR perceptron",
-    about: "A perceptron 2-4-1 on the four rows of exclusive or. The cross-entropy is written out, softplus(z) - z y, so the logits z are used twice.",
+    about: "Two inputs, four hidden units and one logit, on the four rows of exclusive or. The cross-entropy is written out, softplus(z) - z t for the target t, so the logits z are used twice.",
     record,
 };
 
@@ -18,7 +18,7 @@ fn record(leaves: &mut Leaves<'_>) -> Var {
     let b2 = leaves.param("b2", &[1], &[-0.3]);
     leaves.tape.seal();
     let x = leaves.input("x", &[4, 2], &[0.0, 0.0, 0.0, 1.0, 1.0, 0.0, 1.0, 1.0]);
-    let y = leaves.input("y", &[4, 1], &[0.0, 1.0, 1.0, 0.0]);
+    let t = leaves.input("t", &[4, 1], &[0.0, 1.0, 1.0, 0.0]);
     let tape = &mut leaves.tape;
     let h = tape.scope("hidden", |tape| {
         let h = tape.linear(x, w1, b1);
@@ -26,8 +26,8 @@ fn record(leaves: &mut Leaves<'_>) -> Var {
     });
     let z = tape.scope("output", |tape| tape.linear(h, w2, b2));
     tape.scope("loss", |tape| {
-        let (all, yz) = (tape.softplus(z), tape.mul(z, y));
-        let entries = tape.sub(all, yz);
+        let (all, tz) = (tape.softplus(z), tape.mul(z, t));
+        let entries = tape.sub(all, tz);
         tape.mean(entries)
     })
 }

@@ -1,4 +1,4 @@
-//! Exercise: three backward passes, each with one bug. The check says which cells are wrong, and of one bug what kind it is.
+//! Exercise: three backward passes, each with one bug. The check prints what it got and what is right, and of one bug what kind it is.
 
 /// z = x + b, where every row of x gets the row b: dx = g, db = the sum of the rows of g.
 pub(crate) fn add_row(g: &[f64], cols: usize, dx: &mut [f64], db: &mut [f64]) {
@@ -9,7 +9,7 @@ pub(crate) fn add_row(g: &[f64], cols: usize, dx: &mut [f64], db: &mut [f64]) {
     }
 }
 
-/// y = softmax(x), one row.
+/// y = softmax(x) of one row, y_i = e^x_i / (sum over k of e^x_k).
 pub(crate) fn softmax(g: &[f64], y: &[f64], dx: &mut [f64]) {
     for ((dx, g), y) in dx.iter_mut().zip(g).zip(y) {
         *dx = g * y * (1.0 - y);

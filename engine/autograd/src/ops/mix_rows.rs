@@ -114,7 +114,7 @@ impl MixRows {
 impl Operation for MixRows {
     const NAME: &'static str = "mix_rows";
     const DOC: &'static str = "weighted sums of rows along the edges of a graph";
-    const DERIVATIVE: &'static str = "dx_s = sum over the edges e from s of w_e g_j, dw_e = g_j . x_s";
+    const DERIVATIVE: &'static str = "dx_s = sum over the edges e from s to j of w_e g_j, dw_e = g_j . x_s";
 
     fn inputs(&self) -> Inputs {
         Inputs::new([self.x, self.w])

@@ -4,7 +4,7 @@
 //! appends a [`Node`] and returns the new position; inputs therefore always stand before outputs, and one
 //! walk from the end to the start ([`Tape::backward`]) meets every node after all nodes that used it.
 //!
-//! Storage is four parallel lists indexed by position: nodes, values, gradients, saved areas. They are kept
+//! Storage is parallel lists indexed by position: nodes, values, gradients, and what operations keep for the backward pass. They are kept
 //! apart so that the borrow checker lets an operation read its inputs' values while it writes its own
 //! value or its inputs' gradients; that is all it takes for `x * x` to be right.
 //!
