@@ -3,7 +3,8 @@
 
 use crate::{Dual, Real, Tape, Var};
 
-const FINITE: [f32; 11] = [0.0, 1e-30, -1e-30, 20.0, -20.0, 88.0, -88.0, 104.0, -104.0, 1e4, -1e4];
+const FINITE: [f32; 13] =
+    [0.0, 1e-30, -1e-30, 20.0, -20.0, 88.0, -88.0, 104.0, -104.0, 1e4, -1e4, 3e38, -3e38];
 pub(crate) const INF: f64 = f64::INFINITY;
 const NAN: f64 = f64::NAN;
 
