@@ -79,10 +79,16 @@ impl Folder {
             operations::begin(Operation::Create)?;
             // Without the name of the folder, which the caller does not know.
             let folder = builder.tempdir_in(parent).map_err(|error| io::Error::from(error.kind()))?;
-            let lock = held(folder.path());
-            // Between its creation and its lock a sweep took the folder for one of a dead writer.
-            if folder.path().is_dir() {
-                return Ok(Self { folder, _lock: lock });
+            // Elsewhere than on Unix a folder cannot be opened, by no sweep either.
+            let opened = match File::open(folder.path()) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                opened => opened.ok(),
+            };
+            match opened.as_ref().map(File::try_lock) {
+                // Between its creation and its lock a sweep took the folder for one of a dead writer.
+                Some(Err(TryLockError::WouldBlock)) => {}
+                Some(Ok(())) if !folder.path().is_dir() => {}
+                _ => return Ok(Self { folder, _lock: opened }),
             }
         }
         Err(io::Error::other("the temporary folder was repeatedly removed by another program"))
@@ -137,11 +143,10 @@ pub fn sweep_temporary_files(folder: &Path) -> usize {
     let Some(needed) = referred(folder) else { return 0 };
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
     let free = |name: &OsStr| is(Kind::File, name) && !needed.iter().any(|needed| name == needed.as_str());
-    let swept = |entry: fs::DirEntry| {
-        let (name, path) = (entry.file_name(), entry.path());
-        (free(&name) && sweep(&path).is_some()) || (is(Kind::Folder, &name) && sweep_folder(&path).is_some())
+    let swept = |name: &OsStr, path: &Path| {
+        (free(name) && sweep(path).is_some()) || (is(Kind::Folder, name) && sweep_folder(path).is_some())
     };
-    entries.filter_map(|entry| swept(entry).then_some(())).count()
+    entries.filter(|entry| swept(&entry.file_name(), &entry.path())).count()
 }
 
 /// Whether a name is one of a temporary file.
