@@ -306,51 +306,47 @@ mod tests {
             folder
         };
         let (old, new) = (files(fresh(3).path()), files(fresh(5).path()));
-        let folder = fresh(3);
-        let path = folder.path().join("set");
-        let save = || sets(5).save(Destination::replacing(&path), "clip");
-        let (saved, order) = under(Fault::None, usize::MAX, save);
-        saved.unwrap();
-        assert_eq!(files(folder.path()), new);
-        assert!(order.ends_with(&[Exchange, SyncFolder]), "{order:?}");
-        let (saved, without) = under(Fault::NoExchange(usize::MAX), usize::MAX, save);
-        saved.unwrap();
-        assert!(without.ends_with(&[Exchange, Create, Rename, Rename, SyncFolder]), "{without:?}");
-        assert_eq!(files(folder.path()), new);
-        for n in order.len() - 1..without.len() {
+        // What a writer over the old folder answers, its operations, and what it leaves.
+        let written = |fault| {
             let folder = fresh(3);
             let path = folder.path().join("set");
             let save = || sets(5).save(Destination::replacing(&path), "clip");
-            let (saved, _) = under(Fault::NoExchange(n), usize::MAX, save);
-            let error = saved.expect_err("an operation has failed").to_string();
-            assert!(names_both(&error, &path, without[n]), "{:?}: {error}", without[n]);
-            let expected = if n + 1 == without.len() { &new } else { &old };
-            assert_eq!(&files(folder.path()), expected, "{n}: {:?}", without[n]);
-            // A disk that answers nothing any more: the old files are there under some name.
-            let folder = fresh(3);
-            let path = folder.path().join("set");
-            let save = || sets(5).save(Destination::replacing(&path), "clip");
-            let (saved, _) = under(Fault::NoExchangeFrom(n), usize::MAX, save);
-            saved.expect_err("operations have failed");
-            let left = files(folder.path());
-            assert!(left == *expected || inside(&left) == inside(&old), "{n}: {:?}", left.keys());
-        }
-        for n in 0..order.len() {
-            let folder = fresh(3);
-            let path = folder.path().join("set");
-            let save = || sets(5).save(Destination::replacing(&path), "clip");
-            let (saved, _) = under(Fault::At(n), usize::MAX, save);
-            let error = saved.expect_err("an operation has failed").to_string();
+            let (saved, order) = under(fault, usize::MAX, save);
+            (saved.map_err(|error| (error.to_string(), path)), order, files(folder.path()))
+        };
+        // The n-th of these operations fails: an error that says so, and the old folder, or the new one where only the disk is not asked.
+        let expected = |order: &[Operation], n| if n + 1 == order.len() { &new } else { &old };
+        let fails = |fault, order: &[Operation], n: usize| {
+            let (saved, _, left) = written(fault);
+            let (error, path) = saved.expect_err("an operation has failed");
             assert!(names_both(&error, &path, order[n]), "{:?}: {error}", order[n]);
-            let expected = if n + 1 == order.len() { &new } else { &old };
-            assert_eq!(&files(folder.path()), expected, "{n}: {:?}", order[n]);
+            assert_eq!(&left, expected(order, n), "{fault:?}: {:?}", order[n]);
+        };
+        let (saved, order, left) = written(Fault::None);
+        saved.unwrap();
+        assert_eq!(left, new);
+        assert!(order.ends_with(&[Exchange, SyncFolder]), "{order:?}");
+        for n in 0..order.len() {
+            fails(Fault::At(n), &order, n);
             // A disk that answers nothing any more.
-            let folder = fresh(3);
-            let path = folder.path().join("set");
-            let save = || sets(5).save(Destination::replacing(&path), "clip");
-            let (saved, _) = under(Fault::From(n), usize::MAX, save);
+            let (saved, _, left) = written(Fault::From(n));
             saved.expect_err("operations have failed");
-            assert_eq!(&files(folder.path()), expected, "{n}: {:?}", order[n]);
+            assert_eq!(&left, expected(&order, n), "{n}: {:?}", order[n]);
+        }
+        let (saved, without, left) = written(Fault::NoExchange(usize::MAX));
+        saved.unwrap();
+        assert_eq!(left, new);
+        assert!(without.ends_with(&[Exchange, Create, Rename, Rename, SyncFolder]), "{without:?}");
+        for n in order.len() - 1..without.len() {
+            fails(Fault::NoExchange(n), &without, n);
+            // The old files are there under some name.
+            let (saved, _, left) = written(Fault::NoExchangeFrom(n));
+            saved.expect_err("operations have failed");
+            assert!(
+                left == *expected(&without, n) || inside(&left) == inside(&old),
+                "{n}: {:?}",
+                left.keys()
+            );
         }
     }
 
