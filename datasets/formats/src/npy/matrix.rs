@@ -264,7 +264,7 @@ mod tests {
 
     /// Column-major files of other types than bytes could come back scrambled.
     #[test]
-    fn a_column_major_matrix_of_every_type_is_its_row_major_twin() {
+    fn a_column_major_matrix_of_every_type_is_the_row_major_one() {
         type Encode = fn(u8) -> Vec<u8>;
         macro_rules! both {
             ($code:literal, $number:ty) => {
