@@ -20,8 +20,8 @@ pub(crate) enum Kind {
     Undo,
     /// A folder that is being written, or whose place another one has taken, `.lacuna-*.folder`.
     Folder,
-    /// A folder that makes room for another one where two cannot change places, `.lacuna-*.old`. It may be all that there is of it, so
-    /// nothing removes it but its writer.
+    /// A folder that was moved away for another one where two cannot change places, `.lacuna-*.old`. It may hold the only copy of its files,
+    /// so nothing removes it but its writer.
     Old,
 }
 
@@ -40,17 +40,23 @@ impl Kind {
 /// How often a new file is made where a sweep has removed the one before.
 const ATTEMPTS: usize = 16;
 
-/// A temporary file in a folder, locked for its writer.
-pub(crate) fn create(folder: &Path, kind: Kind) -> io::Result<NamedTempFile> {
+/// Names of a kind. Temporary files and folders are private by default, and the rename would keep that: `mode` is what making them in the
+/// ordinary way would have asked for (the umask still applies).
+fn named(kind: Kind, mode: u32) -> tempfile::Builder<'static, 'static> {
     let mut builder = tempfile::Builder::new();
     builder.prefix(PREFIX).suffix(kind.suffix());
-    // Temporary files are private by default, and the rename would keep that: ask for what creating
-    // the file in the ordinary way would have given (the umask still applies).
     #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(mode));
+    #[cfg(not(unix))]
+    let _ = mode;
+    builder
+}
+
+/// A temporary file in a folder, locked for its writer.
+pub(crate) fn create(folder: &Path, kind: Kind) -> io::Result<NamedTempFile> {
     for _ in 0..ATTEMPTS {
         operations::begin(Operation::Create)?;
-        let file = builder.tempfile_in(folder)?;
+        let file = named(kind, 0o666).tempfile_in(folder)?;
         match file.as_file().try_lock() {
             Ok(()) if is_linked(file.as_file())? => return Ok(file),
             // Between its creation and its lock a sweep took the file for one of a dead writer.
@@ -70,15 +76,11 @@ pub(crate) struct Folder {
 
 impl Folder {
     pub(crate) fn create(parent: &Path, kind: Kind) -> io::Result<Self> {
-        let mut builder = tempfile::Builder::new();
-        builder.prefix(PREFIX).suffix(kind.suffix());
-        // As for a folder that is made in the ordinary way.
-        #[cfg(unix)]
-        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o777));
         for _ in 0..ATTEMPTS {
             operations::begin(Operation::Create)?;
             // Without the name of the folder, which the caller does not know.
-            let folder = builder.tempdir_in(parent).map_err(|error| io::Error::from(error.kind()))?;
+            let folder =
+                named(kind, 0o777).tempdir_in(parent).map_err(|error| io::Error::from(error.kind()))?;
             // Elsewhere than on Unix a folder cannot be opened, by no sweep either.
             let opened = match File::open(folder.path()) {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
