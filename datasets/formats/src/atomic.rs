@@ -3,7 +3,7 @@
 use crate::destination::{exists, folder_of};
 use crate::temporary::{self, Kind};
 use crate::undo::Old;
-use crate::{Destination, FormatError, operations, restore_files};
+use crate::{Destination, FormatError, hold, operations, restore_files};
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, BufWriter, Write};
@@ -55,7 +55,8 @@ pub type Contents<'a> = Box<dyn FnOnce(&mut dyn Write) -> io::Result<()> + 'a>;
 /// Writes files that belong together: all of them or none.
 ///
 /// As [`write_atomic`]; all are on the disk before the first gets its name. Files that were there are kept under second names until all
-/// have their names, and get their own back where that fails. After a crash between two of the renames [`restore_files`] does that, which
+/// have their names, and get their own back where that fails. Readers that call [`hold_files`](crate::hold_files) and other writers of the folder wait
+/// meanwhile. After a crash between two of the renames [`restore_files`] does that, which
 /// every writer in the folder calls; until then the set is without its last file, which lost its name before the first was replaced, so
 /// that nobody takes it for a whole one. So the last has to be one that no reader does without. Files that have their new contents
 /// already stay as they are. Of files that are all new, a crash leaves some without the last. Files of several folders are kept as
@@ -77,14 +78,18 @@ pub type Contents<'a> = Box<dyn FnOnce(&mut dyn Write) -> io::Result<()> + 'a>;
 /// # Errors
 /// [`FormatError::Exists`] where there is a file already, [`FormatError::Io`].
 pub fn write_atomic_all(files: Vec<(Destination<'_>, Contents<'_>)>) -> Result<(), FormatError> {
-    if let Some((last, _)) = files.last() {
-        restore_files(folder_of(last.path()))?;
-    }
+    let Some((last, _)) = files.last() else { return Ok(()) };
+    let last = folder_of(last.path()).to_path_buf();
+    restore_files(&last)?;
     let mut staged = Vec::with_capacity(files.len());
     for (destination, write) in files {
         let path = destination.path();
         staged.push(Staged::new(destination, write).map_err(FormatError::writing(path))?);
     }
+    // Until all have their names. Contents are written before, so that nobody waits for them.
+    let _alone = hold::alone(&last);
+    // Another writer may have been killed in the meantime.
+    restore_files(&last)?;
     staged.retain(|file| !file.is_there_already());
     // A folder is named by one of its files, because the caller named files.
     let folders: BTreeMap<PathBuf, PathBuf> = staged

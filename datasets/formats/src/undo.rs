@@ -209,8 +209,8 @@ fn give_back(files: &[(&Path, Option<&Path>)]) -> io::Result<()> {
 /// Gives files that a program was replacing when it was killed their old contents back; answers how many sets of files these were.
 ///
 /// A writer of several files that belong together, [`write_atomic_all`](crate::write_atomic_all), leaves a record, `.lacuna-*.undo`, in
-/// their folder when it is stopped halfway. Programs that read such a set call this first, and so does every writer, through
-/// [`sweep_temporary_files`](crate::sweep_temporary_files). A writer that is still at work holds a lock on its record, and is left
+/// their folder when it is stopped halfway. Programs that read such a set call [`hold_files`](crate::hold_files), which does this first, and so
+/// does every writer, through [`sweep_temporary_files`](crate::sweep_temporary_files). A writer that is still at work holds a lock on its record, and is left
 /// alone; so is a file that somebody else has put in the place of one of the set.
 ///
 /// ```
@@ -253,7 +253,7 @@ pub(crate) fn referred(folder: &Path) -> Option<Vec<String>> {
 }
 
 /// The records in a folder, in the order of their names.
-fn records(folder: &Path) -> Vec<PathBuf> {
+pub(crate) fn records(folder: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
     let mut paths: Vec<PathBuf> = entries
         .filter(|entry| temporary::is(Kind::Undo, &entry.file_name()))

@@ -3,8 +3,8 @@
 use super::{Input, Model, ModelError, Table, TrainedWith, torch};
 use crate::{Head, Weights};
 use lacuna_formats::{
-    Contents, Destination, FormatError, NpyArray, NpyData, SafetensorsFile, restore_files,
-    safetensors_writer, shown, sweep_temporary_files, write_atomic_all,
+    Contents, Destination, FormatError, NpyArray, NpyData, SafetensorsFile, hold_files, safetensors_writer,
+    shown, sweep_temporary_files, write_atomic_all,
 };
 use serde::{Deserialize, Serialize};
 use std::fs::{self, File};
@@ -157,10 +157,11 @@ fn digest(weights: &[Weights]) -> String {
 pub(super) fn load(folder: &Path) -> Result<Model, ModelError> {
     let (weights_path, document_path) = (folder.join(WEIGHTS), folder.join(DOCUMENT));
     let wrong = |path: &Path, problem: String| ModelError::File { path: path.display().to_string(), problem };
-    // A program that was killed while it replaced the head leaves it without its document.
-    restore_files(folder)?;
+    // A program that replaces the head takes its document away first, and leaves it so where it is killed.
+    let held = hold_files(folder)?;
     let document = read_document(&document_path)?;
     let weights = read_weights(&weights_path)?;
+    drop(held);
     if !cfg!(fuzzing) && digest(&weights) != document.weights {
         let problem = format!("these are not the weights that {} was written with", document_path.display());
         return Err(wrong(&weights_path, problem));

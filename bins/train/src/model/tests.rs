@@ -231,6 +231,27 @@ fn files_that_exist_are_refused_unless_they_are_to_be_replaced() {
     assert!(!folder.path().join("head.safetensors").exists());
 }
 
+/// A head that was read while another program replaced it was "no such file", or had the weights of the other one.
+#[cfg(unix)]
+#[test]
+fn a_head_is_read_whole_while_it_is_replaced() {
+    let (x, y) = data(40);
+    let models = ["bce", "an"].map(|loss| Fit::new(loss).fit(&x, &y).unwrap());
+    let folder = tempfile::tempdir().unwrap();
+    models[0].save(folder.path()).unwrap();
+    std::thread::scope(|scope| {
+        let writers = models
+            .each_ref()
+            .map(|model| scope.spawn(|| (0..40).for_each(|_| model.save_replacing(folder.path()).unwrap())));
+        while !writers.iter().all(|writer| writer.is_finished()) {
+            let read = Model::load(folder.path()).unwrap();
+            assert!(models.contains(&read));
+            std::thread::sleep(std::time::Duration::from_millis(2));
+        }
+    });
+    assert!(models.contains(&Model::load(folder.path()).unwrap()));
+}
+
 /// The same numbers in another shape are other data.
 #[test]
 fn fingerprints_know_the_sizes() {
