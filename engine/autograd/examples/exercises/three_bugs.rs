@@ -1,4 +1,5 @@
-//! Exercise: three backward passes, each with one bug. The check prints what it got and what is right, and of one bug what kind it is.
+//! Exercise: three backward passes, each with one bug. The check prints what it got, what is right,
+//! and a diagnosis: of one bug it is exact, of the other two it names two possibilities, and each of them is one of these.
 
 /// z = x + b, where every row of x gets the row b: dx = g, db = the sum of the rows of g.
 pub(crate) fn add_row(g: &[f64], cols: usize, dx: &mut [f64], db: &mut [f64]) {
