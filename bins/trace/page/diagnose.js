@@ -7,6 +7,7 @@ const DIAGNOSES = [
   ["sign", "ratio -1", "the sign is wrong"],
   ["twice", "ratio 2", "counted twice, or a factor 1/2 forgotten"],
   ["half", "ratio 1/2", "a factor 2 forgotten, a mean of two, or one of two uses not counted"],
+  ["unmasked", "0 expected in all wrong cells", "what makes it 0 there, a mask, a weight or the flat part of a function, is not in the slope"],
   ["overwritten", "one use's part is missing", "= in place of +=: a later use overwrote an earlier one"],
   ["reduction", "one ratio in all cells", "the reduction: a mean in place of a sum, or a sum in place of a mean"],
   ["slope", "any other ratio, or one that differs from cell to cell", "the slope is wrong, or one of several uses overwrites another"],
@@ -31,6 +32,7 @@ function diagnose({ numeric, dual, tape, parts }) {
     const missing = cells.every((e) => !apart(tape[e], last[e]));
     if (missing) return { key: "overwritten" };
   }
+  if (wrong.every((e) => !apart(dual[e], 0))) return { key: "unmasked" };
   // Where the derivative is 0 there is no ratio, and the tape has to have 0 too.
   const some = cells.filter((e) => apart(dual[e], 0) || apart(tape[e], 0));
   if (some.some((e) => !apart(dual[e], 0))) return { key: "slope" };

@@ -24,6 +24,8 @@ pub enum Diagnosis {
     Twice,
     /// Half of what is expected.
     Half,
+    /// Something where 0 is expected, and nothing else wrong.
+    NotMasked,
     /// The same multiple of what is expected in several places.
     Reduction(f64),
     /// Dual numbers agree with the gradient, differences do not.
@@ -44,7 +46,7 @@ pub struct DiagnosisInfo {
 }
 
 /// Every diagnosis; a ratio is what was got over what was expected. The page of `trace html` has the same table.
-pub const DIAGNOSES: [DiagnosisInfo; 8] = [
+pub const DIAGNOSES: [DiagnosisInfo; 9] = [
     DiagnosisInfo {
         key: "kink",
         pattern: "dual and tape agree, the difference does not",
@@ -58,6 +60,11 @@ pub const DIAGNOSES: [DiagnosisInfo; 8] = [
         key: "half",
         pattern: "ratio 1/2",
         meaning: "a factor 2 forgotten, a mean of two, or one of two uses not counted",
+    },
+    DiagnosisInfo {
+        key: "unmasked",
+        pattern: "0 expected in all wrong cells",
+        meaning: "what makes it 0 there, a mask, a weight or the flat part of a function, is not in the slope",
     },
     DiagnosisInfo {
         key: "reduction",
@@ -81,8 +88,9 @@ impl Diagnosis {
             Diagnosis::Sign => 3,
             Diagnosis::Twice => 4,
             Diagnosis::Half => 5,
-            Diagnosis::Reduction(_) => 6,
-            Diagnosis::Slope => 7,
+            Diagnosis::NotMasked => 6,
+            Diagnosis::Reduction(_) => 7,
+            Diagnosis::Slope => 8,
         }]
     }
 }
@@ -131,17 +139,16 @@ pub fn diagnose(got: &[f64], expected: &[f64]) -> Option<Diagnosis> {
         got.len(),
         expected.len()
     );
-    let largest = expected.iter().fold(0.0, |m: f64, e| m.max(e.abs()));
-    // A comparison with NaN is false.
-    let agrees = |g: f64, e: f64| (g - e).abs() <= RELATIVE * e.abs() + OF_LARGEST * largest;
-    let wrong: Vec<(f64, f64)> =
-        got.iter().copied().zip(expected.iter().copied()).filter(|(g, e)| !agrees(*g, *e)).collect();
+    let wrong: Vec<(f64, f64)> = wrong_elements(got, expected).map(|i| (got[i], expected[i])).collect();
     let &(first, of) = wrong.first()?;
     if wrong.iter().any(|(g, e)| g.is_nan() && !e.is_nan()) {
         return Some(Diagnosis::NeverWritten);
     }
     if wrong.iter().all(|(g, _)| *g == 0.0) {
         return Some(Diagnosis::NotHandedOn);
+    }
+    if wrong.iter().all(|(_, e)| *e == 0.0) {
+        return Some(Diagnosis::NotMasked);
     }
     let ratio = first / of;
     let constant =
@@ -154,6 +161,14 @@ pub fn diagnose(got: &[f64], expected: &[f64]) -> Option<Diagnosis> {
         true if wrong.len() > 1 => Diagnosis::Reduction(ratio),
         _ => Diagnosis::Slope,
     })
+}
+
+/// The elements that do not agree, as [`diagnose`] sees it.
+pub fn wrong_elements<'a>(got: &'a [f64], expected: &'a [f64]) -> impl Iterator<Item = usize> + 'a {
+    let largest = expected.iter().fold(0.0, |m: f64, e| m.max(e.abs()));
+    // A comparison with NaN is false.
+    let agrees = move |g: f64, e: f64| (g - e).abs() <= RELATIVE * e.abs() + OF_LARGEST * largest;
+    (0..got.len()).filter(move |&i| !agrees(got[i], expected[i]))
 }
 
 #[cfg(test)]
@@ -184,7 +199,8 @@ mod tests {
 
     #[test]
     fn a_place_without_a_gradient_has_no_ratio() {
-        assert_eq!(diagnose(&[1.0, 1.0], &[0.0, 0.0]), Some(Diagnosis::Slope));
+        assert_eq!(diagnose(&[1.0, 1.0, 3.0], &[0.0, 0.0, 3.0]), Some(Diagnosis::NotMasked));
+        assert_eq!(diagnose(&[1.0, 1.0, 3.0], &[0.0, 0.5, 3.0]), Some(Diagnosis::Slope));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //! cells means.
 
 use crate::Label;
-use lacuna_kernels::diagnosis::{Diagnosis, diagnose, ratio};
+use lacuna_kernels::diagnosis::{Diagnosis, diagnose, ratio, wrong_elements};
 
 /// The cells that a gradient belongs to, row by row.
 #[derive(Clone, Copy, Debug)]
@@ -22,17 +22,16 @@ impl Cells<'_> {
     pub fn name(&self, cell: usize) -> String {
         let (row, class) = (cell / self.classes, cell % self.classes);
         let class = self.names.map_or_else(|| class.to_string(), |names| format!("{:?}", names[class]));
-        let label = match self.labels.get(cell) {
-            _ if self.labels.len() != self.logits.len() => "",
-            Some(Label::Positive) => ", positive",
-            Some(Label::Negative) => ", negative",
-            Some(Label::Unknown) => ", unknown",
-            None => "",
-        };
+        let label = self.label(cell).map_or_else(String::new, |label| format!(", {}", in_words(label)));
         format!("row {row}, class {class} (z = {}{label})", self.logits[cell])
     }
 
-    /// The sentence about a wrong gradient: the cell, what was got and expected, and the diagnosis of the whole array.
+    fn label(&self, cell: usize) -> Option<Label> {
+        self.labels.get(cell).copied().filter(|_| self.labels.len() == self.logits.len())
+    }
+
+    /// The sentence about a wrong gradient: the cell, what was got and expected, and the diagnosis of the whole array, with the label that
+    /// all wrong cells have and others have not.
     ///
     /// ```
     /// use lacuna_loss_api::{Label, explain::Cells};
@@ -41,13 +40,32 @@ impl Cells<'_> {
     /// assert_eq!(
     ///     cells.wrong(1, &[0.25, 0.5], &[0.25, -0.5]),
     ///     "gradient of row 0, class \"dog\" (z = -2, unknown): got 0.5, expected -0.5, ratio -1.0000\n\
-    ///      ratio -1: the sign is wrong"
+    ///      ratio -1: the sign is wrong; only where the label is unknown"
     /// );
     /// ```
     pub fn wrong(&self, cell: usize, got: &[f64], expected: &[f64]) -> String {
         let diagnosis = diagnose(got, expected).unwrap_or(Diagnosis::Slope);
+        let only = self.only_label(got, expected);
+        let only =
+            only.map_or_else(String::new, |label| format!("; only where the label is {}", in_words(label)));
         let (got, expected) = (got[cell], expected[cell]);
         let (cell, ratio) = (self.name(cell), ratio(got, expected));
-        format!("gradient of {cell}: got {got}, expected {expected}{ratio}\n{diagnosis}")
+        format!("gradient of {cell}: got {got}, expected {expected}{ratio}\n{diagnosis}{only}")
+    }
+
+    /// The label of all wrong cells, where others have another one.
+    fn only_label(&self, got: &[f64], expected: &[f64]) -> Option<Label> {
+        let mut wrong = wrong_elements(got, expected).map(|cell| self.label(cell));
+        let label = wrong.next()??;
+        let alike = wrong.all(|other| other == Some(label));
+        (alike && self.labels.iter().any(|other| *other != label)).then_some(label)
+    }
+}
+
+fn in_words(label: Label) -> &'static str {
+    match label {
+        Label::Positive => "positive",
+        Label::Negative => "negative",
+        Label::Unknown => "unknown",
     }
 }

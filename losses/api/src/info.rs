@@ -43,7 +43,7 @@ impl fmt::Display for LabelUse {
         f.write_str(match self {
             LabelUse::UnknownAsNegative => "unknown is negative",
             LabelUse::KnownOnly => "unknown is left out",
-            LabelUse::UnknownAsUnknown => "unknown is unknown",
+            LabelUse::UnknownAsUnknown => "unknown has a rule of its own",
             LabelUse::OnePositive => "one positive a row",
         })
     }

@@ -72,6 +72,7 @@ pub use statistics::ClassStatistics;
 pub use suggestion::{Suggestion, suggest};
 pub use takes::Takes;
 
+use std::fmt;
 use std::ops::Range;
 
 /// A named piece of a loss's state, so that a checkpoint can hold it: finite numbers in a fixed order.
@@ -137,7 +138,7 @@ pub fn only_state<'a>(
 ///
 /// Implementations hold their configuration and, where the method needs one, their state; there are no
 /// globals, so two runs in one process cannot see each other.
-pub trait MultiLabelLoss: Send {
+pub trait MultiLabelLoss: fmt::Debug + Send {
     /// Name, source and assumptions of the method.
     fn info(&self) -> &'static LossInfo;
 

@@ -121,6 +121,7 @@ mod tests {
     };
 
     /// l = mean of z^2.
+    #[derive(Debug)]
     struct Square;
 
     impl Pointwise for Square {

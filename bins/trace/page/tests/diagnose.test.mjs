@@ -110,7 +110,8 @@ test("columns alone tell the pattern", () => {
   assert.equal(say([3, -6, 1.5]), "reduction");
   assert.equal(say([1, -2, 0.6]), "slope");
   assert.equal(say([1, 2, 0.5]), "slope");
-  assert.equal(page.diagnose({ numeric: [0, 1], dual: [0, 1], tape: [0.3, 1] }).key, "slope");
+  assert.equal(page.diagnose({ numeric: [0, 1], dual: [0, 1], tape: [0.3, 1] }).key, "unmasked");
+  assert.equal(page.diagnose({ numeric: [0, 1], dual: [0, 1], tape: [0.3, 2] }).key, "slope");
   assert.equal(page.diagnose({ numeric: [1.1], dual: [1], tape: [1] }).key, "kink");
   assert.equal(say([0.25, -1, 0.3], { parts: [[0.75, -1, 0.2], [0.25, -1, 0.3]] }), "overwritten");
 });
@@ -120,7 +121,7 @@ test("half of a gradient is told, in one cell as well", () => {
 });
 
 test("every diagnosis of the table can be made, and has words", () => {
-  const keys = ["kink", "unwritten", "nothing", "sign", "twice", "half", "overwritten", "reduction", "slope"];
+  const keys = ["kink", "unwritten", "nothing", "sign", "twice", "half", "unmasked", "overwritten", "reduction", "slope"];
   assert.deepEqual(page.DIAGNOSES.map((row) => row[0]), keys);
   for (const row of page.DIAGNOSES) assert.ok(row.length === 3 && row.every((text) => text.length > 2));
 });

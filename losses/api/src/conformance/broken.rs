@@ -52,6 +52,7 @@ static AS_NEGATIVE: LossInfo = info(LabelUse::UnknownAsNegative);
 static ONE_POSITIVE: LossInfo = info(LabelUse::OnePositive);
 
 /// w [y lp + (1 - y) ln], w = 1 and, for a state to speak of, 2 from the second gradient on.
+#[derive(Debug)]
 struct Test {
     info: &'static LossInfo,
     fault: Fault,
@@ -235,5 +236,7 @@ fn every_fault_is_found_by_the_rule_for_it() {
     ] {
         let message = complaint(info, fault).unwrap_or_else(|| panic!("{fault:?} is not found"));
         assert!(message.contains(says), "{fault:?} is found as: {message}");
+        // The message has the parameters beside the name.
+        assert!(message.contains("test (Test { info: "), "{message}");
     }
 }

@@ -7,10 +7,12 @@
 mod batch;
 #[cfg(test)]
 mod broken;
+mod named;
 mod random;
 
 use crate::{Label, LabelUse, LossError, LossGrad, LossInput, MultiLabelLoss};
 use batch::{Batch, assert_close};
+use named::named;
 pub use random::keeps_the_rules_on_random_batches;
 
 /// Makes a loss for so many classes.
@@ -66,7 +68,7 @@ pub fn agrees_with_its_formula(build: Build<'_>) {
     });
     let epochs = [1, 2, 5, 100].map(|epoch| Batch { epoch, ..Batch::random(build, 4, 9, 2.0) });
     let evaluated = sizes.chain(kinds).chain(epochs).filter(|batch| agrees(build, batch)).count();
-    assert!(evaluated >= 40, "{}: refuses too much to be tested", build(2).info().name);
+    assert!(evaluated >= 40, "{}: refuses too much to be tested", named(&*build(2)));
 }
 
 /// The same with logits far from 0, but not so far that f64 lacks e^z. For losses as they are published: [`check`] does not
@@ -84,7 +86,7 @@ pub fn agrees_with_its_formula_far_out(build: Build<'_>) {
 
 /// Whether the loss accepts the batch; panics if its fast path is not its formula there.
 fn agrees(build: Build<'_>, batch: &Batch) -> bool {
-    let name = build(batch.classes).info().name;
+    let name = named(&*build(batch.classes));
     let Some(fast) = batch.evaluate(&mut *build(batch.classes)) else { return false };
     let value = batch.with_input(|input| build(batch.classes).evaluate(input, LossGrad::Unneeded));
     assert_eq!(value, Ok(fast.0), "{name}: the value depends on whether the gradient is asked for");
@@ -113,7 +115,7 @@ pub fn ignores_unknown_cells(build: Build<'_>) {
 }
 
 fn ignores_unknown_cells_of(build: Build<'_>, mut batch: Batch) {
-    let (name, classes) = (build(batch.classes).info().name, batch.classes);
+    let (name, classes) = (named(&*build(batch.classes)), batch.classes);
     let before = batch.evaluate(&mut *build(classes)).expect("a random batch is legal");
     // A mixed row has other labels than the row of the batch in its place.
     let whole = (0..batch.z.len()).filter(|&matrix| !batch.is_mixed(matrix)).count();
@@ -154,7 +156,7 @@ pub fn reads_unknown_as_negative(build: Build<'_>) {
 }
 
 fn reads_unknown_as_negative_in(build: Build<'_>, mut batch: Batch) {
-    let name = build(batch.classes).info().name;
+    let name = named(&*build(batch.classes));
     let known = |batch: &Batch| batch.labels.iter().filter(|l| l.is_known()).count().max(1) as f64;
     let (Some(before), few) = (batch.evaluate(&mut *build(batch.classes)), known(&batch)) else { return };
     batch.labels.iter_mut().filter(|l| !l.is_known()).for_each(|l| *l = Label::Negative);
@@ -239,7 +241,7 @@ fn commutes_on(
         }),
         ..batch.clone()
     };
-    let name = build(classes).info().name;
+    let name = named(&*build(classes));
     let other = permuted.evaluate(&mut *build_permuted(classes)).expect("a permuted batch is as legal");
     let case = || format!("{name}, {rows} x {classes}, {what} permuted");
     let size = if may_cancel { plain.1.iter().flatten().map(|dz| dz.abs()).sum() } else { 0.0_f32 };
@@ -291,7 +293,7 @@ pub fn stays_finite(build: Build<'_>) {
 }
 
 fn is_finite(build: Build<'_>, mut batch: Batch) {
-    let name = build(batch.classes).info().name;
+    let name = named(&*build(batch.classes));
     if build(batch.classes).info().labels == LabelUse::OnePositive {
         batch.one_positive();
     }
@@ -322,7 +324,7 @@ pub fn names_a_logit_that_is_not_finite(build: Build<'_>) {
                 let mut batch = legal.clone();
                 batch.z[matrix][at] = bad;
                 let mut loss = build(classes);
-                let (name, state) = (loss.info().name, loss.state());
+                let (name, state) = (named(&*loss), loss.state());
                 let mut gradients: Vec<Vec<f32>> = batch.z.iter().map(|z| vec![0.0; z.len()]).collect();
                 let mut buffers: Vec<&mut [f32]> = gradients.iter_mut().map(Vec::as_mut_slice).collect();
                 let wanted = at % 2 == 0;
@@ -352,7 +354,7 @@ pub fn names_a_soft_target_that_is_none(build: Build<'_>) {
     let (rows, classes) = (3, 5);
     let mut batch = Batch::random(build, rows, classes, 2.0);
     batch.labels.iter_mut().filter(|l| !l.is_known()).for_each(|l| *l = Label::Negative);
-    let name = build(classes).info().name;
+    let name = named(&*build(classes));
     let run = |soft: &[f32]| {
         batch.with_input(|input| {
             let mut input = *input;
@@ -395,7 +397,7 @@ pub fn names_a_soft_target_that_is_none(build: Build<'_>) {
 pub fn refuses_wrong_shapes(build: Build<'_>) {
     let (rows, classes) = (2, 3);
     let batch = Batch::random(build, rows, classes, 1.0);
-    let name = build(classes).info().name;
+    let name = named(&*build(classes));
     let refused = |what: &str, input: &LossInput<'_>, grad: LossGrad<'_, '_>| {
         let result = build(classes).evaluate(input, grad);
         let shape = matches!(result, Err(LossError::Shape { .. } | LossError::Matrices { .. }));
@@ -440,7 +442,7 @@ pub fn names_a_row_without_its_positive(build: Build<'_>) {
         return;
     }
     let mut batch = Batch::random(build, rows, classes, 1.0);
-    let name = build(classes).info().name;
+    let name = named(&*build(classes));
     for (labels, at) in [([Label::Unknown; 5], 0), ([Label::Positive; 5], 1)] {
         batch.labels[classes..2 * classes].copy_from_slice(&labels);
         let error = batch.with_input(|input| build(classes).evaluate(input, LossGrad::Unneeded));
@@ -459,7 +461,7 @@ pub fn restores_its_state(build: Build<'_>) {
     let first = Batch::random(build, 4, 9, 3.0);
     let second = Batch { epoch: 3, ..Batch::random(build, 5, 9, 2.0) };
     let mut loss = build(9);
-    let name = loss.info().name;
+    let name = named(&*loss);
     first.evaluate(&mut *loss);
     let state = loss.state();
     let expected = second.evaluate(&mut *loss);
