@@ -15,6 +15,8 @@ pub struct Rows<'a> {
     pub features: Option<&'a Features>,
     /// Labels.
     pub labels: Option<&'a ObservedLabels>,
+    /// The true labels of the same cells, where [`labels`](Self::labels) are observed ones.
+    pub truth: Option<&'a ObservedLabels>,
     /// Names of the rows; their numbers where there are none and the format needs some.
     pub names: Option<&'a Strings>,
     /// Names of the classes; their numbers where there are none and the format needs some.
@@ -33,8 +35,9 @@ pub const WRITTEN: [(&str, &str); 7] = [
 ];
 
 impl Rows<'_> {
-    /// Writes the file; its ending says how. Labels are 1, 0 for unknown and -1 for negative in arrays where some are unknown
-    /// (the convention `spml`), else 1 and 0.
+    /// Writes the file; its ending says how. Labels are 1, 0 for unknown and -1 for negative in arrays where some are unknown and some
+    /// negative (the convention `spml`), 1 and NaN where none is negative, so that nobody takes an unknown cell for a negative, else 1 and 0.
+    /// Files with several arrays have the true labels as `labels`, and the observed ones as `labels_obs`, where 0 is unknown.
     ///
     /// Returns what the file cannot hold, one sentence each.
     ///
@@ -63,11 +66,22 @@ impl Rows<'_> {
         };
         let features =
             || self.features.map(|x| npy(vec![x.rows(), x.columns()], NpyData::F32(x.values().to_vec())));
-        let labels = || self.labels.map(|y| npy(vec![y.rows(), y.classes()], NpyData::I8(codes(y))));
+        let coded = |y: &ObservedLabels, data| npy(vec![y.rows(), y.classes()], data);
+        let labels = || self.labels.map(|y| coded(y, alone(y)));
+        let pair = || match (self.truth, self.labels) {
+            (Some(truth), Some(observed)) => {
+                let truth = ("labels", coded(truth, alone(truth)));
+                vec![truth, ("labels_obs", coded(observed, NpyData::I8(codes(observed))))]
+            }
+            _ => labels().map(|array| ("labels", array)).into_iter().collect(),
+        };
         let text = |names: &Strings| npy(vec![names.len()], NpyData::Text(names.clone()));
         let unlabelled = || {
             refuse(format!("a .{ending} file holds labels, and there are none: name them with --labels FILE"))
         };
+        if self.truth.is_some() && !matches!(ending.as_str(), "npz" | "safetensors") {
+            lost.push(format!("a .{ending} file has one label for each cell: the observed ones are in it, the true ones are not"));
+        }
         match ending.as_str() {
             "npy" => {
                 let array = features()
@@ -85,7 +99,9 @@ impl Rows<'_> {
             "npz" | "safetensors" => {
                 let mut arrays = Vec::new();
                 arrays.extend(features().transpose()?.map(|array| ("features", array)));
-                arrays.extend(labels().transpose()?.map(|array| ("labels", array)));
+                for (name, array) in pair() {
+                    arrays.push((name, array?));
+                }
                 if ending == "npz" {
                     arrays.extend(self.names.map(text).transpose()?.map(|array| ("names", array)));
                     arrays.extend(self.classes.map(text).transpose()?.map(|array| ("classes", array)));
@@ -155,6 +171,16 @@ fn codes(labels: &ObservedLabels) -> Vec<i8> {
         Label::Unknown => 0,
     };
     labels.cells().iter().map(code).collect()
+}
+
+/// Labels that stand for themselves: with NaN for unknown cells where there is no -1 that asks for a convention.
+fn alone(labels: &ObservedLabels) -> NpyData {
+    let has = |wanted| labels.cells().contains(&wanted);
+    if has(Label::Negative) || !has(Label::Unknown) {
+        return NpyData::I8(codes(labels));
+    }
+    let code = |label: &Label| if label.is_positive() { 1.0 } else { f32::NAN };
+    NpyData::F32(labels.cells().iter().map(code).collect())
 }
 
 fn named(names: Option<&Strings>, count: usize) -> Strings {

@@ -51,6 +51,8 @@ impl Question {
         let single = rows.map(|row| row.iter().filter(|label| label.is_positive()).count()).max() <= Some(1);
         match (has(Label::Negative), has(Label::Unknown)) {
             (true, true) | (false, false) => None,
+            // An array has its unknown cells written down, as NaN or by a convention.
+            (false, true) if written == Written::Matrix => None,
             (false, true) => Some(Self::Unlisted),
             // A list that names one class a row is complete for classes that exclude each other, and incomplete else.
             (true, false) if written == Written::CompleteLists => {
@@ -109,7 +111,8 @@ mod tests {
             ([p, p, n, n, n, p], complete, None),
             ([p, n, n, n, n, p], complete, Some(Question::Unlisted)),
             ([p, p, p, p, p, p], matrix, None),
-            ([p, u, u, u, u, p], matrix, Some(Question::Unlisted)),
+            ([p, u, u, u, u, p], matrix, None),
+            ([p, u, u, u, u, p], complete, Some(Question::Unlisted)),
         ] {
             assert_eq!(of(cells, written), expected, "{cells:?} {written:?}");
         }

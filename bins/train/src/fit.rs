@@ -343,7 +343,7 @@ impl Fit {
         X: FeatureSource + ?Sized,
         Y: LabelSource + ?Sized,
     {
-        self.fit_joined(&join(x, y)?)
+        Ok(self.fit_joined(&join(x, y)?)?.with_columns(x.column_names())?)
     }
 
     pub(crate) fn fit_joined(&self, joined: &Joined<'_>) -> Result<Model, TrainError> {

@@ -15,6 +15,13 @@ pub trait FeatureSource {
         None
     }
 
+    /// One name a column, where there are some: a model refuses rows whose columns have other names than those that trained, or the same in
+    /// another order. The name of a nominal column has its values with it, `colour {red, green}`, whose numbers mean something in that order
+    /// alone.
+    fn column_names(&self) -> Option<&Strings> {
+        None
+    }
+
     /// Why the rows are in another order than in their file, if they are: such rows can be joined by name only.
     fn rearranged(&self) -> Option<&str> {
         None

@@ -2,6 +2,7 @@
 //! `parquet`).
 
 mod footer;
+mod source;
 
 use crate::labels::names::{Classes, numbered_classes, unique};
 use crate::{
@@ -13,6 +14,7 @@ use arrow_array::types::{Float16Type, Float32Type, Float64Type, Int64Type};
 use arrow_array::{Array, ArrayRef, RecordBatch};
 use arrow_schema::{DataType, Schema};
 use lacuna_labels::{Features, Label};
+use source::Source;
 use std::cell::Cell;
 use std::fmt::Display;
 use std::panic::{self, AssertUnwindSafe};
@@ -35,7 +37,7 @@ pub(crate) fn read(path: &Path, options: &ReadOptions) -> Result<Content, Format
         FormatError::bytes(path, 0, format!("the Parquet file cannot be read: {}", shown(&error)))
     };
     footer::check(&mut file).map_err(FormatError::io(path))?.map_err(broken)?;
-    let builder = caught(|| ParquetRecordBatchReaderBuilder::try_new(file)).map_err(broken)?;
+    let builder = caught(|| ParquetRecordBatchReaderBuilder::try_new(Source::new(file))).map_err(broken)?;
     let columns = Columns::of(builder.schema(), path, options)?;
     let mut reader = caught(|| builder.with_batch_size(BATCH).build()).map_err(broken)?;
     let mut rows = Rows::new(path, options);

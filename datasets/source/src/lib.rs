@@ -27,6 +27,7 @@ mod error;
 mod reader;
 mod source;
 mod strong;
+mod whole;
 
 pub use choices::{Convention, Match, Missing, Unlisted};
 pub use dataset::{Dataset, FileLabels, with_further};

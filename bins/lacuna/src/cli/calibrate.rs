@@ -1,7 +1,7 @@
 //! `lacuna calibrate`: probabilities that are met as often as they say.
 
 use super::Outputs;
-use super::eval::rows_of;
+use super::eval::rows_and_files;
 use super::head::{HeadArgs, SavedArgs, known_cells, notes, warn_of_training_rows};
 use super::labelled::LabelledInput;
 use super::train::judged;
@@ -58,20 +58,22 @@ pub fn run(args: &CalibrateArgs) -> anyhow::Result<()> {
             args.head.model.display()
         );
     }
-    let set = rows_of(&args.input)?;
+    let (set, mut read) = rows_and_files(&args.input)?;
     warn_of_training_rows(&model, &set.features);
     let rows = judged(&model, &set)?;
     notes(rows.notes());
-    let outputs = Outputs::new(args.saved.force, vec![args.head.model.join("head.json")]);
+    read.extend(args.head.files());
+    let outputs = Outputs::new(args.saved.force, read);
     let plot = args.plot.as_deref().map(|path| outputs.to(path)).transpose()?;
     let done = model.calibrated(&rows, args.method, args.least as usize)?;
     notes(&done.notes);
-    let folder = args.saved.save(&done.model, &args.head.model)?;
+    // The picture first: where it cannot be written the head stays as it is.
     if let (Some(plot), Some(path)) = (plot, &args.plot) {
         let svg = plot::reliability(&done.before.bins, &done.after.bins);
         write_atomic(plot, |file| file.write_all(svg.as_bytes()))
             .with_context(|| path.display().to_string())?;
     }
+    let folder = args.saved.save(&done.model, &args.head.model)?;
     let scores = |scores: &CalibrationScores| serde_json::json!({"ece": scores.ece, "brier": scores.brier});
     let value = serde_json::json!({
         "out": folder, "method": args.method.to_string(), "temperature": done.temperature,

@@ -57,11 +57,12 @@ const EXAMPLES: &str = "Examples:
   lacuna convert instances.json --out labels.csv
   lacuna convert --labels y.npy --label-convention csl --out y.jsonl
 
-Observed labels are written where the data has some; a folder in SPML layout
-has them beside the true ones, which it needs of every row. A note says what
-a format cannot hold. In arrays 1 is positive, 0 unknown and -1 negative where
-some labels are unknown, else 1 and 0. --labels FILE without features converts
-labels alone.
+Observed labels are written where the data has some; npz, safetensors and a
+folder in SPML layout have them beside the true ones, which a folder needs of
+every row. A note says what a format cannot hold. In arrays 1 is positive, 0
+unknown and -1 negative where some labels are unknown and some negative; 1 and
+NaN where none is negative; else 1 and 0. --labels FILE without features
+converts labels alone.
 
 Exit codes: 0 done, 2 invalid command line, file or data, or a format that
 cannot hold them.";
@@ -86,14 +87,19 @@ pub fn run(args: &ConvertArgs) -> anyhow::Result<()> {
         Some(features) if !args.labels_only => Some(features.into_dense(&path, &limits)?),
         _ => None,
     };
-    let labels = match (table.observed, table.labels) {
-        (Some(observed), _) => Some(observed),
-        (None, Some(labels)) => Some(labels.to_observed(&path, &limits)?),
-        (None, None) => None,
+    let dense = table.labels.map(|labels| labels.to_observed(&path, &limits)).transpose()?;
+    let (labels, truth) = match table.observed {
+        Some(observed) => (Some(observed), dense),
+        None => (dense, None),
     };
     let classes = Some(&table.classes).filter(|classes| !classes.is_empty());
-    let rows =
-        Rows { features: features.as_ref(), labels: labels.as_ref(), names: table.names.as_ref(), classes };
+    let rows = Rows {
+        features: features.as_ref(),
+        labels: labels.as_ref(),
+        truth: truth.as_ref(),
+        names: table.names.as_ref(),
+        classes,
+    };
     let lost = rows.write(outputs.to(out)?)?;
     notes(&lost);
     let count =

@@ -227,8 +227,16 @@ impl Input {
     /// Opens the data and prints what was done while reading, a line each, on standard error.
     ///
     /// # Errors
-    /// Errors of the formats, with file, line and column.
+    /// Errors of the formats, with file, line and column; parts that are not of the same rows and classes.
     pub fn open(&self) -> anyhow::Result<Dataset> {
+        checked(self.open_unchecked()?)
+    }
+
+    /// As [`open`](Self::open), whatever does not fit together, for who says all that does not.
+    ///
+    /// # Errors
+    /// Errors of the formats.
+    pub fn open_unchecked(&self) -> anyhow::Result<Dataset> {
         let data = self.path.clone().or_else(|| self.data.data.clone());
         let args = DataArgs { data, ..self.data.clone() };
         let Some(source) = args.source()? else {
@@ -244,8 +252,27 @@ impl Input {
     pub fn open_any(&self) -> anyhow::Result<Dataset> {
         let DataArgs { data, features, labels, .. } = &self.data;
         match (self.path.as_ref().or(data.as_ref()), features, labels) {
-            (None, None, Some(_)) => Ok(noted(self.data.described()?.open_labels()?)),
+            (None, None, Some(_)) => checked(noted(self.data.described()?.open_labels()?)),
             _ => self.open(),
+        }
+    }
+
+    /// The same with another label of what is not listed.
+    #[must_use]
+    pub fn with_unlisted(&self, rest: Rest) -> Self {
+        let data = DataArgs { unlisted: Some(rest), ..self.data.clone() };
+        Self { path: self.path.clone(), data }
+    }
+
+    /// As [`open`](Self::open), of data that was opened before: nothing is printed twice.
+    ///
+    /// # Errors
+    /// As for [`open`](Self::open).
+    pub fn open_again(&self) -> anyhow::Result<Dataset> {
+        let data = self.path.clone().or_else(|| self.data.data.clone());
+        match (DataArgs { data, ..self.data.clone() }).source()? {
+            Some(source) => checked(source.open()?),
+            None => self.open(),
         }
     }
 
@@ -259,6 +286,11 @@ impl Input {
         let features = || self.data.features.as_deref().map(Path::new);
         self.path.as_deref().or(self.data.data.as_deref()).or_else(features).unwrap_or(Path::new(""))
     }
+}
+
+fn checked(data: Dataset) -> anyhow::Result<Dataset> {
+    data.check_parts()?;
+    Ok(data)
 }
 
 /// Prints what was done while reading.

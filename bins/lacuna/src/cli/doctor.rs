@@ -68,7 +68,7 @@ pub fn run(args: &DoctorArgs) -> anyhow::Result<i32> {
 /// # Errors
 /// Unreadable data.
 pub fn examine(input: &Input) -> anyhow::Result<Report> {
-    let data = input.open()?;
+    let data = input.open_unchecked()?;
     let mut report = Report::from(lacuna_checks::examine(&data.train, data.test.as_ref()));
     report.notes = data.notes;
     Ok(report)

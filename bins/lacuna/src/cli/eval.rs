@@ -6,6 +6,7 @@ use super::screen;
 use super::train::{judged, lacks_negatives};
 use crate::{EvalReport, NamedMetric};
 use clap::Args;
+use std::path::PathBuf;
 
 /// Measures a head by labels, of which only the known cells count
 #[derive(Args, Debug)]
@@ -38,14 +39,20 @@ Exit codes: 0 done, 2 invalid command line, file or data.";
 
 /// The rows that a command measures by: test rows, where the data has some and no rows were named.
 pub(crate) fn rows_of(input: &LabelledInput) -> anyhow::Result<Labelled> {
+    Ok(rows_and_files(input)?.0)
+}
+
+/// As [`rows_of`], with every file that was read.
+pub(crate) fn rows_and_files(input: &LabelledInput) -> anyhow::Result<(Labelled, Vec<PathBuf>)> {
     let opened = input.open()?;
-    Ok(match opened.test {
+    let rows = match opened.test {
         Some(test) if !input.names_rows() => {
             screen::info("note: the test rows of the data are used");
             test
         }
         _ => opened.rows,
-    })
+    };
+    Ok((rows, opened.files))
 }
 
 /// Measures and prints.

@@ -55,6 +55,13 @@ impl HeadArgs {
     }
 }
 
+impl HeadArgs {
+    /// The files of the head, which a command that reads it does not overwrite with something else.
+    pub fn files(&self) -> [PathBuf; 2] {
+        ["head.safetensors", "head.json"].map(|name| self.model.join(name))
+    }
+}
+
 impl PrintArgs {
     /// Makes the screen as quiet as was asked.
     pub fn apply(&self) {

@@ -32,6 +32,8 @@ pub struct Labelled {
     pub path: PathBuf,
     /// Features.
     pub features: Features,
+    /// Names of the columns of the features, where there are some.
+    pub columns: Option<Strings>,
     /// Names of the rows, where there are some.
     pub names: Option<Strings>,
     /// Labels, as they were observed.
@@ -83,7 +85,7 @@ impl LabelledInput {
                 );
             }
         }
-        let data = self.input.open()?;
+        let data = self.open_data()?;
         let mut files = data.files.clone();
         let args = self.input.args();
         // Who says that what is not listed is absent has no zeros that were not looked at.
@@ -113,14 +115,15 @@ impl LabelledInput {
                     Some(zeros @ Question::Zeros { .. }) if !stated => ask(&self.labels_of(&train), zeros)?,
                     _ => {}
                 }
-                self.meant(labels)
+                self.complete_as_said(&train, &labels)?;
+                labels
             }
         };
         let mut given = match file_labels {
             Some(file) => Given {
                 observed: match file.observed {
                     Some(observed) if !self.complete => observed,
-                    _ => self.meant(file.labels.to_observed(&file.path, &Limits::default())?),
+                    _ => file.labels.to_observed(&file.path, &Limits::default())?,
                 },
                 path: file.path,
                 names: file.names,
@@ -144,9 +147,32 @@ impl LabelledInput {
         Ok(Opened { rows, given, test, files })
     }
 
-    /// Labels with what --complete says about them.
-    fn meant(&self, labels: ObservedLabels) -> ObservedLabels {
-        if self.complete { ObservedLabels::from(labels.assume_negative()) } else { labels }
+    /// The data, where --complete says that what is not listed is absent.
+    fn open_data(&self) -> anyhow::Result<Dataset> {
+        let data = self.input.open()?;
+        if !self.complete || of_table(&data.train)?.cells().iter().all(|label| label.is_known()) {
+            return Ok(data);
+        }
+        // Read once more: a cell that is unknown then too was written down as unknown. Formats without lists refuse the option.
+        Ok(self.input.with_unlisted(Rest::Negative).open_again().unwrap_or(data))
+    }
+
+    /// Refuses labels of which some are unknown beside --complete.
+    fn complete_as_said(&self, train: &Table, labels: &ObservedLabels) -> anyhow::Result<()> {
+        let unknown = labels.cells().iter().position(|label| !label.is_known());
+        let Some(cell) = unknown.filter(|_| self.complete) else { return Ok(()) };
+        let (row, class) = (cell / labels.classes(), cell % labels.classes());
+        let named = |names: Option<&Strings>, i: usize| match names {
+            Some(names) if i < names.len() => format!("`{}`", lacuna_formats::shown(&names[i])),
+            _ => format!("{i} (counted from 0)"),
+        };
+        bail!(
+            "{}: row {}, class {} is written as unknown (NaN, NA, ?, null), and --complete says that every class was looked at in every \
+             row: leave --complete out, and say what else there is to say (--unlisted negative for cells that are not listed)",
+            self.labels_of(train).display(),
+            named(train.names.as_ref(), row),
+            named(Some(&train.classes), class)
+        )
     }
 
     /// Test labels are true ones by definition, except where a list has to be told what the rest is.
@@ -154,7 +180,7 @@ impl LabelledInput {
         let labels = of_table(&table)?;
         let args = self.input.args();
         let listed = args.unlisted.is_some() || args.test_unlisted.is_some();
-        let labels = match Question::of(&labels, Written::Matrix) {
+        let labels = match Question::of(&labels, Written::Lists) {
             Some(Question::Unlisted) if self.complete && args.test_unlisted.is_none() => {
                 ObservedLabels::from(labels.assume_negative())
             }
@@ -188,8 +214,8 @@ impl LabelledInput {
         let lists = matches!(data.train.labels, Some(LabelTable::Lists(_)));
         let written = match format {
             Some("coco" | "libsvm" | "tfrecord") => Written::CompleteLists,
-            _ if lists => Written::Lists,
-            _ => Written::Matrix,
+            Some("npy" | "npz" | "safetensors" | "mat") if !lists => Written::Matrix,
+            _ => Written::Lists,
         };
         (
             written,
@@ -225,11 +251,24 @@ fn of_table(table: &Table) -> anyhow::Result<ObservedLabels> {
 }
 
 fn labelled(table: Table, observed: ObservedLabels) -> anyhow::Result<Labelled> {
+    let columns = column_names(&table);
     let Table { path, names, features, classes, image, .. } = table;
     let features =
         features.with_context(|| format!("{} has no features: --features FILE", path.display()))?;
     let features = features.into_dense(&path, &Limits::default())?;
-    Ok(Labelled { path, features, names, observed, classes, image })
+    Ok(Labelled { path, features, columns, names, observed, classes, image })
+}
+
+/// Names of the columns of features, nominal ones with their values.
+pub(crate) fn column_names(table: &Table) -> Option<Strings> {
+    let names = table.feature_names.as_ref()?;
+    let named = names.iter().enumerate().map(|(column, name)| {
+        match table.nominal.iter().find(|(nominal, _)| *nominal == column) {
+            Some((_, values)) => format!("{name} {{{}}}", values.to_vec().join(", ")),
+            None => name.to_string(),
+        }
+    });
+    Some(named.collect())
 }
 
 impl Labelled {
@@ -239,6 +278,7 @@ impl Labelled {
         Self {
             path: self.path.clone(),
             features: self.features.select(rows),
+            columns: self.columns.clone(),
             names: self.names.as_ref().map(|names| rows.iter().map(|&row| &names[row]).collect()),
             observed: self.observed.select(rows),
             classes: self.classes.clone(),
@@ -272,12 +312,31 @@ impl Labelled {
         self.names.as_ref().map_or_else(|| row.to_string(), |names| names[row].to_string())
     }
 
+    /// Refuses rows whose names are those of others as well: a file that names them does not say which ones are meant.
+    ///
+    /// # Errors
+    /// The first such name.
+    pub fn tells_apart(&self, rows: &[usize]) -> anyhow::Result<()> {
+        let Some(names) = &self.names else { return Ok(()) };
+        let chosen: HashSet<&str> = rows.iter().map(|&row| &names[row]).collect();
+        let mut seen = HashSet::new();
+        if let Some(name) = names.iter().find(|name| chosen.contains(name) && !seen.insert(*name)) {
+            bail!(
+                "several rows of the data are called `{}`, and a line with that name does not say which one is meant: give each row \
+                 its own name",
+                lacuna_formats::shown(name)
+            );
+        }
+        Ok(())
+    }
+
     /// The rows that a file names.
     fn named_in(&self, path: &Path) -> anyhow::Result<Vec<usize>> {
         let wanted = read_names(path, &Limits::default())?;
         let mut wanted: HashSet<&str> = wanted.iter().collect();
         let rows: Vec<usize> =
             (0..self.features.rows()).filter(|&row| wanted.remove(&*self.name(row))).collect();
+        self.tells_apart(&rows).with_context(|| format!("--rows {}", path.display()))?;
         if let Some(name) = wanted.iter().min() {
             let others = match wanted.len() - 1 {
                 0 => String::new(),
@@ -296,6 +355,9 @@ impl Labelled {
 impl FeatureSource for Labelled {
     fn features(&self) -> &Features {
         &self.features
+    }
+    fn column_names(&self) -> Option<&Strings> {
+        self.columns.as_ref()
     }
     fn row_names(&self) -> Option<&Strings> {
         self.names.as_ref()

@@ -1,6 +1,7 @@
 //! `lacuna predict`: probabilities and predicted classes of rows.
 
 use super::head::{HeadArgs, fitted};
+use super::labelled::column_names;
 use super::{Input, Outputs, screen};
 use crate::FeatureSource;
 use crate::write::PredictionSheet;
@@ -46,11 +47,14 @@ what `lacuna thresholds` chose.
 
 Exit codes: 0 done, 2 invalid command line, file or data.";
 
-struct Rows<'a>(&'a Features);
+struct Rows<'a>(&'a Features, Option<Strings>);
 
 impl FeatureSource for Rows<'_> {
     fn features(&self) -> &Features {
         self.0
+    }
+    fn column_names(&self) -> Option<&Strings> {
+        self.1.as_ref()
     }
 }
 
@@ -63,9 +67,11 @@ pub fn run(args: &PredictArgs) -> anyhow::Result<()> {
     let data = args.input.open()?;
     let outputs = Outputs::new(args.force, data.files.clone());
     let table = super::data::part(data, args.test_rows)?;
+    let columns = column_names(&table);
     let features = table.features.with_context(|| format!("{} has no features", table.path.display()))?;
     let features = features.into_dense(&table.path, &Limits::default())?;
-    let predictions = model.predict(&Rows(&features)).with_context(|| table.path.display().to_string())?;
+    let predictions =
+        model.predict(&Rows(&features, columns)).with_context(|| table.path.display().to_string())?;
     let numbers = || (0..features.rows()).map(|row| row.to_string()).collect();
     let rows: Vec<String> = table.names.as_ref().map_or_else(numbers, Strings::to_vec);
     let (top, logits) = (args.top.map(|top| top as usize), args.logits);

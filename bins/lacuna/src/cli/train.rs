@@ -109,6 +109,7 @@ pub fn run(args: &TrainArgs) -> anyhow::Result<()> {
         outputs.to(&args.out.join(name))?;
     }
     let (train, held) = hold_out(opened.rows.features.rows(), args.val, args.seed);
+    opened.rows.tells_apart(&held).context("--val writes the names of the rows that it holds out")?;
     let held_names: Vec<String> = held.iter().map(|&row| opened.rows.name(row)).collect();
     let held = (args.val > 0.0).then(|| opened.rows.select(&held));
     let rows = if held.is_some() { opened.rows.select(&train) } else { opened.rows };

@@ -17,6 +17,7 @@ mod refused;
 #[cfg(unix)]
 #[path = "../refused_calls/mod.rs"]
 mod refused_calls;
+mod wrong_numbers;
 
 use assert_cmd::Command;
 use lacuna_formats::{NpyArray, NpyData};

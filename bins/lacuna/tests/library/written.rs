@@ -83,6 +83,7 @@ fn what_is_written_is_read_again() {
         let rows = Rows {
             features: Some(&set.features),
             labels: Some(&set.labels),
+            truth: None,
             names: Some(&set.names),
             classes: Some(&set.classes),
         };
@@ -101,7 +102,9 @@ fn is_read_again(set: &Set, path: &Path, ending: &str, case: u64) {
     let what =
         || format!("case {case}, {ending}: {}", String::from_utf8_lossy(&std::fs::read(path).unwrap()));
     let complete = !set.labels.cells().contains(&Label::Unknown);
-    let codes = !complete && ["npz", "safetensors"].contains(&ending);
+    // Where no cell is negative an array says by itself which are unknown.
+    let negatives = set.labels.cells().contains(&Label::Negative);
+    let codes = !complete && negatives && ["npz", "safetensors"].contains(&ending);
     let spml = codes.then_some(read::LabelConvention::Spml);
     // Lists of LIBSVM are complete.
     let unlisted = (ending != "libsvm").then_some(Label::Unknown);

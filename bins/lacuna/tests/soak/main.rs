@@ -76,6 +76,7 @@ fn once(folder: &Path, seed: u64) {
         let arrays = !name.starts_with("labels");
         let features: Option<&Features> = arrays.then(|| x.features());
         let rows = lacuna::convert::Rows {
+            truth: None,
             features,
             labels: (name != "all.safetensors").then_some(&*observed),
             names: Some(&names),

@@ -14,6 +14,19 @@ pub enum ModelError {
         /// Features of these rows.
         found: usize,
     },
+    /// Columns have other names than those of the rows that trained.
+    #[error(
+        "column {column} (counted from 0) of the features is `{found}`, and the model was trained with `{expected}` there: put the columns into \
+         the order of the rows that trained, which head.json lists"
+    )]
+    Columns {
+        /// The first column that differs.
+        column: usize,
+        /// Its name where the model was trained.
+        expected: String,
+        /// Its name here.
+        found: String,
+    },
     /// A logit is infinite or not a number, because features are far outside what the model was trained on.
     #[error(
         "row {row} (counted from 0): the logit of class {class} is not finite; the features are too large"

@@ -32,6 +32,8 @@ struct Document {
     format_version: u32,
     head: Head,
     features: usize,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    columns: Option<Vec<String>>,
     classes: Vec<String>,
     input: Input,
     thresholds: Option<Vec<f32>>,
@@ -92,6 +94,7 @@ fn write(
         format_version: FORMAT_VERSION,
         head: model.head.clone(),
         features: model.features,
+        columns: model.columns.clone(),
         classes: model.classes.clone(),
         input: model.input.clone(),
         thresholds: model.thresholds.clone(),
@@ -166,10 +169,21 @@ pub(super) fn load(folder: &Path) -> Result<Model, ModelError> {
         let problem = format!("these are not the weights that {} was written with", document_path.display());
         return Err(wrong(&weights_path, problem));
     }
-    let Document { head, features, classes, input, thresholds, calibration, .. } = document;
+    let Document { head, features, columns, classes, input, thresholds, calibration, .. } = document;
     let Document { trained_with: trained, notes, version, .. } = document;
-    let mut model =
-        Model { head, features, classes, input, weights, thresholds, calibration, trained, notes, version };
+    let mut model = Model {
+        head,
+        features,
+        columns,
+        classes,
+        input,
+        weights,
+        thresholds,
+        calibration,
+        trained,
+        notes,
+        version,
+    };
     model.check().map_err(|error| wrong(&document_path, error.to_string()))?;
     Ok(model)
 }

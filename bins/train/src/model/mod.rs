@@ -20,6 +20,7 @@ pub use thresholds::{ChosenThresholds, ClassThreshold};
 use crate::transform::normalise;
 use crate::{CnnSpec, FeatureSource, Head, Transform, Weights};
 use lacuna_engine::{Exec, Tape};
+use lacuna_formats::{Strings, shown};
 use lacuna_labels::{Features, Label, LabelMatrix, ObservedLabels};
 use lacuna_nn::{CosineClassifier, Layer, Mode};
 use lacuna_protocols::Stream;
@@ -65,6 +66,8 @@ const PREDICT_ROWS: usize = 256;
 pub struct Model {
     head: Head,
     features: usize,
+    /// Names of the columns of the features, where the rows that trained had some.
+    columns: Option<Vec<String>>,
     classes: Vec<String>,
     input: Input,
     /// In the order and layout of the tape: a linear weight is `[D, C]`.
@@ -196,6 +199,7 @@ impl Model {
         let version = env!("CARGO_PKG_VERSION").to_string();
         let (thresholds, calibration, notes, head) = (None, None, vec![], head.clone());
         let mut model = Self {
+            columns: None,
             head,
             features,
             classes,
@@ -217,6 +221,28 @@ impl Model {
     /// [`ModelError::Unfit`] unless there is one from 0 to 1 for each class.
     pub fn with_thresholds(mut self, thresholds: Vec<f32>) -> Result<Self, ModelError> {
         self.thresholds = Some(thresholds);
+        self.check()?;
+        Ok(self)
+    }
+
+    /// Refuses columns with other names, or in another order, than those of the rows that trained.
+    fn check_columns(&self, columns: Option<&Strings>) -> Result<(), ModelError> {
+        let (Some(ours), Some(theirs)) = (&self.columns, columns) else { return Ok(()) };
+        match ours.iter().zip(theirs.iter()).position(|(ours, theirs)| ours != theirs) {
+            Some(column) => {
+                let [expected, found] = [&ours[column], &theirs[column]].map(|name| shown(name));
+                Err(ModelError::Columns { column, expected, found })
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// The model of rows whose columns have these names.
+    ///
+    /// # Errors
+    /// [`ModelError::Unfit`] for another number of them.
+    pub(crate) fn with_columns(mut self, columns: Option<&Strings>) -> Result<Self, ModelError> {
+        self.columns = columns.map(Strings::to_vec);
         self.check()?;
         Ok(self)
     }
@@ -296,6 +322,7 @@ impl Model {
         if features.columns() != self.features {
             return Err(ModelError::Features { expected: self.features, found: features.columns() });
         }
+        self.check_columns(x.column_names())?;
         let classes = self.classes.len();
         let logits = self.logits(features)?;
         if let Some(cell) = logits.iter().position(|z| !z.is_finite()) {
@@ -380,6 +407,9 @@ impl Model {
         let mut seen = HashSet::new();
         if let Some(twice) = self.classes.iter().find(|name| !seen.insert(name.as_str())) {
             return refuse(format!("duplicate class `{}`", lacuna_formats::shown(twice)));
+        }
+        if let Some(columns) = self.columns.as_ref().filter(|columns| columns.len() != features) {
+            return refuse(format!("{} names of columns of {features} features", columns.len()));
         }
         let Transform { mean, scale, components, .. } = &self.input.transform;
         if ![mean.len(), scale.len()].iter().all(|len| [0, features].contains(len))
