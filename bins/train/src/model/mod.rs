@@ -230,7 +230,7 @@ impl Model {
         let (Some(ours), Some(theirs)) = (&self.columns, columns) else { return Ok(()) };
         match ours.iter().zip(theirs.iter()).position(|(ours, theirs)| ours != theirs) {
             Some(column) => {
-                let [expected, found] = [&ours[column], &theirs[column]].map(|name| shown(name));
+                let [expected, found] = [&ours[column], &theirs[column]].map(shown);
                 Err(ModelError::Columns { column, expected, found })
             }
             None => Ok(()),
