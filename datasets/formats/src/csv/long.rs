@@ -270,6 +270,21 @@ fn no_other_separator<R: BufRead + Seek>(
     Err(at_cell(reader, path, options, &ambiguous)?)
 }
 
+/// A note where the labels are what a table of one class would have in its cells.
+fn looks_like_cells(path: &Path, labels: &Strings) -> Option<String> {
+    const CELLS: [&str; 9] = ["yes", "no", "true", "false", "y", "n", "0", "1", "-1"];
+    let is_cell = |label: &str| CELLS.iter().any(|cell| label.eq_ignore_ascii_case(cell));
+    (labels.len() == 2 && labels.iter().all(is_cell)).then(|| {
+        format!(
+            "{}: its labels, `{}` and `{}`, are read as the names of two classes; if its second column is one class with such cells, \
+             call the column by the name of the class",
+            path.display(),
+            shown(&labels[0]),
+            shown(&labels[1])
+        )
+    })
+}
+
 fn table<R: BufRead + Seek>(
     read: Rows,
     reader: &mut R,
@@ -277,13 +292,14 @@ fn table<R: BufRead + Seek>(
     options: &ReadOptions,
     split: &Split,
 ) -> Result<Table, FormatError> {
-    let Rows { rows, classes, entries, numbers, notes, .. } = read;
+    let Rows { rows, classes, entries, numbers, mut notes, .. } = read;
     let names = rows.into_strings();
     if names.is_empty() {
         return Err(FormatError::Empty { path: path.into(), what: "rows" });
     }
     let (numbered, labels) = numbers.finish(path, names.len())?;
     let classes = numbered.unwrap_or_else(|| classes.into_names());
+    notes.extend(looks_like_cells(path, labels.as_ref().map_or(&classes, |lists| &lists.classes)));
     if let Some(lists) = labels {
         return Ok(Table { notes, ..Table::of_lists(path, Some(names), lists) });
     }

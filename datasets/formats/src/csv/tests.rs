@@ -68,6 +68,29 @@ fn long_files() {
     assert!(error.contains("row `a`, class `cat` has two different labels"), "{error}");
 }
 
+/// A table of one class that is called `label` was read as two classes, `yes` and `no`, without a word.
+#[test]
+fn labels_that_look_like_cells_are_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("x.csv");
+    let notes = |text: &str, options: &ReadOptions| {
+        std::fs::write(&path, text).unwrap();
+        let train = crate::open_data(&path, options).unwrap().train;
+        (train.classes.to_vec(), train.notes.iter().any(|note| note.contains("names of two classes")))
+    };
+    let options = ReadOptions { labels: true, ..ReadOptions::default() };
+    for (yes, no) in [("yes", "no"), ("True", "False"), ("1", "0")] {
+        let text = format!("image,label\na,{yes}\nb,{no}\nc,{yes}\n");
+        assert!(notes(&text, &options).1, "{text}");
+        assert_eq!(
+            notes(&text.replace("label", "cat"), &options),
+            (vec!["cat".to_string()], false),
+            "{text}"
+        );
+    }
+    assert!(!notes("image,label\na,cat\nb,dog\n", &options).1);
+}
+
 /// Of two columns whose names are those of labels, one is left out or has the names of rows.
 #[test]
 fn a_column_that_is_not_of_labels_is_passed_over() {
