@@ -59,7 +59,7 @@ pub fn run(args: &CalibrateArgs) -> anyhow::Result<()> {
         );
     }
     let (set, mut read) = rows_and_files(&args.input)?;
-    warn_of_training_rows(&model, &set.features);
+    warn_of_training_rows(&model, &args.head.model, &set);
     let rows = judged(&model, &set)?;
     notes(rows.notes());
     read.extend(args.head.files());

@@ -44,7 +44,7 @@ pub(crate) fn rows_of(input: &LabelledInput) -> anyhow::Result<Labelled> {
 
 /// As [`rows_of`], with every file that was read.
 pub(crate) fn rows_and_files(input: &LabelledInput) -> anyhow::Result<(Labelled, Vec<PathBuf>)> {
-    let opened = input.open()?;
+    let opened = input.open_to_measure()?;
     let rows = match opened.test {
         Some(test) if !input.names_rows() => {
             screen::info("note: the test rows of the data are used");
@@ -62,7 +62,7 @@ pub(crate) fn rows_and_files(input: &LabelledInput) -> anyhow::Result<(Labelled,
 pub fn run(args: &EvalArgs) -> anyhow::Result<()> {
     let model = args.head.load()?;
     let set = rows_of(&args.input)?;
-    warn_of_training_rows(&model, &set.features);
+    warn_of_training_rows(&model, &args.head.model, &set);
     let rows = judged(&model, &set)?;
     notes(rows.notes());
     if lacks_negatives(&rows) {

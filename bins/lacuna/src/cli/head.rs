@@ -1,11 +1,15 @@
 //! Arguments and output that the commands on a trained head share.
 
+use super::labelled::Labelled;
 use super::screen;
+use super::train::HELD_OUT;
 use crate::{Head, JudgedRows, Model, Named};
 use anyhow::{Context, bail};
 use clap::Args;
+use lacuna_formats::{Limits, read_names};
 use lacuna_losses::{LossError, Suggestion};
 use serde::Serialize;
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 /// A trained head, and how results are printed.
@@ -117,9 +121,25 @@ pub(crate) fn known_loss(name: &str) -> anyhow::Result<()> {
     }
 }
 
-/// A warning where the rows are those that the head was trained on.
-pub(crate) fn warn_of_training_rows(model: &Model, rows: &crate::Features) {
-    if crate::Fingerprints::of_features(rows) == model.trained_with().fingerprints.features {
+/// A warning where the rows are those that the head was trained on, or where these are among them: the rows that `train --val` kept out are in
+/// `held_out.txt` beside the head, and others of the same data have trained.
+pub(crate) fn warn_of_training_rows(model: &Model, folder: &Path, rows: &Labelled) {
+    let all = crate::Fingerprints::of_features(&rows.features) == model.trained_with().fingerprints.features;
+    let held_out = || read_names(&folder.join(HELD_OUT), &Limits::default()).ok();
+    let others = || {
+        let (held_out, names) = (held_out()?, rows.names.as_ref()?);
+        let names: HashSet<&str> = names.iter().collect();
+        (names.len() > held_out.len() && held_out.iter().all(|name| names.contains(name)))
+            .then_some(held_out.len())
+    };
+    if let Some(held_out) = others().filter(|_| !all) {
+        screen::err(&format!(
+            "warning: {held_out} of these rows were kept out by `lacuna train --val`, and the others are those that the head was trained on, \
+             of which it is surer than of new ones: name the first with --rows {}",
+            folder.join(HELD_OUT).display()
+        ));
+    }
+    if all {
         screen::err(
             "warning: these are the rows that the head was trained on, of which it is surer than of new ones: keep rows out \
              with `lacuna train --val 0.2` and name them with --rows DIR/held_out.txt",

@@ -76,6 +76,18 @@ impl LabelledInput {
     /// # Errors
     /// Unreadable data, no features, no labels, or labels that have to be asked about.
     pub fn open(&self) -> anyhow::Result<Opened> {
+        self.opened(true)
+    }
+
+    /// As [`open`](Self::open), for who takes the test rows where there are some and no rows were named.
+    ///
+    /// # Errors
+    /// As for [`open`](Self::open).
+    pub fn open_to_measure(&self) -> anyhow::Result<Opened> {
+        self.opened(false)
+    }
+
+    fn opened(&self, trains: bool) -> anyhow::Result<Opened> {
         for (option, given) in
             [("strong", &self.input.args().strong), ("background", &self.input.args().background)]
         {
@@ -96,10 +108,10 @@ impl LabelledInput {
         let Dataset { train, test, file_labels, .. } = data;
         let observed = match (self.complete, &train.observed) {
             (false, Some(observed)) => {
-                screen::err(&format!(
-                    "note: {}: its observed labels are used, not the true ones",
-                    train.path.display()
-                ));
+                if trains || test.is_none() || self.rows.is_some() {
+                    let path = train.path.display();
+                    screen::err(&format!("note: {path}: its observed labels are used, not the true ones"));
+                }
                 observed.clone()
             }
             _ => {

@@ -44,7 +44,7 @@ Exit codes: 0 done, 2 invalid command line, file or data.";
 pub fn run(args: &ThresholdsArgs) -> anyhow::Result<()> {
     let model = args.head.load()?;
     let set = rows_of(&args.input)?;
-    warn_of_training_rows(&model, &set.features);
+    warn_of_training_rows(&model, &args.head.model, &set);
     let rows = judged(&model, &set)?;
     notes(rows.notes());
     let chosen = rows.thresholds(args.goal, args.least as usize)?;

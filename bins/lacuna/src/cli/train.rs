@@ -88,7 +88,7 @@ struct Measured {
 const SHOWN: [&str; 6] = ["map", "map-present", "cf1", "of1", "lrap", "p@1"];
 
 /// Names of the rows that did not train, in the folder of the head.
-const HELD_OUT: &str = "held_out.txt";
+pub(crate) const HELD_OUT: &str = "held_out.txt";
 
 /// Trains, measures and saves.
 ///

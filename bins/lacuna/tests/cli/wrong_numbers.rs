@@ -110,6 +110,22 @@ fn a_name_of_several_rows_names_none() {
     refused(path, &["eval", "x.npz", "--complete", "--rows", "rows.txt"], &["several rows", "`3.jpg`"]);
 }
 
+/// Rows of which most had trained were measured without a word.
+#[test]
+fn rows_that_trained_among_those_that_did_not_are_told() {
+    let folder = data();
+    let path = folder.path();
+    let named = ["--names", "names.txt", "--match", "row", "--complete"];
+    assert_eq!(lacuna(path, &with("train", &[&named[..], &["--val", "0.2"]].concat())).0, 0);
+    let said = |more: &[&str]| {
+        let (code, _, error) = lacuna(path, &with("eval", &[&named[..], more].concat()));
+        assert_eq!(code, 0, "{error}");
+        error.contains("were kept out")
+    };
+    assert!(said(&[]));
+    assert!(!said(&["--rows", "head/held_out.txt"]));
+}
+
 /// The picture took the place of the labels, and a head was calibrated before the folder of its picture was found missing.
 #[test]
 fn a_plot_overwrites_nothing_that_was_read_and_comes_first() {
