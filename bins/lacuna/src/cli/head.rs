@@ -57,9 +57,7 @@ impl HeadArgs {
             format!("--model {model}: no head could be read (`lacuna train` writes one)")
         })
     }
-}
 
-impl HeadArgs {
     /// The files of the head, which a command that reads it does not overwrite with something else.
     pub fn files(&self) -> [PathBuf; 2] {
         ["head.safetensors", "head.json"].map(|name| self.model.join(name))
