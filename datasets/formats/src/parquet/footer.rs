@@ -125,6 +125,15 @@ mod kind {
     pub(super) const STRUCT: u8 = 12;
 }
 
+/// No list or map of a description has booleans. In the protocol each is a byte there; the crate takes them for none, so that it goes through
+/// 2^31 of them in a list of six bytes, and reads something else behind them.
+fn no_booleans(elements: u64, of: u8) -> Result<(), String> {
+    match elements > 0 && kind::BOOLEAN.contains(&of) {
+        true => Err("its description has a list of booleans, which none has".to_string()),
+        false => Ok(()),
+    }
+}
+
 impl<'a> Thrift<'a> {
     /// A structure with these fields, one of `elements` of a list; others are skipped.
     fn structure(&mut self, shapes: &'static [(i64, Shape)], elements: u64) -> Result<(), String> {
@@ -196,7 +205,7 @@ impl<'a> Thrift<'a> {
             }
             of if kind::LIST.contains(&of) => {
                 let (elements, of) = self.list()?;
-                (0..elements).try_for_each(|_| self.skip_element(of, depth + 1))
+                (0..elements).try_for_each(|_| self.skip(of, depth + 1))
             }
             kind::MAP => {
                 let entries = self.varint()?;
@@ -204,19 +213,16 @@ impl<'a> Thrift<'a> {
                     return Ok(());
                 }
                 let of = self.byte()?;
+                no_booleans(entries, of >> 4)?;
+                no_booleans(entries, of & 15)?;
                 (0..entries).try_for_each(|_| {
-                    self.skip_element(of >> 4, depth + 1)?;
-                    self.skip_element(of & 15, depth + 1)
+                    self.skip(of >> 4, depth + 1)?;
+                    self.skip(of & 15, depth + 1)
                 })
             }
             kind::STRUCT => self.fields(|this, _, of| this.skip(of, depth + 1)),
             of => Err(format!("its description has a value of the unknown type {of}")),
         }
-    }
-
-    /// In lists and maps a boolean is a byte; in a structure its field says which of the two it is.
-    fn skip_element(&mut self, of: u8, depth: usize) -> Result<(), String> {
-        if kind::BOOLEAN.contains(&of) { self.byte().map(drop) } else { self.skip(of, depth) }
     }
 
     /// Elements of a list and their type.
@@ -230,6 +236,7 @@ impl<'a> Thrift<'a> {
         if elements > self.bytes.len() as u64 {
             return Err(format!("a list of {elements} elements in {} bytes", self.bytes.len()));
         }
+        no_booleans(elements, byte & 15)?;
         Ok((elements, byte & 15))
     }
 
@@ -309,10 +316,14 @@ mod tests {
         let logical =
             [&[0x15, 2, 0x19, 0x1c, 0x48, 1, b'x', 0x6c][..], &[0xac, 0x13, 8, 0x15, 2, 0, 0, 0, 0]].concat();
         assert!(said(&logical).contains("field 2 of a structure"), "{}", said(&logical));
-        // A structure in a structure, a map of booleans, a double, a byte: all of it is skipped.
+        // A structure in a structure, a map of bytes, a double, a byte: all of it is skipped.
         let others =
-            [0xac, 0x1c, 0, 0, 0x1b, 1, 0x11, 1, 2, 0x17, 1, 2, 3, 4, 5, 6, 7, 8, 0x13, 9, 0x11, 0x12, 0];
+            [0xac, 0x1c, 0, 0, 0x1b, 1, 0x33, 1, 2, 0x17, 1, 2, 3, 4, 5, 6, 7, 8, 0x13, 9, 0x11, 0x12, 0];
         assert_eq!(said(&others), "");
+        // The crate goes through 2^31 booleans that take no byte.
+        assert!(said(&[0x49, 0x21, 1, 1, 0]).contains("a list of booleans"));
+        assert!(said(&[0x4b, 1, 0x31, 1, 1, 0]).contains("a list of booleans"));
+        assert_eq!(said(&[0x49, 0x01, 0]), "");
         // What is none, and what is too short, is for the reader to refuse.
         assert_eq!(check(&mut io::Cursor::new(b"PAR1".to_vec())).unwrap(), Ok(()));
         assert_eq!(check(&mut io::Cursor::new(b"\xff\xff\0\0PAR1".to_vec())).unwrap(), Ok(()));
