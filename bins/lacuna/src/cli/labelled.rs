@@ -162,7 +162,13 @@ impl LabelledInput {
     /// The data, where --complete says that what is not listed is absent.
     fn open_data(&self) -> anyhow::Result<Dataset> {
         let data = self.input.open()?;
-        if !self.complete || of_table(&data.train)?.cells().iter().all(|label| label.is_known()) {
+        if !self.complete {
+            return Ok(data);
+        }
+        let known = |labels: ObservedLabels| labels.cells().iter().all(|label| label.is_known());
+        let file = data.file_labels.as_ref();
+        let of_file = file.map(|file| file.labels.to_observed(&file.path, &Limits::default())).transpose()?;
+        if known(of_table(&data.train)?) && of_file.is_none_or(known) {
             return Ok(data);
         }
         // Read once more: a cell that is unknown then too was written down as unknown. Formats without lists refuse the option.

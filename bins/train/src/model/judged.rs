@@ -31,9 +31,7 @@ impl Model {
         X: FeatureSource + ?Sized,
         Y: LabelSource + ?Sized,
     {
-        if x.features().columns() == self.features {
-            self.check_columns(x.column_names())?;
-        }
+        self.check_features(x)?;
         let joined = join(x, y)?;
         let mut notes = joined.notes;
         let labels = self.own_classes(&joined.classes, &joined.observed, &mut notes)?;

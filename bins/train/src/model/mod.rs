@@ -225,9 +225,13 @@ impl Model {
         Ok(self)
     }
 
-    /// Refuses columns with other names, or in another order, than those of the rows that trained.
-    fn check_columns(&self, columns: Option<&Strings>) -> Result<(), ModelError> {
-        let (Some(ours), Some(theirs)) = (&self.columns, columns) else { return Ok(()) };
+    /// Refuses rows with another number of features, or with columns of other names or in another order, than those that trained.
+    fn check_features<X: FeatureSource + ?Sized>(&self, x: &X) -> Result<(), ModelError> {
+        let found = x.features().columns();
+        if found != self.features {
+            return Err(ModelError::Features { expected: self.features, found });
+        }
+        let (Some(ours), Some(theirs)) = (&self.columns, x.column_names()) else { return Ok(()) };
         match ours.iter().zip(theirs.iter()).position(|(ours, theirs)| ours != theirs) {
             Some(column) => {
                 let [expected, found] = [&ours[column], &theirs[column]].map(shown);
@@ -316,13 +320,11 @@ impl Model {
     /// Logits and probabilities of rows, `[rows, classes]`. The bits of a row do not depend on the other rows.
     ///
     /// # Errors
-    /// [`ModelError::Features`] for another number of features, [`ModelError::NotFinite`].
+    /// [`ModelError::Features`] for another number of features, [`ModelError::Columns`] for other names of columns,
+    /// [`ModelError::NotFinite`].
     pub fn predict<X: FeatureSource + ?Sized>(&self, x: &X) -> Result<Predictions, ModelError> {
+        self.check_features(x)?;
         let features = x.features();
-        if features.columns() != self.features {
-            return Err(ModelError::Features { expected: self.features, found: features.columns() });
-        }
-        self.check_columns(x.column_names())?;
         let classes = self.classes.len();
         let logits = self.logits(features)?;
         if let Some(cell) = logits.iter().position(|z| !z.is_finite()) {
