@@ -2,27 +2,35 @@
 //! `parquet`).
 
 mod footer;
+mod pages;
 mod source;
+mod thrift;
 
 use crate::labels::names::{Classes, numbered_classes, unique};
+use crate::text::shown::escaped;
 use crate::{
     Content, FeatureTable, FormatError, LabelLists, LabelTable, ReadOptions, Strings, Table, input, shown,
 };
-use ::parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use ::parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader};
+use ::parquet::arrow::{ProjectionMask, parquet_to_arrow_field_levels};
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float16Type, Float32Type, Float64Type, Int64Type};
 use arrow_array::{Array, ArrayRef, RecordBatch};
 use arrow_schema::{DataType, Schema};
 use lacuna_labels::{Features, Label};
+use pages::Groups;
 use source::Source;
 use std::cell::Cell;
 use std::fmt::Display;
 use std::panic::{self, AssertUnwindSafe};
 use std::path::Path;
-use std::sync::Once;
+use std::sync::{Arc, Once};
 
 /// Rows that are decoded at once.
 const BATCH: usize = 1024;
+
+/// Most characters of what the crate `parquet` says of a file.
+const LONGEST_PROBLEM: usize = 200;
 
 const NAMES: &[&str] = &["id", "name", "path", "file_name", "filename", "image", "image_path", "key", "url"];
 
@@ -34,12 +42,26 @@ const NAMES: &[&str] = &["id", "name", "path", "file_name", "filename", "image",
 pub(crate) fn read(path: &Path, options: &ReadOptions) -> Result<Content, FormatError> {
     let mut file = input::open_ordinary(path).map_err(FormatError::io(path))?;
     let broken = |error: String| {
-        FormatError::bytes(path, 0, format!("the Parquet file cannot be read: {}", shown(&error)))
+        // The crate puts names of its errors before those of this one.
+        let problem = error.rsplit_once("Parquet error: ").map_or(&*error, |(_, problem)| problem);
+        let problem: String = problem.chars().take(LONGEST_PROBLEM).collect();
+        FormatError::bytes(path, 0, format!("the Parquet file cannot be read: {}", escaped(&problem)))
     };
     footer::check(&mut file).map_err(FormatError::io(path))?.map_err(broken)?;
-    let builder = caught(|| ParquetRecordBatchReaderBuilder::try_new(Source::new(file))).map_err(broken)?;
-    let columns = Columns::of(builder.schema(), path, options)?;
-    let mut reader = caught(|| builder.with_batch_size(BATCH).build()).map_err(broken)?;
+    let source = Source::description(file);
+    let description =
+        caught(|| ArrowReaderMetadata::load(&source, ArrowReaderOptions::new())).map_err(broken)?;
+    let mut columns = Columns::of(description.schema(), path, options)?;
+    // Only these are read: a file may have the images as well.
+    let read = columns.numbered();
+    let groups = Groups { source: Arc::new(source.pages()), metadata: description.metadata().clone() };
+    let mut reader = caught(|| {
+        let schema = description.parquet_schema();
+        let mask = ProjectionMask::roots(schema, read);
+        let levels = parquet_to_arrow_field_levels(schema, mask, Some(description.schema().fields()))?;
+        ParquetRecordBatchReader::try_new_with_row_groups(&levels, &groups, BATCH, None)
+    })
+    .map_err(broken)?;
     let mut rows = Rows::new(path, options);
     while let Some(batch) = caught(|| reader.next().transpose()).map_err(broken)? {
         rows.push(&batch, &columns)?;
@@ -135,6 +157,17 @@ impl Columns {
         });
         let chosen = features.map(|i| schema.field(i).name().clone());
         Ok(Self { features, labels, names, chosen })
+    }
+
+    /// The columns of the file that are read, in its order; from here on they are numbered among them.
+    fn numbered(&mut self) -> Vec<usize> {
+        let mut read: Vec<usize> = [self.features, self.labels, self.names].into_iter().flatten().collect();
+        read.sort_unstable();
+        read.dedup();
+        for column in [&mut self.features, &mut self.labels, &mut self.names].into_iter().flatten() {
+            *column = read.binary_search(column).expect("one of them");
+        }
+        read
     }
 }
 
@@ -330,14 +363,20 @@ impl<'a> Rows<'a> {
 mod tests {
     use super::*;
     use ::parquet::arrow::ArrowWriter;
+    use ::parquet::basic::{Compression, Encoding};
+    use ::parquet::file::properties::{WriterProperties, WriterVersion};
     use arrow_array::builder::{Float32Builder, ListBuilder, StringBuilder};
     use arrow_array::{FixedSizeListArray, StringArray};
     use std::fs::File;
-    use std::sync::Arc;
 
     fn write(path: &Path, columns: Vec<(&str, ArrayRef)>) {
+        write_as(path, columns, WriterProperties::default());
+    }
+
+    fn write_as(path: &Path, columns: Vec<(&str, ArrayRef)>, properties: WriterProperties) {
         let batch = RecordBatch::try_from_iter(columns).unwrap();
-        let mut writer = ArrowWriter::try_new(File::create(path).unwrap(), batch.schema(), None).unwrap();
+        let mut writer =
+            ArrowWriter::try_new(File::create(path).unwrap(), batch.schema(), Some(properties)).unwrap();
         writer.write(&batch).unwrap();
         writer.close().unwrap();
     }
@@ -417,5 +456,64 @@ mod tests {
             .collect();
         assert!(errors.iter().any(|error| error.contains("should not be negative")), "{errors:?}");
         assert!(errors.iter().all(|error| error.contains("x.parquet")));
+    }
+
+    /// Every encoding of strings in both versions of pages, compressed or not, where most lists and strings are short.
+    #[test]
+    fn encodings_of_strings() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.parquet");
+        // More than the 1024 rows of a batch, and the 128 lengths of a block.
+        let rows: Vec<Vec<String>> = (0..3000)
+            .map(|row| (0..row % 4).map(|tag| format!("tag {}", row * tag % 211)).collect())
+            .collect();
+        let rows: Vec<Vec<&str>> = rows.iter().map(|row| row.iter().map(String::as_str).collect()).collect();
+        let all: Vec<&[&str]> = rows.iter().map(Vec::as_slice).collect();
+        let mut encodings =
+            vec![Encoding::PLAIN, Encoding::DELTA_LENGTH_BYTE_ARRAY, Encoding::DELTA_BYTE_ARRAY];
+        encodings.push(Encoding::RLE_DICTIONARY);
+        let mut first: Option<LabelLists> = None;
+        for encoding in encodings {
+            for version in [WriterVersion::PARQUET_1_0, WriterVersion::PARQUET_2_0] {
+                for compression in [Compression::UNCOMPRESSED, Compression::SNAPPY] {
+                    let properties = WriterProperties::builder()
+                        .set_writer_version(version)
+                        .set_compression(compression)
+                        .set_dictionary_enabled(encoding == Encoding::RLE_DICTIONARY);
+                    let properties = match encoding {
+                        Encoding::RLE_DICTIONARY => properties,
+                        _ => properties.set_encoding(encoding),
+                    };
+                    // Bytes are no column that is read, and come first.
+                    let bytes: ArrayRef = Arc::new(arrow_array::BinaryArray::from_iter_values(
+                        (0..3000).map(|row| vec![7; row % 50]),
+                    ));
+                    write_as(&path, vec![("image", bytes), ("tags", tags(&all))], properties.build());
+                    let content = read(&path, &ReadOptions::default()).unwrap();
+                    let Some(LabelTable::Lists(lists)) = content.train.labels else { panic!() };
+                    assert_eq!(content.train.classes.len(), 211);
+                    let first = first.get_or_insert_with(|| lists.clone());
+                    assert_eq!(
+                        first.to_observed(&path, &Default::default()).unwrap().cells(),
+                        lists.to_observed(&path, &Default::default()).unwrap().cells()
+                    );
+                }
+            }
+        }
+    }
+
+    /// The crate `parquet` took 4.7 GB for a dictionary of two strings whose header says that it has 1.2 billion.
+    #[test]
+    fn a_dictionary_with_fewer_bytes_than_values_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.parquet");
+        write(&path, vec![("tags", tags(&[&["cat", "dog"], &[]]))]);
+        let bytes = std::fs::read(&path).unwrap();
+        // The number of values is field 1 of field 7, behind a page of type 2 with its sizes in fields 2 and 3.
+        assert_eq!((&bytes[4..6], &bytes[10..13]), (&[0x15, 4][..], &[0x4c, 0x15, 4][..]));
+        let billions = [0x80, 0xb0, 0xb4, 0xf8, 8];
+        std::fs::write(&path, [&bytes[..12], &billions, &bytes[13..]].concat()).unwrap();
+        let error = read(&path, &ReadOptions::default()).unwrap_err().to_string();
+        assert!(error.contains("a dictionary of 14 bytes says that it has 1200000000 values"), "{error}");
     }
 }

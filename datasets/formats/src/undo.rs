@@ -280,7 +280,10 @@ fn parsed(bytes: &[u8]) -> Result<Option<Record>, &'static str> {
     }
     let record: Record =
         serde_json::from_slice(bytes).map_err(|_| "it is not what this version of the program writes")?;
-    let plain = |name: &str| Path::new(name).file_name() == Some(OsStr::new(name)) && !name.contains('\0');
+    // No file system has longer names: one could be neither looked for nor given back.
+    let plain = |name: &str| {
+        name.len() <= 255 && !name.contains('\0') && Path::new(name).file_name() == Some(OsStr::new(name))
+    };
     let temporary = |name: &str| temporary::is(Kind::File, OsStr::new(name));
     let fits = |file: &Entry| {
         let old = file.old.as_deref();
@@ -472,6 +475,13 @@ mod tests {
         let elsewhere = String::from_utf8(whole.clone()).unwrap().replace("\"weights\"", "\"../weights\"");
         fs::write(&record, elsewhere).unwrap();
         restore_files(folder.path()).unwrap_err();
+        let long = String::from_utf8(whole.clone())
+            .unwrap()
+            .replace("\"weights\"", &format!("{:?}", "w".repeat(256)));
+        fs::write(&record, long).unwrap();
+        let error = restore_files(folder.path()).unwrap_err().to_string();
+        assert!(error.contains("this version"), "{error}");
+        assert_eq!(sweep_temporary_files(folder.path()), 0);
         fs::write(&record, &whole[..whole.len() - 1]).unwrap();
         assert_eq!(restore_files(folder.path()).unwrap(), 0);
         assert!(records(folder.path()).is_empty());

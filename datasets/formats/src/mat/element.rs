@@ -222,6 +222,7 @@ impl<'a> Reader<'a> {
             return Err(self.broken("the dimensions of text do not match the number of characters"));
         };
         FormatError::within(&self.path, "characters", count as u64, self.limits.header)?;
+        self.rows_without_bytes("rows of text", rows)?;
         let mut data = vec![0; bytes as usize];
         match small {
             Some(small) => data.copy_from_slice(&small[..bytes as usize]),
@@ -242,14 +243,17 @@ impl<'a> Reader<'a> {
         NpyArray::new(vec![rows], NpyData::Text(strings)).map_err(FormatError::npy(&self.path))
     }
 
+    /// Rows without a character or an entry cost no byte of the file: a few bytes must not claim billions of them.
+    fn rows_without_bytes(&self, what: &'static str, rows: usize) -> Result<(), FormatError> {
+        FormatError::within(&self.path, what, rows as u64, 8 * self.left.max(1 << 17))
+    }
+
     /// Row numbers, starts of columns and values.
     pub(super) fn sparse(&mut self, matrix: &Matrix) -> Result<Columns, FormatError> {
         let &[rows, columns] = &matrix.dims[..] else {
             return Err(self.broken("a sparse matrix has two dimensions"));
         };
-        // Rows without an entry cost no byte of the file: a few bytes must not claim billions of them.
-        let most = 8 * self.left.max(1 << 17);
-        FormatError::within(&self.path, "rows of a sparse matrix", rows as u64, most)?;
+        self.rows_without_bytes("rows of a sparse matrix", rows)?;
         let most = self.left;
         let (_, of_rows) = self.part(most)?;
         let most = self.left;

@@ -143,6 +143,17 @@ fn what_is_no_matrix_is_named_and_what_is_broken_refused() {
     assert!(error(&file(&[x(), x()])).contains("duplicate variable"));
 }
 
+/// 312 bytes took 470 MB: a place for each of 117 million names.
+#[test]
+fn rows_of_text_without_characters_are_bounded() {
+    let text = |rows| variable(4, &[rows, 0], "names", &[part(4, &[])]);
+    let message = read_bytes(&file(&[x(), text(117_440_512)])).unwrap_err();
+    assert!(message.contains("117440512 rows of text"), "{message}");
+    // MATLAB saves as many empty strings like this.
+    let content = read_bytes(&file(&[x(), text(3)])).unwrap();
+    assert_eq!(content.train.names.unwrap().to_vec(), ["", "", ""]);
+}
+
 #[test]
 fn a_bomb_is_refused_before_it_is_inflated() {
     // 128 MiB of zeros in some 130 kB.
