@@ -458,6 +458,60 @@ mod tests {
         assert!(errors.iter().all(|error| error.contains("x.parquet")));
     }
 
+    /// Lists of any width of floats and of any integers, and names that are integers.
+    #[test]
+    fn types_of_numbers() {
+        use arrow_array::types::{
+            Float16Type, Int8Type, Int16Type, Int32Type, Int64Type, UInt8Type, UInt16Type, UInt32Type,
+            UInt64Type,
+        };
+        use arrow_array::{Float64Array, Int32Array, LargeListArray, ListArray};
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.parquet");
+        macro_rules! lists {
+            ($($kind:ty),*) => {
+                vec![$(Arc::new(ListArray::from_iter_primitive::<$kind, _, _>(
+                    [Some(vec![Some(2), Some(0)]), Some(vec![Some(1)])],
+                )) as ArrayRef),*]
+            };
+        }
+        let all =
+            lists![Int8Type, Int16Type, Int32Type, Int64Type, UInt8Type, UInt16Type, UInt32Type, UInt64Type];
+        for labels in all {
+            let x =
+                Arc::new(LargeListArray::from_iter_primitive::<::arrow_array::types::Float64Type, _, _>([
+                    Some(vec![Some(0.5)]),
+                    Some(vec![Some(-2.0)]),
+                ]));
+            let id = Arc::new(Int32Array::from(vec![17, -4]));
+            write(&path, vec![("labels", labels), ("id", id), ("x", x)]);
+            let table = read(&path, &ReadOptions::default()).unwrap().train;
+            assert_eq!(table.names.unwrap().to_vec(), ["17", "-4"]);
+            let Some(FeatureTable::Dense(features)) = table.features else { panic!() };
+            assert_eq!((features.row(0), features.row(1)), (&[0.5][..], &[-2.0][..]));
+            let labels = table.labels.unwrap().to_observed(&path, &Default::default()).unwrap();
+            let (p, u) = (Label::Positive, Label::Unknown);
+            assert_eq!(labels.cells(), [p, u, p, u, p, u]);
+        }
+        let half = <Float16Type as arrow_array::ArrowPrimitiveType>::Native::from_bits;
+        let x = ListArray::from_iter_primitive::<Float16Type, _, _>([Some(vec![
+            Some(half(0x3e00)),
+            Some(half(0xb400)),
+        ])]);
+        write(&path, vec![("x", Arc::new(x))]);
+        let table = read(&path, &ReadOptions::default()).unwrap().train;
+        let Some(FeatureTable::Dense(features)) = table.features else { panic!() };
+        assert_eq!(features.row(0), [1.5, -0.25]);
+        // No list, and a class below zero.
+        write(&path, vec![("x", Arc::new(Float64Array::from(vec![1.0])))]);
+        let error = read(&path, &ReadOptions::default()).unwrap_err().to_string();
+        assert!(error.contains("no column is a list"), "{error}");
+        let labels = ListArray::from_iter_primitive::<Int32Type, _, _>([Some(vec![Some(-1)])]);
+        write(&path, vec![("labels", Arc::new(labels))]);
+        let error = read(&path, &ReadOptions::default()).unwrap_err().to_string();
+        assert!(error.contains("row 0 (counted from 0): invalid class"), "{error}");
+    }
+
     /// Every encoding of strings in both versions of pages, compressed or not, where most lists and strings are short.
     #[test]
     fn encodings_of_strings() {

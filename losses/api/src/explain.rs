@@ -69,3 +69,27 @@ fn in_words(label: Label) -> &'static str {
         Label::Unknown => "unknown",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cells_and_the_label_of_wrong_ones_are_named() {
+        let labels = [Label::Positive, Label::Negative, Label::Unknown, Label::Negative];
+        let cells = Cells { logits: &[0.5, -2.0, 1.0, 3.0], labels: &labels, classes: 2, names: None };
+        assert_eq!(cells.name(0), "row 0, class 0 (z = 0.5, positive)");
+        assert_eq!(cells.name(1), "row 0, class 1 (z = -2, negative)");
+        assert_eq!(cells.name(2), "row 1, class 0 (z = 1, unknown)");
+        let right = [1.0, 2.0, 3.0, 4.0];
+        let negatives = cells.wrong(1, &[1.0, -2.0, 3.0, -4.0], &right);
+        assert!(negatives.ends_with("; only where the label is negative"), "{negatives}");
+        let positive = cells.wrong(0, &[-1.0, 2.0, 3.0, 4.0], &right);
+        assert!(positive.ends_with("; only where the label is positive"), "{positive}");
+        let two = cells.wrong(0, &[-1.0, -2.0, 3.0, 4.0], &right);
+        assert!(!two.contains("only where"), "{two}");
+        // Logits of mixed rows have no labels.
+        let mixed = Cells { logits: &[0.5, -2.0], ..cells };
+        assert_eq!(mixed.name(1), "row 0, class 1 (z = -2)");
+    }
+}

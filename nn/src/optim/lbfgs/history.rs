@@ -127,5 +127,11 @@ mod tests {
         }
         let kept: Vec<f32> = history.pairs().map(|pair| pair.s[0]).collect();
         assert_eq!(kept, [2.0, 3.0]);
+        // Without curvature H would be infinite.
+        history.push(1, |s, y| (s[0], y[0]) = (1.0, 0.0));
+        assert_eq!(history.pairs().last().unwrap().s, [3.0]);
+        let mut none = History::new(0);
+        none.push(1, |s, y| (s[0], y[0]) = (1.0, 1.0));
+        assert!(none.is_empty());
     }
 }
