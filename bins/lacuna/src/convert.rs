@@ -2,7 +2,7 @@
 
 use crate::FormatError;
 use lacuna_formats::{
-    Compression, CsvLayout, Destination, LabelSheet, NpyArray, NpyData, Strings, write_atomic,
+    Compression, CsvLayout, Destination, LabelSheet, NpyArray, NpyData, Strings, shown, write_atomic,
     write_label_list, write_labels_csv, write_labels_jsonl, write_npz, write_safetensors,
 };
 use lacuna_labels::{Features, Label, LabelMatrix, ObservedLabels};
@@ -33,6 +33,16 @@ pub const WRITTEN: [(&str, &str); 7] = [
     ("txt", "labels, a list of positives a row"),
     ("libsvm", "features and complete labels"),
 ];
+
+/// Classes without a row whose label is listed.
+fn absent(labels: &ObservedLabels, listed: impl Fn(Label) -> bool) -> Vec<usize> {
+    let classes = labels.classes();
+    let mut found = vec![false; classes];
+    for (cell, label) in labels.cells().iter().enumerate() {
+        found[cell % classes] |= listed(*label);
+    }
+    (0..classes).filter(|&class| !found[class]).collect()
+}
 
 impl Rows<'_> {
     /// Writes the file; its ending says how. Labels are 1, 0 for unknown and -1 for negative in arrays where some are unknown and some
@@ -125,6 +135,32 @@ impl Rows<'_> {
                 }
                 if ending == "txt" && labels.cells().contains(&Label::Negative) {
                     lost.push("a list of positives does not tell negatives from unknown cells".to_string());
+                }
+                if ending == "txt" && self.classes.is_some() {
+                    lost.push(
+                        "a list of positives has classes by their numbers: their names are not in it"
+                            .to_string(),
+                    );
+                }
+                // Tables have a column for each class; what has lists has the classes that are listed.
+                let listed = |label: Label| match &*ending {
+                    "txt" => label == Label::Positive,
+                    _ => label != Label::Unknown,
+                };
+                let absent = match ending.as_str() {
+                    "csv" | "tsv" => Vec::new(),
+                    _ => absent(labels, listed),
+                };
+                if let Some(&first) = absent.first() {
+                    let first = match (self.classes, &*ending) {
+                        (Some(classes), "jsonl") => format!("`{}`", shown(&classes[first])),
+                        _ => first.to_string(),
+                    };
+                    lost.push(format!(
+                        "a .{ending} file has classes where rows list them: {} classes without such a row are not in it \
+                         (the first is {first}); a .csv file has all of them",
+                        absent.len()
+                    ));
                 }
                 let (names, classes) =
                     (named(self.names, labels.rows()), named(self.classes, labels.classes()));

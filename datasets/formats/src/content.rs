@@ -84,8 +84,19 @@ pub struct Table {
     pub image: Option<[usize; 3]>,
     /// Why the rows are in another order than in the file, if they are: such rows can be joined by name only.
     pub rearranged: Option<&'static str>,
+    /// The rows of the file that these are, where some are left out.
+    pub kept: Option<KeptRows>,
     /// Notes of the reader, one sentence each; programs print them.
     pub notes: Vec<String>,
+}
+
+/// Rows of a file of which some are left out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeptRows {
+    /// The numbers of those that are left, from 0.
+    pub kept: Vec<usize>,
+    /// How many there were.
+    pub of: usize,
 }
 
 /// Features as a file has them.

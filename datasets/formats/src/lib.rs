@@ -66,7 +66,9 @@ mod undo;
 pub use arrays::sparse::SparseFeatures;
 pub use atomic::{Contents, write_atomic, write_atomic_all};
 pub use boxes::Annotations;
-pub use content::{Content, FeatureTable, LabelSheet, LabelTable, MissingFeatures, ReadOptions, Table};
+pub use content::{
+    Content, FeatureTable, KeptRows, LabelSheet, LabelTable, MissingFeatures, ReadOptions, Table,
+};
 pub use csv::{CsvLayout, CsvRecords, labels_csv_writer, write_labels_csv};
 pub use destination::Destination;
 pub use error::FormatError;

@@ -86,8 +86,12 @@ impl Reader<'_> {
     /// Names the rows of features by a separate file.
     fn named(&mut self, mut features: Table, names: Option<&Path>) -> Result<Table, SourceError> {
         let Some(path) = names else { return Ok(features) };
-        let read = read_names(path, &Limits::default())?;
+        let mut read = read_names(path, &Limits::default())?;
         self.files.push(path.into());
+        // One name for each row of the file, or for each that is left.
+        if let Some(rows) = features.kept.as_ref().filter(|rows| rows.of == read.len()) {
+            read = rows.kept.iter().map(|&row| &read[row]).collect();
+        }
         if read.len() != features.rows() {
             return Err(SourceError::Setting(format!(
                 "{} names {} rows, and {} has {}: one name a row is needed",

@@ -211,3 +211,53 @@ fn arrays_of_different_rows_or_classes_are_refused() {
     }
     assert_eq!(fs::read_dir(path).unwrap().count(), 3);
 }
+
+/// Row 0 of a prediction was row 1 of a file whose row 0 had been left out, and names of all its rows did not fit.
+#[test]
+fn rows_keep_their_numbers_where_others_are_left_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    let rows = (0..40).map(|row| match row % 10 {
+        0 => format!("?,{}\n", row % 2),
+        _ => format!("{},{}\n", noise(row), u8::from(noise(row) > 0.0)),
+    });
+    let header = "@relation 'r: -C -1'\n@attribute a numeric\n@attribute cat {0,1}\n@data\n";
+    fs::write(path.join("a.arff"), format!("{header}{}", rows.collect::<String>())).unwrap();
+    let drop = ["--missing-features", "drop-rows"];
+    assert_eq!(lacuna(path, &[&["train", "a.arff", "--complete"][..], &drop].concat()).0, 0);
+    let predict = |more: &[&str], out: &str| {
+        let (code, _, error) =
+            lacuna(path, &[&["predict", "a.arff", "--out", out][..], &drop, more].concat());
+        assert_eq!(code, 0, "{error}");
+        let text = fs::read_to_string(path.join(out)).unwrap();
+        let names: Vec<String> =
+            text.lines().skip(1).map(|line| line.split(',').next().unwrap().into()).collect();
+        (names, error)
+    };
+    let kept: Vec<usize> = (0..40).filter(|row| row % 10 != 0).collect();
+    let (numbers, error) = predict(&[], "p.csv");
+    assert_eq!(numbers, kept.iter().map(usize::to_string).collect::<Vec<_>>());
+    assert!(error.contains("4 rows with a missing feature are left out"), "{error}");
+    let all: String = (0..40).map(|row| format!("{row}.jpg\n")).collect();
+    fs::write(path.join("names.txt"), all).unwrap();
+    let (names, _) = predict(&["--names", "names.txt"], "q.csv");
+    assert_eq!(names, kept.iter().map(|row| format!("{row}.jpg")).collect::<Vec<_>>());
+}
+
+/// Classes that no row lists were not in a file of lists, without a word.
+#[test]
+fn classes_that_a_file_of_lists_has_not_are_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    fs::write(path.join("y.csv"), "id,cat,dog,cow\na,1,0,\nb,1,1,\n").unwrap();
+    let convert = |out: &str| {
+        let (code, _, error) = lacuna(path, &["convert", "--labels", "y.csv", "--labels-only", "--out", out]);
+        assert_eq!(code, 0, "{error}");
+        error
+    };
+    let error = convert("y.jsonl");
+    assert!(error.contains("1 classes without such a row are not in it (the first is `cow`)"), "{error}");
+    let error = convert("y.txt");
+    assert!(error.contains("their names are not in it") && error.contains("(the first is 2)"), "{error}");
+    assert!(!convert("z.csv").contains("not in it"));
+}

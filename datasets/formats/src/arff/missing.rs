@@ -77,9 +77,10 @@ impl Missing {
         let path = printed(path);
         let cells = self.cells;
         match self.choice {
-            MissingFeatures::DropRows if self.dropped > 0 => {
-                Some(format!("{path}: {} rows with a missing feature are left out", self.dropped))
-            }
+            MissingFeatures::DropRows if self.dropped > 0 => Some(format!(
+                "{path}: {} rows with a missing feature are left out; the others are named by their numbers in the file, from 0",
+                self.dropped
+            )),
             MissingFeatures::Mean if cells > 0 => {
                 Some(format!("{path}: {cells} missing features are replaced by the means of their columns"))
             }

@@ -10,8 +10,8 @@ use crate::chunks::Chunks;
 use crate::error::printed;
 use crate::text::lines::Lines;
 use crate::{
-    FeatureTable, FormatError, LabelLists, MissingFeatures, ReadOptions, SparseFeatures, Strings, Table,
-    shown,
+    FeatureTable, FormatError, KeptRows, LabelLists, MissingFeatures, ReadOptions, SparseFeatures, Strings,
+    Table, shown,
 };
 use lacuna_labels::{Features, Label};
 use std::borrow::Cow;
@@ -64,6 +64,7 @@ pub(super) fn read(
     let mut is_sparse = None;
     let mut row = Row::default();
     let (mut weighted, mut found) = (0_u64, 0_u64);
+    let mut kept = Vec::new();
     while let Some((number, line)) = lines.next()? {
         let mut cursor = Cursor::new(line);
         if cursor.at_end() {
@@ -81,9 +82,12 @@ pub(super) fn read(
         outcome.map_err(|(at, problem)| FormatError::text(path, number, at as u64 + 1, problem))?;
         found += 1;
         weighted += u64::from(row.weighted);
-        if row.missing > 0 && missing.choice == MissingFeatures::DropRows {
-            missing.dropped += 1;
-            continue;
+        if missing.choice == MissingFeatures::DropRows {
+            if row.missing > 0 {
+                missing.dropped += 1;
+                continue;
+            }
+            kept.push(found as usize - 1);
         }
         missing.cells += row.missing;
         for &(class, label) in row.labels.iter().filter(|(_, label)| *label != place.unlisted) {
@@ -115,12 +119,16 @@ pub(super) fn read(
         FeatureTable::Dense(features.expect("as many finite numbers as there are columns"))
     };
     let rearranged = (missing.dropped > 0).then_some("its rows with a missing feature are left out");
+    let kept = (missing.dropped > 0).then_some(KeptRows { kept, of: found as usize });
+    // Row 5 stays row 5 where others before it are left out.
+    let numbers = kept.as_ref().map(|kept| kept.kept.iter().map(ToString::to_string).collect());
     let table = Table {
         features: Some(features),
         feature_names: Some(place.feature_names(path)?),
         nominal: place.nominal(),
         rearranged,
-        ..Table::of_lists(path, None, lists)
+        kept,
+        ..Table::of_lists(path, numbers, lists)
     };
     let weights = (weighted > 0).then(|| {
         format!("{}: the weights of {weighted} rows are not used: every row counts the same", printed(path))

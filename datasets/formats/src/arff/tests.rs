@@ -1,5 +1,5 @@
 use super::*;
-use crate::{FeatureTable, Limits, MissingFeatures};
+use crate::{FeatureTable, KeptRows, Limits, MissingFeatures};
 use lacuna_labels::Label::{self, Negative as N, Positive as P};
 
 const XML: &str = "<?xml version=\"1.0\"?>\n<!-- two -->\n<labels xmlns=\"http://mulan.sourceforge.net/labels\">\n\
@@ -317,7 +317,10 @@ fn missing_features_are_what_was_chosen() {
         assert_eq!(values(table), [0.0, 0.0, 1.0, 1.0, 4.0, 1.0]);
         let table = read(text, MissingFeatures::DropRows).unwrap();
         assert_eq!(cells(&table), [N, Label::Unknown]);
-        assert_eq!(table.notes, ["x.arff: 1 rows with a missing feature are left out"]);
+        let note = "x.arff: 1 rows with a missing feature are left out; the others are named by their numbers in the file, from 0";
+        assert_eq!(table.notes, [note]);
+        assert_eq!(table.names.as_ref().unwrap().to_vec(), ["1", "2"]);
+        assert_eq!(table.kept, Some(KeptRows { kept: vec![1, 2], of: 3 }));
         assert!(table.rearranged.unwrap().contains("rows with a missing feature are left out"));
         assert_eq!(values(table), [1.0, 1.0, 4.0, 1.0]);
     }
