@@ -6,15 +6,83 @@
 use super::thrift::{EMPTY, Shape, Thrift};
 use std::io::{self, Read, Seek, SeekFrom};
 
-/// `FileMetaData` up to its schema, behind which everything is bounded by what is left of the description.
+/// `FileMetaData`, in the order of the numbers there.
 const FILE_META_DATA: &[(i64, Shape)] = &[
     (1, Shape::Integer),
     (2, Shape::List(SCHEMA_ELEMENT)),
     (3, Shape::Integer),
-    (5, Shape::List(&[(1, Shape::Bytes), (2, Shape::Bytes)])),
+    (4, Shape::List(ROW_GROUP)),
+    (5, KEYS_AND_VALUES),
     (6, Shape::Bytes),
     (7, Shape::List(&[(1, EMPTY)])),
+    (8, EMPTY),
+    (9, Shape::Bytes),
 ];
+const KEYS_AND_VALUES: Shape = Shape::List(&[(1, Shape::Bytes), (2, Shape::Bytes)]);
+const ROW_GROUP: &[(i64, Shape)] = &[
+    (1, Shape::List(COLUMN_CHUNK)),
+    (2, Shape::Integer),
+    (3, Shape::Integer),
+    // Columns that are sorted.
+    (4, Shape::List(&[(1, Shape::Integer), (2, Shape::Flag), (3, Shape::Flag)])),
+    (5, Shape::Integer),
+    (6, Shape::Integer),
+    (7, Shape::Integer),
+];
+const COLUMN_CHUNK: &[(i64, Shape)] = &[
+    (1, Shape::Bytes),
+    (2, Shape::Integer),
+    (3, Shape::Structure(COLUMN)),
+    (4, Shape::Integer),
+    (5, Shape::Integer),
+    (6, Shape::Integer),
+    (7, Shape::Integer),
+    (8, EMPTY),
+    (9, Shape::Bytes),
+];
+/// `ColumnMetaData`.
+const COLUMN: &[(i64, Shape)] = &[
+    (1, Shape::Integer),
+    (2, Shape::Integers),
+    (3, Shape::Texts),
+    (4, Shape::Integer),
+    (5, Shape::Integer),
+    (6, Shape::Integer),
+    (7, Shape::Integer),
+    (8, KEYS_AND_VALUES),
+    (9, Shape::Integer),
+    (10, Shape::Integer),
+    (11, Shape::Integer),
+    (12, STATISTICS),
+    // Encodings of pages.
+    (13, Shape::List(&[(1, Shape::Integer), (2, Shape::Integer), (3, Shape::Integer)])),
+    (14, Shape::Integer),
+    (15, Shape::Integer),
+    (16, Shape::Structure(&[(1, Shape::Integer), (2, Shape::Integers), (3, Shape::Integers)])),
+    // Areas on a map.
+    (17, Shape::Structure(&[(1, Shape::Structure(BOX)), (2, Shape::Integers)])),
+];
+const BOX: &[(i64, Shape)] = &[
+    (1, Shape::Double),
+    (2, Shape::Double),
+    (3, Shape::Double),
+    (4, Shape::Double),
+    (5, Shape::Double),
+    (6, Shape::Double),
+    (7, Shape::Double),
+    (8, Shape::Double),
+];
+/// `Statistics`, of columns and of pages.
+pub(super) const STATISTICS: Shape = Shape::Structure(&[
+    (1, Shape::Bytes),
+    (2, Shape::Bytes),
+    (3, Shape::Integer),
+    (4, Shape::Integer),
+    (5, Shape::Bytes),
+    (6, Shape::Bytes),
+    (7, Shape::Flag),
+    (8, Shape::Flag),
+]);
 const SCHEMA_ELEMENT: &[(i64, Shape)] = &[
     (1, Shape::Integer),
     (2, Shape::Integer),
@@ -107,8 +175,8 @@ mod tests {
         );
         assert!(said(&element(&[0xff; 10])).contains("ten bytes"));
         assert_eq!(said(&element(&[0])[..9]), END);
-        assert!(said(&[0x8d, 0]).contains("unknown type 13"));
-        assert!(said(&[&[0x89][..], &[0x19].repeat(80)].concat()).contains("too deep"));
+        assert!(said(&[0xad, 0]).contains("unknown type 13"));
+        assert!(said(&[&[0xa9][..], &[0x19].repeat(80)].concat()).contains("too deep"));
         // The crate reads the number of children whatever its type is: as a byte, as 241 million.
         let of_byte = [&[0x15, 2, 0x19, 0x1c, 0x48, 1, b'x', 0x13][..], &[2, 0, 0]].concat();
         assert!(said(&of_byte).contains("field 5 of a structure of its metadata has the type 3"));
@@ -122,13 +190,31 @@ mod tests {
         let logical =
             [&[0x15, 2, 0x19, 0x1c, 0x48, 1, b'x', 0x6c][..], &[0xac, 0x13, 8, 0x15, 2, 0, 0, 0, 0]].concat();
         assert!(said(&logical).contains("field 2 of a structure"), "{}", said(&logical));
+        // In row groups too: the encodings of a column are numbers, and its name is text.
+        let column =
+            |bytes: &[u8]| said(&[&[0x49, 0x1c, 0x19, 0x1c, 0x3c][..], bytes, &[0, 0, 0, 0]].concat());
+        assert_eq!(column(&[0x29, 0x15, 2, 0x19, 0x18, 1, b'x']), "");
+        assert!(
+            column(&[0x29, 0x18, 1, b'x'])
+                .contains("field 2 of a structure of its metadata is a list of the type 8")
+        );
+        assert!(
+            column(&[0x39, 0x15, 2])
+                .contains("field 3 of a structure of its metadata is a list of the type 5")
+        );
+        assert!(
+            column(&[0x1b, 1, 0x55, 2, 2]).contains("field 1 of a structure of its metadata has the type 11")
+        );
+        assert!(
+            column(&[0x0c, 34, 0x25, 2, 0]).contains("field 2 of a structure of its metadata has the type 5")
+        );
         // A structure in a structure, a map of bytes, a double, a byte: all of it is skipped.
         let others =
             [0xac, 0x1c, 0, 0, 0x1b, 1, 0x33, 1, 2, 0x17, 1, 2, 3, 4, 5, 6, 7, 8, 0x13, 9, 0x11, 0x12, 0];
         assert_eq!(said(&others), "");
         // The crate goes through 2^31 booleans that take no byte.
         assert!(said(&[0x49, 0x21, 1, 1, 0]).contains("a list of booleans"));
-        assert!(said(&[0x4b, 1, 0x31, 1, 1, 0]).contains("a list of booleans"));
+        assert!(said(&[0xab, 1, 0x31, 1, 1, 0]).contains("a list of booleans"));
         assert_eq!(said(&[0x49, 0x01, 0]), "");
         // What is none, and what is too short, is for the reader to refuse.
         assert_eq!(check(&mut io::Cursor::new(b"PAR1".to_vec())).unwrap(), Ok(()));

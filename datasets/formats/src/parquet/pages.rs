@@ -5,6 +5,7 @@
 //! Three numbers decide what the crate allocates: how long the bytes become, how many values a dictionary has, and how many lengths of strings
 //! there are ([encodings](https://github.com/apache/parquet-format/blob/master/Encodings.md)).
 
+use super::footer::STATISTICS;
 use super::source::Source;
 use super::thrift::{EMPTY, Shape, Thrift, zigzag};
 use ::parquet::arrow::arrow_reader::RowGroups;
@@ -41,17 +42,6 @@ const DATA_PAGE_2: &[(i64, Shape)] = &[
     (7, Shape::Flag),
     (8, STATISTICS),
 ];
-const STATISTICS: Shape = Shape::Structure(&[
-    (1, Shape::Bytes),
-    (2, Shape::Bytes),
-    (3, Shape::Integer),
-    (4, Shape::Integer),
-    (5, Shape::Bytes),
-    (6, Shape::Bytes),
-    (7, Shape::Flag),
-    (8, Shape::Flag),
-]);
-
 /// How many times longer bytes become at most. An element of three bytes of
 /// [Snappy](https://github.com/google/snappy/blob/main/format_description.txt) stands for 64 bytes.
 const LONGER: i64 = 24;

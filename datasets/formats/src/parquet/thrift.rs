@@ -12,11 +12,17 @@ pub(super) enum Shape {
     Flag,
     Byte,
     Integer,
+    Double,
     Bytes,
     /// How many of the next elements of the schema are children of this one.
     Children,
     Structure(&'static [(i64, Shape)]),
+    /// Of structures.
     List(&'static [(i64, Shape)]),
+    /// A list of integers.
+    Integers,
+    /// A list of bytes.
+    Texts,
 }
 
 pub(super) const EMPTY: Shape = Shape::Structure(&[]);
@@ -27,9 +33,10 @@ impl Shape {
             Self::Flag => kind::BOOLEAN.contains(&of),
             Self::Byte => of == kind::BYTE,
             Self::Integer | Self::Children => kind::INTEGER.contains(&of),
+            Self::Double => of == kind::DOUBLE,
             Self::Bytes => of == kind::BINARY,
             Self::Structure(_) => of == kind::STRUCT,
-            Self::List(_) => kind::LIST.contains(&of),
+            Self::List(_) | Self::Integers | Self::Texts => kind::LIST.contains(&of),
         }
     }
 }
@@ -78,6 +85,16 @@ impl<'a> Thrift<'a> {
                         return Err(format!("a list of structures in its metadata has the type {of}"));
                     }
                     (0..elements).try_for_each(|_| this.structure(shapes, elements))
+                }
+                Shape::Integers | Shape::Texts => {
+                    let (elements, of) = this.list()?;
+                    let element = if matches!(shape, Shape::Texts) { &Shape::Bytes } else { &Shape::Integer };
+                    if elements > 0 && !element.is(of) {
+                        return Err(format!(
+                            "field {field} of a structure of its metadata is a list of the type {of}"
+                        ));
+                    }
+                    (0..elements).try_for_each(|_| this.skip(of, 0))
                 }
                 Shape::Children => {
                     let children = zigzag(this.varint()?);
