@@ -167,3 +167,21 @@ impl<'a> Data<'a> {
         Self { train, val: None, val_observed: None, hidden: None, test: None }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use lacuna_labels::{Features, Label};
+
+    #[test]
+    fn rows_are_counted() {
+        let x = Features::new(3, 1, vec![0.0; 3]).unwrap();
+        let y = ObservedLabels::new(3, 1, vec![Label::Unknown; 3]).unwrap();
+        let of = |rows: &[u32]| {
+            let set = TrainSet::new(&x, &y, rows);
+            (set.len(), set.is_empty(), set.classes())
+        };
+        assert_eq!(of(&[2, 0]), (2, false, 1));
+        assert_eq!(of(&[]), (0, true, 1));
+    }
+}
