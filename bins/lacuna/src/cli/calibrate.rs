@@ -58,7 +58,7 @@ pub fn run(args: &CalibrateArgs) -> anyhow::Result<()> {
             args.head.model.display()
         );
     }
-    let (set, mut read) = rows_and_files(&args.input)?;
+    let (set, mut read) = rows_and_files(&args.input, &model)?;
     warn_of_training_rows(&model, &args.head.model, &set);
     let rows = judged(&model, &set)?;
     notes(rows.notes());

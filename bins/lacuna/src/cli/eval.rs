@@ -4,7 +4,7 @@ use super::head::{HeadArgs, fitted, known_cells, notes, number, warn_of_training
 use super::labelled::{Labelled, LabelledInput};
 use super::screen;
 use super::train::{judged, lacks_negatives};
-use crate::{EvalReport, NamedMetric};
+use crate::{EvalReport, Model, NamedMetric};
 use clap::Args;
 use std::path::PathBuf;
 
@@ -37,13 +37,16 @@ else all of its rows. Every number is printed with its convention.
 
 Exit codes: 0 done, 2 invalid command line, file or data.";
 
-/// The rows that a command measures by: test rows, where the data has some and no rows were named.
-pub(crate) fn rows_of(input: &LabelledInput) -> anyhow::Result<Labelled> {
-    Ok(rows_and_files(input)?.0)
+/// The rows that a command measures a head by: test rows, where the data has some and no rows were named.
+pub(crate) fn rows_of(input: &LabelledInput, model: &Model) -> anyhow::Result<Labelled> {
+    Ok(rows_and_files(input, model)?.0)
 }
 
 /// As [`rows_of`], with every file that was read.
-pub(crate) fn rows_and_files(input: &LabelledInput) -> anyhow::Result<(Labelled, Vec<PathBuf>)> {
+pub(crate) fn rows_and_files(
+    input: &LabelledInput,
+    model: &Model,
+) -> anyhow::Result<(Labelled, Vec<PathBuf>)> {
     let opened = input.open_to_measure()?;
     let rows = match opened.test {
         Some(test) if !input.names_rows() => {
@@ -52,7 +55,7 @@ pub(crate) fn rows_and_files(input: &LabelledInput) -> anyhow::Result<(Labelled,
         }
         _ => opened.rows,
     };
-    Ok((rows, opened.files))
+    Ok((rows.widened(model.features())?, opened.files))
 }
 
 /// Measures and prints.
@@ -61,7 +64,7 @@ pub(crate) fn rows_and_files(input: &LabelledInput) -> anyhow::Result<(Labelled,
 /// A head, data or a metric that is refused.
 pub fn run(args: &EvalArgs) -> anyhow::Result<()> {
     let model = args.head.load()?;
-    let set = rows_of(&args.input)?;
+    let set = rows_of(&args.input, &model)?;
     warn_of_training_rows(&model, &args.head.model, &set);
     let rows = judged(&model, &set)?;
     notes(rows.notes());

@@ -5,7 +5,7 @@ use crate::stated::{Question, Written};
 use crate::{FeatureSource, LabelSource, TrainError};
 use anyhow::{Context, bail};
 use clap::Args;
-use lacuna_formats::{LabelTable, Limits, Strings, Table, read_names, recognised};
+use lacuna_formats::{FeatureTable, LabelTable, Limits, Strings, Table, read_names, recognised};
 use lacuna_labels::{Features, Label, ObservedLabels};
 use lacuna_source::Dataset;
 use std::borrow::Cow;
@@ -42,6 +42,8 @@ pub struct Labelled {
     pub classes: Strings,
     /// Channels, height and width, where the rows are pictures.
     pub image: Option<[usize; 3]>,
+    /// Whether the numbers of columns are those of any other file, so that a column that does not occur is 0.
+    pub absolute: bool,
 }
 
 /// Labels as their file has them: with all of its rows, in its order.
@@ -273,8 +275,30 @@ fn labelled(table: Table, observed: ObservedLabels) -> anyhow::Result<Labelled> 
     let Table { path, names, features, classes, image, .. } = table;
     let features =
         features.with_context(|| format!("{} has no features: --features FILE", path.display()))?;
+    let absolute = table.absolute && matches!(features, FeatureTable::Sparse(_));
     let features = features.into_dense(&path, &Limits::default())?;
-    Ok(Labelled { path, features, columns, names, observed, classes, image })
+    Ok(Labelled { path, features, columns, names, observed, classes, image, absolute })
+}
+
+/// Sparse features whose columns have absolute numbers with zeros in the further columns of a head, and a note.
+pub(crate) fn widened(
+    mut features: FeatureTable,
+    absolute: bool,
+    columns: usize,
+    path: &Path,
+) -> FeatureTable {
+    if let FeatureTable::Sparse(sparse) = &mut features
+        && absolute
+        && sparse.columns() < columns
+    {
+        screen::err(&not_occurring(path, columns - sparse.columns()));
+        sparse.widen(columns);
+    }
+    features
+}
+
+fn not_occurring(path: &Path, columns: usize) -> String {
+    format!("note: {}: the last {columns} columns of features do not occur and are 0", path.display())
 }
 
 /// Names of the columns of features, nominal ones with their values.
@@ -301,7 +325,30 @@ impl Labelled {
             observed: self.observed.select(rows),
             classes: self.classes.clone(),
             image: self.image,
+            absolute: self.absolute,
         }
+    }
+
+    /// The rows with zeros in the further columns of a head, where columns have absolute numbers; see [`widened`].
+    ///
+    /// # Errors
+    /// More values than memory has a place for.
+    pub fn widened(self, columns: usize) -> anyhow::Result<Self> {
+        let (rows, own) = (self.features.rows(), self.features.columns());
+        if !self.absolute || own >= columns {
+            return Ok(self);
+        }
+        screen::err(&not_occurring(&self.path, columns - own));
+        let mut values = Vec::new();
+        let size = rows.checked_mul(columns).filter(|&size| values.try_reserve_exact(size).is_ok());
+        values.resize(
+            size.with_context(|| format!("{rows} x {columns} features do not fit into memory"))?,
+            0.0,
+        );
+        for (row, wide) in values.chunks_exact_mut(columns).enumerate() {
+            wide[..own].copy_from_slice(self.features.row(row));
+        }
+        Ok(Self { features: Features::new(rows, columns, values)?, ..self })
     }
 
     /// Refuses labels that no loss can learn from, with what is missing.

@@ -1,7 +1,7 @@
 //! `lacuna predict`: probabilities and predicted classes of rows.
 
 use super::head::{HeadArgs, fitted};
-use super::labelled::column_names;
+use super::labelled::{column_names, widened};
 use super::{Input, Outputs, screen};
 use crate::FeatureSource;
 use crate::write::PredictionSheet;
@@ -69,6 +69,7 @@ pub fn run(args: &PredictArgs) -> anyhow::Result<()> {
     let table = super::data::part(data, args.test_rows)?;
     let columns = column_names(&table);
     let features = table.features.with_context(|| format!("{} has no features", table.path.display()))?;
+    let features = widened(features, table.absolute, model.features(), &table.path);
     let features = features.into_dense(&table.path, &Limits::default())?;
     let predictions =
         model.predict(&Rows(&features, columns)).with_context(|| table.path.display().to_string())?;

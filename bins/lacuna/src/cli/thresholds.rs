@@ -43,7 +43,7 @@ Exit codes: 0 done, 2 invalid command line, file or data.";
 /// A head, data or labels that are refused.
 pub fn run(args: &ThresholdsArgs) -> anyhow::Result<()> {
     let model = args.head.load()?;
-    let set = rows_of(&args.input)?;
+    let set = rows_of(&args.input, &model)?;
     warn_of_training_rows(&model, &args.head.model, &set);
     let rows = judged(&model, &set)?;
     notes(rows.notes());

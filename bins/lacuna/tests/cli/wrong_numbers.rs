@@ -261,3 +261,37 @@ fn classes_that_a_file_of_lists_has_not_are_told() {
     assert!(error.contains("their names are not in it") && error.contains("(the first is 2)"), "{error}");
     assert!(!convert("z.csv").contains("not in it"));
 }
+
+/// A sparse file in which the last columns do not occur has zeros there, as test rows of `repro` have.
+#[test]
+fn sparse_rows_without_the_last_columns_fit_a_head() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    let rows = |rows: std::ops::Range<usize>, columns: usize| -> String {
+        rows.map(|row| {
+            let values: Vec<f32> = (0..columns).map(|column| noise(4 * row + column)).collect();
+            let features: Vec<String> = values.iter().enumerate().map(|(i, x)| format!("{i}:{x}")).collect();
+            let classes = if values[0] > 0.0 { "0,1" } else { "1" };
+            format!("{classes} {}\n", features.join(" "))
+        })
+        .collect()
+    };
+    fs::write(path.join("a.libsvm"), rows(0..40, 4)).unwrap();
+    fs::write(path.join("b.libsvm"), rows(40..60, 2)).unwrap();
+    let zeros: String = rows(40..60, 2).lines().map(|line| format!("{line} 3:0\n")).collect();
+    fs::write(path.join("c.libsvm"), zeros).unwrap();
+    let (code, _, error) = lacuna(path, &["train", "a.libsvm"]);
+    assert_eq!(code, 0, "{error}");
+    for command in ["eval", "predict"] {
+        let (code, text, error) = lacuna(path, &[command, "b.libsvm"]);
+        assert!(
+            code == 0 && error.contains("the last 2 columns of features do not occur and are 0"),
+            "{error}"
+        );
+        let (_, same, _) = lacuna(path, &[command, "c.libsvm"]);
+        assert_eq!(text, same);
+    }
+    // More columns than the head has are others.
+    fs::write(path.join("d.libsvm"), rows(40..60, 4).replace(" 3:", " 9:")).unwrap();
+    refused(path, &["predict", "d.libsvm"], &["10", "4"]);
+}

@@ -81,9 +81,9 @@ impl Missing {
                 "{path}: {} rows with a missing feature are left out; the others are named by their numbers in the file, from 0",
                 self.dropped
             )),
-            MissingFeatures::Mean if cells > 0 => {
-                Some(format!("{path}: {cells} missing features are replaced by the means of their columns"))
-            }
+            MissingFeatures::Mean if cells > 0 => Some(format!(
+                "{path}: {cells} missing features are replaced by the means of their columns in this file"
+            )),
             MissingFeatures::Zero if cells > 0 => {
                 Some(format!("{path}: {cells} missing features are replaced by 0"))
             }

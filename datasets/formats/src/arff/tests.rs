@@ -310,7 +310,10 @@ fn missing_features_are_what_was_chosen() {
         );
         let table = read(text, MissingFeatures::Mean).unwrap();
         assert_eq!(cells(&table), [P, N, Label::Unknown]);
-        assert_eq!(table.notes, ["x.arff: 1 missing features are replaced by the means of their columns"]);
+        assert_eq!(
+            table.notes,
+            ["x.arff: 1 missing features are replaced by the means of their columns in this file"]
+        );
         assert_eq!(values(table), [2.5, 0.0, 1.0, 1.0, 4.0, 1.0]);
         let table = read(text, MissingFeatures::Zero).unwrap();
         assert_eq!(table.notes, ["x.arff: 1 missing features are replaced by 0"]);

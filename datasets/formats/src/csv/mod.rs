@@ -83,12 +83,29 @@ pub(crate) fn parse(
     })
 }
 
+/// Refuses a file whose lines end with a carriage return alone: all of it would be names of columns.
+fn refuse_carriage_returns(
+    reader: &mut (impl BufRead + Seek),
+    path: &Path,
+    options: &ReadOptions,
+) -> Result<(), FormatError> {
+    reader.rewind().map_err(FormatError::io(path))?;
+    let mut records = Records::new(reader, path, &options.limits);
+    // A name may have one between quotes; then rows follow.
+    if records.read()? && (0..records.len()).any(|i| records.field(i).contains('\r')) && !records.read()? {
+        let problem = "the only line has carriage returns inside: end lines with a line feed, or with both";
+        return Err(FormatError::text(path, 1, 1, problem));
+    }
+    Ok(())
+}
+
 /// The records of a file after its first line, and the contents of that line.
 fn start<'a, R: BufRead + Seek>(
     reader: &'a mut R,
     path: &'a Path,
     options: &ReadOptions,
 ) -> Result<(Columns, Records<'a, &'a mut R>), FormatError> {
+    refuse_carriage_returns(reader, path, options)?;
     reader.rewind().map_err(FormatError::io(path))?;
     let mut records = Records::new(reader, path, &options.limits);
     if !records.read()? || records.len() < 2 {

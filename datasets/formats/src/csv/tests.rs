@@ -27,6 +27,11 @@ fn wide_files() {
     );
     assert_eq!(labels, [P, N, U, P]);
     let error = |text| read_text(text, &options).unwrap_err();
+    assert!(
+        error("id,cat,dog\ra,1,0\rb,0,1\r").contains("line 1, column 1: the only line has carriage returns")
+    );
+    let (_, classes, _) = read_text("id,\"a\rcat\"\na,1\n", &options).unwrap();
+    assert_eq!(classes, ["a\rcat"]);
     assert!(error("id,cat\na,-1\n").starts_with("x.csv: line 2, column 3: column `cat`: -1 means"));
     assert_eq!(
         error("id,cat\na,1,0\n"),

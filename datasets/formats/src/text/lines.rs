@@ -6,6 +6,15 @@ use crate::{FormatError, Limits};
 use std::io::{self, BufRead};
 use std::path::Path;
 
+/// U+FEFF in UTF-8, with which some programs begin a text.
+pub(crate) const BYTE_ORDER_MARK: [u8; 3] = *b"\xef\xbb\xbf";
+pub(crate) const UTF16: &str = "the file is UTF-16: save it as UTF-8";
+
+/// Whether a text begins with U+FEFF in UTF-16.
+pub(crate) fn is_utf16(bytes: &[u8]) -> bool {
+    bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff")
+}
+
 /// The lines of a file. A line may end with `\n` or `\r\n`, the last one with nothing; a byte order mark is skipped.
 pub(crate) struct Lines<'a, R> {
     reader: R,
@@ -54,7 +63,7 @@ impl<'a, R: BufRead> Lines<'a, R> {
 
     /// Bytes of a byte order mark.
     fn mark(&self) -> usize {
-        if self.number == 1 && self.buffer.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 }
+        if self.number == 1 && self.buffer.starts_with(&BYTE_ORDER_MARK) { 3 } else { 0 }
     }
 
     /// Reads a line and its end, or one byte more than is allowed. The buffer grows by a quarter: one that doubles would
@@ -107,7 +116,10 @@ impl<'a, R: BufRead> Lines<'a, R> {
             Ok(line) => Ok(Some((self.number, line))),
             Err(error) => {
                 let column = 1 + (mark + error.valid_up_to()) as u64;
-                let problem = "invalid UTF-8 from here on".to_string();
+                let problem = match self.number == 1 && is_utf16(&self.buffer) {
+                    true => UTF16,
+                    false => "invalid UTF-8 from here on",
+                };
                 Err(FormatError::text(self.path, self.number, column, problem))
             }
         }
@@ -140,6 +152,9 @@ mod tests {
     fn what_is_no_text_and_what_is_too_long_is_named() {
         let error = lines(b"ab\nc\xffd\n", Limits::default()).unwrap_err();
         assert_eq!(error, "x.txt: line 2, column 2: invalid UTF-8 from here on");
+        let error = lines(b"\xff\xfea\0\n\0", Limits::default()).unwrap_err();
+        assert_eq!(error, "x.txt: line 1, column 1: the file is UTF-16: save it as UTF-8");
+        assert!(is_utf16(b"\xfe\xff\0a") && !is_utf16(b"\xef\xbb\xbfa"));
         let short = Limits { line: 3, ..Limits::default() };
         assert_eq!(lines(b"abc\nabc", short).unwrap().len(), 2);
         let error = lines(b"abc\nabcd", short).unwrap_err();
