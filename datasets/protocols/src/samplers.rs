@@ -327,6 +327,7 @@ mod tests {
         // An epoch of 15 rows is one pass.
         let sampler = ClassAware { in_a_row: 7, reduce: 1 };
         let mut cycles = ClassAwareCycles::new(&labels, sampler);
+        assert_eq!(cycles.length(), 15);
         let mut passes = Vec::new();
         for epoch in 0..4 {
             let fresh = sampler.epoch(&labels, 3, epoch);

@@ -13,6 +13,7 @@ type Read = (Vec<String>, Vec<String>, Vec<Label>);
 fn read_text(text: &str, options: &ReadOptions) -> Result<Read, String> {
     let path = Path::new("x.csv");
     let table = parse(Cursor::new(text), path, options).map_err(|error| error.to_string())?;
+    assert_eq!(table.path, path);
     let labels = table.labels.unwrap().to_observed(path, &options.limits).unwrap();
     Ok((table.names.unwrap().to_vec(), table.classes.to_vec(), labels.cells().to_vec()))
 }

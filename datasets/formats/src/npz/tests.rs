@@ -150,6 +150,12 @@ fn bombs_overlaps_and_lies_are_refused_before_anything_is_inflated() {
     let bomb = Forged { method: 8, size: 4_000_000_000, ..plain() };
     let found = error(&[0; 8], &[bomb]);
     assert!(found.contains("inflated bytes for each compressed byte"), "{found}");
+    // Up to a size the ratio has no meaning.
+    let most = Limits::default().any_ratio as u32;
+    for (size, is_bomb) in [(most, false), (most + 1, true)] {
+        let found = error(&[0; 8], &[Forged { method: 8, size, ..plain() }]);
+        assert_eq!(found.contains("inflated bytes for each"), is_bomb, "{found}");
+    }
 
     assert!(
         error(&[0; 8], &[plain(), Forged { name: "b.npy", ..plain() }])
