@@ -33,6 +33,13 @@ fn what_is_written_can_be_read() {
     for compression in [Compression::Stored, Compression::Deflate] {
         let expected: Vec<NpyArray> = arrays().into_iter().map(|(_, array)| array).collect();
         assert_eq!(read_all(&archive(compression)).unwrap(), expected);
+        let bytes = archive(compression);
+        let mut archive =
+            NpzArchive::of(Cursor::new(&bytes[..]), Path::new("x.npz"), &Limits::default()).unwrap();
+        let (rows, columns, values) = archive.read_f32_matrix("features").unwrap();
+        assert_eq!((rows, columns, &values[..]), (3, 2, &[0.0, 0.25, 0.5, 0.75, 1.0, 1.25][..]));
+        let error = archive.read_f32_matrix("names").unwrap_err().to_string();
+        assert!(error.contains("names"), "{error}");
     }
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("x.npz");

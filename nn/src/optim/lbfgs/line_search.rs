@@ -158,6 +158,21 @@ mod tests {
     use super::*;
     use std::convert::Infallible;
 
+    /// Where values differ by rounding errors the slopes have a zero between -1 at 1 and 3 at 5; else the values count as well.
+    #[test]
+    fn the_minimum_of_two_points_is_that_of_their_slopes_or_of_a_cubic() {
+        let [a, b] =
+            [(1.0, 0.0, -1.0), (5.0, 0.5, 3.0)].map(|(alpha, value, slope)| Trial { alpha, value, slope });
+        let at = |rounding| Conditions { start: a, rounding }.interpolate(&a, &b).unwrap();
+        assert_eq!(at(1.0), 2.0);
+        // x^2 - 4 x + 1 at 1 and 5.
+        let [a, b] =
+            [(1.0, -2.0, -2.0), (5.0, 6.0, 6.0)].map(|(alpha, value, slope)| Trial { alpha, value, slope });
+        let found = Conditions { start: a, rounding: 0.0 }.interpolate(&a, &b).unwrap();
+        assert!((found - 2.0).abs() < 1e-12, "{found}");
+        assert!((at(0.0) - 2.0).abs() > 0.01);
+    }
+
     fn find(f: impl Fn(f64) -> (f64, f64), first: f64, limit: usize) -> Found {
         let trial = |alpha| -> Result<Trial, Infallible> {
             let (value, slope) = f(alpha);
