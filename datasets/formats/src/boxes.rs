@@ -122,6 +122,18 @@ mod tests {
     use super::*;
 
     #[test]
+    fn areas_and_distances_stand_in_the_cells_of_their_classes() {
+        let mut annotations = Annotations::new(vec!["a", "b"].into());
+        annotations.push(1, 350.5, 10.0);
+        annotations.end_row();
+        annotations.push(0, 2.0, 0.0);
+        annotations.push(1, 3.0, 0.25);
+        annotations.end_row();
+        assert_eq!(annotations.areas(), [0.0, 350.5, 2.0, 3.0]);
+        assert_eq!(annotations.inverse_distances(), [0.0, 0.1, 2000.0, 4.0]);
+    }
+
+    #[test]
     fn rows_come_back_and_are_selected() {
         let mut annotations = Annotations::new(vec!["a", "b"].into());
         annotations.push(0, 1.0, 2.0);
