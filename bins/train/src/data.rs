@@ -171,12 +171,12 @@ impl<'a> Data<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use lacuna_labels::{Features, Label};
+    use lacuna_labels::{Features, Label, LabelMatrix};
 
     #[test]
     fn rows_are_counted() {
         let x = Features::new(3, 1, vec![0.0; 3]).unwrap();
-        let y = ObservedLabels::new(3, 1, vec![Label::Unknown; 3]).unwrap();
+        let y: ObservedLabels = LabelMatrix::new(3, 1, vec![Label::Unknown; 3]).unwrap().into();
         let of = |rows: &[u32]| {
             let set = TrainSet::new(&x, &y, rows);
             (set.len(), set.is_empty(), set.classes())
