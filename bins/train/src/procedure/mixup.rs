@@ -76,18 +76,35 @@ impl LossInputs for Mixup {
             let problem = "mixup: a batch of one row has no rows to mix; the batch is too small";
             return Err(TrainError::Setting(problem.to_string()));
         }
-        let (a, b) = (lambda as f32, (1.0 - lambda) as f32);
         let mixed = tape.input_with([first.len(), columns], |x| {
             for ((x, i), j) in x.chunks_exact_mut(columns).zip(first).zip(second) {
                 batch.train.copy_features(batch.ids[*i as usize], x);
                 batch.train.copy_features(batch.ids[*j as usize], partner);
-                for (x, second) in x.iter_mut().zip(&*partner) {
-                    *x = a * *x + b * second;
-                }
+                mix_rows(x, partner, lambda);
             }
         });
         let z_mixed = tape.scope("mixed", |tape| head.forward(tape, mixed, at.mode()));
         let mix = Some(Mix { first, second, lambda });
         Ok(record_loss(tape, loss, &[z, z_mixed], batch, mix, at)?)
+    }
+}
+
+/// x = lambda x + (1 - lambda) other
+fn mix_rows(x: &mut [f32], other: &[f32], lambda: f64) {
+    let (a, b) = (lambda as f32, (1.0 - lambda) as f32);
+    x.iter_mut().zip(other).for_each(|(x, other)| *x = a * *x + b * other);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mixed_row_lies_between_two_rows() {
+        let mut x = [1.0, 2.0, -4.0];
+        mix_rows(&mut x, &[5.0, 6.0, 4.0], 0.25);
+        assert_eq!(x, [4.0, 5.0, 2.0]);
+        mix_rows(&mut x, &[0.0; 3], 1.0);
+        assert_eq!(x, [4.0, 5.0, 2.0]);
     }
 }
