@@ -394,6 +394,14 @@ mod tests {
     }
 
     #[test]
+    fn a_head_is_shown_with_what_differs_from_a_plain_one() {
+        let mut mlp = MlpSpec::plain(vec![8, 4]);
+        assert_eq!(Head::Mlp(mlp.clone()).to_string(), "MLP [8, 4]");
+        (mlp.dropout, mlp.batch_norm) = (0.5, true);
+        assert_eq!(Head::Mlp(mlp).to_string(), "MLP [8, 4], batch norm, dropout 0.5");
+    }
+
+    #[test]
     fn a_perceptron_with_an_empty_layer_is_refused() {
         for hidden in [vec![], vec![0], vec![4, 0], vec![0, 4]] {
             let error = Head::Mlp(MlpSpec::plain(hidden)).on(3, 2, None).unwrap_err().to_string();
