@@ -329,7 +329,7 @@ impl Labelled {
         }
     }
 
-    /// The rows with zeros in the further columns of a head, where columns have absolute numbers; see [`widened`].
+    /// The rows with zeros in the further columns of a head, where columns have absolute numbers.
     ///
     /// # Errors
     /// More values than memory has a place for.
