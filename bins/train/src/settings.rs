@@ -435,6 +435,22 @@ mod tests {
     }
 
     #[test]
+    fn what_a_phase_starts_from_has_to_be_there() {
+        let check = |first: &str, second: &str| {
+            let text =
+                format!("lr = 1e-3\nbatch = 8\nepochs = 2\n[[phases]]\n{first}\n[[phases]]\n{second}\n");
+            toml::from_str::<Training>(&text).unwrap().check().map_err(|error| error.to_string())
+        };
+        check("ema = 0.9", "start = \"averaged\"").unwrap();
+        for (first, second) in [("", "start = \"averaged\""), ("start = \"averaged\"", "")] {
+            assert_eq!(
+                check(first, second).unwrap_err(),
+                "start = \"averaged\": the phase before has no `ema`"
+            );
+        }
+    }
+
+    #[test]
     fn numbers_and_names_are_checked() {
         let good = Training::default();
         good.check().unwrap();
