@@ -271,34 +271,37 @@ fn of_table(table: &Table) -> anyhow::Result<ObservedLabels> {
 }
 
 fn labelled(table: Table, observed: ObservedLabels) -> anyhow::Result<Labelled> {
-    let columns = column_names(&table);
+    let (columns, absolute) = (column_names(&table), is_absolute(&table));
     let Table { path, names, features, classes, image, .. } = table;
     let features =
         features.with_context(|| format!("{} has no features: --features FILE", path.display()))?;
-    let absolute = table.absolute && matches!(features, FeatureTable::Sparse(_));
     let features = features.into_dense(&path, &Limits::default())?;
     Ok(Labelled { path, features, columns, names, observed, classes, image, absolute })
 }
 
-/// Sparse features whose columns have absolute numbers with zeros in the further columns of a head, and a note.
-pub(crate) fn widened(
-    mut features: FeatureTable,
-    absolute: bool,
-    columns: usize,
-    path: &Path,
-) -> FeatureTable {
-    if let FeatureTable::Sparse(sparse) = &mut features
-        && absolute
-        && sparse.columns() < columns
-    {
-        screen::err(&not_occurring(path, columns - sparse.columns()));
-        sparse.widen(columns);
-    }
-    features
+/// Whether the numbers of columns are those of any other file, so that a column that does not occur is 0.
+pub(crate) fn is_absolute(table: &Table) -> bool {
+    table.absolute && matches!(table.features, Some(FeatureTable::Sparse(_)))
 }
 
-fn not_occurring(path: &Path, columns: usize) -> String {
-    format!("note: {}: the last {columns} columns of features do not occur and are 0", path.display())
+/// Features with zeros in the further columns of a head, and a note; see [`is_absolute`] for those that may be narrower.
+///
+/// # Errors
+/// More values than memory has a place for.
+pub(crate) fn widened(narrow: &Features, columns: usize, path: &Path) -> anyhow::Result<Features> {
+    let (rows, own) = (narrow.rows(), narrow.columns());
+    let last = columns - own;
+    screen::err(&format!(
+        "note: {}: the last {last} columns of features do not occur and are 0",
+        path.display()
+    ));
+    let mut values = Vec::new();
+    let size = rows.checked_mul(columns).filter(|&size| values.try_reserve_exact(size).is_ok());
+    values.resize(size.with_context(|| format!("{rows} x {columns} features do not fit into memory"))?, 0.0);
+    for (row, wide) in values.chunks_exact_mut(columns).enumerate() {
+        wide[..own].copy_from_slice(narrow.row(row));
+    }
+    Ok(Features::new(rows, columns, values)?)
 }
 
 /// Names of the columns of features, nominal ones with their values.
@@ -334,21 +337,10 @@ impl Labelled {
     /// # Errors
     /// More values than memory has a place for.
     pub fn widened(self, columns: usize) -> anyhow::Result<Self> {
-        let (rows, own) = (self.features.rows(), self.features.columns());
-        if !self.absolute || own >= columns {
+        if !self.absolute || self.features.columns() >= columns {
             return Ok(self);
         }
-        screen::err(&not_occurring(&self.path, columns - own));
-        let mut values = Vec::new();
-        let size = rows.checked_mul(columns).filter(|&size| values.try_reserve_exact(size).is_ok());
-        values.resize(
-            size.with_context(|| format!("{rows} x {columns} features do not fit into memory"))?,
-            0.0,
-        );
-        for (row, wide) in values.chunks_exact_mut(columns).enumerate() {
-            wide[..own].copy_from_slice(self.features.row(row));
-        }
-        Ok(Self { features: Features::new(rows, columns, values)?, ..self })
+        Ok(Self { features: widened(&self.features, columns, &self.path)?, ..self })
     }
 
     /// Refuses labels that no loss can learn from, with what is missing.

@@ -1,7 +1,7 @@
 //! `lacuna predict`: probabilities and predicted classes of rows.
 
 use super::head::{HeadArgs, fitted};
-use super::labelled::{column_names, widened};
+use super::labelled::{column_names, is_absolute, widened};
 use super::{Input, Outputs, screen};
 use crate::FeatureSource;
 use crate::write::PredictionSheet;
@@ -67,10 +67,12 @@ pub fn run(args: &PredictArgs) -> anyhow::Result<()> {
     let data = args.input.open()?;
     let outputs = Outputs::new(args.force, data.files.clone());
     let table = super::data::part(data, args.test_rows)?;
-    let columns = column_names(&table);
+    let (columns, absolute) = (column_names(&table), is_absolute(&table));
     let features = table.features.with_context(|| format!("{} has no features", table.path.display()))?;
-    let features = widened(features, table.absolute, model.features(), &table.path);
-    let features = features.into_dense(&table.path, &Limits::default())?;
+    let mut features = features.into_dense(&table.path, &Limits::default())?;
+    if absolute && features.columns() < model.features() {
+        features = widened(&features, model.features(), &table.path)?;
+    }
     let predictions =
         model.predict(&Rows(&features, columns)).with_context(|| table.path.display().to_string())?;
     let numbers = || (0..features.rows()).map(|row| row.to_string()).collect();
